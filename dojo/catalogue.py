@@ -1,0 +1,90 @@
+"""The twenty katas: one table, one place. Runs on Python 3.8, because `doctor` reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from dojo.errors import DojoError
+
+ROOT = Path(__file__).resolve().parent.parent
+STUDENT = ROOT / "tinytorch"
+SOLUTIONS = ROOT / "solutions" / "tinytorch"
+
+
+class Kata(NamedTuple):
+    number: int
+    slug: str
+    discovery: str
+    """What the student finds out, in one sentence."""
+    milestone: str = ""
+    """What `make milestone` shows on the student's code, in a few words; empty where the kata has none."""
+
+    @property
+    def id(self) -> str:
+        return f"{self.number:02d}"
+
+    @property
+    def name(self) -> str:
+        return f"{self.id}_{self.slug}"
+
+    @property
+    def module(self) -> str:
+        return f"tinytorch.{self.slug}"
+
+    @property
+    def folder(self) -> Path:
+        return ROOT / "katas" / self.name
+
+    @property
+    def built(self) -> bool:
+        return (self.folder / "README.md").is_file()
+
+    def files(self, tree: Path) -> list[Path]:
+        """The kata's module in `tree`: one file, or every file of a package."""
+        package = tree / self.slug
+        return sorted(package.glob("*.py")) if package.is_dir() else [package.with_suffix(".py")]
+
+
+KATAS = (
+    Kata(1, "setup", "The machine has limits, and you can ask it for them."),
+    Kata(2, "tensor", "An n-dimensional array is a flat buffer, a shape and strides."),
+    Kata(3, "activations", "Without a bend between them, a hundred layers are one."),
+    Kata(4, "layers", "A model is a tree of parameters that knows its own names."),
+    Kata(5, "losses", "How wrong a model is fits in one number, if you keep it from overflowing."),
+    Kata(6, "optimizers", "A gradient is only a direction; the step is an art.", "XOR by hand"),
+    Kata(7, "autograd", "The gradients you wrote by hand follow from the program itself."),
+    Kata(8, "training", "A training run is a program that must survive being killed."),
+    Kata(9, "spatial", "A picture is not a list of pixels: share the weights, keep the place."),
+    Kata(10, "dataloader", "A model learns no faster than its data arrive.", "a CNN on CIFAR-10"),
+    Kata(11, "tokenization", "Text becomes numbers, and the choice of numbers decides what is easy."),
+    Kata(12, "embeddings", "A row of a matrix is a meaning, and its place must be told apart."),
+    Kata(13, "attention", "Every word asks every other one: what do you know?", "a map of attention"),
+    Kata(14, "transformers", "Stack attention deep enough and it writes.", "a GPT that writes"),
+    Kata(15, "acceleration", "The simple version you wrote first is the specification of the fast one."),
+    Kata(16, "caching", "What was computed once need not be computed again."),
+    Kata(17, "precision", "Most of the bits of a weight say nothing."),
+    Kata(18, "compression", "Most of the weights of a model say little."),
+    Kata(19, "benchmarking", "A speed that was not measured well is a rumour.", "10 to 100 times faster"),
+    Kata(20, "capstone", "A model is worth what it does for somebody else.", "a deployed system"),
+)
+
+
+def kata(number: str | int) -> Kata:
+    """The kata of that number. Anything that is not a number from 1 to 20 is a DojoError."""
+    text = str(number).strip()
+    if text.isdecimal() and 1 <= int(text) <= len(KATAS):
+        return KATAS[int(text) - 1]
+    raise DojoError(f"There is no kata {text!r}. Katas are numbered 1 to {len(KATAS)}: try `make kata N=1`.")
+
+
+def built_kata(number: str | int) -> Kata:
+    """As `kata`, but one that can be worked on today."""
+    found = kata(number)
+    if not found.built:
+        last = max(k.number for k in KATAS if k.built)
+        raise DojoError(
+            f"Kata {found.name} is planned and not written yet. Katas 1 to {last} are ready: "
+            f"try `make kata N={last}`."
+        )
+    return found

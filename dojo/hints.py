@@ -1,0 +1,97 @@
+"""`make hint`: the next hint for the first red spec, from a question to nearly the code, never the whole answer.
+
+`katas/NN_slug/hints.toml` has one table for each spec function, with the three LEVELS. What was shown already is a
+small state that may be deleted at any time: it belongs to one spec, and starts over as soon as that spec is no
+longer the first red one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tomllib
+from pathlib import Path
+
+from dojo.catalogue import ROOT, Kata, built_kata
+from dojo.errors import DojoError
+from dojo.overlay import shown
+from dojo.run import Result, run_kata
+from dojo.standing import write_json
+
+LEVELS = ("question", "method", "code")
+STATE = ROOT / ".dojo" / "hints.json"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("n", nargs="?", metavar="N", help="the kata's number, 1 to 20")
+
+
+def run(options: argparse.Namespace) -> int:
+    kata = built_kata(options.n)
+    print(f"looking for the first red spec of kata {kata.name} ...", flush=True)
+    red = run_kata(kata, args=("-x",), relay=False).first_red
+    moved_on(red)
+    if red is None:
+        print(f"\nKata {kata.name} is green: there is nothing to hint at.")
+    else:
+        print("\n" + next_hint(kata, red))
+    return 0
+
+
+def next_hint(kata: Kata, red: Result) -> str:
+    """The next level for that red spec, ready to print. Remembers that it was shown."""
+    spec = function_name(red.id)
+    if spec is None:
+        return f"{red.text.strip()}\n\nThere is no hint for this: the module must be importable first."
+    hint = hints(kata).get(spec)
+    if hint is None:
+        return f"There is no hint for {spec} in {shown(kata.folder / 'hints.toml')}."
+    shown = _levelsshown(red.id)
+    write_json(STATE, {"spec": red.id, "shown": min(shown + 1, len(LEVELS))})
+
+    if shown >= len(LEVELS):
+        texts = [f"{level}:\n{_indented(hint[level])}" for level in LEVELS]
+        return "\n\n".join([f"All the hints for {spec}", *texts, _look(kata)])
+    left = len(LEVELS) - shown - 1
+    after = f"{left} more: `make hint N={kata.number}` again." if left else f"That was the last. {_look(kata)}"
+    return f"hint {shown + 1} of {len(LEVELS)} for {spec}\n\n{_indented(hint[LEVELS[shown]])}\n\n{after}"
+
+
+def moved_on(red: Result | None) -> None:
+    """Tell what the first red spec is now: hints for any other start over."""
+    if red is None or _levelsshown(red.id) == 0:
+        STATE.unlink(missing_ok=True)
+
+
+def hints(kata: Kata) -> dict[str, dict[str, str]]:
+    """The kata's hints, by the name of the spec function."""
+    path = kata.folder / "hints.toml"
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DojoError(f"{shown(path)} is missing: `git checkout -- {shown(path)}` brings it back.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise DojoError(f"{shown(path)} is not TOML: {error}.") from None
+
+
+def function_name(spec: str) -> str | None:
+    """`test_sum` of `katas/02_tensor/test_03.py::test_sum[float32]`; None where the id names a whole file."""
+    _, separator, name = spec.partition("::")
+    return name.partition("[")[0] if separator else None
+
+
+def _levelsshown(spec: str) -> int:
+    try:
+        state = json.loads(STATE.read_text(encoding="utf-8"))
+        return int(state["shown"]) if state["spec"] == spec else 0
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
+
+
+def _look(kata: Kata) -> str:
+    return f"To see the reference beside yours: `make diff N={kata.number}`."
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}".rstrip() for line in text.strip("\n").splitlines())
+

@@ -1,0 +1,155 @@
+"""Which file each module of `tinytorch` comes from.
+
+The student's tree, the reference's, or a mixture of both: the choice is one finder, first in `sys.meta_path`.
+`sys.path` is never used to choose, and bytecode is neither read nor written: Python takes a `.pyc` for fresh
+when the source has the same size and second, which quick edits have.
+"""
+
+from __future__ import annotations
+
+import importlib.machinery
+import importlib.util
+import linecache
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.abc import MetaPathFinder
+from pathlib import Path
+from types import CodeType, ModuleType
+
+from dojo.catalogue import KATAS, ROOT, SOLUTIONS, STUDENT, kata
+from dojo.errors import DojoError
+
+SLUGS = {k.slug: k for k in KATAS}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where `tinytorch` comes from in this process."""
+
+    tree: Path
+    """The `tinytorch` directory that everything comes from, unless said otherwise below."""
+    special: Mapping[str, Path] = field(default_factory=dict)
+    """Slugs whose module, file or package, comes from another tree."""
+    closed: frozenset[str] = frozenset()
+    """Slugs that cannot be imported, because they are floors above the one under test."""
+    source: Mapping[str, str] = field(default_factory=dict)
+    """Full module names whose source is this text, and not what stands in the file."""
+
+    def tree_of(self, slug: str) -> Path:
+        return self.special.get(slug, self.tree)
+
+
+def plan_for(impl: str, alone: int | None = None) -> Plan:
+    """The plan of `--impl` and `--alone`.
+
+    `impl` is "student", "solutions", or a path: a `tinytorch` directory, or a directory that holds one.
+    `alone` takes only that kata's module from there: the floors below, the dispatcher and the faces are the
+    reference's, the floors above are closed.
+    """
+    tree = _tree(impl)
+    if alone is None:
+        return Plan(tree)
+    floor = kata(alone)
+    closed = frozenset(k.slug for k in KATAS if k.number > floor.number)
+    return Plan(_tree("solutions"), special={floor.slug: tree}, closed=closed)
+
+
+def _tree(impl: str) -> Path:
+    named = {"student": STUDENT, "solutions": SOLUTIONS}
+    tree = named.get(impl) or Path(impl).resolve()
+    if (tree / "tinytorch").is_dir():
+        tree = tree / "tinytorch"
+    if tree.is_dir():
+        return tree
+    if impl == "solutions":
+        raise DojoError("This copy has no solutions/ folder, and what you asked for needs the reference.")
+    if impl == "student":
+        raise DojoError("The folder tinytorch/ is missing. `make restore` lists the backups of it.")
+    raise DojoError(f"--impl {impl}: there is no such folder. Give `student`, `solutions`, or a path.")
+
+
+def install(plan: Plan) -> None:
+    """Make `plan` the source of `tinytorch` for the rest of this process."""
+    loaded = [name for name in sys.modules if name.partition(".")[0] == "tinytorch"]
+    if loaded:
+        raise DojoError(f"{loaded[0]} is imported already, so it is too late to choose where it comes from.")
+    sys.meta_path[:] = [Finder(plan), *(f for f in sys.meta_path if not isinstance(f, Finder))]
+
+
+def installed() -> Plan | None:
+    """The plan of this process, or None."""
+    return next((f.plan for f in sys.meta_path if isinstance(f, Finder)), None)
+
+
+class Finder(MetaPathFinder):
+    """Finds `tinytorch` and all below it where the plan says, or nowhere."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        top, *rest = fullname.split(".")
+        if top != "tinytorch":
+            return None
+        slug = rest[0] if rest else ""
+        if slug in self.plan.closed:
+            raise ImportError(_closed(slug), name=fullname)
+        base = self.plan.tree_of(slug).joinpath(*rest)
+        package, module = base / "__init__.py", base.with_suffix(".py")
+        text = self.plan.source.get(fullname)
+        if package.is_file():
+            loader = Loader(fullname, package, text)
+            return importlib.util.spec_from_file_location(
+                fullname, package, loader=loader, submodule_search_locations=[str(base)]
+            )
+        if rest and (module.is_file() or text is not None):
+            return importlib.util.spec_from_file_location(
+                fullname, module, loader=Loader(fullname, module, text)
+            )
+        raise ModuleNotFoundError(_missing(base, slug), name=fullname)
+
+
+class Loader(importlib.machinery.SourceFileLoader):
+    """Compiles what stands in the file now, or `text` in its place."""
+
+    def __init__(self, fullname: str, path: Path, text: str | None) -> None:
+        super().__init__(fullname, str(path))
+        self.text = text
+        if text is not None:  # tracebacks and `inspect` would show the file's lines otherwise
+            linecache.cache[self.path] = (len(text), None, text.splitlines(keepends=True), self.path)
+
+    def get_data(self, path: str) -> bytes:
+        return super().get_data(path) if self.text is None else self.text.encode()
+
+    def get_code(self, fullname: str) -> CodeType:
+        code: CodeType = self.source_to_code(self.get_data(self.path), self.path)
+        return code
+
+
+def shown(path: Path | str) -> str:
+    """A path as a person at the root of the repository would write it."""
+    path = Path(path)
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
+def _closed(slug: str) -> str:
+    above = SLUGS[slug]
+    return (
+        f"tinytorch.{slug} is kata {above.id}, a floor above the one under test, and is closed while that one "
+        "is tested alone. A kata imports only the katas below it."
+    )
+
+
+def _missing(base: Path, slug: str) -> str:
+    floor = SLUGS.get(slug)
+    if floor is not None and base.name == slug:
+        if not floor.built:
+            return f"Kata {floor.name} is planned and not written yet, so there is no tinytorch.{slug}."
+        if base.is_dir() or (SOLUTIONS / slug).is_dir():
+            base = base / "__init__"
+        mend = f" `make restore` lists the backups, `make reset N={floor.number}` puts the skeleton back."
+        return f"{shown(base.with_suffix('.py'))} is missing.{mend}"
+    return f"There is no {shown(base.with_suffix('.py'))}."

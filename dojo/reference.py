@@ -1,0 +1,75 @@
+"""Copies of the reference with some functions changed, for the gate. The files themselves stay as they are."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from dojo import catalogue
+from dojo.catalogue import Kata
+from dojo.errors import DojoError
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+Edit = Callable[[Function], None]
+
+
+def modules(kata: Kata) -> dict[str, Path]:
+    """The kata's reference by module name: `tinytorch.tensor`, `tinytorch.tensor.layout`, ..."""
+    found = {}
+    for path in filter(Path.is_file, kata.files(catalogue.SOLUTIONS)):
+        relative = path.relative_to(catalogue.SOLUTIONS).with_suffix("")
+        parts = [part for part in relative.parts if part != "__init__"]
+        found[".".join(("tinytorch", *parts))] = path
+    return found
+
+
+def definitions(tree: ast.Module) -> list[tuple[str, Function]]:
+    """Every function and method of a module with its qualified name. Overloads have no body and do not count."""
+
+    def inside(body: list[ast.stmt], prefix: str) -> list[tuple[str, Function]]:
+        found = []
+        for node in body:
+            if isinstance(node, ast.ClassDef):
+                found += inside(node.body, f"{prefix}{node.name}.")
+            elif isinstance(node, Function):
+                if "overload" not in {getattr(each, "id", "") for each in node.decorator_list}:
+                    found.append((prefix + node.name, node))
+        return found
+
+    return inside(tree.body, "")
+
+
+def edited(kata: Kata, edits: Mapping[str, Edit]) -> dict[str, str]:
+    """The source of each module of the reference in which one of the named functions was edited."""
+    sources = {}
+    missing = set(edits)
+    for module, path in modules(kata).items():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        here = [(name, node) for name, node in definitions(tree) if name in edits]
+        for name, node in here:
+            edits[name](node)
+            missing.discard(name)
+        if here:
+            sources[module] = ast.unparse(ast.fix_missing_locations(tree))
+    if missing:
+        raise DojoError(f"The reference of kata {kata.id} has no {', '.join(sorted(missing))} any more.")
+    return sources
+
+
+def docstring(node: Function) -> list[ast.stmt]:
+    """The docstring of a function as the statements it is, none or one."""
+    return node.body[:1] if ast.get_docstring(node, clean=False) is not None else []
+
+
+def unwritten(kata: Kata, names: set[str]) -> dict[str, str]:
+    """The reference where the named functions are the skeleton's again. Everything else stays, helpers too."""
+
+    def stub(name: str) -> Edit:
+        def edit(node: Function) -> None:
+            raising = f"raise NotImplementedError({f'kata {kata.id}: {name}'!r})"
+            node.body = docstring(node) + ast.parse(raising).body
+
+        return edit
+
+    return edited(kata, {name: stub(name) for name in names})

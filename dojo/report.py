@@ -1,0 +1,333 @@
+"""What a red spec says to the student: the requirement, the smallest example, what differs, and their own line.
+
+Everything here turns an exception into plain text. Lines are wrapped only when they are printed.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import linecache
+import re
+import sys
+import textwrap
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dojo import overlay
+from dojo.catalogue import KATAS, ROOT, Kata
+from dojo.overlay import shown
+
+FOLDERS = {k.name: k for k in KATAS}
+STUB = re.compile(r"kata (\d\d): (.+)")
+MESSAGE_LINES = 24
+LINE_LENGTH = 400
+PRINTED_LINES = 6
+LABEL = 11  # the width of the column of labels
+LABELS = ("for ", "your line ", "look at ", "spec ", "printed ")
+
+
+class Hang(BaseException):
+    """A spec ran into its time limit. Not an Exception: hypothesis would catch it and try again."""
+
+
+@dataclass
+class Spec:
+    """What the explanation needs to know of a spec."""
+
+    kata: Kata
+    path: Path
+    line: int
+    name: str
+    function: Callable[..., Any] | None = None
+    """None where the spec file could not be imported."""
+    values: Mapping[str, str] = field(default_factory=dict)
+    """The plain values that a parametrized spec runs with."""
+
+
+class Explanation(NamedTuple):
+    state: str
+    summary: str
+    text: str
+    owner: tuple[int, str] | None = None
+
+
+def kata_of(path: Path) -> Kata | None:
+    """The kata whose folder holds `path`."""
+    parts = path.relative_to(ROOT).parts if path.is_relative_to(ROOT) else ()
+    return FOLDERS.get(parts[1]) if len(parts) > 1 and parts[0] == "katas" else None
+
+
+def explain(error: BaseException, spec: Spec, printed: str = "") -> Explanation:
+    """What to tell the student of a spec that ended with `error`, having printed something."""
+    errors = list(_chain(error))
+    for each in errors:
+        if isinstance(each, NotImplementedError) and (stub := STUB.match(str(each))):
+            return _next(each, spec, int(stub[1]), stub[2])
+    if any(type(each).__name__ == "Inconclusive" for each in errors):
+        return _inconclusive(error, spec)
+    return _wrong(error, spec, printed)
+
+
+def requirement(spec: Spec) -> str:
+    """The sentence that the spec's docstring begins with."""
+    if spec.function is None:
+        return f"{shown(spec.path)} imports your module."
+    doc = inspect.getdoc(spec.function) or spec.name.removeprefix("test_").replace("_", " ")
+    return " ".join(doc.split("\n\n")[0].split())
+
+
+# The three states ---------------------------------------------------------------------------------------
+
+
+def _next(error: BaseException, spec: Spec, number: int, name: str) -> Explanation:
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" in {shown(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
+    summary = f"next: write `{name}`{place}"
+    body = [requirement(spec)]
+    if number != spec.kata.number:
+        body += [
+            "",
+            f"That belongs to kata {number:02d}: `make kata N={number}` leads you there, and "
+            f"`make start N={spec.kata.number}` fills the katas below this one from the reference.",
+        ]
+    return Explanation("next", summary, _page(summary, body, _where(error, spec)), (number, name))
+
+
+def _inconclusive(error: BaseException, spec: Spec) -> Explanation:
+    summary = "inconclusive: this timing could not be judged, run it again"
+    return Explanation("inconclusive", summary, _page(summary, _message(error), _where(error, spec)))
+
+
+def _wrong(error: BaseException, spec: Spec, printed: str) -> Explanation:
+    head, message = requirement(spec), _message(error)
+    if spec.function is None:
+        head, message = _broken_import(_origin(error))
+    body = list(message)
+    if example := _example(error, spec):
+        body = [*_labelled("for", example), "", *body]
+    last = [*_your_line(error, spec), *_where(error, spec), *_printed(printed)]
+    summary = next((line for line in message if line), head)
+    return Explanation("wrong", summary, _page(f"wrong: {head}", body, last))
+
+
+def _page(head: str, body: list[str], last: list[str]) -> str:
+    lines = [head, "", *body, "", *last] if body else [head, "", *last]
+    return "\n".join(["  " + line if line and i else line for i, line in enumerate(lines)])
+
+
+# What went wrong ----------------------------------------------------------------------------------------
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error, those inside a group, and those that led to it."""
+    seen: set[int] = set()
+    todo = [error]
+    while todo:
+        each = todo.pop(0)
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        todo += getattr(each, "exceptions", ())
+        before = each.__cause__ or (None if each.__suppress_context__ else each.__context__)
+        if before is not None:
+            todo.append(before)
+
+
+def _message(error: BaseException) -> list[str]:
+    """The error in words, cut to what a person reads."""
+    text = str(error)
+    if isinstance(error, AssertionError):
+        text = text.split("\nassert ")[0]  # pytest's analysis, where the spec has words of its own
+        text = re.sub(r"\n\s*Use -v to get more diff", "", text) or "the assertion does not hold"
+    elif type(error).__name__ in ("Flaky", "FlakyFailure"):
+        inner = getattr(error, "exceptions", ())
+        text = "The same values gave different results when they were tried again."
+        text += "".join(f"\n{type(each).__name__}: {each}" for each in inner)
+    elif isinstance(error, SystemExit):
+        text = "Your code called exit()."
+    elif not isinstance(error, Hang):
+        text = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return _cut(text.rstrip().splitlines(), MESSAGE_LINES)
+
+
+def _cut(lines: list[str], most: int) -> list[str]:
+    kept = [line if len(line) <= LINE_LENGTH else line[:LINE_LENGTH] + " ..." for line in lines[:most]]
+    more = len(lines) - len(kept)
+    return [*kept, f"... and {more:,} more line{'s' * (more > 1)}"] if more else kept
+
+
+def _example(error: BaseException, spec: Spec) -> list[str]:
+    """The values that the spec failed with: hypothesis notes them on the exception, smallest first."""
+    lines = [f"{name} = {value}" for name, value in spec.values.items()]
+    for note in getattr(error, "__notes__", ()):
+        if re.match(r"(Failing|Falsifying) .*\(\n", note):
+            for line in note.splitlines()[1:-1]:
+                line = re.sub(r",?(\s+# or any other generated value)?$", "", line[4:])
+                lines.append(re.sub(r"^(\w+)=", r"\1 = ", line))
+        elif drawn := re.match(r"Draw \d+(?: \((.*?)\))?: (.*)", note, re.DOTALL):
+            lines += f"{drawn[1] or 'drawn'} = {drawn[2]}".splitlines()
+    hidden = re.compile(r"= data\(\.\.\.\)$| at 0x[0-9a-f]+>")
+    return _cut(list(dict.fromkeys(line for line in lines if not hidden.search(line))), MESSAGE_LINES)
+
+
+def _printed(output: str) -> list[str]:
+    lines = output.rstrip().splitlines()
+    return _labelled("printed", _cut(lines, PRINTED_LINES)) if lines else []
+
+
+# Where --------------------------------------------------------------------------------------------------
+
+
+def _your_line(error: BaseException, spec: Spec) -> list[str]:
+    """The deepest frame in the student's tree; where a wrong value left none, what the spec calls."""
+    for each in _chain(error):
+        frames = [f for f in traceback.extract_tb(each.__traceback__) if is_student(f.filename)]
+        if frames:
+            frame = frames[-1]
+            source = ["  " + frame.line.strip()] if frame.line else []
+            return _labelled("your line", [f"{shown(frame.filename)}:{frame.lineno}", *source])
+    called = suspects(spec)
+    return _labelled("look at", called) if called else []
+
+
+def _where(error: BaseException, spec: Spec) -> list[str]:
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(spec.path)]
+    name = f" {spec.name}" if spec.function else ""
+    return _labelled("spec", [f"{shown(spec.path)}:{lines[-1] if lines else spec.line}{name}"])
+
+
+def _labelled(label: str, lines: list[str]) -> list[str]:
+    return [f"{label if i == 0 else '':<{LABEL}}{line}" for i, line in enumerate(lines)]
+
+
+def is_student(filename: str) -> bool:
+    """Whether a file is one that the student writes, in the implementation under test."""
+    plan = overlay.installed()
+    path = Path(filename)
+    if plan is None or path.name == "dispatch.py":
+        return False
+    if plan.special:
+        return any(
+            path.is_relative_to(tree / slug) or path == tree / f"{slug}.py"
+            for slug, tree in plan.special.items()
+        )
+    return path.is_relative_to(plan.tree)
+
+
+def suspects(spec: Spec) -> list[str]:
+    """The student's functions that the spec calls, as `place (name)`: those that its name speaks of come first."""
+    if spec.function is None:
+        return []
+    function: Any = inspect.unwrap(spec.function)
+    function = getattr(getattr(function, "hypothesis", None), "inner_test", function)
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, SyntaxError):
+        return []
+    names = function.__globals__
+    classes = [v for v in vars(sys.modules.get(spec.kata.module, ast)).values() if _is_student_class(v)]
+    found: dict[str, bool] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            things = [inspect.getattr_static(c, node.attr, None) for c in classes]
+        elif isinstance(node, ast.Name):
+            things = [names.get(node.id)]
+        else:
+            continue
+        for thing in things:
+            if (place := _defined(thing)) is not None:
+                word = node.attr if isinstance(node, ast.Attribute) else node.id
+                found[place] = found.get(place, False) or word.lower() in spec.name.lower().split("_")
+    return sorted(found, key=lambda place: not found[place])[:3]
+
+
+def _is_student_class(thing: Any) -> bool:
+    return isinstance(thing, type) and thing.__module__.startswith("tinytorch.")
+
+
+def _defined(thing: Any) -> str | None:
+    """`file:line (name)` of a function or class of the student's, or None."""
+    if isinstance(thing, property):
+        thing = thing.fget
+    thing = inspect.unwrap(getattr(thing, "__func__", thing)) if callable(thing) or thing else thing
+    if _is_student_class(thing):
+        thing = thing.__init__
+    code = getattr(thing, "__code__", None)
+    if code is None or not is_student(code.co_filename):
+        return None
+    line = code.co_firstlineno  # of the first decorator
+    while line < code.co_firstlineno + 10:
+        text = linecache.getline(code.co_filename, line)
+        if text.lstrip().startswith("def "):
+            break
+        line += 1
+    if "# given" in text:
+        return None
+    return f"{shown(code.co_filename)}:{line} ({code.co_qualname})"
+
+
+# A module that cannot be imported -----------------------------------------------------------------------
+
+
+def _origin(error: BaseException) -> BaseException:
+    """What really happened: pytest wraps the errors of an import in one of its own."""
+    while type(error).__name__ == "CollectError" and error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def _broken_import(error: BaseException) -> tuple[str, list[str]]:
+    """A head line and a message for what stopped the import of a spec file."""
+    if isinstance(error, SyntaxError) and error.filename:
+        head = f"{shown(error.filename)}:{error.lineno} is not Python yet: {error.msg}"
+        text = (error.text or "").rstrip()
+        indent = len(text) - len(text.lstrip())
+        caret = " " * max((error.offset or 1) - 1 - indent, 0) + "^"
+        return head, ["  " + text.lstrip(), "  " + caret] if text else []
+    places = [
+        f"{shown(frame.filename)}:{frame.lineno}"
+        for each in _chain(error)
+        for frame in traceback.extract_tb(each.__traceback__)
+        if is_student(frame.filename) and frame.name == "<module>"
+    ]
+    if isinstance(error, ImportError) and "partially initialized module" in str(error):
+        ring = [*dict.fromkeys(places)]
+        return "Your modules import each other in a ring.", [
+            *(f"{place} {'imports the next' if place != ring[-1] else 'closes the ring'}" for place in ring),
+            "A kata imports only the katas below it, and its own files in one direction.",
+        ]
+    name = getattr(error, "name_from", None)
+    if isinstance(error, ImportError) and name and error.path and is_student(error.path):
+        return f"{shown(error.path)} has no `{name}`.", [
+            "Was it renamed or deleted? The spec file imports it."
+        ]
+    if isinstance(error, ModuleNotFoundError | ImportError) and (error.name or "").startswith("tinytorch"):
+        return "A module of tinytorch cannot be imported.", _cut(str(error).splitlines(), MESSAGE_LINES)
+    return "Your module cannot be imported.", _message(error)
+
+
+# On the screen ------------------------------------------------------------------------------------------
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """The lines of an explanation for a terminal that wide. What hangs over keeps its column."""
+    lines = []
+    for line in text.splitlines():
+        hang = len(line) - len(line.lstrip())
+        if width > 50 and line[2:].startswith(LABELS):
+            hang += LABEL
+        lines += textwrap.wrap(
+            line,
+            width,
+            subsequent_indent=" " * min(hang, width // 2),
+            replace_whitespace=False,
+            drop_whitespace=True,
+            break_long_words=False,
+            break_on_hyphens=False,
+        ) or [""]
+    return lines

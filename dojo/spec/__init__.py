@@ -1,0 +1,26 @@
+"""The vocabulary that specs are written in. Its oracles use nothing of `tinytorch`."""
+
+from __future__ import annotations
+
+from dojo.spec import strategies
+from dojo.spec.close import assert_close, assert_equal, unchanged
+from dojo.spec.device import on_device, to_numpy
+from dojo.spec.errors import ShapeError, no_warnings, raises
+from dojo.spec.gradients import gradcheck, numerical_gradient
+from dojo.spec.timing import Inconclusive, speedup
+
+__all__ = [
+    "Inconclusive",
+    "ShapeError",
+    "assert_close",
+    "assert_equal",
+    "gradcheck",
+    "no_warnings",
+    "numerical_gradient",
+    "on_device",
+    "raises",
+    "speedup",
+    "strategies",
+    "to_numpy",
+    "unchanged",
+]

@@ -1,0 +1,178 @@
+"""Is it faster? A ratio of two CPU times measured side by side, never a time.
+
+The two run interleaved, in batches long enough to be measured, on the same fresh inputs, with the garbage
+collector off; the best of several rounds counts. Busy neighbours slow both alike. Where the slow one does not
+agree with itself, nothing is claimed.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from dojo.spec.close import assert_close, assert_equal
+from dojo.spec.device import to_numpy
+
+ROUNDS = (6, 16, 16)
+"""Of each try. A first red is looked at again, longer."""
+
+BATCH = 0.004
+"""Seconds that a batch takes at least."""
+
+DISAGREEMENT = 1.15
+"""Two halves of the same measurements that lie further apart than this say nothing."""
+
+
+class Inconclusive(Exception):
+    """The machine was too busy to say: neither red nor green. Run again."""
+
+
+@dataclass(frozen=True)
+class Times:
+    """One try: seconds a call, round by round."""
+
+    slow: Sequence[float]
+    fast: Sequence[float]
+
+    @property
+    def ratio(self) -> float:
+        return min(self.slow) / min(self.fast)
+
+    @property
+    def steady(self) -> bool:
+        """Whether the even and the odd rounds of the slow one tell the same."""
+        one, other = min(self.slow[::2]), min(self.slow[1::2])
+        return max(one, other) <= DISAGREEMENT * min(one, other)
+
+
+def judge(tries: Sequence[Times], at_least: float) -> Literal["green", "red", "again", "inconclusive"]:
+    """The verdict after these tries. A steady try that is fast enough is green, two that are not are red."""
+    steady = [times for times in tries if times.steady]
+    if any(times.ratio >= at_least for times in steady):
+        return "green"
+    if len(steady) >= 2:
+        return "red"
+    return "again" if len(tries) < len(ROUNDS) else "inconclusive"
+
+
+def agree(fast: Any, slow: Any) -> None:
+    """The two results are the same but for rounding: a fast version adds up in another order."""
+    __tracebackhide__ = True
+    if isinstance(slow, tuple):
+        assert_equal(len(fast), len(slow), "the number of results")
+        for one, other in zip(fast, slow, strict=True):
+            agree(one, other)
+    else:
+        largest = np.abs(to_numpy(slow)).max(initial=0.0)
+        assert_close(fast, slow, "the result of the fast version", rtol=1e-4, atol=1e-4 * largest)
+
+
+def speedup(
+    fast: Callable[..., Any],
+    slow: Callable[..., Any],
+    at_least: float,
+    inputs: Callable[[], Sequence[Any]] = tuple,
+    check: Callable[[Any, Any], None] = agree,
+    what: str = "yours",
+    baseline: str = "the simple version",
+) -> float:
+    """`fast(*inputs())` takes at most 1/at_least of the CPU time of `slow(*inputs())`. Returns the ratio.
+
+    `inputs` is called for fresh arguments each round. The results of both are compared each round, outside
+    the clock: `check(result of fast, result of slow)`. Best with a slow one of 5 to 100 ms and a fast one of
+    30 us and more, and `at_least` no more than half of what the reference reaches.
+    """
+    __tracebackhide__ = True
+    tries: list[Times] = []
+    verdict = "again"
+    while verdict == "again":
+        tries.append(measure(fast, slow, inputs, check, ROUNDS[len(tries)]))
+        verdict = judge(tries, at_least)
+    if verdict == "inconclusive":
+        raise Inconclusive(
+            f"inconclusive, run again: {len(tries)} tries, and {baseline} did not even agree with itself "
+            f"within {DISAGREEMENT - 1:.0%} ({', '.join(_sentence(t, what, baseline) for t in tries)})"
+        )
+    best = max((times for times in tries if times.steady), key=lambda times: times.ratio)
+    if verdict == "red":
+        raise AssertionError(
+            f"{_sentence(best, what, baseline)}; expected at least {at_least:g} times faster"
+        )
+    return best.ratio
+
+
+def measure(
+    fast: Callable[..., Any],
+    slow: Callable[..., Any],
+    inputs: Callable[[], Sequence[Any]] = tuple,
+    check: Callable[[Any, Any], None] = agree,
+    rounds: int = 6,
+    clock: Callable[[], float] = time.process_time,
+) -> Times:
+    """One try of `rounds` rounds; in each, one batch of the slow one and three of the fast one."""
+    __tracebackhide__ = True
+    args = inputs()
+    check(fast(*args), slow(*args))  # warms both up
+    slow_times, fast_times = [], []
+    with _without_collector():
+        calls = {function: _calls(function, inputs(), clock) for function in (slow, fast)}
+        for _ in range(rounds):
+            args = inputs()
+            seconds, expected = _batch(slow, args, calls[slow], clock)
+            slow_times.append(seconds)
+            for _ in range(3):
+                seconds, result = _batch(fast, args, calls[fast], clock)
+                fast_times.append(seconds)
+            check(result, expected)
+    return Times(slow_times, fast_times)
+
+
+def _calls(function: Callable[..., Any], args: Sequence[Any], clock: Callable[[], float]) -> int:
+    """How many calls make a batch."""
+    calls = 1
+    while _batch(function, args, calls, clock)[0] * calls < BATCH and calls < 2**20:
+        calls *= 2
+    return calls
+
+
+def _batch(
+    function: Callable[..., Any], args: Sequence[Any], calls: int, clock: Callable[[], float]
+) -> tuple[float, Any]:
+    """Seconds a call, and the last result."""
+    result = None
+    start = clock()
+    for _ in range(calls):
+        result = function(*args)
+    return (clock() - start) / calls, result
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    was_on = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _sentence(times: Times, what: str, baseline: str) -> str:
+    return (
+        f"{what} takes {_seconds(min(times.fast))}, {baseline} {_seconds(min(times.slow))}: "
+        f"{times.ratio:.3g} times faster"
+    )
+
+
+def _seconds(seconds: float) -> str:
+    for unit, size in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds / 1e-6:.3g} us"

@@ -1,0 +1,345 @@
+"""How parameters move once their gradients are known.
+
+An update is a plain function over lists of arrays; an optimizer finds the arrays, keeps what has to be remembered
+between steps, and calls it. Nothing here is recorded: updates read and write arrays, never Tensors.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tinytorch.dispatch import Array, accelerable
+from tinytorch.setup import get_array_module
+from tinytorch.tensor import Tensor
+
+Arrays = list[Array]
+
+
+# Updates: the mathematics, in place, on arrays ----------------------------------------------------------
+
+
+@accelerable
+def sgd_update(
+    params: Arrays,
+    grads: Arrays,
+    momentum_buffers: list[Array | None],
+    *,
+    lr: float,
+    momentum: float,
+    dampening: float,
+    nesterov: bool,
+    weight_decay: float,
+) -> None:
+    """Stochastic gradient descent, in place (torch.optim.SGD; Sutskever et al., 2013).
+
+    g = grad + weight_decay * p;  with momentum: buf = momentum * buf + (1 - dampening) * g, where the first buf
+    is g itself, and g becomes buf, or g + momentum * buf with nesterov;  p -= lr * g.
+    `momentum_buffers` holds None before the first step, and is filled in place.
+    """
+    for i, (p, g) in enumerate(zip(params, grads, strict=True)):
+        if weight_decay:
+            g = g + weight_decay * p
+        if momentum:
+            buffer = momentum_buffers[i]
+            buffer = g.copy() if buffer is None else momentum * buffer + (1 - dampening) * g
+            momentum_buffers[i] = buffer
+            g = g + momentum * buffer if nesterov else buffer
+        p -= lr * g
+
+
+@accelerable
+def adam_update(
+    params: Arrays,
+    grads: Arrays,
+    exp_avgs: Arrays,
+    exp_avg_sqs: Arrays,
+    steps: list[int],
+    *,
+    lr: float,
+    betas: tuple[float, float],
+    eps: float,
+    weight_decay: float,
+    decoupled: bool,
+) -> None:
+    """Adam, in place (torch.optim.Adam; Kingma and Ba, 2015). `steps` counts the steps of each parameter, this one too.
+
+    m = beta1 * m + (1 - beta1) * g;  v = beta2 * v + (1 - beta2) * g * g;
+    p -= lr * (m / (1 - beta1**step)) / (sqrt(v / (1 - beta2**step)) + eps).
+    Weight decay is added to g, or, `decoupled`, shrinks p first: p *= 1 - lr * weight_decay (AdamW;
+    Loshchilov and Hutter, 2019).
+    """
+    beta1, beta2 = betas
+    for p, g, m, v, step in zip(params, grads, exp_avgs, exp_avg_sqs, steps, strict=True):
+        if decoupled:
+            p *= 1 - lr * weight_decay
+        elif weight_decay:
+            g = g + weight_decay * p
+        m[...] = beta1 * m + (1 - beta1) * g
+        v[...] = beta2 * v + (1 - beta2) * g * g
+        correction1, correction2 = 1 - beta1**step, 1 - beta2**step
+        p -= (lr / correction1) * m / (get_array_module(v).sqrt(v) / math.sqrt(correction2) + eps)
+
+
+@accelerable
+def rmsprop_update(
+    params: Arrays,
+    grads: Arrays,
+    square_avgs: Arrays,
+    momentum_buffers: Arrays,
+    *,
+    lr: float,
+    alpha: float,
+    eps: float,
+    weight_decay: float,
+    momentum: float,
+) -> None:
+    """RMSprop, in place (torch.optim.RMSprop; Tieleman and Hinton, 2012).
+
+    g = grad + weight_decay * p;  v = alpha * v + (1 - alpha) * g * g;  d = g / (sqrt(v) + eps);
+    with momentum: d = buf = momentum * buf + d;  p -= lr * d.
+    """
+    for p, g, v, buffer in zip(params, grads, square_avgs, momentum_buffers, strict=True):
+        if weight_decay:
+            g = g + weight_decay * p
+        v[...] = alpha * v + (1 - alpha) * g * g
+        direction = g / (get_array_module(v).sqrt(v) + eps)
+        if momentum:
+            buffer[...] = momentum * buffer + direction
+            direction = buffer
+        p -= lr * direction
+
+
+# Optimizers: who is updated, and what is remembered -----------------------------------------------------
+
+
+class Optimizer:
+    """Groups of parameters with their options, and the state of each parameter (torch.optim.Optimizer).
+
+    `param_groups` is a list of dicts: "params", a list of Tensors, and an entry for each option; what a group
+    leaves out comes from `defaults`. `state` maps a parameter to its dict. Subclasses write `step`.
+    """
+
+    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
+        """`params`: Tensors, or dicts with "params" and options of their own.
+
+        Raises:
+            ValueError: there is no parameter, or one stands in two groups.
+            TypeError: one is not a Tensor.
+        """
+        self.defaults = defaults
+        self.param_groups: list[dict[str, Any]] = []
+        self.state: dict[Tensor, dict[str, Any]] = {}
+        groups = list(params)
+        if not groups:
+            raise ValueError(
+                "an optimizer needs parameters, got an empty list: is model.parameters() used up?"
+            )
+        for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
+            self.add_param_group(group)
+
+    def add_param_group(self, group: dict[str, Any]) -> None:
+        """Add a dict with "params", a Tensor or several, and options; errors as __init__."""
+        params = [group["params"]] if isinstance(group["params"], Tensor) else list(group["params"])
+        known = {each for other in self.param_groups for each in other["params"]}
+        for each in params:
+            if not isinstance(each, Tensor):
+                raise TypeError(f"an optimizer takes Tensors, got {type(each).__name__}")
+            if each in known:
+                raise ValueError(f"a parameter of shape {each.shape} stands in two places of the optimizer")
+            known.add(each)
+        self.param_groups.append({**self.defaults, **group, "params": params})
+
+    def zero_grad(self) -> None:
+        """Forget every gradient: `.grad` is None again, or the next backward would add to it."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
+
+    def step(self) -> None:
+        """Move every parameter that has a gradient; each subclass writes its own.
+
+        Raises:
+            NotImplementedError: the subclass has none.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no step")
+
+    def state_dict(self) -> dict[str, Any]:
+        """{"state": {number: state}, "param_groups": [...]}: parameters are numbered in order over all groups.
+
+        Arrays are not copied (torch.optim.Optimizer.state_dict).
+        """
+        numbers = {each: n for n, each in enumerate(self._all_params())}
+        return {
+            "state": {numbers[each]: dict(state) for each, state in self.state.items()},
+            "param_groups": [
+                {**group, "params": [numbers[each] for each in group["params"]]}
+                for group in self.param_groups
+            ],
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over options and state, copied, from a `state_dict` of an optimizer over the same shapes.
+
+        Raises:
+            ValueError: the groups have other numbers of parameters. Nothing is changed then.
+        """
+        given = [len(group["params"]) for group in state_dict["param_groups"]]
+        own = [len(group["params"]) for group in self.param_groups]
+        if given != own:
+            raise ValueError(
+                f"the state is for groups of {given} parameters, this optimizer has groups of {own}"
+            )
+        for group, saved in zip(self.param_groups, state_dict["param_groups"], strict=True):
+            group.update({name: value for name, value in saved.items() if name != "params"})
+        params = self._all_params()
+        self.state = {
+            params[number]: {name: _copied(value) for name, value in saved.items()}
+            for number, saved in state_dict["state"].items()
+        }
+
+    def _all_params(self) -> list[Tensor]:
+        return [each for group in self.param_groups for each in group["params"]]
+
+    def _with_gradients(self, group: dict[str, Any]) -> tuple[list[Tensor], Arrays, Arrays]:
+        """The group's parameters that have a gradient, their arrays, and their gradients' arrays."""
+        params = [each for each in group["params"] if each.grad is not None]
+        return params, [each.data for each in params], [each.grad.data for each in params]
+
+    def _slot(self, params: list[Tensor], name: str) -> Arrays:
+        """The arrays called `name` in the states of `params`, zeros at first."""
+        for each in params:
+            state = self.state.setdefault(each, {})
+            if name not in state:
+                state[name] = get_array_module(each.data).zeros_like(each.data)
+        return [self.state[each][name] for each in params]
+
+
+class SGD(Optimizer):
+    """sgd_update as an optimizer (torch.optim.SGD).
+
+    Raises:
+        ValueError: lr, momentum or weight_decay is negative, or nesterov without momentum or with dampening.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        momentum: float = 0.0,
+        dampening: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+    ) -> None:
+        _not_negative(lr=lr, momentum=momentum, weight_decay=weight_decay)
+        if nesterov and (momentum == 0 or dampening != 0):
+            raise ValueError(f"nesterov needs momentum and no dampening, got {momentum} and {dampening}")
+        options = {
+            "momentum": momentum,
+            "dampening": dampening,
+            "weight_decay": weight_decay,
+            "nesterov": nesterov,
+        }
+        super().__init__(params, {"lr": lr, **options})
+
+    def step(self) -> None:
+        """One sgd_update for each group; parameters without a gradient stay."""
+        for group in self.param_groups:
+            params, arrays, grads = self._with_gradients(group)
+            buffers = [self.state.get(each, {}).get("momentum_buffer") for each in params]
+            options = {k: group[k] for k in ("lr", "momentum", "dampening", "nesterov", "weight_decay")}
+            sgd_update(arrays, grads, buffers, **options)
+            if group["momentum"]:
+                self.state.update(
+                    {each: {"momentum_buffer": b} for each, b in zip(params, buffers, strict=True)}
+                )
+
+
+class Adam(Optimizer):
+    """adam_update as an optimizer (torch.optim.Adam).
+
+    Raises:
+        ValueError: lr, eps or weight_decay is negative, or a beta is not in [0, 1).
+    """
+
+    decoupled = False
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        _not_negative(lr=lr, eps=eps, weight_decay=weight_decay)
+        if not all(0 <= beta < 1 for beta in betas):
+            raise ValueError(f"betas must lie in [0, 1), got {betas}")
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
+
+    def step(self) -> None:
+        """One adam_update for each group; parameters without a gradient stay, and so does their count of steps."""
+        for group in self.param_groups:
+            params, arrays, grads = self._with_gradients(group)
+            averages, squares = self._slot(params, "exp_avg"), self._slot(params, "exp_avg_sq")
+            for each in params:
+                self.state[each]["step"] = self.state[each].get("step", 0) + 1
+            steps = [self.state[each]["step"] for each in params]
+            options = {k: group[k] for k in ("lr", "betas", "eps", "weight_decay")}
+            adam_update(arrays, grads, averages, squares, steps, decoupled=self.decoupled, **options)
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay, 0.01 by default (torch.optim.AdamW)."""
+
+    decoupled = True
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ) -> None:  # given
+        super().__init__(params, lr, betas, eps, weight_decay)
+
+
+class RMSprop(Optimizer):
+    """rmsprop_update as an optimizer (torch.optim.RMSprop).
+
+    Raises:
+        ValueError: lr, alpha, eps, weight_decay or momentum is negative.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        momentum: float = 0.0,
+    ) -> None:
+        options = {"lr": lr, "alpha": alpha, "eps": eps, "weight_decay": weight_decay, "momentum": momentum}
+        _not_negative(**options)
+        super().__init__(params, options)
+
+    def step(self) -> None:
+        """One rmsprop_update for each group; parameters without a gradient stay."""
+        for group in self.param_groups:
+            params, arrays, grads = self._with_gradients(group)
+            averages, buffers = self._slot(params, "square_avg"), self._slot(params, "momentum_buffer")
+            options = {k: group[k] for k in ("lr", "alpha", "eps", "weight_decay", "momentum")}
+            rmsprop_update(arrays, grads, averages, buffers, **options)
+
+
+def _not_negative(**options: float) -> None:
+    for name, value in options.items():
+        if not value >= 0:
+            raise ValueError(f"{name} must not be negative, got {value}")
+
+
+def _copied(value: Any) -> Any:
+    return value.copy() if hasattr(value, "copy") else value

@@ -1,0 +1,378 @@
+"""What this machine is, what it can do, and where arrays live and random numbers come from.
+
+Every later kata asks this one three things: which library works on an array, which generator draws random
+numbers, and how fast the machine could possibly be. It imports no other kata.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sys
+import time
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from typing import Any, NamedTuple
+
+import numpy as np
+
+REQUIREMENTS = {"numpy": "2.1", "scipy": "1.14", "safetensors": "0.4"}
+"""What tinytorch imports, and the oldest version that will do."""
+
+THREAD_VARIABLES = {
+    "openblas": ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"),
+    "mkl": ("MKL_NUM_THREADS", "OMP_NUM_THREADS"),
+    "blis": ("BLIS_NUM_THREADS", "OMP_NUM_THREADS"),
+    "accelerate": ("VECLIB_MAXIMUM_THREADS",),
+}
+"""The environment variables in which each BLAS looks for its number of threads, the strongest first."""
+
+
+# Where arrays live --------------------------------------------------------------------------------------
+
+
+def get_array_module(*arrays: Any) -> Any:
+    """The library that works on these arrays: numpy, or cupy when they are on a GPU (cupy.get_array_module).
+
+    Numbers are on every device and do not count. With no array at all it is numpy. Every operation of every
+    kata asks this first, so the common case must be quick: CuPy is never imported here, because where it
+    was not imported no array can be CuPy's.
+
+    Raises:
+        RuntimeError: the arrays are on different devices; the message names them, as in "cpu" and "cuda:0".
+    """
+    cupy = sys.modules.get("cupy")
+    if cupy is None:
+        return np
+    kinds = (np.ndarray, cupy.ndarray)
+    found = {
+        "cpu" if isinstance(a, np.ndarray) else f"cuda:{a.device.id}" for a in arrays if isinstance(a, kinds)
+    }
+    if len(found) > 1:
+        raise RuntimeError(
+            f"the arrays are on different devices, {' and '.join(sorted(found))}: move them to one"
+        )
+    return np if found <= {"cpu"} else cupy
+
+
+class Device:
+    """The place where an array lives (torch.device).
+
+    `type` is "cpu" or "cuda". `index` says which GPU; on the CPU it is None. "cuda" alone means "cuda:0".
+    """
+
+    type: str
+    index: int | None
+
+    def __init__(self, device: str | Device) -> None:
+        """Read "cpu", "cuda", "cuda:0", "cuda:1", ...; a Device is copied.
+
+        It only reads the name: Device("cuda") is fine on a machine without a GPU.
+
+        Raises:
+            ValueError: any other value. The message holds it and says what is possible.
+        """
+        match = re.fullmatch(r"(cpu)|cuda(?::(0|[1-9][0-9]*))?", str(device))
+        if match is None:
+            raise ValueError(
+                f'there is no device {device!r}: it can be "cpu", "cuda" or "cuda:1" (a number from 0 on)'
+            )
+        cpu, index = match.groups()
+        self.type = "cpu" if cpu else "cuda"
+        self.index = None if cpu else int(index or 0)
+
+    def __str__(self) -> str:
+        """The name that makes this Device again: "cpu" or "cuda:1"."""
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+    def __repr__(self) -> str:
+        """As one would type it: Device("cuda:1")."""
+        return f'Device("{self}")'
+
+    def __eq__(self, other: object) -> bool:
+        """Two Devices are equal when they name the same place. A Device never equals a string, as in PyTorch."""
+        return isinstance(other, Device) and (self.type, self.index) == (other.type, other.index)
+
+    def __hash__(self) -> int:
+        """Equal Devices have equal hashes, so that a dictionary finds one by the other."""
+        return hash((self.type, self.index))
+
+    @property
+    def array_module(self) -> Any:
+        """The library that makes arrays on this device: numpy or cupy.
+
+        Raises:
+            RuntimeError: it is a GPU, and this machine has none that can be used. The message names the device.
+        """
+        if self.type == "cpu":
+            return np
+        if not cuda_is_available():
+            raise RuntimeError(f'{self} cannot be used: CuPy finds no GPU on this machine; use "cpu"')
+        import cupy
+
+        return cupy
+
+
+def cuda_is_available() -> bool:
+    """Whether CuPy is installed and sees a GPU (torch.cuda.is_available). Never raises, whatever is broken."""
+    try:
+        import cupy
+
+        return bool(cupy.cuda.runtime.getDeviceCount() > 0)
+    except Exception:  # a missing driver shows in many ways, and all of them mean no
+        return False
+
+
+# Where random numbers come from -------------------------------------------------------------------------
+
+generators: dict[Device, Any] = {}
+"""The default generator of each device that was asked for one since the last `manual_seed`."""
+
+seed_of_all: int | None = None
+"""What `manual_seed` was last given. None, before it was ever called, stands for fresh entropy."""
+
+
+def default_generator(device: Device | str = "cpu") -> Any:
+    """The generator that draws when nobody named another (torch.default_generator).
+
+    It is numpy.random.Generator on the CPU and cupy.random.Generator on a GPU. A device has one: asking twice
+    gives the same object, so that its draws go on instead of starting again.
+
+    Raises:
+        RuntimeError: the device is a GPU that this machine does not have.
+    """
+    device = Device(device)
+    if device not in generators:
+        xp = device.array_module
+        if xp is np:
+            generators[device] = np.random.default_rng(seed_of_all)
+        else:
+            with xp.cuda.Device(device.index):
+                generators[device] = xp.random.default_rng(seed_of_all)
+    return generators[device]
+
+
+def manual_seed(seed: int) -> Any:
+    """Start the default generator of every device anew from `seed`; returns the CPU's (torch.manual_seed).
+
+    The same seed gives the same draws. Negative seeds count down from 2**64, as in PyTorch. Before the first
+    call the generators are seeded from the operating system's entropy. NumPy's own `np.random` is left alone.
+
+    Raises:
+        TypeError: the seed is not an integer.
+    """
+    global seed_of_all
+    if not isinstance(seed, (int, np.integer)):
+        raise TypeError(f"a seed is an integer, got {seed!r}")
+    seed_of_all = int(seed) % 2**64
+    generators.clear()  # a GPU that was never used is not woken up: it gets the seed when it first draws
+    return default_generator("cpu")
+
+
+# What this machine is -----------------------------------------------------------------------------------
+
+
+def usable_cores() -> int:
+    """How many CPU cores this process may use, at least 1.
+
+    That can be fewer than the machine has: `taskset`, containers and batch systems hand out a part of them.
+    (PyTorch's DataLoader asks the same before it warns about too many workers.)
+    """
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def total_memory() -> int | None:
+    """The size of the main memory in bytes, or None where the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
+        return None
+
+
+def blas_name() -> str:
+    """The library that multiplies NumPy's matrices, with its version: "scipy-openblas 0.3.31" (torch.__config__.show).
+
+    `np.show_config(mode="dicts")` knows it.
+    """
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    return f"{blas['name']} {blas['version']}"
+
+
+def blas_threads(blas: str, environ: Mapping[str, str], cores: int) -> int:
+    """How many threads this BLAS uses for one matrix product (torch.get_num_threads).
+
+    The first of its variables (THREAD_VARIABLES, by a part of its name) that holds a positive integer decides;
+    an unknown BLAS is taken to read OMP_NUM_THREADS. With none set it uses every core, and never more.
+
+    Args:
+        blas: as `blas_name` gives it.
+        environ: the environment variables, such as os.environ.
+        cores: how many cores there are for it.
+    """
+    known = [names for part, names in THREAD_VARIABLES.items() if part in blas.lower()]
+    for name in known[0] if known else ("OMP_NUM_THREADS",):
+        value = environ.get(name, "").strip()
+        if re.fullmatch("[0-9]+", value) and int(value) > 0:
+            return min(int(value), cores)
+    return cores
+
+
+def gpu_names() -> list[str]:
+    """The name of each GPU, in the order of their indices; empty where there is none (torch.cuda.get_device_name)."""
+    if not cuda_is_available():
+        return []
+    import cupy
+
+    runtime = cupy.cuda.runtime
+    return [runtime.getDeviceProperties(i)["name"].decode() for i in range(runtime.getDeviceCount())]
+
+
+class EnvInfo(NamedTuple):
+    """What `get_env_info` finds out (torch.utils.collect_env.SystemEnv)."""
+
+    python: str
+    numpy: str
+    scipy: str | None
+    platform: str
+    cores: int
+    memory: int | None
+    blas: str
+    blas_threads: int
+    gpus: list[str]
+
+
+def get_env_info() -> EnvInfo:
+    """Ask the machine for everything in EnvInfo (torch.utils.collect_env.get_env_info).
+
+    `python` and `platform` are what the module `platform` says, `memory` is in bytes, and the packages are None
+    where they are not installed.
+    """
+    blas, cores = blas_name(), usable_cores()
+    return EnvInfo(
+        python=platform.python_version(),
+        numpy=np.__version__,
+        scipy=installed_version("scipy"),
+        platform=platform.platform(),
+        cores=cores,
+        memory=total_memory(),
+        blas=blas,
+        blas_threads=blas_threads(blas, os.environ, cores),
+        gpus=gpu_names(),
+    )
+
+
+def format_env_info(info: EnvInfo) -> str:
+    """One line for each field, its name first (torch.utils.collect_env.pretty_str).
+
+    `memory` is shown in GiB with one decimal, as in "15.5 GiB"; several GPUs with ", " between them; what is
+    None or empty as "none".
+    """
+    shown = info._asdict()
+    if info.memory is not None:
+        shown["memory"] = f"{info.memory / 2**30:.1f} GiB"
+    shown["gpus"] = ", ".join(info.gpus)
+    return "\n".join(f"{name:<14}{value or 'none'}" for name, value in shown.items())
+
+
+# Whether the packages will do ---------------------------------------------------------------------------
+
+
+def installed_version(package: str) -> str | None:
+    """The version of an installed package, by the name that pip knows it by; None where it is not installed.
+
+    `importlib.metadata` reads it without importing the package.
+    """
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def parse_version(version: str) -> tuple[int, ...]:
+    """The numbers of a version, to compare by: "2.13.0+cpu" is (2, 13). Zeros at the end do not count.
+
+    Only the leading numbers are read, so "2.0rc1" passes for 2.0 (packaging.version.parse is exact).
+
+    Raises:
+        ValueError: it does not begin with a number; the message holds it.
+    """
+    match = re.match(r"[0-9]+(\.[0-9]+)*", version)
+    if match is None:
+        raise ValueError(f'{version!r} is not a version: write it like "2.1"')
+    numbers = [int(part) for part in match[0].split(".")]
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    return tuple(numbers)
+
+
+def check_versions(requirements: Mapping[str, str]) -> list[str]:
+    """What is wrong with the installed packages: one sentence for each problem, none when all is well.
+
+    `requirements` maps a package to the oldest version that will do, {"numpy": "2.1"}. A sentence names the
+    package, the version that is installed, if any, and the one that is needed. They come in the given order.
+
+    Raises:
+        ValueError: a required version is not one.
+    """
+    problems = []
+    for package, oldest in requirements.items():
+        needed, installed = parse_version(oldest), installed_version(package)
+        if installed is None:
+            problems.append(f"{package} is not installed, {oldest} or newer is needed.")
+        elif parse_version(installed) < needed:
+            problems.append(f"{package} {installed} is installed, {oldest} or newer is needed.")
+    return problems
+
+
+# What this machine can do -------------------------------------------------------------------------------
+
+
+def matmul_flops(n: int, k: int, m: int) -> int:
+    """How many additions and multiplications (n, k) @ (k, m) takes (torch.utils.flop_counter.mm_flop).
+
+    Each of the n*m entries is a sum of k products. By custom that counts as k additions too, not k - 1.
+    """
+    return 2 * n * k * m
+
+
+def peak_gflops(n: int = 1024, repeats: int = 10, clock: Callable[[], float] = time.perf_counter) -> float:
+    """The machine's own limit: billions of float32 operations a second in a product of two (n, n) matrices.
+
+    One product runs unmeasured, to wake the threads and warm the caches. Then `repeats` are timed, each on its
+    own, and the fastest counts: whatever else the machine was doing can only have slowed the others.
+
+    Args:
+        clock: gives the time in seconds; it is read only around products that are timed.
+
+    Raises:
+        ValueError: `n` or `repeats` is less than 1.
+    """
+    if n < 1 or repeats < 1:
+        raise ValueError(f"peak_gflops needs n and repeats of at least 1, got n={n} and repeats={repeats}")
+    a = np.ones((n, n), np.float32)
+    b = np.ones((n, n), np.float32)
+    out = a @ b  # the later products write here: fresh memory would be measured too
+    fastest = float("inf")
+    for _ in range(repeats):
+        start = clock()
+        np.matmul(a, b, out=out)
+        fastest = min(fastest, clock() - start)
+    return matmul_flops(n, n, n) / fastest / 1e9
+
+
+def main() -> None:
+    """Print the environment, the peak in GFLOP/s, and what check_versions has against REQUIREMENTS.
+
+    This is what `python -m tinytorch.setup` runs, as `python -m torch.utils.collect_env` does for PyTorch.
+    """
+    print(format_env_info(get_env_info()))
+    print(f"{'peak':<14}{peak_gflops():.1f} GFLOP/s")
+    for problem in check_versions(REQUIREMENTS):
+        print(problem)
+
+
+if __name__ == "__main__":
+    main()

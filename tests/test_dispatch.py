@@ -1,0 +1,335 @@
+"""The two seams of the dispatcher, proved with a toy tape and a toy kernel on the reference's own kata 02."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from tinytorch import dispatch
+from tinytorch.dispatch import Array, accelerable, accelerates, closed_above, disabled, primitive
+from tinytorch.tensor import Tensor, add, exp, gather, mul, reshape, sum, tensor, transpose
+
+
+class Recorder:
+    """A tape: the calls in order, and a backward that walks them in reverse with each primitive's rule."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[dispatch.Primitive, tuple[Any, ...], dict[str, Any], Tensor]] = []
+
+    def record(self, op: Any, inputs: Any, params: dict[str, Any], output: Tensor) -> None:
+        self.calls.append((op, tuple(inputs), params, output))
+
+    def backward(self, tensor: Tensor, gradient: Tensor | None, retain_graph: bool) -> None:
+        grads = {id(tensor): np.ones_like(tensor.data) if gradient is None else gradient.data}
+        for op, inputs, params, output in reversed(self.calls):
+            grad = grads.pop(id(output), None)
+            if grad is None:
+                continue
+            assert op.rule is not None, f"{op.name} has no rule"
+            saved = dict(zip(op.inputs, (each.data for each in inputs), strict=True))
+            saved |= {f"{name}_shape": each.shape for name, each in zip(op.inputs, inputs, strict=True)}
+            saved |= op.defaults | params | {"out": output.data}
+            results = op.rule(grad, *(saved[name] for name in op.needs))
+            for each, result in zip(inputs, results if isinstance(results, tuple) else (results,), strict=True):
+                grads[id(each)] = grads.get(id(each), 0) + result
+                each.grad = dispatch.wrap(grads[id(each)])
+
+    def retain_grad(self, tensor: Tensor) -> None: ...
+
+
+@pytest.fixture(autouse=True)
+def seams(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Both seams as they are before any higher kata is imported, and put back afterwards."""
+    monkeypatch.setattr(dispatch, "tape", None)
+    monkeypatch.setattr(dispatch, "kernels", {})
+    monkeypatch.setattr(dispatch, "observers", [])
+    monkeypatch.setattr(dispatch, "highest", 20)
+    rules = {op: (op.rule, op.needs) for op in dispatch.primitives.values()}
+    known = dict(dispatch.primitives)
+    yield
+    for op, (op.rule, op.needs) in rules.items():
+        pass
+    dispatch.primitives.clear()
+    dispatch.primitives.update(known)
+
+
+@pytest.fixture
+def tape() -> Recorder:
+    recorder = Recorder()
+    dispatch.install(recorder)
+    return recorder
+
+
+# The first seam -----------------------------------------------------------------------------------------
+
+
+def test_without_a_tape_nothing_is_recorded_and_backward_says_why() -> None:
+    x = tensor([1.0, 2.0])
+    assert (x * x).tolist() == [1.0, 4.0]
+    with pytest.raises(RuntimeError, match="kata 07 is not written yet"):
+        sum(x).backward()
+
+
+def test_a_tape_records_each_primitive_with_inputs_params_and_output(tape: Recorder) -> None:
+    x = tensor([[1.0, 2.0, 3.0]])
+    y = sum(exp(x), dim=1, keepdim=True)
+    (first, inputs, params, out), (second, inputs2, params2, out2) = tape.calls
+    assert (first.name, inputs, params) == ("exp", (x,), {})
+    assert (second.name, inputs2, params2) == ("sum", (out,), {"dim": 1, "keepdim": True})
+    assert out2 is y
+
+
+def test_a_method_an_operator_and_a_function_are_recorded_alike(tape: Recorder) -> None:
+    x = tensor([1.0, 2.0])
+    for call in (lambda: x + x, lambda: x.add(x), lambda: add(x, x)):
+        call()
+    assert [(op.name, inputs) for op, inputs, _, _ in tape.calls] == [("add", (x, x))] * 3
+
+
+def test_params_may_come_by_position_and_inputs_by_name(tape: Recorder) -> None:
+    x, index = tensor([[1.0, 2.0]]), tensor([[1, 0]])
+    gather(x, 1, index)
+    gather(index=index, dim=1, a=x)
+    assert [(inputs, params) for _, inputs, params, _ in tape.calls] == [((x, index), {"dim": 1})] * 2
+
+
+def test_rules_make_what_kata_02_computes_differentiable(tape: Recorder) -> None:
+    @dispatch.derivative(mul)
+    def mul_backward(grad: Array, a: Array, b: Array) -> tuple[Array, Array]:
+        return grad * b, grad * a
+
+    @dispatch.derivative(exp)
+    def exp_backward(grad: Array, out: Array) -> Array:
+        return grad * out
+
+    @dispatch.derivative(sum)
+    def sum_backward(grad: Array, a_shape: tuple[int, ...], dim: Any, keepdim: bool) -> Array:
+        assert (dim, keepdim) == (None, False)  # defaults are passed too
+        return np.broadcast_to(grad, a_shape)
+
+    x, w = tensor([0.0, 1.0]), tensor([3.0, 5.0])
+    sum(exp(x) * w).backward(tensor(2.0))
+    assert x.grad is not None and w.grad is not None
+    np.testing.assert_allclose(x.grad.data, 2 * np.exp(x.data) * w.data, rtol=1e-6)
+    np.testing.assert_allclose(w.grad.data, 2 * np.exp(x.data), rtol=1e-6)
+
+
+def test_a_rule_that_asks_for_what_the_primitive_does_not_have_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"asks for \['weight'\].*'a', 'a_shape', 'b', 'b_shape'"):
+
+        @dispatch.derivative(mul)
+        def mul_backward(grad: Array, weight: Array) -> Array:
+            return grad * weight
+
+
+def test_a_stub_is_never_installed() -> None:
+    @dispatch.derivative(mul)
+    def mul_backward(grad: Array, a: Array, b: Array) -> tuple[Array, Array]:
+        """Not written yet."""
+        raise NotImplementedError("kata 07: mul_backward")
+
+    class Tape(Recorder):
+        def record(self, op: Any, inputs: Any, params: dict[str, Any], output: Tensor) -> None:
+            """Not written yet."""
+            raise NotImplementedError("kata 07: Tape.record")
+
+    dispatch.install(Tape())
+    assert dispatch.primitives[mul].rule is None
+    assert dispatch.tape is None
+
+
+def test_an_abstract_method_of_the_students_own_is_no_stub() -> None:
+    def forward(x: Array) -> Array:
+        raise NotImplementedError("forward of a subclass")
+
+    assert not dispatch.is_stub(forward)
+
+
+def test_grad_mode_belongs_to_each_thread(tape: Recorder) -> None:
+    x = tensor([1.0])
+    dispatch.mode.grad_enabled = False
+    try:
+        other = threading.Thread(target=lambda: exp(x))
+        other.start()
+        other.join()
+        assert len(tape.calls) == 1
+        exp(x)
+        assert len(tape.calls) == 1
+    finally:
+        dispatch.mode.grad_enabled = True
+
+
+def test_a_primitive_takes_tensors_and_python_numbers_and_nothing_else() -> None:
+    x = tensor([1.0, 2.0])
+    assert mul(x, np.float64(2.0)).dtype == np.float32  # NumPy's scalar does not promote
+    for wrong in ([1.0, 2.0], np.ones(2), None):
+        with pytest.raises(TypeError, match=type(wrong).__name__):
+            mul(x, wrong)
+
+
+def test_arguments_that_do_not_fit_are_named() -> None:
+    x = tensor([1.0, 2.0])
+    with pytest.raises(TypeError, match=r"mul\(\) is missing b"):
+        mul(x)
+    with pytest.raises(TypeError, match=r"exp\(\) takes 1 arguments, 2 given"):
+        exp(x, x)
+    with pytest.raises(TypeError, match=r"mul\(\) got a twice"):
+        mul(x, x, a=x)
+
+
+def test_a_primitive_of_a_higher_kata_joins_the_same_seam(tape: Recorder) -> None:
+    @primitive
+    def glue(*arrays: Array, dim: int = 0) -> Array:
+        return np.concatenate(arrays, dim)
+
+    x, y = tensor([1.0]), tensor([2.0])
+    assert glue(x, y, dim=0).tolist() == [1.0, 2.0]
+    op, inputs, params, _ = tape.calls[0]
+    assert (op.name, op.variadic, inputs, params) == ("glue", True, (x, y), {"dim": 0})
+
+
+# In place -----------------------------------------------------------------------------------------------
+
+
+def test_a_write_moves_the_version_and_views_share_it() -> None:
+    x = tensor([[1.0, 2.0], [3.0, 4.0]])
+    view, copy = transpose(x, 0, 1), exp(x)
+    before = x._version[0]
+    view[0, 1] = 7.0
+    assert x.tolist() == [[1.0, 2.0], [7.0, 4.0]]
+    assert x._version is view._version and x._version[0] == before + 1
+    assert copy._version is not x._version and copy._version[0] == 0
+
+
+def test_a_view_primitive_that_had_to_copy_has_a_version_of_its_own() -> None:
+    x = tensor([[1.0, 2.0], [3.0, 4.0]])
+    assert reshape(x, shape=(4,))._version is x._version
+    copied = reshape(transpose(x, 0, 1), shape=(4,))
+    copied.zero_()
+    assert copied._version is not x._version and x._version[0] == 0
+
+
+def test_mutating_refuses_a_tensor_that_requires_grad_while_it_is_recorded(tape: Recorder) -> None:
+    x, w = tensor([1.0, 2.0]), tensor([1.0, 2.0])
+    w.requires_grad = True
+    for write in (lambda: w.add_(1.0), lambda: x.add_(w)):
+        with pytest.raises(RuntimeError, match=r"shape \(2,\) that requires grad.*no_grad"):
+            write()
+    assert x.tolist() == w.tolist() == [1.0, 2.0]
+    dispatch.mode.grad_enabled = False
+    try:
+        w.add_(1.0)
+    finally:
+        dispatch.mode.grad_enabled = True
+    assert w.tolist() == [2.0, 3.0]
+
+
+# The second seam ----------------------------------------------------------------------------------------
+
+
+@accelerable
+def double(x: Tensor) -> Tensor:
+    """The composition that kernels replace."""
+    return x + x
+
+
+def test_a_kernel_takes_the_place_of_the_composition_and_disabled_goes_back() -> None:
+    @accelerates(double)
+    def double_kernel(x: Tensor) -> Tensor:
+        return x * 20.0
+
+    x = tensor([1.0])
+    assert double(x).item() == 20.0
+    with disabled():
+        assert double(x).item() == 2.0
+        other: list[float] = []
+        thread = threading.Thread(target=lambda: other.append(double(x).item()))
+        thread.start()
+        thread.join()
+        assert other == [20.0]  # each thread has a switch of its own
+    assert double(x).item() == 20.0
+
+
+def test_a_kernel_that_returns_notimplemented_hands_the_call_back() -> None:
+    @accelerates(double)
+    def double_kernel(x: Tensor) -> Tensor:
+        return NotImplemented if x.ndim == 0 else x * 20.0  # type: ignore[return-value]
+
+    assert (double(tensor(1.0)).item(), double(tensor([1.0])).item()) == (2.0, 20.0)
+
+
+def test_a_stub_kernel_is_refused_and_so_is_a_function_with_one_unwritten_method() -> None:
+    @accelerates(double)
+    def double_kernel(x: Tensor) -> Tensor:
+        raise NotImplementedError("kata 15: double_kernel")
+
+    @accelerates(double)
+    class Double:
+        @staticmethod
+        def forward(ctx: Any, x: Array) -> Array:
+            return 2 * x
+
+        @staticmethod
+        def backward(ctx: Any, grad: Array) -> Array:
+            raise NotImplementedError("kata 15: Double.backward")
+
+        @classmethod
+        def apply(cls, x: Tensor) -> Tensor:
+            return dispatch.wrap(cls.forward(None, x.data))
+
+    assert not dispatch.kernels
+
+
+def test_a_function_is_a_kernel_by_its_apply() -> None:
+    @accelerates(double)
+    class Double:
+        @classmethod
+        def apply(cls, x: Tensor) -> Tensor:
+            return x * 20.0
+
+    assert double(tensor([1.0])).item() == 20.0
+
+
+# Both ---------------------------------------------------------------------------------------------------
+
+
+def test_closed_above_closes_the_tape_below_7_and_kernels_below_15(tape: Recorder) -> None:
+    @accelerates(double)
+    def double_kernel(x: Tensor) -> Tensor:
+        return x * 20.0
+
+    x = tensor([1.0])
+    for kata, recorded, result in ((6, 0, 2.0), (7, 1, 2.0), (14, 1, 2.0), (15, 1, 20.0)):
+        tape.calls.clear()
+        with closed_above(kata):
+            assert double(x).item() == result
+            assert len(tape.calls) == recorded
+    with closed_above(6), pytest.raises(RuntimeError, match="kata 07 is not written yet"):
+        x.backward()
+    tape.calls.clear()
+    double(x)
+    assert len(tape.calls) == 1
+
+
+def test_observers_see_primitives_and_kernels_and_may_change_the_result() -> None:
+    @accelerates(double)
+    def double_kernel(x: Tensor) -> Tensor:
+        return x * 20.0
+
+    seen: list[tuple[str, str]] = []
+
+    def watch(event: dispatch.Event, go_on: Any) -> Any:
+        seen.append((event.kind, event.name))
+        return go_on()
+
+    def halve(event: dispatch.Event, go_on: Any) -> Any:
+        return go_on() / 2 if event.kind == "primitive" else go_on()
+
+    dispatch.observers.append(watch)
+    assert double(tensor([1.0])).item() == 20.0
+    assert seen == [("kernel", "double"), ("primitive", "mul")]
+    dispatch.observers.append(halve)
+    assert double(tensor([1.0])).item() == 10.0
