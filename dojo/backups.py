@@ -1,4 +1,7 @@
-"""What keeps a student's work: every command that writes into tinytorch/ copies the whole of it first."""
+"""What keeps a student's work: every command that writes into tinytorch/ copies the whole of it first.
+
+A backup is written aside and renamed, so that there is never half of one, and none is ever deleted.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,103 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from dojo import catalogue
+from dojo.catalogue import Kata
 from dojo.errors import DojoError
 
 FOLDER = catalogue.ROOT / ".dojo" / "backups"
+PART = ".part-"
+TIME = "%Y-%m-%d-%H%M%S"
+
+Data = TypeVar("Data")
+
+
+def save(command: str) -> Path:
+    """Copy the whole of tinytorch/ to .dojo/backups/<time>-before-<command>/."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=PART, dir=FOLDER))
+    aside.chmod(0o755)  # mkdtemp lets nobody else in
+    try:
+        if catalogue.STUDENT.is_dir():
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(catalogue.STUDENT, aside, symlinks=True, ignore=ignored, dirs_exist_ok=True)
+        return _name(aside, f"{time.strftime(TIME)}-before-{command}")
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+
+
+def _name(aside: Path, name: str) -> Path:
+    """Rename a finished backup. Two in one second get different names: a rename never replaces a full folder."""
+    for number in range(1, 1000):
+        backup = FOLDER / (name if number == 1 else f"{name}-{number}")
+        if not backup.exists():
+            with contextlib.suppress(OSError):  # another process was faster
+                return aside.rename(backup)
+    raise DojoError(f"{FOLDER} cannot hold another backup named {name}.")
+
+
+def saved() -> list[Path]:
+    """Every backup, the oldest first."""
+    if not FOLDER.is_dir():
+        return []
+    found = [path for path in FOLDER.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    return sorted(found, key=lambda path: (path.name.partition("-before-")[0], path.stat().st_ctime_ns))
+
+
+def contents(tree: Path) -> dict[Path, bytes]:
+    """Every file of a tree, by its path in it. Bytecode does not count."""
+    paths = [path for path in tree.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    return {path.relative_to(tree): path.read_bytes() for path in paths}
+
+
+def part(kata: Kata, files: Mapping[Path, Data]) -> dict[Path, Data]:
+    """Those of the files that are the kata's module."""
+    return {path: data for path, data in files.items() if path.parts[0] in (kata.slug, f"{kata.slug}.py")}
+
+
+def change(command: str, new: dict[Path, bytes]) -> list[Path]:
+    """Make tinytorch/ hold exactly these files, after a backup of what is there. Returns what changed.
+
+    Every command that writes into tinytorch/ does it here.
+    """
+    if contents(catalogue.STUDENT) == new:
+        return []
+    save(command)
+    return replace(catalogue.STUDENT, new)
+
+
+def replace(tree: Path, new: dict[Path, bytes]) -> list[Path]:
+    """Make `tree` hold exactly these files. Returns what changed."""
+    old = contents(tree)
+    written = [path for path, data in new.items() if old.get(path) != data]
+    gone = [path for path in old if path not in new]
+    for path in gone:  # first: a module may have become a package of the same name
+        (tree / path).unlink()
+        _remove_empty((tree / path).parent, tree)
+    for path in written:
+        write(tree / path, new[path])
+    return sorted([*written, *gone])
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all: whoever reads it meanwhile sees the old one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}{PART}")
+    try:
+        aside.write_bytes(data)
+        if path.exists():
+            shutil.copymode(path, aside)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _remove_empty(folder: Path, top: Path) -> None:
+    while folder != top and all(each.name == "__pycache__" for each in folder.iterdir()):
+        shutil.rmtree(folder)
+        folder = folder.parent

@@ -69,7 +69,11 @@ def _word(kata: Kata, one: Standing | None, wide: bool) -> Text:
 def _milestone(kata: Kata) -> Text:
     if not kata.milestone:
         return Text("")
-    return Text(f"reached: {kata.milestone}", "green") if milestone.reached(kata) else Text(kata.milestone, "dim")
+    return (
+        Text(f"reached: {kata.milestone}", "green")
+        if milestone.reached(kata)
+        else Text(kata.milestone, "dim")
+    )
 
 
 def _closing(found: dict[Kata, Standing]) -> str:

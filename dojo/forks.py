@@ -227,15 +227,14 @@ def _child(job: Job, report: int, output: int) -> NoReturn:
         os.dup2(nothing, 0)
         os.dup2(output, 1)
         os.dup2(output, 2)
-        sys.stdin = open(0, closefd=False)
-        sys.stdout = sys.__stdout__ = open(1, "w", closefd=False, encoding="utf-8", errors="replace")
-        sys.stderr = sys.__stderr__ = open(2, "w", closefd=False, encoding="utf-8", errors="replace")
+        sys.stdin = os.fdopen(0, closefd=False)
+        sys.stdout = os.fdopen(1, "w", closefd=False, encoding="utf-8", errors="replace")
+        sys.stderr = os.fdopen(2, "w", closefd=False, encoding="utf-8", errors="replace")
         os.chdir(ROOT)
         overlay.install(job.plan)
         pytest = importlib.import_module("pytest")
         args = [f"--rootdir={ROOT}", f"--dojo-report=/dev/fd/{report}", *job.args]
-        code = int(pytest.main(args, plugins=[_Pulse(), *job.plugins]))
-        _send({"pytest_ended": code})
+        code = int(pytest.main(args, plugins=list(job.plugins)))
     except BaseException:
         traceback.print_exc()
     finally:
@@ -245,23 +244,12 @@ def _child(job: Job, report: int, output: int) -> NoReturn:
         os._exit(code)  # no handlers, no buffers of the parent's
 
 
-class _Pulse:
-    """Tells the parent which spec runs, so that a death has a name."""
-
-    def pytest_runtest_logstart(self, nodeid: str) -> None:
-        _send({"begins": nodeid})
-
-
 _report = -1  # in a child: where the parent listens
 
 
 def tell(thing: Any) -> None:
     """In a child: send the parent anything that JSON can hold."""
-    _send({"told": thing})
-
-
-def _send(line: dict[str, Any]) -> None:
-    rest = json.dumps(line).encode() + b"\n"
+    rest = json.dumps({"told": thing}).encode() + b"\n"
     while rest:
         rest = rest[os.write(_report, rest) :]
 

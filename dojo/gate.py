@@ -18,7 +18,6 @@ import ast
 import importlib
 import json
 import random
-import re
 import textwrap
 import time
 import warnings
@@ -38,13 +37,14 @@ if TYPE_CHECKING:
     import pytest
 
 SEEDS = 5  # random runs of each kata in the deep gate
+SLOW = 1.0  # seconds of a spec that are worth a note
 LIMIT = 600.0  # seconds for one run of a whole kata; a single spec has its own, shorter limit
 
 
 class Finding(NamedTuple):
     """What a check, or a part of one, found."""
 
-    count: int
+    checked: int
     problems: list[str]
     notes: tuple[str, ...] = ()
 
@@ -95,7 +95,9 @@ def red(kata: Kata) -> Part:
         if result.state == "green":
             problems.append(f"{result.id} is green on the skeleton: it proves nothing of the student's")
         elif result.state != "next":
-            problems.append(f"{result.id} is {result.state} on the skeleton, not red on kata {kata.id}\n{result.text}")
+            problems.append(
+                f"{result.id} is {result.state} on the skeleton, not red on kata {kata.id}\n{result.text}"
+            )
         elif result.owner and result.owner[0] != kata.number:
             problems.append(f"{result.id} asks for kata {result.owner[0]:02d}: {result.owner[1]}")
     return Finding(len(outcome.results), problems)
@@ -112,6 +114,8 @@ def green(kata: Kata, *args: str, plugins: tuple[object, ...] = (), how: str = "
             notes.append(f"{result.id} is inconclusive: {result.summary}")
         elif result.state != "green":
             problems.append(f"{result.id} is {result.state} on the reference{how}\n{result.text}")
+        elif result.duration > SLOW:
+            notes.append(f"{result.id} takes {result.duration:.1f} s")
     return Finding(len(outcome.results), problems, tuple(notes))
 
 
@@ -142,9 +146,14 @@ def collects(kata: Kata) -> Part:
     outcome = yield Job([where(kata), "--collect-only", "-q"], plan, LIMIT, (_Collected(),))
     found = outcome.told[0] if outcome.told else []
     listed = manifest.expected(kata)
-    mend = "`python -m dojo manifest` writes it anew"
-    problems = [f"{each} is not in katas/manifest.txt: {mend}" for each in found if each not in listed]
-    problems += [f"{each} is in katas/manifest.txt and not collected: {mend}" for each in listed if each not in found]
+    problems = []
+    for ids, where_not in (
+        ([each for each in found if each not in listed], "not in katas/manifest.txt"),
+        ([each for each in listed if each not in found], "in katas/manifest.txt and not collected"),
+    ):
+        if ids:
+            more = f" and {len(ids) - 1} more are" if len(ids) > 1 else " is"
+            problems.append(f"{ids[0]}{more} {where_not}: `python -m dojo manifest` writes it anew")
     if outcome.code != 0:
         problems.append(f"collection on the skeletons fails\n{outcome.output}")
     return Finding(len(found), problems)
@@ -187,33 +196,41 @@ def walked(kata: Kata) -> Part:
     plan = Plan(SOLUTIONS, source=skeletons(above(kata)) | questioned(kata, set(names)))
     outcome = yield Job([where(kata)], plan, LIMIT, (Walk(kata, names),))
     problems = [told["problem"] for told in outcome.told if "problem" in told]
-    if not outcome.told or outcome.code is None:
-        problems.append(f"the walk did not come to its end\n{outcome.results[-1].text if outcome.results else ''}")
+    if not any("callers" in told for told in outcome.told) or outcome.code is None:
+        died = outcome.results[-1].text if outcome.results else outcome.output
+        problems.append(f"the walk did not come to its end: {died}")
     return Finding(sum("step" in told for told in outcome.told), problems)
 
 
 def walked_anew(kata: Kata) -> Part:
-    """(e) The same without short cuts: a new process for every step, all specs from the first one on."""
+    """(e) The same without short cuts: a new process for every step, and again from the first spec after each file."""
     todo = set(functions(kata))
-    ids = manifest.expected(kata)
     higher = skeletons(above(kata))
-    steps = furthest = 0
+    files = [f"{where(kata)}/{path.name}" for path in spec_files(kata)]
+    begin = steps = 0
+    furthest = (0, 0)
     while True:
         plan = Plan(SOLUTIONS, source=higher | reference.unwritten(kata, todo))
-        outcome = yield Job([where(kata), "-x"], plan, LIMIT)
+        outcome = yield Job([*files[begin:], "-x"], plan, LIMIT)
         first = next((each for each in outcome.results if each.state in ("next", "wrong")), None)
+        file = first.id.partition("::")[0] if first else ""
+        if begin and file != files[begin]:
+            begin = 0
+            continue
         if first is None:
-            break
+            return Finding(steps, [f"{name} is never asked for: no spec needs it" for name in sorted(todo)])
         name = first.owner[1] if first.owner and first.owner[0] == kata.number else ""
         if name not in todo:
-            return Finding(steps, [f"step {steps + 1} stops at {first.id}, where nothing new is asked for\n{first.text}"])
-        place = ids.index(first.id) if first.id in ids else -1
+            stopped = f"step {steps + 1} stops at {first.id}, where nothing new is asked for"
+            return Finding(steps, [f"{stopped}\n{first.text}"])
+        begin = files.index(file)
+        place = (begin, sum(each.id.startswith(f"{file}::") for each in outcome.results))
         if place < furthest:
-            return Finding(steps, [f"step {steps + 1}: {first.id} was green before and is red again\n{first.text}"])
+            back = f"step {steps + 1}: {first.id} was green before and is red again"
+            return Finding(steps, [f"{back}\n{first.text}"])
         furthest = place
         todo.discard(name)
         steps += 1
-    return Finding(steps, [f"{name} is never asked for: no spec needs it" for name in sorted(todo)])
 
 
 # Mistakes -----------------------------------------------------------------------------------------------
@@ -224,10 +241,20 @@ def caught(mistake: mistakes.Mistake, whole: bool = False) -> Part:
     try:
         source = mistake.plant()
         specs = spec_ids(mistake.kata, mistake.spec)
+        if not mistake.says.strip():
+            raise DojoError("`says` is empty; it holds words of a report that points at the mistake")
     except DojoError as problem:
-        return Finding(1, [str(problem)])
+        return Finding(1, [f"{mistake.name}: {problem}"])
     outcome = yield Job([where(mistake.kata)] if whole else specs, Plan(SOLUTIONS, source=source), LIMIT)
     return judged(mistake, outcome, whole)
+
+
+def all_caught(kata: Kata, whole: bool = False) -> list[Part]:
+    """One part for each mistake of the kata."""
+    try:
+        return [caught(each, whole) for each in mistakes.load(kata)]
+    except (DojoError, SyntaxError) as problem:
+        return [_failed(problem)]
 
 
 def judged(mistake: mistakes.Mistake, outcome: Outcome, whole: bool) -> Finding:
@@ -236,10 +263,14 @@ def judged(mistake: mistakes.Mistake, outcome: Outcome, whole: bool) -> Finding:
     notes = (f"{mistake.name}: first red {wrong[0].id}",) if whole and wrong else ()
     if not named:
         states = ", ".join(sorted({each.state for each in outcome.results if spec_of(each) == mistake.spec}))
-        return Finding(1, [f"{mistake.name}: {mistake.spec} does not catch it ({states or 'it did not run'})"], notes)
+        return Finding(
+            1, [f"{mistake.name}: {mistake.spec} does not catch it ({states or 'it did not run'})"], notes
+        )
     if not any(mistake.says in each.text for each in named):
         said = textwrap.indent(named[0].text.strip(), "    ")
-        return Finding(1, [f"{mistake.name}: the report of {mistake.spec} does not say {mistake.says!r}:\n{said}"], notes)
+        return Finding(
+            1, [f"{mistake.name}: the report of {mistake.spec} does not say {mistake.says!r}:\n{said}"], notes
+        )
     return Finding(1, [], notes)
 
 
@@ -252,7 +283,7 @@ def spec_ids(kata: Kata, name: str) -> list[str]:
     """The node ids of the spec functions called `name`."""
     ids = [f"{where(kata)}/{path.name}::{name}" for path in spec_files(kata) if name in spec_names(path)]
     if not ids:
-        raise DojoError(f"Kata {kata.id} has no spec called {name} any more.")
+        raise DojoError(f"kata {kata.id} has no spec called {name} any more")
     return ids
 
 
@@ -288,14 +319,29 @@ CHECKS = {
     "b": Check("green on the reference", "specs", lambda kata: [green(kata)], green_deeply),
     "c": _alike("as in the manifest", "specs", collects),
     "d": _alike("skeleton imports", "modules", imports),
-    "e": Check("the walk", "steps", lambda kata: [walked(kata)], lambda kata: [walked(kata), walked_anew(kata)]),
+    "e": Check(
+        "the walk", "steps", lambda kata: [walked(kata)], lambda kata: [walked(kata), walked_anew(kata)]
+    ),
     "mistakes": Check(
         "mistakes caught",
         "mistakes",
-        lambda kata: [caught(each) for each in mistakes.load(kata)],
-        lambda kata: [caught(each, whole=True) for each in mistakes.load(kata)],
+        all_caught,
+        lambda kata: all_caught(kata, whole=True),
     ),
 }
+
+
+def _failed(problem: Exception) -> Part:
+    return Finding(0, [str(problem)])
+    yield  # it asks for no run
+
+
+def _safely(part: Part) -> Part:
+    """A reference or a file of mistakes that cannot be read is a problem like any other."""
+    try:
+        return (yield from part)
+    except (DojoError, SyntaxError) as problem:
+        return Finding(0, [str(problem)])
 
 
 def built() -> list[Kata]:
@@ -312,7 +358,7 @@ def check(katas: list[Kata], names: list[str], quick: bool) -> Iterator[tuple[Ka
     }
     found: dict[tuple[Kata, str], list[Finding]] = {key: [] for key in parts}
     forks.preload()
-    for key, finding in forks.together((key, part) for key, some in parts.items() for part in some):
+    for key, finding in forks.together((key, _safely(part)) for key, some in parts.items() for part in some):
         found[key].append(finding)
         if len(found[key]) == len(parts[key]):
             yield *key, _together(found[key])
@@ -324,30 +370,29 @@ def check(katas: list[Kata], names: list[str], quick: bool) -> Iterator[tuple[Ka
 def _together(findings: list[Finding]) -> Finding:
     problems = [problem for finding in findings for problem in finding.problems]
     notes = tuple(note for finding in findings for note in finding.notes)
-    return Finding(sum(finding.count for finding in findings), problems, notes)
+    return Finding(sum(finding.checked for finding in findings), problems, notes)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("number", nargs="?", metavar="N", help="one kata; without it, all that have specs")
     parser.add_argument("--quick", action="store_true", help="as `make test`: no random runs, no second walk")
-    parser.add_argument("--only", choices=[*CHECKS, "walk"], help="one check; walk is e")
+    parser.add_argument("--only", action="append", choices=[*CHECKS, "walk"], help="this check; walk is e")
     parser.add_argument("--json", type=Path, help=argparse.SUPPRESS)  # for tests/: the findings, to look up
 
 
 def run(options: argparse.Namespace) -> int:
     """`python -m dojo gate`: print what was checked, and every problem with enough to act on."""
     katas = [kata(options.number)] if options.number else built()
-    only = "e" if options.only == "walk" else options.only
-    names = [only] if only else list(CHECKS)
+    names = ["e" if name == "walk" else name for name in options.only or CHECKS]
     began = time.monotonic()
     problems = 0
     found: dict[str, dict[str, list[str]]] = {}
     for each, name, finding in check(katas, names, options.quick):
         title, unit = CHECKS[name].title, CHECKS[name].unit
         verdict = f"{len(finding.problems)} problems" if finding.problems else "ok"
-        print(f"kata {each.id}  {title:<24}{finding.count:>4} {unit:<9} {verdict}", flush=True)
+        print(f"kata {each.id}  {title:<24}{finding.checked:>4} {unit:<9} {verdict}", flush=True)
         for text in finding.problems:
-            print(textwrap.indent(text.rstrip(), "    ! ", lambda line: line.startswith(text[:20])), flush=True)
+            print(f"    ! {textwrap.indent(text.strip(), '      ').strip()}", flush=True)
         for note in finding.notes:
             print(f"    . {note}", flush=True)
         problems += len(finding.problems)

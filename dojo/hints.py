@@ -8,9 +8,9 @@ longer the first red one.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import tomllib
-from pathlib import Path
 
 from dojo.catalogue import ROOT, Kata, built_kata
 from dojo.errors import DojoError
@@ -19,6 +19,7 @@ from dojo.run import Result, run_kata
 from dojo.standing import write_json
 
 LEVELS = ("question", "method", "code")
+IMPORT = "import"  # stands for the specs of a file while the student's module cannot be imported
 STATE = ROOT / ".dojo" / "hints.json"
 
 
@@ -27,40 +28,47 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    if not options.n:
+        raise DojoError("Say which kata: `make hint N=1`.")
     kata = built_kata(options.n)
     print(f"looking for the first red spec of kata {kata.name} ...", flush=True)
-    red = run_kata(kata, args=("-x",), relay=False).first_red
+    verdict = run_kata(kata, args=("-x",), relay=False)
+    red = verdict.first_red
     moved_on(red)
-    if red is None:
+    if red:
+        print("\n" + next_hint(kata, red))
+    elif verdict.code == 0:
         print(f"\nKata {kata.name} is green: there is nothing to hint at.")
     else:
-        print("\n" + next_hint(kata, red))
+        print(f"\nNo spec is red, and not all is well: `make kata N={kata.number}` says why.")
     return 0
 
 
 def next_hint(kata: Kata, red: Result) -> str:
     """The next level for that red spec, ready to print. Remembers that it was shown."""
     spec = function_name(red.id)
-    if spec is None:
+    if spec is None or spec == IMPORT:
         return f"{red.text.strip()}\n\nThere is no hint for this: the module must be importable first."
     hint = hints(kata).get(spec)
     if hint is None:
         return f"There is no hint for {spec} in {shown(kata.folder / 'hints.toml')}."
-    shown = _levelsshown(red.id)
-    write_json(STATE, {"spec": red.id, "shown": min(shown + 1, len(LEVELS))})
-
-    if shown >= len(LEVELS):
+    seen = _levels_shown(red.id)
+    write_json(STATE, {"spec": red.id, "shown": min(seen + 1, len(LEVELS))})
+    if seen >= len(LEVELS):
         texts = [f"{level}:\n{_indented(hint[level])}" for level in LEVELS]
         return "\n\n".join([f"All the hints for {spec}", *texts, _look(kata)])
-    left = len(LEVELS) - shown - 1
-    after = f"{left} more: `make hint N={kata.number}` again." if left else f"That was the last. {_look(kata)}"
-    return f"hint {shown + 1} of {len(LEVELS)} for {spec}\n\n{_indented(hint[LEVELS[shown]])}\n\n{after}"
+    left = len(LEVELS) - seen - 1
+    after = (
+        f"{left} more: `make hint N={kata.number}` again." if left else f"That was the last. {_look(kata)}"
+    )
+    return f"hint {seen + 1} of {len(LEVELS)} for {spec}\n\n{_indented(hint[LEVELS[seen]])}\n\n{after}"
 
 
 def moved_on(red: Result | None) -> None:
     """Tell what the first red spec is now: hints for any other start over."""
-    if red is None or _levelsshown(red.id) == 0:
-        STATE.unlink(missing_ok=True)
+    if red is None or _levels_shown(red.id) == 0:
+        with contextlib.suppress(OSError):  # none is there, or nothing may be written: it is only a state
+            STATE.unlink()
 
 
 def hints(kata: Kata) -> dict[str, dict[str, str]]:
@@ -69,7 +77,9 @@ def hints(kata: Kata) -> dict[str, dict[str, str]]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise DojoError(f"{shown(path)} is missing: `git checkout -- {shown(path)}` brings it back.") from None
+        raise DojoError(
+            f"{shown(path)} is missing: `git checkout -- {shown(path)}` brings it back."
+        ) from None
     except tomllib.TOMLDecodeError as error:
         raise DojoError(f"{shown(path)} is not TOML: {error}.") from None
 
@@ -80,7 +90,7 @@ def function_name(spec: str) -> str | None:
     return name.partition("[")[0] if separator else None
 
 
-def _levelsshown(spec: str) -> int:
+def _levels_shown(spec: str) -> int:
     try:
         state = json.loads(STATE.read_text(encoding="utf-8"))
         return int(state["shown"]) if state["spec"] == spec else 0
@@ -94,4 +104,3 @@ def _look(kata: Kata) -> str:
 
 def _indented(text: str) -> str:
     return "\n".join(f"  {line}".rstrip() for line in text.strip("\n").splitlines())
-

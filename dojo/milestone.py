@@ -34,12 +34,13 @@ from shutil import get_terminal_size
 from typing import Any, NoReturn
 
 from dojo import overlay, standing
-from dojo.catalogue import ROOT, Kata, built_kata
+from dojo.catalogue import KATAS, ROOT, Kata, built_kata
 from dojo.errors import INTERRUPTED, RED, DojoError
 from dojo.overlay import shown
 from dojo.report import Spec, explain, wrap
 
 HOME = ROOT / ".dojo" / "milestones"
+SHOW_CURSOR = "\033[?25h"
 
 
 class Report:
@@ -77,6 +78,7 @@ class Report:
     def figure(self, name: str) -> Path:
         """Where to save the picture of that name."""
         path = HOME / f"{self._kata.id}_{name}.png"
+        path.unlink(missing_ok=True)  # what is there afterwards is of this run
         self.figures.append(path)
         return path
 
@@ -94,6 +96,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    if not options.n:
+        raise DojoError(f"Say which kata: `make milestone N=6`. {_those_that_have_one()}")
     kata = built_kata(options.n)
     script = kata.folder / "milestone.py"
     if not script.is_file():
@@ -155,8 +159,6 @@ def _say_what_is_missing(kata: Kata) -> None:
 
 
 def _those_that_have_one() -> str:
-    from dojo.catalogue import KATAS
-
     names = [f"{k.number} ({k.milestone})" for k in KATAS if (k.folder / "milestone.py").is_file()]
     return f"These have: {', '.join(names)}." if names else "None has one yet."
 
@@ -183,6 +185,9 @@ def _play(
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         raise
+    finally:
+        if sys.stdout.isatty():
+            print(SHOW_CURSOR, end="", flush=True)  # a progress bar hides it, and may have been killed
     if status == INTERRUPTED:
         raise KeyboardInterrupt
     death = f"killed by {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
@@ -219,7 +224,7 @@ def _perform(script: Path, kata: Kata, report: Report) -> dict[str, Any]:
         found.loader.exec_module(module)
         scene.function = module.main
         module.main(report)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         why = explain(error, scene)
         return {"next": why.owner} if why.owner else {"error": why.text}
     if report.passed is None:

@@ -17,6 +17,7 @@ import inspect
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from dojo import catalogue, reference
@@ -41,25 +42,19 @@ class Mistake:
 
         def edit(node: reference.Function) -> None:
             if seen:
-                raise DojoError(f"{self.where}: the reference defines {self.function} more than once.")
+                raise DojoError(f"the reference defines {self.function} more than once")
             seen.append(node.name)
             wrong = ast.parse(self.source).body[0]
             assert isinstance(wrong, reference.Function)
             if unknown := _parameters(wrong) - _parameters(node):
                 theirs = ast.unparse(node.args)
-                raise DojoError(
-                    f"{self.where} has the parameters {sorted(unknown)}; {self.function} has ({theirs})."
-                )
+                raise DojoError(f"it has the parameters {sorted(unknown)}; {self.function} has ({theirs})")
             body = wrong.body[len(reference.docstring(wrong)) :]
             if not body:
-                raise DojoError(f"{self.where} has no body: write `pass` if doing nothing is the mistake.")
+                raise DojoError("it has no body: write `pass` if doing nothing is the mistake")
             node.body = reference.docstring(node) + body
 
         return reference.edited(self.kata, {self.function: edit})
-
-    @property
-    def where(self) -> str:
-        return f"{self.name} in {file(self.kata).name}"
 
 
 def _parameters(node: reference.Function) -> set[str]:
@@ -72,8 +67,6 @@ def mistake(place: str, *, spec: str, says: str) -> Callable[[Callable[..., Any]
     katas = [kata for kata in KATAS if kata.slug == slug]
     if not katas or not qualified:
         raise DojoError(f'A mistake names its place as "slug.function", not {place!r}.')
-    if not says.strip():
-        raise DojoError(f"The mistake in {place} needs `says`: what a good report of it holds.")
 
     def make(function: Callable[..., Any]) -> Mistake:
         source = textwrap.dedent(inspect.getsource(function))
@@ -82,7 +75,7 @@ def mistake(place: str, *, spec: str, says: str) -> Callable[[Callable[..., Any]
     return make
 
 
-def file(kata: Kata) -> Any:
+def file(kata: Kata) -> Path:
     return catalogue.ROOT / "tests" / "mistakes" / f"kata_{kata.id}.py"
 
 
@@ -101,9 +94,14 @@ def load(kata: Kata) -> list[Mistake]:
     spec = importlib.util.spec_from_file_location(f"mistakes_{kata.id}", path)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise DojoError(f"{path.name} cannot be read: {type(error).__name__}: {error}") from error
     found = [each for each in vars(module).values() if isinstance(each, Mistake)]
     for each in found:
         if each.kata != kata:
-            raise DojoError(f"{each.where} is about kata {each.kata.id}: it belongs in that kata's file.")
+            raise DojoError(
+                f"{each.name} in {path.name} is about kata {each.kata.id}: it belongs in its file."
+            )
     return found

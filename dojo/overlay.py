@@ -152,4 +152,4 @@ def _missing(base: Path, slug: str) -> str:
             base = base / "__init__"
         mend = f" `make restore` lists the backups, `make reset N={floor.number}` puts the skeleton back."
         return f"{shown(base.with_suffix('.py'))} is missing.{mend}"
-    return f"There is no {shown(base.with_suffix('.py'))}."
+    return f"There is no {shown(base.with_suffix('.py') if slug else base / '__init__.py')}."

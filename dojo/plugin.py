@@ -5,14 +5,9 @@ It acts on the specs in katas/ only. The tests in tests/ keep pytest's own ways,
 
 from __future__ import annotations
 
-import os
-
-# Before NumPy is imported: two BLAS threads on a busy machine wait for each other.
-for _library in ("OPENBLAS", "OMP", "MKL", "VECLIB_MAXIMUM"):
-    os.environ[f"{_library}_NUM_THREADS"] = "1"
-
 import contextlib
 import faulthandler
+import os
 import signal
 import sys
 from collections.abc import Generator, Iterable, Iterator
@@ -32,8 +27,10 @@ GRACE = 2.0  # seconds from the alarm, which code can swallow, to the end of the
 PRINTED = 20_000  # characters of a spec's output that are kept
 IMPORT = "import"  # the name of the red result that stands for a spec file that cannot be imported
 PLAIN = (bool, int, float, str, tuple, list, type(None))
-OWN_TERMINAL = ("help", "collectonly", "setupshow", "usepdb", "durations", "plain")
 
+# Before NumPy is imported: two BLAS threads on a busy machine wait for each other.
+for _library in ("OPENBLAS", "OMP", "MKL", "VECLIB_MAXIMUM"):
+    os.environ[f"{_library}_NUM_THREADS"] = "1"
 os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(ROOT / ".dojo" / "hypothesis"))
 
 
@@ -53,32 +50,36 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)  # the terminal reporter has to be there
 def pytest_configure(config: pytest.Config) -> None:
-    paths = [(config.invocation_params.dir / arg.partition("::")[0]).resolve() for arg in config.args]
     katas = ROOT / "katas"
-    try:
-        if overlay.installed() is None:
-            overlay.install(
-                _plan(config, any(p.is_relative_to(katas) or katas.is_relative_to(p) for p in paths))
-            )
-    except DojoError as error:
-        raise pytest.UsageError(str(error)) from None
+    paths = [(config.invocation_params.dir / arg.partition("::")[0]).resolve() for arg in config.args]
+    if overlay.installed() is None:
+        _install(config, any(path.is_relative_to(katas) or katas.is_relative_to(path) for path in paths))
     config.stash[STDERR] = os.dup(2)
+    only_katas = all(path.is_relative_to(katas) for path in paths)
+    if only_katas:  # `explain` takes the place of pytest's tracebacks, so take those that cost least
+        config.option.tbstyle = "native"
     if hasattr(config, "workerinput"):  # a process of `-n 2`: the one that started it keeps the ledger
         return
     terminal = None
-    if all(p.is_relative_to(katas) for p in paths) and not any(
-        config.getoption(o, None) for o in OWN_TERMINAL
-    ):
+    if only_katas and not _wants_pytests_terminal(config):
         config.pluginmanager.unregister(name="terminalreporter")
-        terminal = KataTerminal(config, {kata_of(p) for p in paths})
+        terminal = KataTerminal(config, {kata_of(path) for path in paths})
         config.pluginmanager.register(terminal, "dojo-terminal")
     config.pluginmanager.register(Ledger(config, terminal), "dojo-ledger")
 
 
-def _plan(config: pytest.Config, katas: bool) -> overlay.Plan:
+def _install(config: pytest.Config, katas: bool) -> None:
     """The maintainers' tests look at the reference, if nothing else is said."""
     default = "student" if katas or not SOLUTIONS.is_dir() else "solutions"
-    return overlay.plan_for(config.getoption("impl") or default, config.getoption("alone"))
+    try:
+        overlay.install(overlay.plan_for(config.getoption("impl") or default, config.getoption("alone")))
+    except DojoError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def _wants_pytests_terminal(config: pytest.Config) -> bool:
+    options = ("plain", "help", "collectonly", "setupshow", "usepdb")
+    return any(config.getoption(each) for each in options) or config.getoption("durations") is not None
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -109,11 +110,10 @@ def _load_profile(name: str) -> None:
     settings.load_profile(name)
 
 
-@pytest.fixture(scope="session")
-def device(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The device that a device spec puts its arrays on. `strict` stands in for CuPy where there is no GPU."""
-    choice: str = request.config.getoption("device")
-    yield "cpu" if choice == "cpu" else "cuda"
+@pytest.fixture(scope="session")  # hypothesis refuses fixtures of one function
+def device(request: pytest.FixtureRequest) -> str:
+    """Where a device spec puts its arrays. On the "cuda" of `strict` a stand-in takes the place of CuPy."""
+    return "cpu" if request.config.getoption("device") == "cpu" else "cuda"
 
 
 # Spec files that cannot be imported ---------------------------------------------------------------------
@@ -122,7 +122,7 @@ def device(request: pytest.FixtureRequest) -> Iterator[str]:
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
     if kata_of(module_path) is None:
         return None
-    return SpecFile.from_parent(parent, path=module_path)  # type: ignore[no-any-return]
+    return SpecFile.from_parent(parent, path=module_path)
 
 
 class SpecFile(pytest.Module):
@@ -159,9 +159,12 @@ STDERR = pytest.StashKey[int]()
 
 
 @contextlib.contextmanager
-def _limited(config: pytest.Config) -> Iterator[None]:
-    """A time limit on student code: an exception that names its line, then the end of the process."""
-    limit: float = config.getoption("dojo_limit")
+def _limited(config: pytest.Config, marker: pytest.Mark | None = None) -> Iterator[None]:
+    """A time limit on student code: an exception that names its line, then the end of the process.
+
+    `@pytest.mark.timeout(30)` on a slow spec changes the limit, as it would for pytest-timeout.
+    """
+    limit: float = marker.args[0] if marker else config.getoption("dojo_limit")
     if config.getoption("usepdb") or limit <= 0:
         yield
         return
@@ -196,14 +199,19 @@ def pytest_timeout_set_timer(item: pytest.Item) -> bool | None:
 
 @contextlib.contextmanager
 def _guarded(item: pytest.Item) -> Iterator[None]:
-    """While a spec of kata N runs, time is limited and the seams of the katas above N are closed."""
+    """While a spec of kata N runs: closed seams above N, a stand-in for CuPy if it asks for one, a time limit."""
     kata = kata_of(item.path)
     if kata is None:
         yield
         return
-    dispatch = sys.modules.get("tinytorch.dispatch")
-    seams = dispatch.closed_above(kata.number) if dispatch else contextlib.nullcontext()
-    with seams, _limited(item.config):
+    with contextlib.ExitStack() as stack:
+        if dispatch := sys.modules.get("tinytorch.dispatch"):
+            stack.enter_context(dispatch.closed_above(kata.number))
+        if "device" in getattr(item, "fixturenames", ()) and item.config.getoption("device") == "strict":
+            from dojo import strict
+
+            stack.enter_context(strict.installed())
+        stack.enter_context(_limited(item.config, item.get_closest_marker("timeout")))
         yield
 
 
@@ -233,22 +241,23 @@ def pytest_runtest_makereport(
     kata = kata_of(item.path)
     if kata is None:
         return report
-    report.sections = [(name, text[:PRINTED]) for name, text in report.sections]
     if report.failed and call.excinfo is not None:
         explanation = explain(call.excinfo.value, _spec(item, kata), _captured(report))
-        report.dojo = explanation._asdict()  # plain data: it travels from a worker process
+        report.dojo = explanation._asdict()  # type: ignore[attr-defined]  # plain: workers send it
         report.longrepr = explanation.text
         if explanation.state == "inconclusive":  # neither red nor green, so `-x` goes on
             report.outcome = "skipped"
             report.longrepr = (str(item.path), item.location[1] or 0, explanation.text)
+    report.sections = [(name, text[-PRINTED:]) for name, text in report.sections]
     return report
 
 
 def _spec(item: pytest.Item, kata: Kata) -> Spec:
     values = getattr(getattr(item, "callspec", None), "params", {})
     plain = {name: repr(value) for name, value in values.items() if isinstance(value, PLAIN)}
+    functions = tuple(value for value in values.values() if callable(value))
     line = (item.location[1] or 0) + 1
-    return Spec(kata, item.path, line, item.name, getattr(item, "function", None), plain)
+    return Spec(kata, item.path, line, item.name, getattr(item, "function", None), plain, functions)
 
 
 def _captured(report: pytest.TestReport) -> str:

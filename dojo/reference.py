@@ -32,9 +32,8 @@ def definitions(tree: ast.Module) -> list[tuple[str, Function]]:
         for node in body:
             if isinstance(node, ast.ClassDef):
                 found += inside(node.body, f"{prefix}{node.name}.")
-            elif isinstance(node, Function):
-                if "overload" not in {getattr(each, "id", "") for each in node.decorator_list}:
-                    found.append((prefix + node.name, node))
+            elif isinstance(node, Function) and "overload" not in map(ast.unparse, node.decorator_list):
+                found.append((prefix + node.name, node))
         return found
 
     return inside(tree.body, "")
@@ -53,7 +52,7 @@ def edited(kata: Kata, edits: Mapping[str, Edit]) -> dict[str, str]:
         if here:
             sources[module] = ast.unparse(ast.fix_missing_locations(tree))
     if missing:
-        raise DojoError(f"The reference of kata {kata.id} has no {', '.join(sorted(missing))} any more.")
+        raise DojoError(f"the reference of kata {kata.id} has no {', '.join(sorted(missing))} any more")
     return sources
 
 

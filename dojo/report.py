@@ -25,9 +25,11 @@ FOLDERS = {k.name: k for k in KATAS}
 STUB = re.compile(r"kata (\d\d): (.+)")
 MESSAGE_LINES = 24
 LINE_LENGTH = 400
-PRINTED_LINES = 6
+PRINTED_LINES = 5
+PRINTED_LENGTH = 5000
+WIDTH = 100  # columns; longer lines are hard to read
 LABEL = 11  # the width of the column of labels
-LABELS = ("for ", "your line ", "look at ", "spec ", "printed ")
+LABELS = ("for ", "your line ", "look at ", "spec ", "printed ", "also wrong ", "to write ")
 
 
 class Hang(BaseException):
@@ -46,6 +48,8 @@ class Spec:
     """None where the spec file could not be imported."""
     values: Mapping[str, str] = field(default_factory=dict)
     """The plain values that a parametrized spec runs with."""
+    functions: tuple[Callable[..., Any], ...] = ()
+    """The functions that a parametrized spec runs with."""
 
 
 class Explanation(NamedTuple):
@@ -94,12 +98,12 @@ def _next(error: BaseException, spec: Spec, number: int, name: str) -> Explanati
             f"That belongs to kata {number:02d}: `make kata N={number}` leads you there, and "
             f"`make start N={spec.kata.number}` fills the katas below this one from the reference.",
         ]
-    return Explanation("next", summary, _page(summary, body, _where(error, spec)), (number, name))
+    return Explanation("next", summary, page(summary, body, _where(error, spec)), (number, name))
 
 
 def _inconclusive(error: BaseException, spec: Spec) -> Explanation:
     summary = "inconclusive: this timing could not be judged, run it again"
-    return Explanation("inconclusive", summary, _page(summary, _message(error), _where(error, spec)))
+    return Explanation("inconclusive", summary, page(summary, _message(error), _where(error, spec)))
 
 
 def _wrong(error: BaseException, spec: Spec, printed: str) -> Explanation:
@@ -108,13 +112,14 @@ def _wrong(error: BaseException, spec: Spec, printed: str) -> Explanation:
         head, message = _broken_import(_origin(error))
     body = list(message)
     if example := _example(error, spec):
-        body = [*_labelled("for", example), "", *body]
-    last = [*_your_line(error, spec), *_where(error, spec), *_printed(printed)]
+        body = [*labelled("for", example), "", *body]
+    own = [] if isinstance(_origin(error), SyntaxError) else _your_line(error, spec)
+    last = [*own, *_where(error, spec), *_printed(printed)]
     summary = next((line for line in message if line), head)
-    return Explanation("wrong", summary, _page(f"wrong: {head}", body, last))
+    return Explanation("wrong", summary, page(f"wrong: {head}", body, last))
 
 
-def _page(head: str, body: list[str], last: list[str]) -> str:
+def page(head: str, body: list[str], last: list[str]) -> str:
     lines = [head, "", *body, "", *last] if body else [head, "", *last]
     return "\n".join(["  " + line if line and i else line for i, line in enumerate(lines)])
 
@@ -176,8 +181,13 @@ def _example(error: BaseException, spec: Spec) -> list[str]:
 
 
 def _printed(output: str) -> list[str]:
-    lines = output.rstrip().splitlines()
-    return _labelled("printed", _cut(lines, PRINTED_LINES)) if lines else []
+    """The end of it: that belongs to the smallest example."""
+    output = output.rstrip()
+    lines = output[-PRINTED_LENGTH:].splitlines()[-PRINTED_LINES:]
+    more = output.count("\n") + 1 - len(lines)
+    if more:
+        lines = [f"... {more:,} line{'s' * (more > 1)} before", *lines]
+    return labelled("printed", _cut(lines, len(lines))) if output else []
 
 
 # Where --------------------------------------------------------------------------------------------------
@@ -190,24 +200,24 @@ def _your_line(error: BaseException, spec: Spec) -> list[str]:
         if frames:
             frame = frames[-1]
             source = ["  " + frame.line.strip()] if frame.line else []
-            return _labelled("your line", [f"{shown(frame.filename)}:{frame.lineno}", *source])
+            return labelled("your line", [f"{shown(frame.filename)}:{frame.lineno}", *source])
     called = suspects(spec)
-    return _labelled("look at", called) if called else []
+    return labelled("look at", called) if called else []
 
 
 def _where(error: BaseException, spec: Spec) -> list[str]:
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(spec.path)]
     name = f" {spec.name}" if spec.function else ""
-    return _labelled("spec", [f"{shown(spec.path)}:{lines[-1] if lines else spec.line}{name}"])
+    return labelled("spec", [f"{shown(spec.path)}:{lines[-1] if lines else spec.line}{name}"])
 
 
-def _labelled(label: str, lines: list[str]) -> list[str]:
+def labelled(label: str, lines: list[str]) -> list[str]:
     return [f"{label if i == 0 else '':<{LABEL}}{line}" for i, line in enumerate(lines)]
 
 
-def is_student(filename: str) -> bool:
+def is_student(filename: str, plan: overlay.Plan | None = None) -> bool:
     """Whether a file is one that the student writes, in the implementation under test."""
-    plan = overlay.installed()
+    plan = plan or overlay.installed()
     path = Path(filename)
     if plan is None or path.name == "dispatch.py":
         return False
@@ -220,9 +230,14 @@ def is_student(filename: str) -> bool:
 
 
 def suspects(spec: Spec) -> list[str]:
-    """The student's functions that the spec calls, as `place (name)`: those that its name speaks of come first."""
+    """The student's functions that the spec calls, as `place (name)`: those that its name speaks of come first.
+
+    What NumPy's arrays have too, such as `a.reshape`, is probably theirs: it counts where nothing else is found.
+    """
     if spec.function is None:
         return []
+    if given := [place for each in spec.functions if (place := _defined(each)) is not None]:
+        return given
     function: Any = inspect.unwrap(spec.function)
     function = getattr(getattr(function, "hypothesis", None), "inner_test", function)
     try:
@@ -231,7 +246,10 @@ def suspects(spec: Spec) -> list[str]:
         return []
     names = function.__globals__
     classes = [v for v in vars(sys.modules.get(spec.kata.module, ast)).values() if _is_student_class(v)]
-    found: dict[str, bool] = {}
+    import numpy as np  # here, so that what only reads reports starts without it
+
+    words = spec.name.lower().partition("[")[0].split("_")
+    found: dict[str, int] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
             things = [inspect.getattr_static(c, node.attr, None) for c in classes]
@@ -242,8 +260,10 @@ def suspects(spec: Spec) -> list[str]:
         for thing in things:
             if (place := _defined(thing)) is not None:
                 word = node.attr if isinstance(node, ast.Attribute) else node.id
-                found[place] = found.get(place, False) or word.lower() in spec.name.lower().split("_")
-    return sorted(found, key=lambda place: not found[place])[:3]
+                numpys = isinstance(node, ast.Attribute) and hasattr(np.ndarray, word)
+                found[place] = min(found.get(place, 2), 0 if word.lower() in words else 2 if numpys else 1)
+    best = [place for place in found if found[place] < 2] or list(found)
+    return sorted(best, key=lambda place: found[place])[:3]
 
 
 def _is_student_class(thing: Any) -> bool:
@@ -254,7 +274,8 @@ def _defined(thing: Any) -> str | None:
     """`file:line (name)` of a function or class of the student's, or None."""
     if isinstance(thing, property):
         thing = thing.fget
-    thing = inspect.unwrap(getattr(thing, "__func__", thing)) if callable(thing) or thing else thing
+    thing = getattr(thing, "__func__", thing)  # of a static or class method
+    thing = inspect.unwrap(thing) if callable(thing) else thing
     if _is_student_class(thing):
         thing = thing.__init__
     code = getattr(thing, "__code__", None)
@@ -301,12 +322,10 @@ def _broken_import(error: BaseException) -> tuple[str, list[str]]:
             *(f"{place} {'imports the next' if place != ring[-1] else 'closes the ring'}" for place in ring),
             "A kata imports only the katas below it, and its own files in one direction.",
         ]
-    name = getattr(error, "name_from", None)
-    if isinstance(error, ImportError) and name and error.path and is_student(error.path):
-        return f"{shown(error.path)} has no `{name}`.", [
-            "Was it renamed or deleted? The spec file imports it."
-        ]
-    if isinstance(error, ModuleNotFoundError | ImportError) and (error.name or "").startswith("tinytorch"):
+    if isinstance(error, ImportError) and (error.name or "").startswith("tinytorch"):
+        gone = re.match(r"cannot import name '(\w+)'", str(error))
+        if gone and error.path and is_student(error.path):
+            return f"{shown(error.path)} has no `{gone[1]}`.", ["Was it renamed or deleted?"]
         return "A module of tinytorch cannot be imported.", _cut(str(error).splitlines(), MESSAGE_LINES)
     return "Your module cannot be imported.", _message(error)
 

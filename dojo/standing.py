@@ -10,8 +10,9 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -53,8 +54,11 @@ def standings(katas: Iterable[Kata]) -> Iterator[tuple[Kata, Standing]]:
         else:
             stale.append(kata)
     if stale:
-        forks.preload()
+        warm_up()
         yield from forks.together((kata, _run(kata)) for kata in stale)
+
+
+warm_up = cache(forks.preload)
 
 
 def _run(kata: Kata) -> forks.Task[Standing]:
@@ -70,18 +74,25 @@ def job(kata: Kata, *args: str) -> forks.Job:
     return forks.Job([str(kata.folder.relative_to(ROOT)), *args], plan_for("student", None))
 
 
-def judge(kata: Kata, results: Iterable[Result]) -> Standing:
+def judge(kata: Kata, results: Sequence[Result]) -> Standing:
     """Only the specs that the manifest expects count, and each has to be there."""
-    by_id = {result.id: result for result in results}
+    states = {result.id: result.state for result in results}
     ids = expected(kata)
-    green = sum(id in by_id and by_id[id].state == "green" for id in ids)
-    red = next((result for result in by_id.values() if result.state != "green"), None)
+    green = sum(states.get(id) == "green" for id in ids)
+    red = first_red(kata, results)
+    return Standing(green, len(ids), red.id, red.state, red.summary) if red else Standing(green, len(ids))
+
+
+def first_red(kata: Kata, results: Sequence[Result]) -> Result | None:
+    """The first spec to look at. A timing that could not be judged comes after every other; a spec that was not
+    run, though all others were green, is red."""
+    red = [result for result in results if result.state != "green"]
     if red:
-        return Standing(green, len(ids), red.id, red.state, red.summary)
-    missing = next((id for id in ids if id not in by_id), None)
-    if missing:
-        return Standing(green, len(ids), missing, "wrong", "it was not run")
-    return Standing(green, len(ids))
+        return min(red, key=lambda result: result.state == "inconclusive")
+    ran = {result.id for result in results}
+    missing = next((id for id in expected(kata) if id not in ran), None)
+    summary = "this spec was not run"
+    return Result(missing, "wrong", summary, f"wrong: {missing}: {summary}.", None, 0.0) if missing else None
 
 
 # The cache ----------------------------------------------------------------------------------------------
@@ -89,8 +100,8 @@ def judge(kata: Kata, results: Iterable[Result]) -> Standing:
 
 def recall(kata: Kata) -> Standing | None:
     """What is known of the kata, if nothing has changed since."""
-    entry = _entries().get(kata.id)
     try:
+        entry = _entries()[kata.id]
         return Standing(**entry["standing"]) if entry["key"] == key_of(kata) else None
     except (KeyError, TypeError):
         return None
@@ -106,7 +117,11 @@ def key_of(kata: Kata) -> str:
     """One hash of everything that the kata's results depend on."""
     above = {k.slug for k in KATAS if k.number > kata.number}
     files = [
-        *(path for path in _sources(STUDENT) if path.relative_to(STUDENT).parts[0].removesuffix(".py") not in above),
+        *(
+            path
+            for path in _sources(STUDENT)
+            if path.relative_to(STUDENT).parts[0].removesuffix(".py") not in above
+        ),
         *_sources(kata.folder),
         *_sources(ROOT / "dojo"),
         ROOT / "conftest.py",

@@ -13,10 +13,9 @@ from _pytest.config import create_terminal_writer  # what every terminal plugin 
 
 from dojo.catalogue import ROOT, Kata
 from dojo.manifest import expected
-from dojo.report import LABEL, kata_of, wrap
+from dojo.report import LABEL, WIDTH, kata_of, labelled, page, wrap
 from dojo.run import Result
 
-WIDTH = 100  # lines longer than that are hard to read
 LISTED = 12
 COLOURS = {"green": "green", "next": "cyan", "wrong": "red", "inconclusive": "yellow"}
 
@@ -58,13 +57,15 @@ class KataTerminal:
             self.line(report.longreprtext)
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        stopped = isinstance(excinfo.value, KeyboardInterrupt) and not str(excinfo.value)
-        self.line("\nInterrupted." if stopped else f"\nStopped: {excinfo.value}")
+        if excinfo.type is KeyboardInterrupt:
+            self.line("\nInterrupted.")
+        elif excinfo.type is pytest.exit.Exception:
+            self.line(f"\nStopped: {excinfo.value}")
 
-    def pytest_sessionfinish(self) -> None:
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
         for kata in [k for k in self.specs if any(id in self.results for id in self.specs[k])]:
             self.conclude(kata)
-        if not self.results and not self.specs:
+        if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             self.line("No spec was found there.")
 
     # What is shown ---------------------------------------------------------------------------------------
@@ -87,10 +88,11 @@ class KataTerminal:
             name = result.id.partition("::")[2]
             self.writer.write(f"  {result.state:<13}", **{COLOURS[result.state]: True})
             self.line(f"{name}  {result.duration:.2f} s")
-        if all(id in self.results for id in self.specs.get(kata, ())):
+        waiting = [id for id in self.specs.get(kata, ()) if id not in self.results]
+        if kata in self.specs and not waiting:
             self.conclude(kata)
-        elif self.live:
-            self.writer.write("\r" + self.progress(kata), flush=True)
+        elif waiting and self.live:
+            self.writer.write("\r" + self.count(kata, self.specs[kata]), flush=True)
 
     def announce(self, kata: Kata) -> None:
         if kata in self.announced:
@@ -105,8 +107,7 @@ class KataTerminal:
 
     def conclude(self, kata: Kata) -> None:
         """The count, the first red spec in full, and the others in a line each."""
-        ids = self.specs.pop(kata, [])
-        self.specs = {k: v for k, v in self.specs.items() if k != kata}
+        ids = self.specs.pop(kata)
         results = [self.results[id] for id in ids if id in self.results]
         red = [r for r in results if r.state in ("next", "wrong")]
         if self.live:
@@ -118,14 +119,11 @@ class KataTerminal:
             self.explain(result)
             if result is red[0]:
                 self.line(f"  {'stuck?':<{LABEL}}make hint N={kata.number}")
-        self.others([r for r in red if r not in shown])
+        self.others([r for r in red if r not in shown and (r.owner is None or r.owner != red[0].owner)])
         for result in results:
             if result.state == "inconclusive":
                 self.line()
                 self.explain(result)
-
-    def progress(self, kata: Kata) -> str:
-        return self.count(kata, self.specs[kata])
 
     def count(self, kata: Kata, ids: list[str]) -> str:
         """`12/31 green`, and what the others are where it is not plain."""
@@ -179,7 +177,7 @@ class Ledger:
 
     def __init__(self, config: pytest.Config, terminal: KataTerminal | None) -> None:
         path = config.getoption("dojo_report")
-        self.file = open(path, "w", encoding="utf-8") if path else None
+        self.file = open(path, "w", encoding="utf-8") if path else None  # noqa: SIM115, open to the end
         self.terminal = terminal
         self.reports: dict[str, list[pytest.TestReport]] = {}
         self.inconclusive = False
@@ -218,7 +216,8 @@ def _result(reports: list[pytest.TestReport]) -> Result:
     bad = next((report for report in reports if report.failed), None)
     if bad is not None and "crashed while running" in bad.longreprtext:
         summary = "The process ended in the middle of this spec."
-        return Result(id, "wrong", summary, f"wrong: {summary}\n\n  {bad.longreprtext}", None, duration)
+        text = page(f"wrong: {summary}", ["Does your code call os._exit()?"], labelled("spec", [id]))
+        return Result(id, "wrong", summary, text, None, duration)
     if bad is not None:
         return Result(id, "wrong", bad.longreprtext.partition("\n")[0], bad.longreprtext, None, duration)
     if skipped := next((report for report in reports if report.skipped), None):

@@ -68,53 +68,45 @@ class Walk:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         global kata_id
         kata_id = self.kata.id
-        callers = self.walk(session.items)
-        if callers is not None:
-            self.take_away(session.items, callers)
-            tell({"callers": callers})
+        self.take_away(session.items, self.walk(session.items))
         return True
 
-    def walk(self, items: list[pytest.Item]) -> dict[str, list[str]] | None:
-        """Write what is asked for until all is green. None where that cannot be done."""
+    def walk(self, items: list[pytest.Item]) -> dict[str, list[str]]:
+        """Write what is asked for until all is green. Gives the specs that call each function."""
         unwritten.update(self.names)
         callers: dict[str, list[str]] = {}
         for item in items:
-            while (result := attempt(item)).state == "next":
-                number, name = result.owner or (0, "")
-                if number != self.kata.number or name not in unwritten:
-                    why = "written already" if name in self.names else f"not of kata {self.kata.id}"
-                    tell({"problem": f"{item.nodeid} asks for kata {number:02d}: {name}, which is {why}"})
-                    return None
-                unwritten.discard(name)
-                tell({"step": name, "spec": item.nodeid})
+            while (result := attempt(item)).state == "next" and self.write(item, result):
+                pass
             if result.state == "wrong":
-                left = ", ".join(sorted(unwritten)) or "nothing"
-                tell(
-                    {
-                        "problem": f"the walk stops at {item.nodeid}: wrong where it should name a function; "
-                        f"not written yet: {left}\n{result.text}"
-                    }
-                )
-                return None
+                left = ", ".join(sorted(unwritten))
+                where = f"not written yet: {left}\n{result.text}" if left else "with all functions written"
+                tell({"problem": f"{item.nodeid} is wrong in the walk, {where}"})
             for name in called:
                 callers.setdefault(name, []).append(item.nodeid)
-        for name in self.names:
-            if name in unwritten:
-                tell({"problem": f"{name} is never asked for: no spec needs it"})
+        for name in [name for name in self.names if name in unwritten]:
+            tell({"problem": f"{name} is never asked for: no spec needs it"})
+            callers.pop(name, None)
         unwritten.clear()
+        tell({"callers": callers})
         return callers
+
+    def write(self, item: pytest.Item, result: Explanation) -> bool:
+        """Write the function that the spec asks for, where it is one to write now."""
+        number, name = result.owner or (0, "")
+        if number == self.kata.number and name in unwritten:
+            unwritten.discard(name)
+            tell({"step": name, "spec": item.nodeid})
+            return True
+        why = "written already" if name in self.names else f"not of kata {self.kata.id}"
+        tell({"problem": f"{item.nodeid} asks for kata {number:02d}: {name}, which is {why}"})
+        return False
 
     def take_away(self, items: list[pytest.Item], callers: dict[str, list[str]]) -> None:
         """Each function alone is the skeleton's again: some spec has to name it."""
         by_id = {item.nodeid: item for item in items}
-        for name in self.names:
-            if name not in callers:
-                continue  # never asked for: said before
+        for name in [name for name in self.names if name in callers]:
             unwritten.add(name)
-            for node in callers[name]:
-                result = attempt(by_id[node])
-                if result.owner == (self.kata.number, name):
-                    break
-            else:
+            if not any(attempt(by_id[id]).owner == (self.kata.number, name) for id in callers[name]):
                 tell({"problem": f"{name} alone made a skeleton again: no spec says `next: write {name}`"})
             unwritten.clear()

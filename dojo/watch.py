@@ -22,14 +22,18 @@ import time
 import tty
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from shutil import get_terminal_size
 from types import FrameType
 from typing import NoReturn
 
-from dojo import forks, hints, standing
+from rich.console import Console
+
+from dojo import board, forks, hints, standing
 from dojo.catalogue import KATAS, STUDENT, Kata, built_kata
+from dojo.kata import broken, next_kata, what_next
+from dojo.manifest import expected
 from dojo.report import wrap
 from dojo.run import Result
+from dojo.standing import Standing
 
 DEBOUNCE = 0.05  # an editor may write a file in several steps
 LOOK = 0.02  # seconds between two looks at the files ...
@@ -38,15 +42,18 @@ KEYS = "h hint  n next  l list  r rerun  q quit"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("n", nargs="?", metavar="N", help="the kata's number; the first one that is not green")
+    parser.add_argument(
+        "n", nargs="?", metavar="N", help="the kata's number; the first one that is not green"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     chosen = built_kata(options.n) if options.n else None
     print("getting ready ...", flush=True)
     standing.warm_up()
-    watch = Watch(chosen or first_not_green())
+    kata = chosen or first_not_green()
     with _ending_well(), _raw_keyboard() as keyboard:
+        watch = Watch(kata, has_keys=keyboard is not None)
         try:
             watch.start_over()
             _loop(watch, keyboard)
@@ -110,14 +117,13 @@ class Watch:
     """The kata that is worked on, and the run that goes on now."""
 
     kata: Kata
-    keyboard: bool
+    has_keys: bool
     queue: list[Kata] = field(default_factory=list)
     """What is still to be run: the kata itself, and when that is green those below it."""
     fork: forks.Fork | None = None
     key: str = ""
     found: Standing | None = None
     red: Result | None = None
-    drawn: int = -1
 
     def fds(self) -> list[int]:
         return self.fork.fds() if self.fork else []
@@ -129,7 +135,7 @@ class Watch:
         print(f"running kata {self.kata.name} ...", flush=True)
         self.found = self.red = None
         self.queue = [self.kata]
-        self._begin()
+        self._run(self.kata, "-x")
 
     def stop(self) -> None:
         if self.fork:
@@ -138,47 +144,59 @@ class Watch:
         self.fork, self.queue = None, []
 
     def pump(self) -> None:
+        """See how the run goes on."""
         if self.fork is None:
             return
         ended = self.fork.pump()
-        if self.queue[0] is self.kata:
-            self._draw(sum(result.state == "green" for result in self.fork.results), ended)
+        kata = self.queue[0]
+        if kata is self.kata and sys.stdout.isatty():
+            green = sum(result.state == "green" for result in self.fork.results)
+            print("\r\033[K" if ended else f"\r{green}/{len(expected(kata))} green", end="", flush=True)
         if ended:
-            results, self.fork = self.fork.outcome().results, None
-            self._ended(self.queue.pop(0), results)
+            outcome, self.fork = self.fork.outcome(), None
+            found = standing.judge(kata, outcome.results)
+            if kata is self.kata:
+                self._concluded(found, outcome)
+            else:
+                standing.remember(kata, self.key, found)
+                self._went_down(kata, found)
 
-    def _begin(self) -> None:
-        self.key = standing.key_of(self.queue[0])
-        self.fork = forks.start(standing.job(self.queue[0], "-x"))
+    def _concluded(self, found: Standing, outcome: forks.Outcome) -> None:
+        """The kata itself was run. Where pytest could finish, its output has explained what is red."""
+        self.found, self.red = found, standing.first_red(self.kata, outcome.results)
+        hints.moved_on(self.red)
+        print(outcome.output)
+        if self.red is None:
+            standing.remember(self.kata, self.key, found)  # a red run with -x has seen only a part
+            self.queue = [kata for kata in KATAS[: self.kata.number - 1] if kata.built]
+            self._go_down()
+        elif outcome.code in (0, 1):
+            self._keys()
+        else:
+            self._say(self.red.text)
 
-    def _draw(self, green: int, ended: bool) -> None:
-        """The progress line, in place where the terminal can."""
-        if sys.stdout.isatty() and green != self.drawn:
-            print(f"\r{green}/{len(expected(self.kata))} green", end="", flush=True)
-            self.drawn = green
-        if ended:
-            print("\r" if sys.stdout.isatty() else "", end="")
+    def _go_down(self) -> None:
+        """The kata is green: run those below that changed since they were last run, and name one that is red."""
+        if not self.queue:
+            self._say(what_next(self.kata))
+        elif known := standing.recall(self.queue[0]):
+            self._went_down(self.queue[0], known)
+        else:
+            self._run(self.queue[0])
 
-    def _ended(self, kata: Kata, results: list[Result]) -> None:
-        found = standing.judge(kata, results)
-        if not found.red:
-            standing.remember(kata, self.key, found)
-        if kata is self.kata:
-            self.found, self.red = found, standing.first_red(kata, results)
-            hints.moved_on(self.red)
-            if self.red:
-                self._say(f"{found.green}/{found.total} green\n\n{self.red.text}")
-                return
-            print(f"{found.total}/{found.total} green", flush=True)
-            self.queue = [below for below in KATAS[: kata.number - 1] if below.built and not ok(below)]
-        elif found.red:
+    def _went_down(self, kata: Kata, found: Standing) -> None:
+        if found.red:
             self.queue = []
             self._say(broken(kata, found))
-            return
-        if self.queue:
-            self._begin()
         else:
-            self._say(what_next(self.kata))
+            self.queue.pop(0)
+            self._go_down()
+
+    def _run(self, kata: Kata, *args: str) -> None:
+        self.key = standing.key_of(kata)
+        os.environ["COLUMNS"] = str(_columns())  # the child writes to a pipe, which has no width
+        colour = "--color=yes" if sys.stdout.isatty() else "--color=no"
+        self.fork = forks.start(standing.job(kata, colour, *args))
 
     # Keys
 
@@ -189,7 +207,9 @@ class Watch:
         if key == "r":
             self.start_over()
         elif key == "h":
-            self._say(hints.next_hint(self.kata, self.red) if self.red else "Nothing is red: no hint is needed.")
+            self._say(
+                hints.next_hint(self.kata, self.red) if self.red else "Nothing is red: no hint is needed."
+            )
         elif key == "l":
             self._list()
         elif key == "n":
@@ -203,10 +223,10 @@ class Watch:
             found[self.kata] = self.found
         print()
         console.print(board.table(found, console.width))
-        self._say("")
+        self._keys()
 
     def _go_on(self) -> None:
-        following = next((kata for kata in KATAS[self.kata.number :] if kata.built), None)
+        following = next_kata(self.kata)
         if self.found is None or self.red:
             self._say(f"Kata {self.kata.name} is not green yet.")
         elif following is None:
@@ -216,11 +236,11 @@ class Watch:
             self.start_over()
 
     def _say(self, text: str) -> None:
-        print("", *wrap(text, get_terminal_size().columns), sep="\n")
-        if self.keyboard:
-            print(f"\n{KEYS}", flush=True)
-        else:
-            sys.stdout.flush()
+        print("", *wrap(text, _columns()), sep="\n")
+        self._keys()
+
+    def _keys(self) -> None:
+        print(f"\n{KEYS}" if self.has_keys else "", flush=True)
 
 
 # The terminal -------------------------------------------------------------------------------------------
@@ -261,3 +281,10 @@ def _raw_keyboard() -> Iterator[int | None]:
         signal.signal(signal.SIGCONT, handler)
         with contextlib.suppress(termios.error):  # the terminal may be gone
             termios.tcsetattr(keyboard, termios.TCSADRAIN, before)
+
+
+def _columns() -> int:
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns
+    except OSError:
+        return 80

@@ -8,9 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from tinytorch import dispatch
 from tinytorch.dispatch import Array, accelerable, accelerates, closed_above, disabled, primitive
-from tinytorch.tensor import Tensor, add, exp, gather, mul, reshape, sum, tensor, transpose
+from tinytorch.tensor import Tensor, add, exp, gather, mul, reshape, sum, transpose
+
+
+def leaf(values: Any, dtype: Any = np.float32) -> Tensor:
+    """A Tensor made without any primitive."""
+    return Tensor(np.array(values, dtype))
 
 
 class Recorder:
@@ -33,7 +39,9 @@ class Recorder:
             saved |= {f"{name}_shape": each.shape for name, each in zip(op.inputs, inputs, strict=True)}
             saved |= op.defaults | params | {"out": output.data}
             results = op.rule(grad, *(saved[name] for name in op.needs))
-            for each, result in zip(inputs, results if isinstance(results, tuple) else (results,), strict=True):
+            for each, result in zip(
+                inputs, results if isinstance(results, tuple) else (results,), strict=True
+            ):
                 grads[id(each)] = grads.get(id(each), 0) + result
                 each.grad = dispatch.wrap(grads[id(each)])
 
@@ -50,8 +58,8 @@ def seams(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     rules = {op: (op.rule, op.needs) for op in dispatch.primitives.values()}
     known = dict(dispatch.primitives)
     yield
-    for op, (op.rule, op.needs) in rules.items():
-        pass
+    for op, (rule, needs) in rules.items():
+        op.rule, op.needs = rule, needs
     dispatch.primitives.clear()
     dispatch.primitives.update(known)
 
@@ -67,14 +75,14 @@ def tape() -> Recorder:
 
 
 def test_without_a_tape_nothing_is_recorded_and_backward_says_why() -> None:
-    x = tensor([1.0, 2.0])
+    x = leaf([1.0, 2.0])
     assert (x * x).tolist() == [1.0, 4.0]
     with pytest.raises(RuntimeError, match="kata 07 is not written yet"):
         sum(x).backward()
 
 
 def test_a_tape_records_each_primitive_with_inputs_params_and_output(tape: Recorder) -> None:
-    x = tensor([[1.0, 2.0, 3.0]])
+    x = leaf([[1.0, 2.0, 3.0]])
     y = sum(exp(x), dim=1, keepdim=True)
     (first, inputs, params, out), (second, inputs2, params2, out2) = tape.calls
     assert (first.name, inputs, params) == ("exp", (x,), {})
@@ -83,14 +91,14 @@ def test_a_tape_records_each_primitive_with_inputs_params_and_output(tape: Recor
 
 
 def test_a_method_an_operator_and_a_function_are_recorded_alike(tape: Recorder) -> None:
-    x = tensor([1.0, 2.0])
+    x = leaf([1.0, 2.0])
     for call in (lambda: x + x, lambda: x.add(x), lambda: add(x, x)):
         call()
     assert [(op.name, inputs) for op, inputs, _, _ in tape.calls] == [("add", (x, x))] * 3
 
 
 def test_params_may_come_by_position_and_inputs_by_name(tape: Recorder) -> None:
-    x, index = tensor([[1.0, 2.0]]), tensor([[1, 0]])
+    x, index = leaf([[1.0, 2.0]]), leaf([[1, 0]], np.int64)
     gather(x, 1, index)
     gather(index=index, dim=1, a=x)
     assert [(inputs, params) for _, inputs, params, _ in tape.calls] == [((x, index), {"dim": 1})] * 2
@@ -110,8 +118,8 @@ def test_rules_make_what_kata_02_computes_differentiable(tape: Recorder) -> None
         assert (dim, keepdim) == (None, False)  # defaults are passed too
         return np.broadcast_to(grad, a_shape)
 
-    x, w = tensor([0.0, 1.0]), tensor([3.0, 5.0])
-    sum(exp(x) * w).backward(tensor(2.0))
+    x, w = leaf([0.0, 1.0]), leaf([3.0, 5.0])
+    sum(exp(x) * w).backward(leaf(2.0))
     assert x.grad is not None and w.grad is not None
     np.testing.assert_allclose(x.grad.data, 2 * np.exp(x.data) * w.data, rtol=1e-6)
     np.testing.assert_allclose(w.grad.data, 2 * np.exp(x.data), rtol=1e-6)
@@ -149,7 +157,7 @@ def test_an_abstract_method_of_the_students_own_is_no_stub() -> None:
 
 
 def test_grad_mode_belongs_to_each_thread(tape: Recorder) -> None:
-    x = tensor([1.0])
+    x = leaf([1.0])
     dispatch.mode.grad_enabled = False
     try:
         other = threading.Thread(target=lambda: exp(x))
@@ -163,7 +171,7 @@ def test_grad_mode_belongs_to_each_thread(tape: Recorder) -> None:
 
 
 def test_a_primitive_takes_tensors_and_python_numbers_and_nothing_else() -> None:
-    x = tensor([1.0, 2.0])
+    x = leaf([1.0, 2.0])
     assert mul(x, np.float64(2.0)).dtype == np.float32  # NumPy's scalar does not promote
     for wrong in ([1.0, 2.0], np.ones(2), None):
         with pytest.raises(TypeError, match=type(wrong).__name__):
@@ -171,12 +179,12 @@ def test_a_primitive_takes_tensors_and_python_numbers_and_nothing_else() -> None
 
 
 def test_arguments_that_do_not_fit_are_named() -> None:
-    x = tensor([1.0, 2.0])
+    x = leaf([1.0, 2.0])
     with pytest.raises(TypeError, match=r"mul\(\) is missing b"):
         mul(x)
     with pytest.raises(TypeError, match=r"exp\(\) takes 1 arguments, 2 given"):
         exp(x, x)
-    with pytest.raises(TypeError, match=r"mul\(\) got a twice"):
+    with pytest.raises(TypeError, match=r"mul\(\) got multiple values for argument .a."):
         mul(x, x, a=x)
 
 
@@ -185,7 +193,7 @@ def test_a_primitive_of_a_higher_kata_joins_the_same_seam(tape: Recorder) -> Non
     def glue(*arrays: Array, dim: int = 0) -> Array:
         return np.concatenate(arrays, dim)
 
-    x, y = tensor([1.0]), tensor([2.0])
+    x, y = leaf([1.0]), leaf([2.0])
     assert glue(x, y, dim=0).tolist() == [1.0, 2.0]
     op, inputs, params, _ = tape.calls[0]
     assert (op.name, op.variadic, inputs, params) == ("glue", True, (x, y), {"dim": 0})
@@ -195,7 +203,7 @@ def test_a_primitive_of_a_higher_kata_joins_the_same_seam(tape: Recorder) -> Non
 
 
 def test_a_write_moves_the_version_and_views_share_it() -> None:
-    x = tensor([[1.0, 2.0], [3.0, 4.0]])
+    x = leaf([[1.0, 2.0], [3.0, 4.0]])
     view, copy = transpose(x, 0, 1), exp(x)
     before = x._version[0]
     view[0, 1] = 7.0
@@ -205,7 +213,7 @@ def test_a_write_moves_the_version_and_views_share_it() -> None:
 
 
 def test_a_view_primitive_that_had_to_copy_has_a_version_of_its_own() -> None:
-    x = tensor([[1.0, 2.0], [3.0, 4.0]])
+    x = leaf([[1.0, 2.0], [3.0, 4.0]])
     assert reshape(x, shape=(4,))._version is x._version
     copied = reshape(transpose(x, 0, 1), shape=(4,))
     copied.zero_()
@@ -213,7 +221,7 @@ def test_a_view_primitive_that_had_to_copy_has_a_version_of_its_own() -> None:
 
 
 def test_mutating_refuses_a_tensor_that_requires_grad_while_it_is_recorded(tape: Recorder) -> None:
-    x, w = tensor([1.0, 2.0]), tensor([1.0, 2.0])
+    x, w = leaf([1.0, 2.0]), leaf([1.0, 2.0])
     w.requires_grad = True
     for write in (lambda: w.add_(1.0), lambda: x.add_(w)):
         with pytest.raises(RuntimeError, match=r"shape \(2,\) that requires grad.*no_grad"):
@@ -241,7 +249,7 @@ def test_a_kernel_takes_the_place_of_the_composition_and_disabled_goes_back() ->
     def double_kernel(x: Tensor) -> Tensor:
         return x * 20.0
 
-    x = tensor([1.0])
+    x = leaf([1.0])
     assert double(x).item() == 20.0
     with disabled():
         assert double(x).item() == 2.0
@@ -258,7 +266,7 @@ def test_a_kernel_that_returns_notimplemented_hands_the_call_back() -> None:
     def double_kernel(x: Tensor) -> Tensor:
         return NotImplemented if x.ndim == 0 else x * 20.0  # type: ignore[return-value]
 
-    assert (double(tensor(1.0)).item(), double(tensor([1.0])).item()) == (2.0, 20.0)
+    assert (double(leaf(1.0)).item(), double(leaf([1.0])).item()) == (2.0, 20.0)
 
 
 def test_a_stub_kernel_is_refused_and_so_is_a_function_with_one_unwritten_method() -> None:
@@ -290,7 +298,7 @@ def test_a_function_is_a_kernel_by_its_apply() -> None:
         def apply(cls, x: Tensor) -> Tensor:
             return x * 20.0
 
-    assert double(tensor([1.0])).item() == 20.0
+    assert double(leaf([1.0])).item() == 20.0
 
 
 # Both ---------------------------------------------------------------------------------------------------
@@ -301,7 +309,7 @@ def test_closed_above_closes_the_tape_below_7_and_kernels_below_15(tape: Recorde
     def double_kernel(x: Tensor) -> Tensor:
         return x * 20.0
 
-    x = tensor([1.0])
+    x = leaf([1.0])
     for kata, recorded, result in ((6, 0, 2.0), (7, 1, 2.0), (14, 1, 2.0), (15, 1, 20.0)):
         tape.calls.clear()
         with closed_above(kata):
@@ -329,7 +337,7 @@ def test_observers_see_primitives_and_kernels_and_may_change_the_result() -> Non
         return go_on() / 2 if event.kind == "primitive" else go_on()
 
     dispatch.observers.append(watch)
-    assert double(tensor([1.0])).item() == 20.0
+    assert double(leaf([1.0])).item() == 20.0
     assert seen == [("kernel", "double"), ("primitive", "mul")]
     dispatch.observers.append(halve)
-    assert double(tensor([1.0])).item() == 10.0
+    assert double(leaf([1.0])).item() == 10.0

@@ -134,8 +134,10 @@ def _number(x: Any, digits: int) -> str:
 
 
 def both(**arrays: Array) -> str:
-    """The arrays whole, one below the other, if they are small; else nothing."""
-    if any(a.size > WHOLE for a in arrays.values()):
+    """The arrays whole, one below the other, if they are small; else nothing. Two lone numbers say no more
+    than the sentence above them."""
+    sizes = [a.size for a in arrays.values()]
+    if max(sizes) > WHOLE or max(sizes) == 1:
         return ""
     texts = [""]
     for digits in (4, 8):

@@ -116,8 +116,8 @@ def _backward(
     gradients = list(result) if isinstance(result, (tuple, list)) else [result]
     if len(gradients) != len(arrays):
         raise AssertionError(
-            f"backward returned {len(gradients)} gradients, expected {len(arrays)}: one each for "
-            + ", ".join(names)
+            f"backward returned {len(gradients)} gradient{'s' * (len(gradients) != 1)}, "
+            f"expected {len(arrays)}: one each for {', '.join(names)}"
         )
     copies: list[Array | None] = []
     for name, x, gradient in zip(names, arrays, gradients, strict=True):
@@ -136,9 +136,10 @@ def _as_double(value: Any) -> Array:
 
 
 def _upstream(out: Array, seed: int) -> Array:
-    """Random, and far from 0, from 1 and from each other's mirror image."""
+    """Random, not near 0, and of both signs."""
     rng = np.random.default_rng(seed)
-    return np.asarray(rng.uniform(0.5, 2.5, out.shape) * rng.choice([-1.0, 1.0], out.shape))
+    signs = rng.permutation(np.arange(out.size) % 2 * 2.0 - 1.0).reshape(out.shape)
+    return np.asarray(signs * rng.uniform(0.5, 2.5, out.shape))
 
 
 def _parameter_names(forward: Callable[..., Any], count: int) -> list[str]:

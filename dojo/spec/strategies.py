@@ -9,15 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-from hypothesis import note
-from hypothesis import strategies as st
-from hypothesis.strategies import SearchStrategy
+from hypothesis import note, strategies as st
+from hypothesis.strategies import DrawFn, SearchStrategy
 
 from dojo.spec.device import Array
 
+T = TypeVar("T")
 Shape = tuple[int, ...]
 ShapeLike = Shape | int | SearchStrategy[Shape]
 
@@ -29,8 +29,7 @@ def shapes(
     min_dims: int = 0, max_dims: int = 3, min_side: int = 0, max_side: int = 4
 ) -> SearchStrategy[Shape]:
     """One shape. A side of 0 is drawn now and then, not often: little can be wrong in an empty array."""
-    side = _sides(min_side, max_side)
-    return _integers(min_dims, max_dims).flatmap(lambda ndim: st.tuples(*[side] * ndim))
+    return _drawn(lambda draw: _a_shape(draw, min_dims, max_dims, min_side, max_side))
 
 
 def broadcastable_shapes(
@@ -38,20 +37,11 @@ def broadcastable_shapes(
 ) -> SearchStrategy[tuple[Shape, ...]]:
     """`n` shapes that broadcast together: one may lack the leading axes, and along each axis one may be 1."""
 
-    def drawn(common: Shape) -> SearchStrategy[tuple[Shape, ...]]:
-        stretched = st.tuples(*[_integers(0, n)] * len(common))  # by axis: which shape is 1 there; 0 is none
-        short, missing = _integers(0, n), _integers(0, len(common) - min_dims)
-        return st.tuples(stretched, short, missing).map(lambda choice: _stretched(common, n, *choice))
+    def some(draw: DrawFn) -> tuple[Shape, ...]:
+        common = _a_shape(draw, min_dims, max_dims, min_side, max_side)
+        return _stretched(draw, common, n, len(common) - min_dims)
 
-    return shapes(min_dims, max_dims, min_side, max_side).flatmap(drawn)
-
-
-def _stretched(common: Shape, n: int, stretched: Shape, short: int, missing: int) -> tuple[Shape, ...]:
-    found = []
-    for k in range(1, n + 1):
-        shape = tuple(1 if k == which else side for side, which in zip(common, stretched, strict=True))
-        found.append(shape[missing:] if k == short else shape)
-    return tuple(found)
+    return _drawn(some)
 
 
 def matmul_shapes(
@@ -61,15 +51,41 @@ def matmul_shapes(
 
     A vector, (k,), may stand for either; `min_dims=2` leaves vectors out.
     """
+    kinds = ["matrices"] if min_dims > 1 else ["matrices"] * 3 + ["a vector", "b vector", "both vectors"]
 
-    def shaped(choice: tuple[Shape, tuple[Shape, ...], str]) -> tuple[Shape, Shape]:
-        (m, k, n), (batch_a, batch_b), vectors = choice
-        return (k,) if "a" in vectors else (*batch_a, m, k), (k,) if "b" in vectors else (*batch_b, k, n)
+    def some(draw: DrawFn) -> tuple[Shape, Shape]:
+        m, k, n = _a_shape(draw, 3, 3, min_side, max_side)
+        batch = _a_shape(draw, 0, max_dims - 2, min_side, max_side)
+        batch_a, batch_b = _stretched(draw, batch, 2, len(batch))
+        kind = draw(_one_of(*kinds))
+        a = (k,) if kind in ("a vector", "both vectors") else (*batch_a, m, k)
+        b = (k,) if kind in ("b vector", "both vectors") else (*batch_b, k, n)
+        return a, b
 
-    sides = shapes(3, 3, min_side, max_side)
-    batches = broadcastable_shapes(2, 0, max_dims - 2, min_side, max_side)
-    vectors = st.sampled_from(["", "", "", "a", "b", "ab"] if min_dims < 2 else [""])
-    return st.tuples(sides, batches, vectors).map(shaped)
+    return _drawn(some)
+
+
+def _a_shape(draw: DrawFn, min_dims: int, max_dims: int, min_side: int, max_side: int) -> Shape:
+    sides = [*range(1, max_side + 1)] * 3 + [0] if min_side == 0 else range(min_side, max_side + 1)
+    return tuple(draw(_one_of(*sides)) for _ in range(draw(_integers(min_dims, max_dims))))
+
+
+def _stretched(draw: DrawFn, common: Shape, n: int, most_dropped: int) -> tuple[Shape, ...]:
+    """`n` shapes that broadcast to `common`. Two draws in all: many would be slow.
+
+    The digits of the first, in base n + 1, say which shape is 1 along each axis, and 0 is none. The second
+    says which shape lacks how many axes; half of its values say none.
+    """
+    found = [list(common) for _ in range(n)]
+    digits = draw(_integers(0, (n + 1) ** len(common) - 1))
+    for axis in range(len(common)):
+        digits, which = divmod(digits, n + 1)
+        if which:
+            found[which - 1][axis] = 1
+    dropped, short = divmod(draw(_integers(0, 2 * n * most_dropped)) + n - 1, n)
+    if dropped <= most_dropped:
+        found[short] = found[short][dropped:]
+    return tuple(map(tuple, found))
 
 
 # Arrays -------------------------------------------------------------------------------------------------
@@ -81,7 +97,7 @@ def arrays(
     """An array of multiples of 1/4 from `low` to `high`, both included; of whole numbers, or of booleans,
     where the dtype is one of those. `shape` is a shape or a strategy that draws one."""
     values = _grid(np.dtype(dtype), low, high)
-    return _shape(shape).flatmap(lambda drawn: _filled(drawn, values))
+    return _drawn(lambda draw: _filled(draw, shape, values))
 
 
 def arrays_of(
@@ -89,7 +105,7 @@ def arrays_of(
 ) -> SearchStrategy[tuple[Array, ...]]:
     """One array for each of several shapes: `a, b` of `arrays_of(broadcastable_shapes(2))`."""
     values = _grid(np.dtype(dtype), low, high)
-    return shapes.flatmap(lambda drawn: st.tuples(*[_filled(shape, values) for shape in drawn]))
+    return _drawn(lambda draw: tuple(_filled(draw, shape, values) for shape in draw(shapes)))
 
 
 def off_kinks(
@@ -98,7 +114,7 @@ def off_kinks(
     """As `arrays`, but halfway between: 0.125, 0.375 and so on. None is on a kink at a multiple of 1/4, such
     as that of relu at 0 or of clamp at a bound, nor so near that a finite difference would step over it."""
     values = _simplest_first(np.arange(round(low * 4), round(high * 4)) / 4 + 0.125).astype(dtype)
-    return _shape(shape).flatmap(lambda drawn: _filled(drawn, values))
+    return _drawn(lambda draw: _filled(draw, shape, values))
 
 
 def distinct(shape: ShapeLike = (), dtype: Any = np.float32) -> SearchStrategy[Array]:
@@ -106,16 +122,13 @@ def distinct(shape: ShapeLike = (), dtype: Any = np.float32) -> SearchStrategy[A
     max, argmax and sort. Shrinks towards rising order."""
     step = 0.25 if np.dtype(dtype).kind == "f" else 1
 
-    def permuted(drawn: Shape) -> SearchStrategy[Array]:
-        size = math.prod(drawn)
+    def permuted(draw: DrawFn) -> Array:
+        sides = _shape(draw, shape)
+        size = math.prod(sides)
+        rank = np.frombuffer(draw(_bytes(2 * size)), ">u2").argsort(kind="stable").argsort()
+        return ((rank - size // 2) * step).astype(dtype).reshape(sides)
 
-        def array(raw: bytes) -> Array:
-            rank = np.frombuffer(raw, ">u2").argsort(kind="stable").argsort()
-            return ((rank - size // 2) * step).astype(dtype).reshape(drawn)
-
-        return _bytes(2 * size).map(array)
-
-    return _shape(shape).flatmap(permuted)
+    return _drawn(permuted)
 
 
 def strided(
@@ -123,13 +136,15 @@ def strided(
 ) -> SearchStrategy[Array]:
     """As `arrays`, but a view whose memory is not in order: with gaps, transposed, reversed, or repeated (and
     read-only) as `broadcast_to` makes it. A note in the report says which."""
+    values = _grid(np.dtype(dtype), low, high)
 
-    def view(drawn: tuple[Array, str]) -> Array:
-        array, layout = LAYOUTS[drawn[1]](drawn[0]), drawn[1]
+    def view(draw: DrawFn) -> Array:
+        layout = draw(_one_of(*LAYOUTS))
+        array = LAYOUTS[layout](_filled(draw, shape, values))
         note(f"An array of shape {array.shape} is {layout}, with strides {array.strides}.")
         return array
 
-    return st.tuples(arrays(shape, dtype, low, high), st.sampled_from(list(LAYOUTS))).map(view)
+    return _drawn(view)
 
 
 def _with_gaps(a: Array) -> Array:
@@ -172,10 +187,16 @@ def dims(ndim: int) -> SearchStrategy[int]:
 # Drawing ------------------------------------------------------------------------------------------------
 
 
-def _shape(shape: ShapeLike) -> SearchStrategy[Shape]:
+@st.composite
+def _drawn(draw: DrawFn, function: Callable[[DrawFn], T]) -> T:
+    """The strategy of what `function` makes of its draws. Defined once: a composite takes 0.5 ms to define."""
+    return function(draw)
+
+
+def _shape(draw: DrawFn, shape: ShapeLike) -> Shape:
     if isinstance(shape, SearchStrategy):
-        return shape
-    return st.just((shape,) if isinstance(shape, int) else tuple(shape))
+        return draw(shape)
+    return (shape,) if isinstance(shape, int) else tuple(shape)
 
 
 def _grid(dtype: np.dtype[Any], low: float, high: float) -> Array:
@@ -191,15 +212,12 @@ def _simplest_first(values: Array) -> Array:
     return np.array(sorted(values, key=lambda v: (abs(v), v < 0)))
 
 
-def _filled(shape: Shape, values: Array) -> SearchStrategy[Array]:
+def _filled(draw: DrawFn, shape: ShapeLike, values: Array) -> Array:
     """An array of `shape` of some of the `values`."""
+    sides = _shape(draw, shape)
     width = 1 if len(values) <= 256 else 2
-
-    def array(raw: bytes) -> Array:
-        index = np.frombuffer(raw, f">u{width}")
-        return np.asarray(values[index % len(values)]).reshape(shape)
-
-    return _bytes(width * math.prod(shape)).map(array)
+    index = np.frombuffer(draw(_bytes(width * math.prod(sides))), f">u{width}")
+    return np.asarray(values[index % len(values)]).reshape(sides)
 
 
 @cache
@@ -213,7 +231,5 @@ def _integers(low: int, high: int) -> SearchStrategy[int]:
 
 
 @cache
-def _sides(low: int, high: int) -> SearchStrategy[int]:
-    if low > 0 or high == 0:
-        return st.integers(low, high)
-    return st.sampled_from([*range(1, high + 1)] * 3 + [0])
+def _one_of(*values: T) -> SearchStrategy[T]:
+    return st.sampled_from(values)

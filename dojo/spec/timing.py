@@ -26,7 +26,7 @@ BATCH = 0.004
 """Seconds that a batch takes at least."""
 
 DISAGREEMENT = 1.15
-"""Two halves of the same measurements that lie further apart than this say nothing."""
+"""Two halves of the same measurements that lie further apart than this are noise."""
 
 
 class Inconclusive(Exception):
@@ -45,18 +45,27 @@ class Times:
         return min(self.slow) / min(self.fast)
 
     @property
-    def steady(self) -> bool:
-        """Whether the even and the odd rounds of the slow one tell the same."""
+    def spread(self) -> float:
+        """How far apart the even and the odd rounds of the slow one are."""
         one, other = min(self.slow[::2]), min(self.slow[1::2])
-        return max(one, other) <= DISAGREEMENT * min(one, other)
+        return max(one, other) / min(one, other)
+
+    @property
+    def steady(self) -> bool:
+        return self.spread <= DISAGREEMENT
+
+    @property
+    def certain(self) -> float:
+        """What is left of the ratio when the noise, where there is much, is held against it."""
+        return self.ratio if self.steady else self.ratio / self.spread
 
 
 def judge(tries: Sequence[Times], at_least: float) -> Literal["green", "red", "again", "inconclusive"]:
-    """The verdict after these tries. A steady try that is fast enough is green, two that are not are red."""
-    steady = [times for times in tries if times.steady]
-    if any(times.ratio >= at_least for times in steady):
+    """The verdict after these tries: one that is fast enough beyond doubt is green, two steady ones that are
+    not are red."""
+    if any(times.certain >= at_least for times in tries):
         return "green"
-    if len(steady) >= 2:
+    if sum(times.steady for times in tries) >= 2:
         return "red"
     return "again" if len(tries) < len(ROUNDS) else "inconclusive"
 
@@ -99,7 +108,7 @@ def speedup(
             f"inconclusive, run again: {len(tries)} tries, and {baseline} did not even agree with itself "
             f"within {DISAGREEMENT - 1:.0%} ({', '.join(_sentence(t, what, baseline) for t in tries)})"
         )
-    best = max((times for times in tries if times.steady), key=lambda times: times.ratio)
+    best = max(tries, key=lambda times: times.certain)
     if verdict == "red":
         raise AssertionError(
             f"{_sentence(best, what, baseline)}; expected at least {at_least:g} times faster"

@@ -126,18 +126,18 @@ def cuda_is_available() -> bool:
 
 # Where random numbers come from -------------------------------------------------------------------------
 
-generators: dict[Device, Any] = {}
+generators: dict[Device, np.random.Generator] = {}
 """The default generator of each device that was asked for one since the last `manual_seed`."""
 
 seed_of_all: int | None = None
 """What `manual_seed` was last given. None, before it was ever called, stands for fresh entropy."""
 
 
-def default_generator(device: Device | str = "cpu") -> Any:
+def default_generator(device: Device | str = "cpu") -> np.random.Generator:
     """The generator that draws when nobody named another (torch.default_generator).
 
-    It is numpy.random.Generator on the CPU and cupy.random.Generator on a GPU. A device has one: asking twice
-    gives the same object, so that its draws go on instead of starting again.
+    On a GPU it is a cupy.random.Generator, which has the same methods. A device has one: asked for twice it is
+    the same object, so that its draws go on instead of starting again.
 
     Raises:
         RuntimeError: the device is a GPU that this machine does not have.
@@ -153,7 +153,7 @@ def default_generator(device: Device | str = "cpu") -> Any:
     return generators[device]
 
 
-def manual_seed(seed: int) -> Any:
+def manual_seed(seed: int) -> np.random.Generator:
     """Start the default generator of every device anew from `seed`; returns the CPU's (torch.manual_seed).
 
     The same seed gives the same draws. Negative seeds count down from 2**64, as in PyTorch. Before the first
@@ -338,7 +338,7 @@ def matmul_flops(n: int, k: int, m: int) -> int:
     return 2 * n * k * m
 
 
-def peak_gflops(n: int = 1024, repeats: int = 10, clock: Callable[[], float] = time.perf_counter) -> float:
+def peak_gflops(n: int = 1024, repeats: int = 5, clock: Callable[[], float] = time.perf_counter) -> float:
     """The machine's own limit: billions of float32 operations a second in a product of two (n, n) matrices.
 
     One product runs unmeasured, to wake the threads and warm the caches. Then `repeats` are timed, each on its

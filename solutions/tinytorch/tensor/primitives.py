@@ -547,7 +547,7 @@ def split(x: Tensor, sizes: int | Sequence[int], dim: int = 0) -> tuple[Tensor, 
         if sizes <= 0:
             raise ValueError(f"split needs a positive size, got {sizes}")
         sizes = [builtins.min(sizes, side - start) for start in range(0, side or 1, sizes)]
-    if builtins.sum(sizes) != side or builtins.min(sizes) < 0:
+    if builtins.sum(sizes) != side or builtins.min(sizes, default=0) < 0:
         raise ValueError(
             f"sizes {list(sizes)} must be 0 or more and add up to the {side} entries of axis {dim}"
         )

@@ -41,7 +41,7 @@ class Tensor:
             raise TypeError(
                 f"Tensor wraps an array, got {type(data).__name__}: use tensor(...) for lists and numbers"
             )
-        self.data = data
+        self.data = np.asarray(data) if isinstance(data, np.generic) else data
         self.grad = None
         self.grad_fn = None
         self._version = [0]
@@ -111,7 +111,7 @@ class Tensor:
         return self.data
 
     def detach(self) -> Tensor:
-        """The same memory, outside every graph: it never requires grad (torch.Tensor.detach)."""
+        """The same memory and version counter, outside every graph: it never requires grad (torch.Tensor.detach)."""
         result = dispatch.wrap(self.data)
         result._version = self._version
         return result

@@ -1,0 +1,33 @@
+# A thin face: every target is one line that calls `python -m dojo`. `make` alone lists them.
+# Values arrive through the environment, word for word: neither make nor the shell reads what is in them.
+
+PYTHON ?= python3
+override N := $(value N)
+override K := $(value K)
+override ARGS := $(value ARGS)
+override FORCE := $(value FORCE)
+override DATA := $(value DATA)
+export N K ARGS FORCE DATA
+
+DOJO = @$(PYTHON) -m dojo
+
+.PHONY: help kata watch hint board milestone diff start reset restore solutions-branch doctor test gate
+.PHONY: skeleton manifest pictures
+
+help:             ; $(DOJO)
+kata:             ; $(DOJO) kata N="$$N" K="$$K" ARGS="$$ARGS"
+watch:            ; $(DOJO) watch N="$$N"
+hint:             ; $(DOJO) hint N="$$N"
+board:            ; $(DOJO) board
+milestone:        ; $(DOJO) milestone N="$$N" DATA="$$DATA" ARGS="$$ARGS"
+diff:             ; $(DOJO) diff N="$$N"
+start:            ; $(DOJO) start N="$$N" FORCE="$$FORCE"
+reset:            ; $(DOJO) reset N="$$N"
+restore:          ; $(DOJO) restore N="$$N"
+solutions-branch: ; $(DOJO) solutions-branch
+doctor:           ; $(DOJO) doctor
+test:             ; $(DOJO) test ARGS="$$ARGS"
+gate:             ; $(DOJO) gate N="$$N"
+skeleton:         ; $(DOJO) skeleton
+manifest:         ; $(DOJO) manifest
+pictures:         ; $(DOJO) pictures

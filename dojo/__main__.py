@@ -1,0 +1,74 @@
+"""`python -m dojo`: from any Python to the command, inside .venv where it needs the packages there.
+
+Standard library only, and it runs on Python 3.8, so that a Python that is too old is a sentence.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+
+from dojo import bootstrap, commands
+from dojo.errors import INTERRUPTED, USAGE, DojoError
+
+BROKEN_PIPE = 141  # as shells count it
+MAKE = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "N", "K", "ARGS", "FORCE", "DATA")
+
+
+def main() -> int:
+    arguments = sys.argv[1:]
+    if "MAKELEVEL" in os.environ:  # what make was told is for this command, not for a make that it starts
+        for name in MAKE:
+            os.environ.pop(name, None)
+    try:
+        code = run(arguments)
+        sys.stdout.flush()
+        return code
+    except DojoError as error:
+        print(error, file=sys.stderr)
+        return error.code
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the last flush would fail again
+        return BROKEN_PIPE
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT):
+            raise
+        print(
+            f"{error.filename or 'A file'} cannot be written or read: {error.strerror}. "
+            "Nothing of yours was changed by halves.",
+            file=sys.stderr,
+        )
+        return USAGE
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command, in another Python if it needs one: then this call does not return."""
+    if not arguments or arguments[0] in ("help", "-h", "--help"):
+        from shutil import get_terminal_size
+
+        print(f"Learn how PyTorch works by building it.\n\n{commands.listing(get_terminal_size().columns)}")
+        return 0
+    name, *rest = arguments
+    command = commands.COMMANDS.get(name)
+    if command is None:
+        raise DojoError(f"There is no command {name!r}: `make` alone lists them.")
+    if command.needs == commands.VENV:
+        bootstrap.enter_venv(arguments)
+    elif command.needs == commands.PYTHON:
+        bootstrap.enter_python(arguments)
+
+    import argparse
+    from importlib import import_module
+
+    module = import_module(f"dojo.{command.module}")
+    parser = argparse.ArgumentParser(f"python -m dojo {name}", description=command.help, allow_abbrev=False)
+    module.add_arguments(parser)
+    return int(module.run(parser.parse_args(commands.words(rest))))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,219 @@
+"""From any Python to one that has what the katas need, in .venv, which is built when it is missing.
+
+Standard library only, and it runs on Python 3.8. What is slow to import is imported where it is used: every
+command comes through here.
+
+.venv is complete when it holds a stamp that says what was installed, where, and for which Python. A build that
+was interrupted leaves no stamp, so the next command goes on with it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import IO
+
+from dojo.errors import DojoError
+
+OLDEST = (3, 11)
+NEWER = ("python3.14", "python3.13", "python3.12", "python3.11")  # where python3 itself is too old
+ROOT = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+VENV = os.path.join(ROOT, ".venv")
+CONSTRAINTS = os.path.join(ROOT, "constraints.txt")
+LOG = os.path.join(ROOT, ".dojo", "install.log")
+STAMP = "tinytorch-katas.txt"
+STARTED = "DOJO_STARTED"  # the process that went on as another Python: it keeps its number
+
+NETWORK = (
+    "name resolution|name or service|resolve|dns error|network|connection|connect|timed out|failed to fetch"
+    "|from versions: none|proxy|certificate"
+)
+
+
+# Into the right Python ----------------------------------------------------------------------------------
+
+
+def enter_venv(arguments: list[str]) -> None:
+    """Go on inside an environment that has the packages. Returns only where that is here."""
+    for library in ("OPENBLAS", "OMP", "MKL", "VECLIB_MAXIMUM"):
+        os.environ[library + "_NUM_THREADS"] = "1"  # BLAS reads it when NumPy is imported
+    if sys.prefix != sys.base_prefix and is_complete(sys.prefix):
+        return
+    if not is_complete(VENV):
+        build()
+    _go_on(python_of(VENV), arguments)
+
+
+def enter_python(arguments: list[str]) -> None:
+    """Go on in a Python that is new enough. Returns only where that is here."""
+    if sys.version_info < OLDEST:
+        _go_on(python_of(VENV) if is_complete(VENV) else new_python(), arguments)
+
+
+def _go_on(python: str, arguments: list[str]) -> None:
+    if os.environ.get(STARTED) == str(os.getpid()):  # once is enough: here it would go round for ever
+        raise DojoError(f"{python} is not what it should be: delete .venv and try again.")
+    os.environ[STARTED] = str(os.getpid())
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [ROOT, os.environ.get("PYTHONPATH", "")]))
+    sys.stdout.flush()
+    os.execv(python, [python, "-m", "dojo", *arguments])
+
+
+def new_python() -> str:
+    """A Python that is new enough: this one, or else one on PATH."""
+    if sys.version_info >= OLDEST:
+        return getattr(sys, "_base_executable", "") or sys.executable
+    import shutil
+
+    for name in NEWER:
+        python = shutil.which(name)
+        if python and is_new(python):
+            return python
+    mine, oldest = (".".join(map(str, version[:2])) for version in (sys.version_info, OLDEST))
+    raise DojoError(
+        f"This is Python {mine}, and the katas need {oldest} or newer: install one and `make` finds it, or say "
+        "`make PYTHON=/path/to/python3 ...`."
+    )
+
+
+def is_new(python: str) -> bool:
+    """Whether that Python runs at all and is new enough."""
+    import subprocess
+
+    asked = f"import sys; sys.exit(sys.version_info < {OLDEST})"
+    try:
+        return subprocess.run([python, "-c", asked], stderr=subprocess.DEVNULL).returncode == 0
+    except OSError:
+        return False
+
+
+# The environment ----------------------------------------------------------------------------------------
+
+
+def python_of(prefix: str) -> str:
+    return os.path.join(prefix, "bin", "python")
+
+
+def is_complete(prefix: str) -> bool:
+    """Whether everything in constraints.txt was installed there, and nothing has moved since."""
+    stamp = read(os.path.join(prefix, STAMP))
+    return bool(stamp) and stamp == _stamp(prefix) and os.path.exists(python_of(prefix))
+
+
+def _stamp(prefix: str) -> str:
+    """What a complete environment says of itself. An environment cannot be moved, nor change its Python."""
+    home = [os.path.realpath(prefix), os.path.realpath(python_of(prefix))]
+    return "\n".join([*home, read(CONSTRAINTS)])
+
+
+def read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def build() -> None:
+    """Build .venv, or bring it up to date. After an error there is what there was before, and no stamp."""
+    python = new_python()
+    try:
+        os.makedirs(os.path.dirname(LOG), exist_ok=True)
+        lock = open(os.path.join(ROOT, ".dojo", "install.lock"), "w")  # noqa: SIM115
+    except OSError as error:
+        folder = os.path.join(ROOT, ".dojo")
+        raise DojoError(
+            f"{folder} cannot be written ({error.strerror}), and .venv is built beside it: is the folder yours?"
+        ) from None
+    with lock:
+        _wait_for(lock)
+        if is_complete(VENV):
+            return
+        print("building .venv (once, about a minute) ...", flush=True)
+        with open(LOG, "w", encoding="utf-8") as log:
+            _build(python, log)
+
+
+def _wait_for(lock: IO[str]) -> None:
+    """Two commands at once build one .venv: the second waits for the first."""
+    import fcntl
+
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        print("another command is building .venv, waiting for it ...", flush=True)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+def _build(python: str, log: IO[str]) -> None:
+    import shutil
+
+    known = read(os.path.join(VENV, STAMP)).splitlines()[:2]
+    moved = known and known != _stamp(VENV).splitlines()[:2]
+    fresh = bool(moved) or not is_new(python_of(VENV))
+    uv = shutil.which("uv")
+    try:
+        if fresh:
+            _remove(VENV)
+            make = [uv, "venv", "--seed", "--python", python] if uv else [python, "-m", "venv"]
+            _run([*make, VENV], log)
+        else:
+            _remove(os.path.join(VENV, STAMP))
+        if uv:
+            install = [uv, "pip", "install", "--python", python_of(VENV)]
+        else:
+            install = [python_of(VENV), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+        _run([*install, "-r", CONSTRAINTS], log)
+        _run([python_of(VENV), "-c", PATH_FILE, ROOT], log)
+        with open(os.path.join(VENV, STAMP), "w", encoding="utf-8") as stamp:
+            stamp.write(_stamp(VENV))
+    except BaseException:
+        if fresh:
+            _remove(VENV)
+        raise
+
+
+PATH_FILE = """
+import os, sys, sysconfig
+with open(os.path.join(sysconfig.get_path("purelib"), "tinytorch-katas.pth"), "w") as file:
+    file.write(sys.argv[1] + "\\n")
+"""
+
+
+def _remove(path: str) -> None:
+    import shutil
+
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    elif os.path.lexists(path):
+        os.remove(path)
+
+
+def _run(command: list[str], log: IO[str]) -> None:
+    """Run one step. What it prints is kept in the log; a failure is one sentence."""
+    import subprocess
+
+    log.write("$ {}\n".format(" ".join(command)))
+    log.flush()
+    try:
+        code = subprocess.run(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL).returncode
+    except OSError as error:
+        raise DojoError(f"{command[0]} cannot be started: {error.strerror}.") from None
+    if code:
+        raise DojoError(why(read(LOG)))
+
+
+def why(log: str) -> str:
+    """One sentence on a build that failed, from what it printed."""
+    import re
+
+    if "ensurepip" in log:
+        reason = "this Python cannot make environments. On Debian and Ubuntu, `sudo apt install python3-venv`"
+    elif "No space left" in log:
+        reason = "the disk is full"
+    elif re.search(NETWORK, log, re.IGNORECASE):
+        reason = "the packages could not be downloaded. Is there a network? Then run the same command again"
+    else:
+        lines = [line for line in log.splitlines() if re.match("error", line, re.IGNORECASE)]
+        reason = (lines or log.strip().splitlines() or ["no reason was given"])[-1].rstrip(".")
+    return f".venv was not built: {reason}. The details are in .dojo/install.log."

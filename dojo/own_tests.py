@@ -1,0 +1,24 @@
+"""`make test`: the tests of the repository itself, in tests/."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+
+from dojo.catalogue import ROOT
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--args", default="", metavar="ARGS", help="more arguments for pytest")
+
+
+def run(options: argparse.Namespace) -> int:
+    more = shlex.split(options.args)
+    chosen = [word for word in more if word.startswith("tests")]
+    os.chdir(ROOT)
+    sys.stdout.flush()
+    os.execv(
+        sys.executable, [sys.executable, "-m", "pytest", "-n", "2", *([] if chosen else ["tests"]), *more]
+    )
