@@ -27,8 +27,13 @@ Data = TypeVar("Data")
 
 def save(command: str) -> Path:
     """Copy the whole of tinytorch/ to .dojo/backups/<time>-before-<command>/."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=PART, dir=FOLDER))
+    try:
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=PART, dir=FOLDER))
+    except OSError as error:
+        raise DojoError(
+            f"No backup can be made in {FOLDER} ({error.strerror}), so nothing was changed."
+        ) from None
     aside.chmod(0o755)  # mkdtemp lets nobody else in
     try:
         if catalogue.STUDENT.is_dir():

@@ -76,11 +76,11 @@ def new_python() -> str:
     )
 
 
-def is_new(python: str) -> bool:
-    """Whether that Python runs at all and is new enough."""
+def is_new(python: str, module: str = "sys") -> bool:
+    """Whether that Python runs at all, is new enough, and has the module."""
     import subprocess
 
-    asked = f"import sys; sys.exit(sys.version_info < {OLDEST})"
+    asked = f"import sys, {module}; sys.exit(sys.version_info < {OLDEST})"
     try:
         return subprocess.run([python, "-c", asked], stderr=subprocess.DEVNULL).returncode == 0
     except OSError:
@@ -150,8 +150,8 @@ def _build(python: str, log: IO[str]) -> None:
 
     known = read(os.path.join(VENV, STAMP)).splitlines()[:2]
     moved = known and known != _stamp(VENV).splitlines()[:2]
-    fresh = bool(moved) or not is_new(python_of(VENV))
     uv = shutil.which("uv")
+    fresh = bool(moved) or not is_new(python_of(VENV), "sys" if uv else "pip")
     try:
         if fresh:
             _remove(VENV)

@@ -63,8 +63,9 @@ class KataTerminal:
             self.line(f"\nStopped: {excinfo.value}")
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
-        for kata in [k for k in self.specs if any(id in self.results for id in self.specs[k])]:
-            self.conclude(kata)
+        for kata in list(self.specs):
+            if any(id in self.results for id in self.specs[kata]):
+                self.conclude(kata)
         if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             self.line("No spec was found there.")
 
@@ -78,21 +79,22 @@ class KataTerminal:
                 self.specs.setdefault(kata, []).append(id)
 
     def show(self, result: Result) -> None:
-        """One more result. A kata is concluded when its last one is there."""
-        kata = kata_of_id(result.id)
-        if kata is None:
-            return
+        """One more result. Katas are concluded in their order, when the last result is there."""
         self.results[result.id] = result
-        self.announce(kata)
+        current = next(iter(self.specs), None)
+        if current is None:
+            return
+        self.announce(current)
         if self.verbose:
-            name = result.id.partition("::")[2]
+            name = result.id.partition("::")[2] if kata_of_id(result.id) == current else result.id
             self.writer.write(f"  {result.state:<13}", **{COLOURS[result.state]: True})
             self.line(f"{name}  {result.duration:.2f} s")
-        waiting = [id for id in self.specs.get(kata, ()) if id not in self.results]
-        if kata in self.specs and not waiting:
+        for kata, ids in list(self.specs.items()):
+            if not all(id in self.results for id in ids):
+                break
             self.conclude(kata)
-        elif waiting and self.live:
-            self.writer.write("\r" + self.count(kata, self.specs[kata]), flush=True)
+        if self.live and current in self.specs:
+            self.writer.write("\r" + self.count(current, self.specs[current]), flush=True)
 
     def announce(self, kata: Kata) -> None:
         if kata in self.announced:
@@ -107,6 +109,7 @@ class KataTerminal:
 
     def conclude(self, kata: Kata) -> None:
         """The count, the first red spec in full, and the others in a line each."""
+        self.announce(kata)
         ids = self.specs.pop(kata)
         results = [self.results[id] for id in ids if id in self.results]
         red = [r for r in results if r.state in ("next", "wrong")]

@@ -80,6 +80,7 @@ def test_three_shapes_broadcast_too() -> None:
         assert len(triple) == 3
         assert min(map(len, triple)) >= 1
         np.broadcast_shapes(*triple)
+    assert set(sample(broadcastable_shapes(0))) == {()}
 
 
 def test_matmul_shapes_fit_in_every_way() -> None:

@@ -186,21 +186,22 @@ def test_a_narrow_terminal(home: Path) -> None:
 
 
 def test_without_a_terminal_there_are_no_keys(home: Path) -> None:
-    watch = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "dojo", "watch", "1"],
         cwd=home,
         env=environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         text=True,
-    )
-    assert watch.stdout is not None
-    seen = ""
-    while "stuck?" not in seen:
-        seen += watch.stdout.readline()
+    ) as watch:
+        assert watch.stdout is not None
+        seen = ""
+        for line in watch.stdout:
+            seen += line
+            if "stuck?" in line:
+                write(home / "tinytorch/setup.py", SETUP)
+            if "next: `make kata" in line:
+                watch.send_signal(signal.SIGINT)
+    assert "3/3 green" in seen
     assert "h hint" not in seen
-    write(home / "tinytorch/setup.py", SETUP)
-    while "3/3 green" not in seen:
-        seen += watch.stdout.readline()
-    watch.send_signal(signal.SIGINT)
-    assert watch.wait(10) == 130
+    assert watch.returncode == 130

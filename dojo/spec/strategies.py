@@ -76,6 +76,8 @@ def _stretched(draw: DrawFn, common: Shape, n: int, most_dropped: int) -> tuple[
     The digits of the first, in base n + 1, say which shape is 1 along each axis, and 0 is none. The second
     says which shape lacks how many axes; half of its values say none.
     """
+    if n == 0:
+        return ()
     found = [list(common) for _ in range(n)]
     digits = draw(_integers(0, (n + 1) ** len(common) - 1))
     for axis in range(len(common)):

@@ -18,38 +18,61 @@ from tinytorch.tensor import (  # noqa: E402
     arange,
     argmax,
     argsort,
+    bmm,
     broadcast_shapes,
+    cat,
     clamp,
+    clone,
+    concatenate,
+    convert,
     cos,
     cumsum,
     div,
     eq,
     erf,
     exp,
+    expand,
     eye,
+    flip,
+    float64,
     floor_divide,
     full,
     full_like,
+    gather,
+    index_add,
     isnan,
     linspace,
     log,
     log1p,
     lt,
     masked_fill,
+    matmul,
     maximum,
     mean,
     minimum,
     mul,
     neg,
+    pad,
+    permute,
     pow,
     promote_types,
     remainder,
+    reshape,
     sign,
     sin,
+    sort,
+    split,
     sqrt,
+    squeeze,
+    stack,
     sub,
     sum,
     tanh,
+    topk,
+    transpose,
+    tril,
+    triu,
+    unsqueeze,
     var,
     where,
     zeros,
@@ -256,3 +279,339 @@ def test_var_without_degrees_of_freedom(correction):
     for entries in ([3.0, 1.0], [3.0], []):
         x, tx = both(np.array(entries, np.float32))
         same(var(x, correction=correction), tx.var(correction=correction))
+
+
+# Shapes and products
+
+SIX = np.arange(6, dtype=np.float32).reshape(2, 3)
+CUBE = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+ONES = np.arange(6, dtype=np.float32).reshape(1, 2, 1, 3)
+EMPTY = np.zeros((0, 3), np.float32)
+NUMBER = np.array(2, np.float32)
+
+
+def several(results):
+    """One result as a tuple of one."""
+    return tuple(results) if isinstance(results, (tuple, list)) else (results,)
+
+
+def same_all(ours, theirs):
+    """The same results, one or several."""
+    for one, other in zip(several(ours), several(theirs), strict=True):
+        same(one, other)
+
+
+def same_errors(ours, theirs):
+    """Both calls are refused; where PyTorch raises an IndexError, so do we."""
+    with pytest.raises((RuntimeError, ValueError, IndexError, TypeError)) as expected:
+        theirs()
+    kind = IndexError if expected.type is IndexError else (RuntimeError, ValueError, IndexError, TypeError)
+    with pytest.raises(kind):
+        ours()
+
+
+VIEWED = [
+    *[(reshape, torch.reshape, SIX, (shape,)) for shape in [(3, 2), (-1,), (2, -1), (1, 2, 3, 1)]],
+    (reshape, torch.reshape, SIX.T, ((2, 3),)),
+    (reshape, torch.reshape, EMPTY, ((-1,),)),
+    (reshape, torch.reshape, NUMBER, ((1, 1),)),
+    (reshape, torch.reshape, NUMBER, ((),)),
+    *[(permute, torch.permute, CUBE, (dims,)) for dims in [(2, 0, 1), (-1, 0, 1), (0, 1, 2)]],
+    (permute, torch.permute, NUMBER, ((),)),
+    *[(transpose, torch.transpose, CUBE, dims) for dims in [(0, 1), (0, -1), (-2, -1), (1, 1)]],
+    *[(squeeze, torch.squeeze, ONES, (dim,)) for dim in [0, 1, 2, -2, -4, (0, 2), (0, 1)]],
+    (squeeze, torch.squeeze, ONES, ()),
+    (squeeze, torch.squeeze, NUMBER, (0,)),
+    *[(unsqueeze, torch.unsqueeze, SIX, (dim,)) for dim in [0, 1, 2, -1, -2, -3]],
+    (unsqueeze, torch.unsqueeze, NUMBER, (-1,)),
+    *[(expand, torch.Tensor.expand, SIX, (shape,)) for shape in [(2, 3), (4, 2, 3), (-1, -1), (4, -1, -1)]],
+    *[(expand, torch.Tensor.expand, SIX[:1], (shape,)) for shape in [(4, -1), (0, -1), (2, 5, 3)]],
+    *[(expand, torch.Tensor.expand, NUMBER, (shape,)) for shape in [(2, 3), ()]],
+    *[
+        (split, torch.split, SIX, args)
+        for args in [(1,), (2,), (5,), (2, 1), (1, -1), ([1, 2], 1), ([0, 3], -1)]
+    ],
+    (split, torch.split, EMPTY, (2,)),
+]
+
+
+@pytest.mark.parametrize(("ours", "theirs", "array", "args"), VIEWED)
+def test_views(ours, theirs, array, args):
+    x, tx = Tensor(array), torch.from_numpy(array)
+    results, expected = several(ours(x, *args)), several(theirs(tx, *args))
+    same_all(results, expected)
+    for one, other in zip(results, expected, strict=True):
+        if one.data.size:
+            assert one.stride() == other.stride()
+            assert np.shares_memory(one.data, array) == np.shares_memory(other.numpy(), array)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "array", "args"),
+    [
+        *[(reshape, torch.reshape, SIX, (shape,)) for shape in [(4, 2), (-1, -1), (4, -1), (), (0, -1)]],
+        (reshape, torch.reshape, EMPTY, ((0, -1),)),
+        *[(permute, torch.permute, CUBE, (dims,)) for dims in [(0, 1), (0, 0, 1), (0, 1, 3)]],
+        *[(transpose, torch.transpose, SIX, dims) for dims in [(0, 2), (-3, 0)]],
+        *[(squeeze, torch.squeeze, SIX, (dim,)) for dim in (2, -3)],
+        (squeeze, torch.squeeze, NUMBER, (1,)),
+        *[(unsqueeze, torch.unsqueeze, SIX, (dim,)) for dim in (3, -4)],
+        *[
+            (expand, torch.Tensor.expand, SIX, (shape,))
+            for shape in [(2, 1), (3,), (-1, 2, 3), (4, 3), (2, 0)]
+        ],
+        *[
+            (split, torch.split, SIX, args)
+            for args in [(0,), (-1,), ([1, 1], 1), ([4, -1], 1), ([], 1), (1, 2)]
+        ],
+        (flip, torch.flip, SIX, ((2,),)),
+        (flip, torch.flip, SIX, ((0, -2),)),
+        *[(function, getattr(torch, function.__name__), SIX[0], ()) for function in (tril, triu)],
+        *[(topk, torch.topk, SIX, (k,)) for k in (4, -1)],
+        (pad, torch.nn.functional.pad, SIX, ((1,),)),
+        (pad, torch.nn.functional.pad, SIX, ((1,) * 6,)),
+    ],
+)
+def test_refusals(ours, theirs, array, args):
+    x, tx = both(array)
+    same_errors(lambda: ours(x, *args), lambda: theirs(tx, *args))
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        *[
+            ((2, 3), (3, 2)),
+            ((3,), (3,)),
+            ((2, 3), (3,)),
+            ((3,), (3, 2)),
+            ((3,), (4, 3, 2)),
+            ((4, 2, 3), (3,)),
+        ],
+        *[
+            ((4, 2, 3), (3, 2)),
+            ((2, 1, 2, 3), (4, 3, 1)),
+            ((2, 0), (0, 3)),
+            ((0,), (0,)),
+            ((0, 2, 3), (3, 2)),
+        ],
+        *[((1, 3), (3,)), ((3,), (1, 3, 1))],
+    ],
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+def test_matmul(a, b, dtype):
+    x, tx = both((np.arange(np.prod(a)) % 5).reshape(a).astype(dtype))
+    y, ty = both((np.arange(np.prod(b)) % 7).reshape(b).astype(dtype))
+    same(matmul(x, y), tx @ ty)
+    same(x @ y, tx @ ty)
+    if len(a) == len(b) == 3 and a[0] == b[0]:
+        same(bmm(x, y), torch.bmm(tx, ty))
+
+
+@pytest.mark.parametrize(("a", "b"), [((2, 3), (2, 3)), ((), (3,)), ((3,), (2,)), ((2, 2, 3), (3, 3, 2))])
+def test_matmul_refusals(a, b):
+    x, tx = both(np.ones(a, np.float32))
+    y, ty = both(np.ones(b, np.float32))
+    same_errors(lambda: matmul(x, y), lambda: tx @ ty)
+
+
+# Joining, cutting, turning
+
+
+@pytest.mark.parametrize("dims", [(0,), (-1,), (0, 1), ()])
+def test_flip(dims):
+    x, tx = both(SIX)
+    same(flip(x, dims), torch.flip(tx, dims))
+
+
+def test_joining():
+    x, tx = both(SIX)
+    y, ty = both(SIX.astype(np.int64) + 6)
+    e, te = both(EMPTY)
+    n, tn = both(NUMBER)
+    for dim in (0, 1, -1, -2):
+        same(cat([x, y, x], dim), torch.cat([tx, ty, tx], dim))
+        same(concatenate(x, y, dim=dim), torch.cat([tx, ty], dim))
+    for dim in (0, 1, 2, -1, -3):
+        same(stack([x, x], dim), torch.stack([tx, tx], dim))
+    same(cat([e, x]), torch.cat([te, tx]))
+    same(stack([n, n]), torch.stack([tn, tn]))
+    same_errors(lambda: cat([]), lambda: torch.cat([]))
+    same_errors(lambda: cat([n, n]), lambda: torch.cat([tn, tn]))
+    same_errors(lambda: cat([x, x.T]), lambda: torch.cat([tx, tx.T]))
+    same_errors(lambda: cat([x, x], 2), lambda: torch.cat([tx, tx], 2))
+    same_errors(lambda: stack([]), lambda: torch.stack([]))
+    same_errors(lambda: stack([x, n]), lambda: torch.stack([tx, tn]))
+    same_errors(lambda: stack([x, x], 3), lambda: torch.stack([tx, tx], 3))
+
+
+@pytest.mark.parametrize("widths", [(1, 2), (0, 1, 2, 0), (0, 0), ()])
+@pytest.mark.parametrize("dtype", ["float32", "int64", "bool"])
+def test_pad(widths, dtype):
+    x, tx = both(SIX.astype(dtype))
+    same(pad(x, widths), torch.nn.functional.pad(tx, widths))
+    same(pad(x, widths, 1.0), torch.nn.functional.pad(tx, widths, value=1.0))
+
+
+@pytest.mark.parametrize("diagonal", [0, 1, -1, 5, -5])
+@pytest.mark.parametrize("array", [SIX, CUBE, CUBE > 3, np.full((2, 2), -INF, np.float32), EMPTY])
+def test_triangles(array, diagonal):
+    x, tx = both(array)
+    same(tril(x, diagonal), torch.tril(tx, diagonal))
+    same(triu(x, diagonal), torch.triu(tx, diagonal))
+
+
+# Indexing
+
+INDICES = [
+    *[0, -1, slice(0, 0), slice(1, 9), slice(None, None, 2), (Ellipsis, 0), (None, 0), None, Ellipsis, ()],
+    *[[0, 1], [1, 1, 0], ([0, 1], [1, 2]), (slice(None), [2, 0]), [True, False], (0, [1, 2]), [], (0, 1, 2)],
+    *[([0], None, [1]), (slice(None), None), True, False],
+]
+
+
+@pytest.mark.parametrize("index", INDICES, ids=str)
+def test_reading_and_writing(index):
+    x, tx = both(CUBE)
+    same(x[index], tx[index])
+    x, tx = Tensor(CUBE.copy()), torch.from_numpy(CUBE.copy())
+    x[index] = -1.5
+    tx[index] = -1.5
+    same(x, tx)
+
+
+def test_indexing_by_tensors():
+    x, tx = both(CUBE)
+    rows, trows = both(np.array([1, 0, 1]))
+    same(x[rows], tx[trows])
+    same(x[:, rows], tx[:, trows])
+    same(x[rows, :, rows], tx[trows, :, trows])
+    same(x[x > 3], tx[tx > 3])
+    same(x[make(1)], tx[torch.tensor(1)])
+    for wrong in (2, -3, (0, 0, 0, 0), 1.5, [2]):
+        same_errors(lambda wrong=wrong: x[wrong], lambda wrong=wrong: tx[wrong])
+    for shape in [(2,), (3, 4, 1)]:
+        y, ty = both(np.ones(shape, np.float32))
+        same_errors(lambda y=y: x.__setitem__(0, y), lambda ty=ty: tx.__setitem__(0, ty))
+
+
+@pytest.mark.parametrize(
+    ("dim", "index"),
+    [
+        (1, [[0, 2], [1, 1]]),
+        (0, [[0, 1, 1]]),
+        (-1, [[0]]),
+        (0, [[1, 0, 1]] * 4),
+        (1, np.zeros((0, 0), np.int64)),
+    ],
+)
+def test_gather(dim, index):
+    x, tx = both(SIX)
+    i, ti = both(np.array(index))
+    same(gather(x, dim, i), torch.gather(tx, dim, ti))
+
+
+@pytest.mark.parametrize(
+    ("dim", "index"),
+    [(1, [[0, 3]]), (1, [[0, -1]]), (1, [0]), (1, [[0]] * 3), (0, [[0] * 4]), (2, [[0]]), (1, [[0.5]])],
+)
+def test_gather_refusals(dim, index):
+    x, tx = both(SIX)
+    i, ti = both(np.array(index))
+    same_errors(lambda: gather(x, dim, i), lambda: torch.gather(tx, dim, ti))
+
+
+@pytest.mark.parametrize(
+    ("dim", "index", "shape"),
+    [(0, [0, 0, 1], (3, 3)), (1, [2, 2], (2, 2)), (-1, [2], (2, 1)), (0, [], (0, 3))],
+)
+def test_index_add(dim, index, shape):
+    x, tx = both(SIX)
+    i, ti = both(np.array(index, np.int64))
+    s, ts = both(np.arange(np.prod(shape), dtype=np.float32).reshape(shape))
+    same(index_add(x, dim, i, s), torch.index_add(tx, dim, ti, ts))
+
+
+@pytest.mark.parametrize(
+    ("dim", "index", "shape"),
+    [(0, [-1], (1, 3)), (0, [2], (1, 3)), (0, [1, 1], (1, 3)), (0, [1], (1, 2)), (2, [1], (1, 3))],
+)
+def test_index_add_refusals(dim, index, shape):
+    x, tx = both(SIX)
+    i, ti = both(np.array(index))
+    s, ts = both(np.ones(shape, np.float32))
+    same_errors(lambda: index_add(x, dim, i, s), lambda: torch.index_add(tx, dim, ti, ts))
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("dim", [0, 1, -1])
+def test_sort(dim, descending):
+    for array in (
+        np.array([[3, 1, 3, 2], [0, 5, 0, 5]], np.float32),
+        np.array([[1, NAN, 3, NAN], [2, 1, NAN, 0]], np.float32),
+        np.array([[3, 0, 255]], np.uint8),
+        np.array([[True, False, True]]),
+        np.zeros((2, 0), np.float32),
+    ):
+        x, tx = both(array)
+        same_all(sort(x, dim, descending), torch.sort(tx, dim=dim, descending=descending, stable=True))
+
+
+@pytest.mark.parametrize(("k", "dim"), [(0, -1), (1, 0), (2, 1), (4, -1), (2, 0)])
+def test_topk(k, dim):
+    x, tx = both(np.array([[3, 1, 4, 2], [0, 5, -1, 6]], np.float32))
+    same_all(topk(x, k, dim), torch.topk(tx, k, dim))
+
+
+# In place, copies, numbers
+
+
+@pytest.mark.parametrize("name", ["add_", "sub_", "mul_", "div_", "copy_"])
+def test_in_place(name):
+    for array in (np.float32([1, 2, 4]), np.array(2, np.float32), np.ones((2, 3)), np.array([[2]])):
+        x, tx = Tensor(SIX.copy()), torch.from_numpy(SIX.copy())
+        y, ty = both(array)
+        same(getattr(x, name)(y), getattr(tx, name)(ty))
+        same(x, tx)
+    for dtype, array in [
+        ("float32", np.ones((4, 2, 3))),
+        ("float32", np.ones(2)),
+        ("int64", np.float32([1, 2, 3])),
+    ]:
+        if name != "copy_" or dtype != "int64":
+            x, tx = Tensor(SIX.astype(dtype)), torch.from_numpy(SIX.astype(dtype))
+            y, ty = both(array)
+            same_errors(lambda x=x, y=y: getattr(x, name)(y), lambda tx=tx, ty=ty: getattr(tx, name)(ty))
+            same(x, tx)
+
+
+def test_filling():
+    for dtype in ("float32", "int64", "bool"):
+        x, tx = Tensor(SIX.astype(dtype)), torch.from_numpy(SIX.astype(dtype))
+        same(x.fill_(2.75), tx.fill_(2.75))
+        same(x.zero_(), tx.zero_())
+
+
+def test_copies_and_conversions():
+    x, tx = both(SIX)
+    same(clone(x), torch.clone(tx))
+    same(x.detach(), tx.detach())
+    same(convert(x, dtype=float64), tx.to(torch.float64))
+    for dtype in DTYPES:
+        same(x.to(dtype), tx.to(getattr(torch, dtype)))
+    assert x.to("cpu") is x
+    assert tx.to("cpu") is tx
+
+
+@pytest.mark.parametrize(
+    "array", [SIX, SIX[0], NUMBER, np.array([2]), np.array([[1.5]]), np.zeros(0)], ids=str
+)
+@pytest.mark.parametrize("function", [len, bool, float, int, range], ids=lambda f: f.__name__)
+def test_protocols(function, array):
+    x, tx = both(array)
+    try:
+        expected = function(tx)
+    except (TypeError, ValueError, RuntimeError):
+        same_errors(lambda: function(x), lambda: function(tx))
+    else:
+        assert function(x) == expected

@@ -1,0 +1,321 @@
+"""The two seams through which a later kata improves an earlier one. Given: read it, do not edit it.
+
+A *primitive* is a function on arrays, lifted to one on Tensors. While kata 07's tape is installed, every
+call of a primitive is recorded on it, so the katas below become differentiable without a line changed.
+
+An *accelerable* function is a composition of primitives. Kata 15 puts a fused kernel in its place, and
+`with disabled():` goes back to the composition, which stays the specification of the kernel.
+
+Nothing else connects a lower floor to a higher one. This module imports no kata.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from tinytorch.tensor import Tensor
+
+Array = NDArray[Any]
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Mode(threading.local):
+    """What each thread switches for itself."""
+
+    grad_enabled: bool = True
+    accelerated: bool = True
+
+
+mode = Mode()
+
+
+# Tensors ------------------------------------------------------------------------------------------------
+
+tensor_type: type[Tensor]
+
+
+def tensor_class(cls: type[Tensor]) -> type[Tensor]:
+    """Tell the dispatcher which class wraps arrays."""
+    global tensor_type
+    tensor_type = cls
+    return cls
+
+
+def wrap(array: Array) -> Tensor:
+    """A Tensor over `array`, without a copy. 0-d results of NumPy are scalars: they become 0-d arrays."""
+    tensor = tensor_type.__new__(tensor_type)
+    tensor.data = np.asarray(array) if isinstance(array, (np.generic, float, int)) else array
+    tensor.grad = None
+    tensor.grad_fn = None
+    tensor._requires_grad = False
+    tensor._version = [0]
+    return tensor
+
+
+def unwrap(value: Any, name: str) -> Any:
+    """The array of a Tensor; Python numbers stay as they are. Anything else is a TypeError."""
+    if isinstance(value, tensor_type):
+        return value.data
+    if type(value) in (float, int, bool):
+        return value
+    if isinstance(value, np.generic):  # NumPy's scalars would promote float32 to float64
+        return value.item()
+    raise TypeError(f"{name}() takes Tensors and numbers, not {type(value).__name__}: use tensor(...) first")
+
+
+def mutating(tensor: Tensor, *sources: Any) -> None:
+    """Every in-place operation calls this before it writes to `tensor.data`.
+
+    The version that views share moves on, so that backward notices. A Tensor that requires grad refuses:
+    in-place operations are never recorded, and its gradient would be wrong without a word.
+    """
+    if recording():
+        for each in (tensor, *sources):
+            if isinstance(each, tensor_type) and each.requires_grad:
+                raise RuntimeError(
+                    f"a Tensor of shape {each.shape} that requires grad takes part in an in-place operation: "
+                    "do it inside `with no_grad():`, or compute a new Tensor"
+                )
+    tensor._version[0] += 1
+
+
+# The first seam: primitives and the tape ----------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class Primitive:
+    """What is known of one primitive. Kata 07 reads it when it records a call."""
+
+    name: str
+    compute: Callable[..., Array]
+    inputs: tuple[str, ...]
+    params: tuple[str, ...]
+    defaults: dict[str, Any]
+    variadic: bool
+    view: bool
+    rule: Callable[..., Any] | None = None
+    needs: tuple[str, ...] = ()
+    """The parameters of `rule` after the gradient: what has to be saved for it."""
+
+
+class Tape(Protocol):
+    """What kata 07 installs."""
+
+    def record(
+        self, op: Primitive, inputs: Sequence[Any], params: dict[str, Any], output: Tensor
+    ) -> None: ...
+
+    def backward(self, tensor: Tensor, gradient: Tensor | None, retain_graph: bool) -> None: ...
+
+    def retain_grad(self, tensor: Tensor) -> None: ...
+
+
+tape: Tape | None = None
+primitives: dict[Callable[..., Any], Primitive] = {}
+
+
+@overload
+def primitive(function: Callable[..., Array]) -> Callable[..., Tensor]: ...
+
+
+@overload
+def primitive(*, view: bool) -> Callable[[Callable[..., Array]], Callable[..., Tensor]]: ...
+
+
+def primitive(function: Callable[..., Array] | None = None, *, view: bool = False) -> Any:
+    """Lift a function on arrays to one on Tensors.
+
+    Positional parameters annotated `Array` are inputs (`*arrays: Array` takes many), the rest are params, by
+    position or by keyword. The result is one array. `view=True` says that it may share the memory of its
+    first input, and then it shares the version counter too.
+    """
+    if function is None:
+        return functools.partial(primitive, view=view)
+    parameters = inspect.signature(function).parameters.values()
+    names = tuple(p.name for p in parameters)
+    inputs = tuple(p.name for p in parameters if p.annotation in ("Array", Array))
+    params = tuple(name for name in names if name not in inputs)
+    defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+    variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    inputs_first = names[: len(inputs)] == inputs
+    compute = function if inputs_first else _by_name(function, inputs)
+    op = Primitive(function.__name__, compute, inputs, params, defaults, variadic, view)
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Tensor:
+        if not variadic and (len(args) != len(inputs) or not inputs_first):
+            args, kwargs = _bind(op.name, names, inputs, args, kwargs)
+        arrays = [unwrap(a, op.name) for a in args]
+        if observers:
+            output = wrap(observed("primitive", op.name, compute, *arrays, **kwargs))
+        else:
+            output = wrap(compute(*arrays, **kwargs))
+        if view and np.may_share_memory(arrays[0], output.data):
+            output._version = args[0]._version
+        if tape is not None and recording():
+            tape.record(op, args, kwargs, output)
+        return output
+
+    primitives[call] = op
+    return call
+
+
+def _by_name(function: Callable[..., Array], inputs: tuple[str, ...]) -> Callable[..., Array]:
+    """`function` with its inputs first, for one like gather(a, dim, index) whose inputs stand apart."""
+    return lambda *arrays, **params: function(**dict(zip(inputs, arrays, strict=True)), **params)
+
+
+def _bind(
+    name: str, names: tuple[str, ...], inputs: tuple[str, ...], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Sort the arguments of a call into inputs and params, as Python would bind them."""
+    if len(args) > len(names):
+        raise TypeError(f"{name}() takes {len(names)} arguments, {len(args)} given")
+    bound = dict(zip(names, args, strict=False))
+    if twice := bound.keys() & kwargs.keys():
+        raise TypeError(f"{name}() got {', '.join(sorted(twice))} twice")
+    bound |= kwargs
+    if missing := [each for each in inputs if each not in bound]:
+        raise TypeError(f"{name}() is missing {', '.join(missing)}")
+    return tuple(bound.pop(each) for each in inputs), bound
+
+
+def recording() -> bool:
+    """Whether a call of a primitive is put on the tape now, in this thread."""
+    return tape is not None and mode.grad_enabled and highest >= 7
+
+
+def install(new: Tape) -> None:
+    """Make `new` the tape. A tape with an unwritten method is ignored."""
+    global tape
+    if not is_stub(type(new)):
+        tape = new
+
+
+def require_tape(what: str) -> Tape:
+    """The tape, or an error that says why there is none."""
+    if tape is None or highest < 7:
+        raise RuntimeError(f"{what} needs the tape, and kata 07 is not written yet")
+    return tape
+
+
+def derivative(operation: Callable[..., Any]) -> Callable[[F], F]:
+    """Register the backward rule of a primitive: `rule(grad, ...)` gives one gradient an input, or None.
+
+    Its further parameter names say what has to be saved, as in PyTorch's derivatives.yaml: an input, `out`,
+    a param, an input's shape (`a_shape`), or `output_mask` (which inputs want a gradient). Only that is saved.
+    """
+    op = primitives[operation]
+    known = {"out", "output_mask", *op.inputs, *op.params, *(f"{name}_shape" for name in op.inputs)}
+
+    def register(rule: F) -> F:
+        needs = tuple(inspect.signature(rule).parameters)[1:]
+        if unknown := [name for name in needs if name not in known]:
+            raise TypeError(f"{rule.__name__} asks for {unknown}; {op.name} has {sorted(known)}")
+        if not is_stub(rule):
+            op.rule, op.needs = rule, needs
+        return rule
+
+    return register
+
+
+# The second seam: accelerable functions and their kernels -----------------------------------------------
+
+kernels: dict[Callable[..., Any], Callable[..., Any]] = {}
+
+
+def accelerable(function: F) -> F:
+    """Mark a function in whose place kata 15 may put a faster one."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        kernel = kernels.get(call) if mode.accelerated and highest >= 15 else None
+        if kernel is None:
+            return function(*args, **kwargs)
+        result = observed("kernel", function.__name__, kernel, *args, **kwargs)
+        return function(*args, **kwargs) if result is NotImplemented else result
+
+    return call  # type: ignore[return-value]
+
+
+def accelerates(function: Callable[..., Any]) -> Callable[[F], F]:
+    """Register a kernel of the same signature in the place of `function`; one that returns NotImplemented
+    hands the call back. A class is an `autograd.Function`, and its `apply` is the kernel."""
+
+    def register(kernel: F) -> F:
+        if not is_stub(kernel):
+            kernels[function] = kernel.apply if isinstance(kernel, type) else kernel  # type: ignore[attr-defined]
+        return kernel
+
+    return register
+
+
+@contextmanager
+def disabled() -> Iterator[None]:
+    """Without kernels, in this thread."""
+    before, mode.accelerated = mode.accelerated, False
+    try:
+        yield
+    finally:
+        mode.accelerated = before
+
+
+# Both seams ---------------------------------------------------------------------------------------------
+
+
+class Event(NamedTuple):
+    """What an observer is told: `kind` is "primitive", "rule", "function" or "kernel"."""
+
+    kind: str
+    name: str
+    args: tuple[Any, ...]
+    params: dict[str, Any]
+
+
+observers: list[Callable[[Event, Callable[[], Any]], Any]] = []
+
+
+def observed(kind: str, name: str, function: Callable[..., Any], *args: Any, **params: Any) -> Any:
+    """Call `function` through every observer: each gets the event and a way to go on, and gives the result."""
+    run: Callable[[], Any] = functools.partial(function, *args, **params)
+    event = Event(kind, name, args, params)
+    for observer in observers:
+        run = functools.partial(observer, event, run)
+    return run()
+
+
+highest = 20
+
+
+@contextmanager
+def closed_above(kata: int) -> Iterator[None]:
+    """Close the seams of the katas above `kata`: no tape below 7, no kernels below 15."""
+    global highest
+    before, highest = highest, kata
+    try:
+        yield
+    finally:
+        highest = before
+
+
+def is_stub(thing: Callable[..., Any]) -> bool:
+    """Whether a function is still the skeleton's, or a class has a method that is."""
+    if isinstance(thing, type):
+        members = [inspect.getattr_static(thing, name) for name in dir(thing)]
+        return any(is_stub(getattr(m, "__func__", m)) for m in members if not isinstance(m, type))
+    code = getattr(inspect.unwrap(thing) if callable(thing) else None, "__code__", None)
+    return (
+        code is not None
+        and code.co_names == ("NotImplementedError",)
+        and any(isinstance(c, str) and c.startswith("kata ") for c in code.co_consts)
+    )

@@ -1,0 +1,84 @@
+"""Where the numbers of a fresh layer come from (torch.nn.init).
+
+The output of a layer should vary as much as its input, or it dies out or explodes over many layers. A sum of
+fan_in products has fan_in times the variance of one, so weights need a variance near 1 / fan_in. All functions
+fill the Tensor in place, unrecorded, and return it.
+"""
+
+from __future__ import annotations
+
+from tinytorch.tensor import Tensor
+
+
+def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
+    """Draws from the uniform distribution on [a, b)."""
+    raise NotImplementedError("kata 04: uniform_")
+
+
+def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
+    """Draws from the normal distribution with that mean and standard deviation."""
+    raise NotImplementedError("kata 04: normal_")
+
+
+def constant_(tensor: Tensor, value: float) -> Tensor:
+    """Every entry becomes `value`."""
+    raise NotImplementedError("kata 04: constant_")
+
+
+def zeros_(tensor: Tensor) -> Tensor:
+    """Every entry becomes 0."""
+    raise NotImplementedError("kata 04: zeros_")
+
+
+def ones_(tensor: Tensor) -> Tensor:
+    """Every entry becomes 1."""
+    raise NotImplementedError("kata 04: ones_")
+
+
+def calculate_fan(tensor: Tensor) -> tuple[int, int]:
+    """(fan_in, fan_out) of a weight (out, in, *kernel): how many inputs an output sums, and the reverse.
+
+    Raises:
+        ValueError: the Tensor has fewer than two axes.
+    """
+    raise NotImplementedError("kata 04: calculate_fan")
+
+
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    """By how much a nonlinearity's shrinking of the variance is made up for (torch.nn.init.calculate_gain).
+
+    1 for "linear" and "sigmoid", 5 / 3 for "tanh", sqrt(2) for "relu", and sqrt(2 / (1 + slope**2)) for
+    "leaky_relu" with slope `param`, 0.01 by default.
+
+    Raises:
+        ValueError: another name.
+    """
+    raise NotImplementedError("kata 04: calculate_gain")
+
+
+def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:
+    """Uniform on [-a, a), a = gain * sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio, 2010)."""
+    raise NotImplementedError("kata 04: xavier_uniform_")
+
+
+def xavier_normal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
+    """Normal with standard deviation gain * sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio, 2010)."""
+    raise NotImplementedError("kata 04: xavier_normal_")
+
+
+def kaiming_uniform_(
+    tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu"
+) -> Tensor:
+    """Uniform on [-b, b), b = gain * sqrt(3 / fan); `a` is leaky_relu's slope (He et al., 2015).
+
+    Raises:
+        ValueError: `mode` is neither "fan_in" nor "fan_out".
+    """
+    raise NotImplementedError("kata 04: kaiming_uniform_")
+
+
+def kaiming_normal_(
+    tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu"
+) -> Tensor:
+    """Normal with standard deviation gain / sqrt(fan); otherwise as kaiming_uniform_ (He et al., 2015)."""
+    raise NotImplementedError("kata 04: kaiming_normal_")

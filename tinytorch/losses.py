@@ -1,0 +1,234 @@
+"""How wrong a model is, in one number, and the gradient of that number by hand.
+
+Every loss takes what the model said first and what is true second, and reduces the losses of the single entries
+by `reduction`: "mean", "sum", or "none" for all of them.
+"""
+
+from __future__ import annotations
+
+from tinytorch.dispatch import Array, accelerable
+from tinytorch.layers import Module
+from tinytorch.tensor import Tensor
+
+REDUCTIONS = ("mean", "sum", "none")
+
+
+# Regression ---------------------------------------------------------------------------------------------
+
+
+@accelerable
+def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    """(input - target) squared; both of one shape (torch.nn.functional.mse_loss).
+
+    Raises:
+        ValueError: the shapes differ, or `reduction` is unknown. The same for every loss below.
+    """
+    raise NotImplementedError("kata 05: mse_loss")
+
+
+@accelerable
+def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    """abs(input - target) (torch.nn.functional.l1_loss)."""
+    raise NotImplementedError("kata 05: l1_loss")
+
+
+@accelerable
+def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0) -> Tensor:
+    """d * d / 2 where d = abs(input - target) is below delta, delta * (d - delta / 2) above (Huber, 1964;
+    torch.nn.functional.huber_loss). With c = min(d, delta) both are c * (d - c / 2).
+
+    Raises:
+        ValueError: delta is not positive.
+    """
+    raise NotImplementedError("kata 05: huber_loss")
+
+
+# Classification -----------------------------------------------------------------------------------------
+
+
+@accelerable
+def binary_cross_entropy_with_logits(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+    pos_weight: Tensor | None = None,
+) -> Tensor:
+    """-(target * log(p) + (1 - target) * log(1 - p)) with p = sigmoid(input), without overflow, and exact where
+    p rounds to 0 or 1 (torch.nn.functional.binary_cross_entropy_with_logits).
+
+    `target` has the shape of `input`, values from 0 to 1. `weight` multiplies each loss, `pos_weight` the term
+    of target 1; both broadcast. Write x for input: log(1 + exp(x)) is max(x, 0) + log1p(exp(-abs(x))).
+    """
+    raise NotImplementedError("kata 05: binary_cross_entropy_with_logits")
+
+
+@accelerable
+def nll_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Tensor:
+    """-input[n, target[n]]: the negative log-likelihood of the true class (torch.nn.functional.nll_loss).
+
+    `input` holds log-probabilities, (N, C) or (N, C, d1, ...) or (C,); `target` class numbers, (N,) or
+    (N, d1, ...) or (). `weight` (C,) counts some classes more. Entries whose target is `ignore_index` count
+    nothing. "mean" divides by the weights that counted.
+
+    Raises:
+        ValueError: the shapes do not fit.
+        IndexError: a class number is outside 0 to C - 1; the message holds it.
+    """
+    raise NotImplementedError("kata 05: nll_loss")
+
+
+@accelerable
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """nll_loss of log_softmax(input): `input` holds logits, any numbers; the rest as nll_loss
+    (torch.nn.functional.cross_entropy).
+
+    `label_smoothing` e mixes in the mean over all classes: the true class gets 1 - e + e / C of the target's
+    probability, every other class e / C (Szegedy et al., 2016).
+
+    Raises:
+        ValueError: label_smoothing is not between 0 and 1; otherwise as nll_loss.
+    """
+    raise NotImplementedError("kata 05: cross_entropy")
+
+
+# Modules ------------------------------------------------------------------------------------------------
+
+
+class MSELoss(Module):
+    """mse_loss as a module (torch.nn.MSELoss)."""
+
+    def __init__(self, reduction: str = "mean") -> None:  # given
+        self.reduction = reduction
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """mse_loss with the options given to the module."""
+        raise NotImplementedError("kata 05: MSELoss.forward")
+
+
+class L1Loss(Module):
+    """l1_loss as a module (torch.nn.L1Loss)."""
+
+    def __init__(self, reduction: str = "mean") -> None:  # given
+        self.reduction = reduction
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """l1_loss with the options given to the module."""
+        raise NotImplementedError("kata 05: L1Loss.forward")
+
+
+class HuberLoss(Module):
+    """huber_loss as a module (torch.nn.HuberLoss)."""
+
+    def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:  # given
+        self.reduction = reduction
+        self.delta = delta
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """huber_loss with the options given to the module."""
+        raise NotImplementedError("kata 05: HuberLoss.forward")
+
+
+class BCEWithLogitsLoss(Module):
+    """binary_cross_entropy_with_logits as a module (torch.nn.BCEWithLogitsLoss)."""
+
+    def __init__(
+        self, weight: Tensor | None = None, reduction: str = "mean", pos_weight: Tensor | None = None
+    ) -> None:  # given
+        self.weight = weight
+        self.reduction = reduction
+        self.pos_weight = pos_weight
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """binary_cross_entropy_with_logits with the options given to the module."""
+        raise NotImplementedError("kata 05: BCEWithLogitsLoss.forward")
+
+
+class NLLLoss(Module):
+    """nll_loss as a module (torch.nn.NLLLoss)."""
+
+    def __init__(
+        self, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean"
+    ) -> None:  # given
+        self.weight = weight
+        self.ignore_index = ignore_index
+        self.reduction = reduction
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """nll_loss with the options given to the module."""
+        raise NotImplementedError("kata 05: NLLLoss.forward")
+
+
+class CrossEntropyLoss(Module):
+    """cross_entropy as a module (torch.nn.CrossEntropyLoss)."""
+
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        ignore_index: int = -100,
+        reduction: str = "mean",
+        label_smoothing: float = 0.0,
+    ) -> None:  # given
+        self.weight = weight
+        self.ignore_index = ignore_index
+        self.reduction = reduction
+        self.label_smoothing = label_smoothing
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """cross_entropy with the options given to the module."""
+        raise NotImplementedError("kata 05: CrossEntropyLoss.forward")
+
+
+# Gradients by hand, on arrays ---------------------------------------------------------------------------
+#
+# `grad` is the gradient for the loss: 0-d for "mean" and "sum", of the shape of the losses for "none".
+
+
+def mse_loss_backward(grad: Array, input: Array, target: Array, reduction: str = "mean") -> Array:
+    """The gradient for input of mse_loss."""
+    raise NotImplementedError("kata 05: mse_loss_backward")
+
+
+def l1_loss_backward(grad: Array, input: Array, target: Array, reduction: str = "mean") -> Array:
+    """The gradient for input of l1_loss; 0 where input equals target."""
+    raise NotImplementedError("kata 05: l1_loss_backward")
+
+
+def huber_loss_backward(
+    grad: Array, input: Array, target: Array, reduction: str = "mean", delta: float = 1.0
+) -> Array:
+    """The gradient for input of huber_loss: never steeper than delta."""
+    raise NotImplementedError("kata 05: huber_loss_backward")
+
+
+def binary_cross_entropy_with_logits_backward(
+    grad: Array, input: Array, target: Array, reduction: str = "mean"
+) -> Array:
+    """The gradient for input of binary_cross_entropy_with_logits, without weights."""
+    raise NotImplementedError("kata 05: binary_cross_entropy_with_logits_backward")
+
+
+def nll_loss_backward(grad: Array, input: Array, target: Array, reduction: str = "mean") -> Array:
+    """The gradient for input of nll_loss for (N, C) and (N,), without weights or ignored entries."""
+    raise NotImplementedError("kata 05: nll_loss_backward")
+
+
+def cross_entropy_backward(grad: Array, input: Array, target: Array, reduction: str = "mean") -> Array:
+    """The gradient for input of cross_entropy for (N, C) and (N,), without weights, ignored entries or smoothing.
+
+    What the model says minus what is true: softmax(input), less 1 at the true class.
+    """
+    raise NotImplementedError("kata 05: cross_entropy_backward")

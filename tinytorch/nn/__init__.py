@@ -1,0 +1,51 @@
+"""Modules and losses under the names that PyTorch users know (torch.nn).
+
+Given: a face, which only says in which kata each name is written.
+"""
+
+from typing import TYPE_CHECKING
+
+from tinytorch.faces import face
+from tinytorch.nn import functional as functional
+
+if TYPE_CHECKING:
+    from tinytorch.layers import (
+        GELU as GELU,
+        Buffer as Buffer,
+        Dropout as Dropout,
+        Flatten as Flatten,
+        Identity as Identity,
+        LeakyReLU as LeakyReLU,
+        Linear as Linear,
+        LogSoftmax as LogSoftmax,
+        Module as Module,
+        ModuleList as ModuleList,
+        Parameter as Parameter,
+        ReLU as ReLU,
+        Sequential as Sequential,
+        Sigmoid as Sigmoid,
+        SiLU as SiLU,
+        Softmax as Softmax,
+        Softplus as Softplus,
+        Tanh as Tanh,
+        init as init,
+    )
+    from tinytorch.losses import (
+        BCEWithLogitsLoss as BCEWithLogitsLoss,
+        CrossEntropyLoss as CrossEntropyLoss,
+        HuberLoss as HuberLoss,
+        L1Loss as L1Loss,
+        MSELoss as MSELoss,
+        NLLLoss as NLLLoss,
+    )
+
+__getattr__, __dir__ = face(
+    __name__,
+    {
+        "tinytorch.layers": (
+            "Buffer Dropout Flatten GELU Identity LeakyReLU Linear LogSoftmax Module ModuleList "
+            "Parameter ReLU Sequential SiLU Sigmoid Softmax Softplus Tanh init"
+        ),
+        "tinytorch.losses": "BCEWithLogitsLoss CrossEntropyLoss HuberLoss L1Loss MSELoss NLLLoss",
+    },
+)

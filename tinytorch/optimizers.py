@@ -1,0 +1,220 @@
+"""How parameters move once their gradients are known.
+
+An update is a plain function over lists of arrays; an optimizer finds the arrays, keeps what has to be remembered
+between steps, and calls it. Nothing here is recorded: updates read and write arrays, never Tensors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tinytorch.dispatch import Array, accelerable
+
+Arrays = list[Array]
+
+
+# Updates: the mathematics, in place, on arrays ----------------------------------------------------------
+
+
+@accelerable
+def sgd_update(
+    params: Arrays,
+    grads: Arrays,
+    momentum_buffers: list[Array | None],
+    *,
+    lr: float,
+    momentum: float,
+    dampening: float,
+    nesterov: bool,
+    weight_decay: float,
+) -> None:
+    """Stochastic gradient descent, in place (torch.optim.SGD; Sutskever et al., 2013).
+
+    g = grad + weight_decay * p;  with momentum: buf = momentum * buf + (1 - dampening) * g, where the first buf
+    is g itself, and g becomes buf, or g + momentum * buf with nesterov;  p -= lr * g.
+    `momentum_buffers` holds None before the first step, and is filled in place.
+    """
+    raise NotImplementedError("kata 06: sgd_update")
+
+
+@accelerable
+def adam_update(
+    params: Arrays,
+    grads: Arrays,
+    exp_avgs: Arrays,
+    exp_avg_sqs: Arrays,
+    steps: list[int],
+    *,
+    lr: float,
+    betas: tuple[float, float],
+    eps: float,
+    weight_decay: float,
+    decoupled: bool,
+) -> None:
+    """Adam, in place (torch.optim.Adam; Kingma and Ba, 2015). `steps` counts the steps of each parameter, this one too.
+
+    m = beta1 * m + (1 - beta1) * g;  v = beta2 * v + (1 - beta2) * g * g;
+    p -= lr * (m / (1 - beta1**step)) / (sqrt(v / (1 - beta2**step)) + eps).
+    Weight decay is added to g, or, `decoupled`, shrinks p first: p *= 1 - lr * weight_decay (AdamW;
+    Loshchilov and Hutter, 2019).
+    """
+    raise NotImplementedError("kata 06: adam_update")
+
+
+@accelerable
+def rmsprop_update(
+    params: Arrays,
+    grads: Arrays,
+    square_avgs: Arrays,
+    momentum_buffers: Arrays,
+    *,
+    lr: float,
+    alpha: float,
+    eps: float,
+    weight_decay: float,
+    momentum: float,
+) -> None:
+    """RMSprop, in place (torch.optim.RMSprop; Tieleman and Hinton, 2012).
+
+    g = grad + weight_decay * p;  v = alpha * v + (1 - alpha) * g * g;  d = g / (sqrt(v) + eps);
+    with momentum: d = buf = momentum * buf + d;  p -= lr * d.
+    """
+    raise NotImplementedError("kata 06: rmsprop_update")
+
+
+# Optimizers: who is updated, and what is remembered -----------------------------------------------------
+
+
+class Optimizer:
+    """Groups of parameters with their options, and the state of each parameter (torch.optim.Optimizer).
+
+    `param_groups` is a list of dicts: "params", a list of Tensors, and an entry for each option; what a group
+    leaves out comes from `defaults`. `state` maps a parameter to its dict. Subclasses write `step`.
+    """
+
+    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
+        """`params`: Tensors, or dicts with "params" and options of their own.
+
+        Raises:
+            ValueError: there is no parameter, or one stands in two groups.
+            TypeError: one is not a Tensor.
+        """
+        raise NotImplementedError("kata 06: Optimizer.__init__")
+
+    def add_param_group(self, group: dict[str, Any]) -> None:
+        """Add a dict with "params", a Tensor or several, and options; errors as __init__."""
+        raise NotImplementedError("kata 06: Optimizer.add_param_group")
+
+    def zero_grad(self) -> None:
+        """Forget every gradient: `.grad` is None again, or the next backward would add to it."""
+        raise NotImplementedError("kata 06: Optimizer.zero_grad")
+
+    def step(self) -> None:
+        """Move every parameter that has a gradient; each subclass writes its own.
+
+        Raises:
+            NotImplementedError: the subclass has none.
+        """
+        raise NotImplementedError("kata 06: Optimizer.step")
+
+    def state_dict(self) -> dict[str, Any]:
+        """{"state": {number: state}, "param_groups": [...]}: parameters are numbered in order over all groups.
+
+        Arrays are not copied (torch.optim.Optimizer.state_dict).
+        """
+        raise NotImplementedError("kata 06: Optimizer.state_dict")
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over options and state, copied, from a `state_dict` of an optimizer over the same shapes.
+
+        Raises:
+            ValueError: the groups have other numbers of parameters. Nothing is changed then.
+        """
+        raise NotImplementedError("kata 06: Optimizer.load_state_dict")
+
+
+class SGD(Optimizer):
+    """sgd_update as an optimizer (torch.optim.SGD).
+
+    Raises:
+        ValueError: lr, momentum or weight_decay is negative, or nesterov without momentum or with dampening.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        momentum: float = 0.0,
+        dampening: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+    ) -> None:
+        raise NotImplementedError("kata 06: SGD.__init__")
+
+    def step(self) -> None:
+        """One sgd_update for each group; parameters without a gradient stay."""
+        raise NotImplementedError("kata 06: SGD.step")
+
+
+class Adam(Optimizer):
+    """adam_update as an optimizer (torch.optim.Adam).
+
+    Raises:
+        ValueError: lr, eps or weight_decay is negative, or a beta is not in [0, 1).
+    """
+
+    decoupled = False
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        raise NotImplementedError("kata 06: Adam.__init__")
+
+    def step(self) -> None:
+        """One adam_update for each group; parameters without a gradient stay, and so does their count of steps."""
+        raise NotImplementedError("kata 06: Adam.step")
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay, 0.01 by default (torch.optim.AdamW)."""
+
+    decoupled = True
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ) -> None:  # given
+        super().__init__(params, lr, betas, eps, weight_decay)
+
+
+class RMSprop(Optimizer):
+    """rmsprop_update as an optimizer (torch.optim.RMSprop).
+
+    Raises:
+        ValueError: lr, alpha, eps, weight_decay or momentum is negative.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        momentum: float = 0.0,
+    ) -> None:
+        raise NotImplementedError("kata 06: RMSprop.__init__")
+
+    def step(self) -> None:
+        """One rmsprop_update for each group; parameters without a gradient stay."""
+        raise NotImplementedError("kata 06: RMSprop.step")

@@ -1,0 +1,332 @@
+"""The Tensor: an array that knows what PyTorch's tensors know.
+
+Its operations are the functions of `primitives`, bound as methods. Katas 07 and later add gradients and speed
+through the dispatcher, without a change here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from tinytorch import dispatch
+from tinytorch.dispatch import Array
+from tinytorch.setup import Device
+from tinytorch.tensor import primitives
+from tinytorch.tensor.layout import Shape
+
+
+@dispatch.tensor_class
+class Tensor:
+    """An n-dimensional array with PyTorch's behaviour.
+
+    `data` is the array: NumPy's on the CPU, CuPy's on a GPU. `Tensor(array)` wraps it without a copy;
+    `tensor([...])` makes one from lists and numbers.
+    """
+
+    __slots__ = ("__weakref__", "_requires_grad", "_version", "data", "grad", "grad_fn")
+    __array_ufunc__ = None  # so that array + Tensor asks the Tensor
+    __hash__ = object.__hash__  # by identity: == compares entries
+
+    data: Array
+    grad: Tensor | None
+    grad_fn: Any
+    _requires_grad: bool
+    _version: list[int]
+
+    def __init__(self, data: Array, requires_grad: bool = False) -> None:  # given
+        if not hasattr(data, "dtype") or not hasattr(data, "ndim"):
+            raise TypeError(
+                f"Tensor wraps an array, got {type(data).__name__}: use tensor(...) for lists and numbers"
+            )
+        self.data = np.asarray(data) if isinstance(data, np.generic) else data
+        self.grad = None
+        self.grad_fn = None
+        self._version = [0]
+        self.requires_grad = requires_grad
+
+    # What it is
+
+    @property
+    def shape(self) -> Shape:
+        """The size of each axis, a tuple (torch.Tensor.shape)."""
+        raise NotImplementedError("kata 02: Tensor.shape")
+
+    @property
+    def ndim(self) -> int:
+        """How many axes (torch.Tensor.ndim)."""
+        raise NotImplementedError("kata 02: Tensor.ndim")
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the entries, as NumPy names it (torch.Tensor.dtype)."""
+        raise NotImplementedError("kata 02: Tensor.dtype")
+
+    @property
+    def device(self) -> Device:
+        """Where the entries live: Device("cpu"), or Device("cuda:0") and so on (torch.Tensor.device)."""
+        raise NotImplementedError("kata 02: Tensor.device")
+
+    def numel(self) -> int:
+        """How many entries (torch.Tensor.numel)."""
+        raise NotImplementedError("kata 02: Tensor.numel")
+
+    def stride(self) -> Shape:
+        """For each axis, how many entries of memory lie between neighbours (torch.Tensor.stride).
+
+        NumPy's strides count bytes.
+        """
+        raise NotImplementedError("kata 02: Tensor.stride")
+
+    # Out of the Tensor
+
+    def item(self) -> float:
+        """The only entry as a Python number (torch.Tensor.item).
+
+        Raises:
+            RuntimeError: there is more than one entry, or none.
+        """
+        raise NotImplementedError("kata 02: Tensor.item")
+
+    def tolist(self) -> Any:
+        """The entries as nested lists of Python numbers; a 0-d Tensor gives a number (torch.Tensor.tolist)."""
+        raise NotImplementedError("kata 02: Tensor.tolist")
+
+    def numpy(self) -> Array:
+        """The array itself, sharing memory (torch.Tensor.numpy).
+
+        Raises:
+            TypeError: the Tensor is on a GPU. Nothing is copied behind the user's back.
+        """
+        raise NotImplementedError("kata 02: Tensor.numpy")
+
+    def detach(self) -> Tensor:
+        """The same memory and version counter, outside every graph: it never requires grad (torch.Tensor.detach)."""
+        raise NotImplementedError("kata 02: Tensor.detach")
+
+    def to(self, *args: Any, dtype: Any = None, device: Any = None) -> Tensor:
+        """This Tensor in another dtype, on another device, or both: x.to(float64), x.to("cuda") (torch.Tensor.to).
+
+        Gradients flow through. Where nothing changes it is the very same Tensor.
+        """
+        raise NotImplementedError("kata 02: Tensor.to")
+
+    def __repr__(self) -> str:
+        """As PyTorch prints it: tensor([1., 2.]), and the dtype, device and requires_grad that are not the default."""
+        raise NotImplementedError("kata 02: Tensor.__repr__")
+
+    def __len__(self) -> int:
+        """The size of the first axis.
+
+        Raises:
+            TypeError: the Tensor is 0-d.
+        """
+        raise NotImplementedError("kata 02: Tensor.__len__")
+
+    def __iter__(self) -> Iterator[Tensor]:
+        """The slices along the first axis, one after the other."""
+        raise NotImplementedError("kata 02: Tensor.__iter__")
+
+    def __bool__(self) -> bool:
+        """The truth of the only entry.
+
+        Raises:
+            RuntimeError: there is more than one entry, or none: whether all or any are meant is not clear.
+        """
+        raise NotImplementedError("kata 02: Tensor.__bool__")
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        """The only entry as an index: range(t), a[t].
+
+        Raises:
+            TypeError: the entry is not an integer.
+        """
+        raise NotImplementedError("kata 02: Tensor.__index__")
+
+    # Indexing and changing in place
+
+    def __getitem__(self, index: Any) -> Tensor:
+        """The entries at `index`: integers, slices, None, Ellipsis, and integer or boolean arrays or Tensors."""
+        raise NotImplementedError("kata 02: Tensor.__getitem__")
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        """Write `value`, a Tensor or a number, into the entries at `index`."""
+        raise NotImplementedError("kata 02: Tensor.__setitem__")
+
+    def copy_(self, source: Any) -> Tensor:
+        """Every entry from `source`, which broadcasts and is cast to this dtype. Returns self, as all of these do."""
+        raise NotImplementedError("kata 02: Tensor.copy_")
+
+    def fill_(self, value: float) -> Tensor:
+        """Every entry becomes `value`."""
+        raise NotImplementedError("kata 02: Tensor.fill_")
+
+    def zero_(self) -> Tensor:
+        """Every entry becomes 0."""
+        raise NotImplementedError("kata 02: Tensor.zero_")
+
+    def add_(self, other: Any) -> Tensor:
+        """`other` is added to the entries, without new memory.
+
+        Raises:
+            ValueError: the result would not have this shape.
+            TypeError: it would be floating point and this Tensor is not.
+        """
+        raise NotImplementedError("kata 02: Tensor.add_")
+
+    def sub_(self, other: Any) -> Tensor:
+        """`other` is subtracted from the entries; errors as add_."""
+        raise NotImplementedError("kata 02: Tensor.sub_")
+
+    def mul_(self, other: Any) -> Tensor:
+        """The entries are multiplied by `other`; errors as add_."""
+        raise NotImplementedError("kata 02: Tensor.mul_")
+
+    def div_(self, other: Any) -> Tensor:
+        """The entries are divided by `other`; errors as add_."""
+        raise NotImplementedError("kata 02: Tensor.div_")
+
+    __iadd__ = add_
+    __isub__ = sub_
+    __imul__ = mul_
+    __itruediv__ = div_
+
+    # Operators
+
+    __add__ = primitives.add
+    __sub__ = primitives.sub
+    __mul__ = primitives.mul
+    __truediv__ = primitives.div
+    __floordiv__ = primitives.floor_divide
+    __mod__ = primitives.remainder
+    __pow__ = primitives.pow
+    __matmul__ = primitives.matmul
+    __neg__ = primitives.neg
+    __abs__ = primitives.abs
+    __invert__ = primitives.bitwise_not
+    __and__ = primitives.bitwise_and
+    __or__ = primitives.bitwise_or
+    __eq__ = primitives.eq  # type: ignore[assignment]
+    __ne__ = primitives.ne  # type: ignore[assignment]
+    __lt__ = primitives.lt
+    __le__ = primitives.le
+    __gt__ = primitives.gt
+    __ge__ = primitives.ge
+
+    def __radd__(self, other: Any) -> Tensor:
+        return primitives.add(other, self)
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return primitives.sub(other, self)
+
+    def __rmul__(self, other: Any) -> Tensor:
+        return primitives.mul(other, self)
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return primitives.div(other, self)
+
+    def __rfloordiv__(self, other: Any) -> Tensor:
+        return primitives.floor_divide(other, self)
+
+    def __rmod__(self, other: Any) -> Tensor:
+        return primitives.remainder(other, self)
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return primitives.pow(other, self)
+
+    # The same functions as methods: x.exp() is exp(x)
+
+    add = primitives.add
+    sub = primitives.sub
+    mul = primitives.mul
+    div = primitives.div
+    pow = primitives.pow
+    neg = primitives.neg
+    exp = primitives.exp
+    log = primitives.log
+    log1p = primitives.log1p
+    sqrt = primitives.sqrt
+    sin = primitives.sin
+    cos = primitives.cos
+    tanh = primitives.tanh
+    erf = primitives.erf
+    abs = primitives.abs
+    sign = primitives.sign
+    isnan = primitives.isnan
+    maximum = primitives.maximum
+    minimum = primitives.minimum
+    clamp = primitives.clamp
+    masked_fill = primitives.masked_fill
+    sum = primitives.sum
+    mean = primitives.mean
+    var = primitives.var
+    amax = primitives.amax
+    amin = primitives.amin
+    argmax = primitives.argmax
+    argsort = primitives.argsort
+    cumsum = primitives.cumsum
+    sort = primitives.sort
+    topk = primitives.topk
+    matmul = primitives.matmul
+    bmm = primitives.bmm
+    transpose = primitives.transpose
+    squeeze = primitives.squeeze
+    unsqueeze = primitives.unsqueeze
+    flip = primitives.flip
+    split = primitives.split
+    tril = primitives.tril
+    triu = primitives.triu
+    gather = primitives.gather
+    index_add = primitives.index_add
+    clone = primitives.clone
+
+    def reshape(self, *shape: Any) -> Tensor:
+        """x.reshape(2, 3) or x.reshape((2, 3)); one side may be -1 (torch.Tensor.reshape)."""
+        raise NotImplementedError("kata 02: Tensor.reshape")
+
+    def permute(self, *dims: Any) -> Tensor:
+        """x.permute(1, 0) or x.permute((1, 0)): the axes in that order (torch.Tensor.permute)."""
+        raise NotImplementedError("kata 02: Tensor.permute")
+
+    def expand(self, *shape: Any) -> Tensor:
+        """x.expand(4, -1) or x.expand((4, -1)): axes of size 1 stretched (torch.Tensor.expand)."""
+        raise NotImplementedError("kata 02: Tensor.expand")
+
+    @property
+    def T(self) -> Tensor:
+        """The axes in reverse order; for a matrix, its transpose (torch.Tensor.T)."""
+        raise NotImplementedError("kata 02: Tensor.T")
+
+    # Gradients: filled by hand up to kata 06, by the tape from kata 07 on
+
+    @property
+    def requires_grad(self) -> bool:  # given
+        """Whether gradients are wanted for this Tensor. Only floating point can require them."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:  # given
+        if value and self.data.dtype.kind != "f":
+            raise RuntimeError(f"only floating point Tensors can require grad, this one is {self.data.dtype}")
+        self._requires_grad = value
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:  # given
+        """Set `requires_grad` and return self (torch.Tensor.requires_grad_)."""
+        self.requires_grad = requires_grad
+        return self
+
+    def backward(self, gradient: Tensor | None = None, retain_graph: bool = False) -> None:  # given
+        """The gradient of this Tensor for every leaf it was computed from, added to their `.grad` (kata 07)."""
+        dispatch.require_tape("backward").backward(self, gradient, retain_graph)
+
+    def retain_grad(self) -> None:  # given
+        """Keep the gradient of this Tensor too, which is not a leaf (kata 07)."""
+        dispatch.require_tape("retain_grad").retain_grad(self)
