@@ -118,9 +118,7 @@ def versions(python: str) -> dict[str, str]:
 
 def gpu(cupy: str) -> Finding:
     """Whether CuPy finds a GPU."""
-    done = subprocess.run(
-        [bootstrap.python_of(bootstrap.VENV), "-c", GPU], capture_output=True
-    )
+    done = subprocess.run([bootstrap.python_of(bootstrap.VENV), "-c", GPU], capture_output=True)
     if done.returncode == 0:
         return Finding(OK, f"{cupy}, {done.stdout.decode().strip()} GPU")
     reason = (done.stderr.decode(errors="replace").strip().splitlines() or ["no reason was given"])[-1]

@@ -58,7 +58,12 @@ def output_of_a_run(sources: dict[str, str]) -> str:
         kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "PYTHONPATH")}
         command = [sys.executable, "-m", "dojo", "kata", str(KATA.number)]
         done = subprocess.run(
-            command, cwd=home, env={**kept, **asked}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command,
+            cwd=home,
+            env={**kept, **asked},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         return done.stdout
 
