@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import pytest
 
 SEEDS = 5  # random runs of each kata in the deep gate
-SLOW = 1.0  # seconds of a spec that are worth a note
+SLOW = 2.0  # seconds of a spec that are worth a note
 LIMIT = 600.0  # seconds for one run of a whole kata; a single spec has its own, shorter limit
 
 
@@ -349,8 +349,10 @@ def built() -> list[Kata]:
     return [each for each in KATAS if spec_files(each)]
 
 
-def check(katas: list[Kata], names: list[str], quick: bool) -> Iterator[tuple[Kata, str, Finding]]:
-    """Run these checks on these katas, two processes at a time. Each comes out when all its parts are done."""
+def check(
+    katas: list[Kata], names: list[str], quick: bool, at_once: int
+) -> Iterator[tuple[Kata, str, Finding]]:
+    """Run these checks on these katas, so many processes at once. Each comes out when all its parts are done."""
     parts = {
         (each, name): CHECKS[name].parts(each) if quick else CHECKS[name].deep(each)
         for each in katas
@@ -358,7 +360,8 @@ def check(katas: list[Kata], names: list[str], quick: bool) -> Iterator[tuple[Ka
     }
     found: dict[tuple[Kata, str], list[Finding]] = {key: [] for key in parts}
     forks.preload()
-    for key, finding in forks.together((key, _safely(part)) for key, some in parts.items() for part in some):
+    tasks = ((key, _safely(part)) for key, some in parts.items() for part in some)
+    for key, finding in forks.together(tasks, at_once):
         found[key].append(finding)
         if len(found[key]) == len(parts[key]):
             yield *key, _together(found[key])
@@ -377,6 +380,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("number", nargs="?", metavar="N", help="one kata; without it, all that have specs")
     parser.add_argument("--quick", action="store_true", help="as `make test`: no random runs, no second walk")
     parser.add_argument("--only", action="append", choices=[*CHECKS, "walk"], help="this check; walk is e")
+    parser.add_argument("--at-once", type=int, default=2, metavar="P", help="processes at a time (2)")
     parser.add_argument("--json", type=Path, help=argparse.SUPPRESS)  # for tests/: the findings, to look up
 
 
@@ -387,7 +391,7 @@ def run(options: argparse.Namespace) -> int:
     began = time.monotonic()
     problems = 0
     found: dict[str, dict[str, list[str]]] = {}
-    for each, name, finding in check(katas, names, options.quick):
+    for each, name, finding in check(katas, names, options.quick, options.at_once):
         title, unit = CHECKS[name].title, CHECKS[name].unit
         verdict = f"{len(finding.problems)} problems" if finding.problems else "ok"
         print(f"kata {each.id}  {title:<24}{finding.checked:>4} {unit:<9} {verdict}", flush=True)

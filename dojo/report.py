@@ -29,7 +29,7 @@ PRINTED_LINES = 5
 PRINTED_LENGTH = 5000
 WIDTH = 100  # columns; longer lines are hard to read
 LABEL = 11  # the width of the column of labels
-LABELS = ("for ", "your line ", "look at ", "spec ", "printed ", "also wrong ", "to write ")
+LABELS = ("for ", "your line ", "look at ", "raised in ", "spec ", "printed ", "also wrong ", "to write ")
 
 
 class Hang(BaseException):
@@ -115,7 +115,7 @@ def _wrong(error: BaseException, spec: Spec, printed: str) -> Explanation:
         body = [*labelled("for", example), "", *body]
     own = [] if isinstance(_origin(error), SyntaxError) else _your_line(error, spec)
     last = [*own, *_where(error, spec), *_printed(printed)]
-    summary = next((line for line in message if line), head)
+    summary = head if spec.function is None else next((line for line in message if line), head)
     return Explanation("wrong", summary, page(f"wrong: {head}", body, last))
 
 
@@ -202,7 +202,11 @@ def _your_line(error: BaseException, spec: Spec) -> list[str]:
             source = ["  " + frame.line.strip()] if frame.line else []
             return labelled("your line", [f"{shown(frame.filename)}:{frame.lineno}", *source])
     called = suspects(spec)
-    return labelled("look at", called) if called else []
+    lines = labelled("look at", called) if called else []
+    frames = list(traceback.extract_tb(error.__traceback__))
+    if frames and not isinstance(error, AssertionError) and frames[-1].filename != str(spec.path):
+        lines += labelled("raised in", [f"{shown(frames[-1].filename)}:{frames[-1].lineno}"])
+    return lines
 
 
 def _where(error: BaseException, spec: Spec) -> list[str]:

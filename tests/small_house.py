@@ -129,7 +129,8 @@ def write(path: Path, text: str) -> None:
 
 def environment(**more: str) -> dict[str, str]:
     """What a person's shell would give, and nothing of the pytest that runs now."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "COV", "COLUMNS", "LINES"))}
+    ours = ("PYTEST", "COV", "COLUMNS", "LINES", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {**kept, "NO_COLOR": "1", **more}
 
 

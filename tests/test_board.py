@@ -65,7 +65,7 @@ def test_a_spec_that_is_not_run_is_not_green(home: Path) -> None:
     spec = home / "katas/01_setup/test_02_triple.py"
     text = spec.read_text()
     write(home / "tinytorch/setup.py", SETUP)
-    write(spec, text.replace("def test_triple", "def triple_test"))
+    write(spec, text.replace("def test_triple", "def not_a_spec"))
 
     shown = row(board(home), "01")
     write(spec, text)

@@ -75,27 +75,39 @@ def dojo(home: Path, *words: str, python: str = BASE, **env: str) -> subprocess.
 # Building -----------------------------------------------------------------------------------------------
 
 
-def test_the_first_command_builds_the_environment_once_even_when_two_come_at_the_same_time(
-    home: Path,
+@pytest.mark.parametrize("there", ["nothing", "an environment without pip", "an environment with pip"])
+def test_without_uv_the_environment_is_built_with_venv_and_pip(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: str
 ) -> None:
+    """Only the steps: what they do takes pip half a minute."""
+    steps = []
+    venv = tmp_path / ".venv"
+    for name, value in {"ROOT": tmp_path, "VENV": venv, "LOG": tmp_path / ".dojo/install.log"}.items():
+        monkeypatch.setattr(bootstrap, name, str(value))
+
+    def step(command: list[str], log: object) -> None:
+        steps.append(command[1:3])
+        venv.mkdir(exist_ok=True)
+
+    monkeypatch.setattr(bootstrap, "_run", step)
+    monkeypatch.setattr(bootstrap, "is_new", lambda python, module: there == "an environment with pip")
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    venv.mkdir()
+    bootstrap.build()
+    rest = [["-m", "pip"], ["-c", bootstrap.PATH_FILE]]
+    assert steps == (rest if there == "an environment with pip" else [["-m", "venv"], *rest])
+
+
+def test_two_commands_at_once_build_one_environment(home: Path, uv: dict[str, str]) -> None:
     command = [BASE, "-m", "dojo", "kata", "N=7"]
-    pipe = subprocess.PIPE
     both = [
-        subprocess.Popen(command, cwd=home, env=environment({}), stdout=pipe, stderr=pipe, text=True)
+        subprocess.Popen(command, cwd=home, env=environment(uv), stdout=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
-    outputs = [child.communicate(timeout=120) for child in both]
-    assert [error for _, error in outputs] == ["", ""]
+    text = "".join(child.communicate(timeout=120)[0] for child in both)
     assert [child.returncode for child in both] == [1, 1]
-    text = "".join(output for output, _ in outputs)
     assert text.count("building .venv (once, about a minute) ...\n") == 1
     assert text.count(f"kata 7 {home}/.venv 1\n") == 2
-    assert "$" in (home / ".dojo/install.log").read_text()
-    [paths] = (home / ".venv").glob("lib/*/site-packages/tinytorch-katas.pth")
-    assert paths.read_text() == f"{home}\n"
-
-    again = dojo(home, "kata")
-    assert again.stdout == f"kata None {home}/.venv 1\n"
 
 
 def test_uv_builds_it_where_there_is_one(home: Path, uv: dict[str, str]) -> None:
@@ -123,16 +135,25 @@ def test_a_repository_that_was_moved_builds_anew(home: Path, uv: dict[str, str])
     assert f"kata None {there}/.venv 1\n" in dojo(there, "kata", **uv).stdout
 
 
-@pytest.mark.parametrize("left", ["an empty folder", "a broken link", "no pip"])
-def test_a_half_built_environment_is_built_again(home: Path, left: str) -> None:
+@pytest.mark.parametrize("left", ["nothing in it", "a broken link"])
+def test_a_half_built_environment_is_built_again(home: Path, uv: dict[str, str], left: str) -> None:
     (home / ".venv/bin").mkdir(parents=True)
+    (home / ".venv/half").write_text("")
     if left == "a broken link":
         (home / ".venv/bin/python").symlink_to(home / "nowhere")
-    if left == "no pip":
-        subprocess.run([BASE, "-m", "venv", "--without-pip", str(home / ".venv")], check=True)
+    assert dojo(home, "kata", **uv).stdout.endswith(f"kata None {home}/.venv 1\n")
+    assert not (home / ".venv/half").exists()
+
+
+def test_a_build_that_fails_leaves_nothing_half_built(home: Path, uv: dict[str, str]) -> None:
+    """pip is asked at an address where nobody listens."""
+    make = f"test $1 = venv && exec {BASE} -m venv --without-pip .venv"
+    install = f"exec {sys.executable} -m pip install -r constraints.txt"
+    (Path(uv["PATH"].split(":")[0]) / "uv").write_text(f"#!/bin/sh\n{make}\n{install}\n")
     (home / "constraints.txt").write_text("no-such-package==1\n")
-    done = dojo(home, "kata", PIP_INDEX_URL="http://127.0.0.1:9")
-    assert "could not be downloaded" in done.stderr, "so far it came: an environment with pip"
+    done = dojo(home, "kata", PIP_INDEX_URL="http://127.0.0.1:9", **uv)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "could not be downloaded" in done.stderr
     assert not (home / ".venv").exists()
 
 
@@ -181,13 +202,13 @@ def test_the_environment_of_another_copy_with_the_same_pins_serves(home: Path, u
     assert not (other / ".venv").exists()
 
 
-def test_a_warm_start_costs_little(home: Path, uv: dict[str, str]) -> None:
+def test_a_warm_start_imports_little(home: Path, uv: dict[str, str]) -> None:
     dojo(home, "kata", **uv)
-    loaded = dojo(home, "kata", python=BASE, PYTHONPROFILEIMPORTTIME="1", **uv).stderr
-    before = loaded[: loaded.index("dojo.kata")]
-    slow = ("subprocess", "pathlib", "shutil", "hashlib", "tempfile")
-    first = before[: before.rindex(" site\n")]  # the Python that was called, before it went on as .venv's
-    assert not [name for name in slow if re.search(rf"\| +{name}\n", first)]
+    command = [BASE, "-S", "-X", "importtime", "-m", "dojo", "kata"]
+    loaded = subprocess.run(command, cwd=home, env=environment(uv), capture_output=True, text=True).stderr
+    assert re.search(r"\| +dojo.bootstrap\n", loaded)
+    slow = ("argparse", "subprocess", "pathlib", "shutil", "hashlib", "tempfile")
+    assert not [name for name in slow if re.search(rf"\| +{name}\n", loaded)]
 
 
 # Old Pythons --------------------------------------------------------------------------------------------

@@ -53,26 +53,19 @@ def test_the_next_hint_is_for_the_first_red_spec_and_another_spec_starts_over(ho
     assert "hint 1 of 3 for test_triple_of_two" in hint(home)
 
 
-def test_a_green_kata_needs_no_hint_and_starts_over(home: Path) -> None:
+def test_a_green_kata_needs_no_hint_and_the_state_starts_over(home: Path) -> None:
     write(home / ".dojo/hints.json", json.dumps({"spec": FIRST, "shown": 2}))
     write(home / "tinytorch/setup.py", SETUP)
-    assert "is green: there is nothing to hint at" in hint(home)
 
-    write(home / "tinytorch/setup.py", STUB)
-    assert "hint 1 of 3" in hint(home)
+    assert "is green: there is nothing to hint at" in hint(home)
+    assert not (home / ".dojo/hints.json").exists()
 
 
 def test_a_module_that_cannot_be_imported_is_the_first_thing_to_mend(home: Path) -> None:
     write(home / "tinytorch/setup.py", "def double(x:\n")
+    write(home / ".dojo/hints.json", "[what is this?")
 
     said = hint(home)
 
     assert "tinytorch/setup.py:1" in said
     assert "importable" in said
-
-
-def test_a_state_that_is_not_ours_is_no_state(home: Path) -> None:
-    write(home / "tinytorch/setup.py", STUB)
-    write(home / ".dojo/hints.json", "[what?")
-
-    assert "hint 1 of 3" in hint(home)

@@ -67,24 +67,19 @@ def test_the_first_line_comes_at_once_and_ctrl_c_is_130(home: Path) -> None:
     assert (home / "tinytorch/setup.py").read_text() == source
 
 
-def test_green_looks_below_and_says_what_to_do_next(home: Path) -> None:
-    done = dojo(home, "kata", "2")
-
-    assert done.returncode == 0, done.stdout
-    assert "2/2 green" in done.stdout
-    assert "green, and all below it" in done.stdout
-    assert "make kata N=6" in done.stdout, "the next one that is written"
-
-
-def test_green_names_a_kata_below_that_broke(home: Path) -> None:
+def test_green_looks_below_and_names_a_kata_that_broke(home: Path) -> None:
+    green = dojo(home, "kata", "2")
     write(home / "tinytorch/setup.py", SETUP.replace("3 * x", "4 * x"))
+    broken = dojo(home, "kata", "2")
 
-    done = dojo(home, "kata", "2")
-
-    assert done.returncode == 1
-    assert "2/2 green" in done.stdout
-    assert "kata 01_setup is red (2/3): test_triple_of_two" in done.stdout
-    assert "make kata N=1" in done.stdout
+    assert green.returncode == 0, green.stdout
+    assert "2/2 green" in green.stdout
+    assert "green, and all below it" in green.stdout
+    assert "make kata N=6" in green.stdout, "the next one that is written"
+    assert broken.returncode == 1
+    assert "2/2 green" in broken.stdout
+    assert "kata 01_setup is red (2/3): test_triple_of_two" in broken.stdout
+    assert "make kata N=1" in broken.stdout
 
 
 def test_k_narrows_and_args_pass_on(home: Path) -> None:
@@ -97,56 +92,14 @@ def test_k_narrows_and_args_pass_on(home: Path) -> None:
     assert "`make kata N=1` runs all of it" in done.stdout
 
 
-@pytest.mark.parametrize(
-    ("source", "says"),
-    [
-        ("def double(x:\n    return 2\n", "tinytorch/setup.py:1"),
-        ("import tinytorch.tensor\nfrom tinytorch.tensor import total\n" + SETUP, "ring"),
-        (SETUP.replace("return 2 * x", "import os; os._exit(0)"), "exit status 0"),
-    ],
-    ids=["syntax error", "import cycle", "os._exit"],
-)
-def test_a_module_that_cannot_work_is_red_with_a_sentence(home: Path, source: str, says: str) -> None:
-    write(home / "tinytorch/setup.py", source)
+def test_code_that_ends_the_process_is_red_with_a_sentence(home: Path) -> None:
+    write(home / "tinytorch/setup.py", SETUP.replace("return 2 * x", "import os; os._exit(0)"))
 
     done = dojo(home, "kata", "1")
 
     assert done.returncode == 1, done.stdout
-    assert says in done.stdout
+    assert "exit status 0" in done.stdout
     assert "Traceback" not in done.stdout
-    assert (home / "tinytorch/setup.py").read_text() == source
-
-
-def test_a_loop_that_never_ends_is_stopped_and_named(home: Path) -> None:
-    write(home / "tinytorch/setup.py", SETUP.replace("return 2 * x", "while True: pass"))
-
-    done = dojo(home, "kata", "1", "--args=--dojo-limit=0.5")
-
-    assert done.returncode == 1
-    assert "tinytorch/setup.py:3" in done.stdout
-    assert "never ends?" in done.stdout
-
-
-def test_a_million_lines_of_output_stay_readable(home: Path) -> None:
-    write(
-        home / "tinytorch/setup.py", SETUP.replace("return 2 * x", "print('spam\\n' * 1_000_000); return 1")
-    )
-
-    done = dojo(home, "kata", "1")
-
-    assert done.returncode == 1
-    assert "`double(2)` is 4." in done.stdout
-    assert len(done.stdout.splitlines()) < 60
-
-
-def test_a_deleted_file_is_said_and_can_be_brought_back(home: Path) -> None:
-    (home / "tinytorch/setup.py").unlink()
-
-    done = dojo(home, "kata", "1")
-
-    assert done.returncode == 1
-    assert "tinytorch/setup.py is missing" in done.stdout
-    assert "make restore" in done.stdout
 
 
 @pytest.mark.parametrize("words", [[], ["21"], ["abc"], ["3"]], ids=["no N", "N=21", "N=abc", "not written"])

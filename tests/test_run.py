@@ -11,7 +11,7 @@ import pytest
 
 from dojo.run import Result, Verdict
 from tests import small_house
-from tests.small_house import SETUP, STUB, environment, write
+from tests.small_house import MANIFEST, OPTIMIZERS, SETUP, STUB, TENSOR, environment, write
 
 CODE = """
 import sys
@@ -124,3 +124,13 @@ def test_a_flood_of_output_is_cut(house: Path) -> None:
     verdict, shown = run(house, double("print('spam\\n' * 300_000); return 5"))
     assert verdict.code == 1 and len(shown) < 2000
     assert "... 299,995 lines before" in shown
+
+
+def test_the_manifest_lists_what_is_collected_on_the_reference(house: Path) -> None:
+    for name, module in {"__init__": "", "setup": SETUP, "tensor": TENSOR, "optimizers": OPTIMIZERS}.items():
+        write(house / f"solutions/tinytorch/{name}.py", module)
+    (house / "katas/manifest.txt").write_text("stale\n", encoding="utf-8")
+    command = [sys.executable, "-c", "from dojo.manifest import run; run(None)"]
+    done = subprocess.run(command, cwd=house, env=environment(), capture_output=True, text=True, timeout=60)
+    assert done.stdout == "katas/manifest.txt lists 6 specs.\n"
+    assert (house / "katas/manifest.txt").read_text(encoding="utf-8") == MANIFEST

@@ -4,6 +4,7 @@ Given: a face, which only says in which kata each name is written.
 """
 
 import sys
+import warnings
 from typing import TYPE_CHECKING
 
 from tinytorch import nn as nn, optim as optim
@@ -125,6 +126,9 @@ __getattr__, __dir__ = face(
         "tinytorch.activations": "log_softmax logsumexp relu sigmoid softmax",
     },
 )
+
+# `python -m tinytorch.setup` imports this package first, and so setup with it. runpy warns of that; it does no harm.
+warnings.filterwarnings("ignore", "'tinytorch.setup' found in sys.modules", RuntimeWarning)
 
 # The submodule tinytorch.tensor would hide the function of the same name, so the function is bound here, at once.
 if open_floor("tinytorch.tensor"):

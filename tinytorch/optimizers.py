@@ -67,7 +67,7 @@ def rmsprop_update(
     params: Arrays,
     grads: Arrays,
     square_avgs: Arrays,
-    momentum_buffers: Arrays,
+    momentum_buffers: list[Array | None],
     *,
     lr: float,
     alpha: float,
@@ -78,7 +78,8 @@ def rmsprop_update(
     """RMSprop, in place (torch.optim.RMSprop; Tieleman and Hinton, 2012).
 
     g = grad + weight_decay * p;  v = alpha * v + (1 - alpha) * g * g;  d = g / (sqrt(v) + eps);
-    with momentum: d = buf = momentum * buf + d;  p -= lr * d.
+    with momentum: d = buf = momentum * buf + d, where the first buf is 0;  p -= lr * d.
+    `momentum_buffers` holds None where there is no momentum.
     """
     raise NotImplementedError("kata 06: rmsprop_update")
 
@@ -97,8 +98,8 @@ class Optimizer:
         """`params`: Tensors, or dicts with "params" and options of their own.
 
         Raises:
-            ValueError: there is no parameter, or one stands in two groups.
-            TypeError: one is not a Tensor.
+            ValueError: there is no parameter, or one stands in two places.
+            TypeError: one is not a Tensor, or `params` is a single Tensor and not a list of some.
         """
         raise NotImplementedError("kata 06: Optimizer.__init__")
 
@@ -111,10 +112,12 @@ class Optimizer:
         raise NotImplementedError("kata 06: Optimizer.zero_grad")
 
     def step(self) -> None:
-        """Move every parameter that has a gradient; each subclass writes its own.
+        """Move every parameter that has a gradient; each subclass writes its own. In each:
 
         Raises:
-            NotImplementedError: the subclass has none.
+            ValueError: a gradient has another shape than its parameter; the message holds both.
+            TypeError: a gradient is not a Tensor.
+            NotImplementedError: the subclass has no step.
         """
         raise NotImplementedError("kata 06: Optimizer.step")
 
@@ -126,7 +129,9 @@ class Optimizer:
         raise NotImplementedError("kata 06: Optimizer.state_dict")
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over options and state, copied, from a `state_dict` of an optimizer over the same shapes.
+        """Take over options and state from a `state_dict` of an optimizer over the same shapes.
+
+        Arrays are copied, to the dtype and the device of their parameter.
 
         Raises:
             ValueError: the groups have other numbers of parameters. Nothing is changed then.

@@ -78,5 +78,5 @@ def run(options: argparse.Namespace) -> int:
     changed = backups.change("skeleton", wanted(catalogue.SOLUTIONS, catalogue.STUDENT))
     for path in changed:
         print(f"tinytorch/{path}")
-    print(f"{len(changed)} files changed." if changed else "tinytorch/ is the skeleton already.")
+    print("tinytorch/ is the skeleton." if changed else "tinytorch/ is the skeleton already.")
     return 0

@@ -140,6 +140,25 @@ def test_augmented_assignment_changes_the_tensor_itself(name, expected):
     assert_close(x, np.array(expected, np.float32), f"x after y {name} ...")
 
 
+def test_clone_has_memory_of_its_own():
+    """clone(x), or x.clone(), has the same entries in new memory, in order."""
+    a = SIX.T.copy().T
+    for copy in (clone(Tensor(a)), Tensor(a).clone()):
+        assert_close(copy, SIX, "the clone")
+        assert not np.shares_memory(copy.data, a), "the clone shares the memory of x, expected a copy"
+
+
+def test_detach_shares_the_memory_and_wants_no_gradient():
+    """x.detach() is another Tensor over the same array; it never requires grad, and x still does."""
+    x = Tensor(SIX.copy(), requires_grad=True)
+    free = x.detach()
+    assert free is not x, "detach returns x itself, expected another Tensor"
+    assert free.data is x.data or np.shares_memory(free.data, x.data), (
+        "detach copies, expected the same memory"
+    )
+    assert_equal((free.requires_grad, x.requires_grad), (False, True), "requires_grad of detach() and of x")
+
+
 @pytest.mark.parametrize("name", VIEWS)
 def test_a_write_through_a_view_is_seen(name):
     """A view shares the memory of x and its version, which counts the writes: a write to one is one to both."""
@@ -175,25 +194,6 @@ def test_every_write_is_counted(write):
     else:
         getattr(x, write)(2.0)
     assert version(x) != before, f"{write} is not counted in the version of x"
-
-
-def test_clone_has_memory_of_its_own():
-    """clone(x), or x.clone(), has the same entries in new memory, in order."""
-    a = SIX.T.copy().T
-    for copy in (clone(Tensor(a)), Tensor(a).clone()):
-        assert_close(copy, SIX, "the clone")
-        assert not np.shares_memory(copy.data, a), "the clone shares the memory of x, expected a copy"
-
-
-def test_detach_shares_the_memory_and_wants_no_gradient():
-    """x.detach() is another Tensor over the same array; it never requires grad, and x still does."""
-    x = Tensor(SIX.copy(), requires_grad=True)
-    free = x.detach()
-    assert free is not x, "detach returns x itself, expected another Tensor"
-    assert free.data is x.data or np.shares_memory(free.data, x.data), (
-        "detach copies, expected the same memory"
-    )
-    assert_equal((free.requires_grad, x.requires_grad), (False, True), "requires_grad of detach() and of x")
 
 
 def test_to_takes_dtype_and_device_in_any_way():

@@ -7,12 +7,12 @@ between steps, and calls it. Nothing here is recorded: updates read and write ar
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tinytorch.dispatch import Array, accelerable
 from tinytorch.setup import get_array_module
-from tinytorch.tensor import Tensor
+from tinytorch.tensor import Tensor, tensor
 
 Arrays = list[Array]
 
@@ -38,13 +38,16 @@ def sgd_update(
     is g itself, and g becomes buf, or g + momentum * buf with nesterov;  p -= lr * g.
     `momentum_buffers` holds None before the first step, and is filled in place.
     """
-    for i, (p, g) in enumerate(zip(params, grads, strict=True)):
+    for i, (p, g, buffer) in enumerate(zip(params, grads, momentum_buffers, strict=True)):
         if weight_decay:
             g = g + weight_decay * p
         if momentum:
-            buffer = momentum_buffers[i]
-            buffer = g.copy() if buffer is None else momentum * buffer + (1 - dampening) * g
-            momentum_buffers[i] = buffer
+            if buffer is None:
+                momentum_buffers[i] = buffer = get_array_module(p).array(
+                    g
+                )  # a copy: the gradient is not ours
+            else:
+                buffer[...] = momentum * buffer + (1 - dampening) * g
             g = g + momentum * buffer if nesterov else buffer
         p -= lr * g
 
@@ -87,7 +90,7 @@ def rmsprop_update(
     params: Arrays,
     grads: Arrays,
     square_avgs: Arrays,
-    momentum_buffers: Arrays,
+    momentum_buffers: Sequence[Array | None],
     *,
     lr: float,
     alpha: float,
@@ -98,14 +101,15 @@ def rmsprop_update(
     """RMSprop, in place (torch.optim.RMSprop; Tieleman and Hinton, 2012).
 
     g = grad + weight_decay * p;  v = alpha * v + (1 - alpha) * g * g;  d = g / (sqrt(v) + eps);
-    with momentum: d = buf = momentum * buf + d;  p -= lr * d.
+    with momentum: d = buf = momentum * buf + d, where the first buf is 0;  p -= lr * d.
+    `momentum_buffers` holds None where there is no momentum.
     """
     for p, g, v, buffer in zip(params, grads, square_avgs, momentum_buffers, strict=True):
         if weight_decay:
             g = g + weight_decay * p
         v[...] = alpha * v + (1 - alpha) * g * g
         direction = g / (get_array_module(v).sqrt(v) + eps)
-        if momentum:
+        if buffer is not None:
             buffer[...] = momentum * buffer + direction
             direction = buffer
         p -= lr * direction
@@ -125,9 +129,13 @@ class Optimizer:
         """`params`: Tensors, or dicts with "params" and options of their own.
 
         Raises:
-            ValueError: there is no parameter, or one stands in two groups.
-            TypeError: one is not a Tensor.
+            ValueError: there is no parameter, or one stands in two places.
+            TypeError: one is not a Tensor, or `params` is a single Tensor and not a list of some.
         """
+        if isinstance(params, Tensor):  # it could be iterated over, row by row
+            raise TypeError(
+                f"an optimizer takes a list of Tensors, got one of shape {params.shape}: use [tensor]"
+            )
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[Tensor, dict[str, Any]] = {}
@@ -158,10 +166,12 @@ class Optimizer:
                 parameter.grad = None
 
     def step(self) -> None:
-        """Move every parameter that has a gradient; each subclass writes its own.
+        """Move every parameter that has a gradient; each subclass writes its own. In each:
 
         Raises:
-            NotImplementedError: the subclass has none.
+            ValueError: a gradient has another shape than its parameter; the message holds both.
+            TypeError: a gradient is not a Tensor.
+            NotImplementedError: the subclass has no step.
         """
         raise NotImplementedError(f"{type(self).__name__} has no step")
 
@@ -180,7 +190,9 @@ class Optimizer:
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over options and state, copied, from a `state_dict` of an optimizer over the same shapes.
+        """Take over options and state from a `state_dict` of an optimizer over the same shapes.
+
+        Arrays are copied, to the dtype and the device of their parameter.
 
         Raises:
             ValueError: the groups have other numbers of parameters. Nothing is changed then.
@@ -195,7 +207,7 @@ class Optimizer:
             group.update({name: value for name, value in saved.items() if name != "params"})
         params = self._all_params()
         self.state = {
-            params[number]: {name: _copied(value) for name, value in saved.items()}
+            params[number]: {name: _copied(value, params[number]) for name, value in saved.items()}
             for number, saved in state_dict["state"].items()
         }
 
@@ -205,7 +217,7 @@ class Optimizer:
     def _with_gradients(self, group: dict[str, Any]) -> tuple[list[Tensor], Arrays, Arrays]:
         """The group's parameters that have a gradient, their arrays, and their gradients' arrays."""
         params = [each for each in group["params"] if each.grad is not None]
-        return params, [each.data for each in params], [each.grad.data for each in params]
+        return params, [each.data for each in params], [_gradient(each) for each in params]
 
     def _slot(self, params: list[Tensor], name: str) -> Arrays:
         """The arrays called `name` in the states of `params`, zeros at first."""
@@ -251,9 +263,8 @@ class SGD(Optimizer):
             options = {k: group[k] for k in ("lr", "momentum", "dampening", "nesterov", "weight_decay")}
             sgd_update(arrays, grads, buffers, **options)
             if group["momentum"]:
-                self.state.update(
-                    {each: {"momentum_buffer": b} for each, b in zip(params, buffers, strict=True)}
-                )
+                for each, buffer in zip(params, buffers, strict=True):
+                    self.state.setdefault(each, {})["momentum_buffer"] = buffer
 
 
 class Adam(Optimizer):
@@ -330,7 +341,8 @@ class RMSprop(Optimizer):
         """One rmsprop_update for each group; parameters without a gradient stay."""
         for group in self.param_groups:
             params, arrays, grads = self._with_gradients(group)
-            averages, buffers = self._slot(params, "square_avg"), self._slot(params, "momentum_buffer")
+            averages = self._slot(params, "square_avg")
+            buffers = self._slot(params, "momentum_buffer") if group["momentum"] else [None] * len(params)
             options = {k: group[k] for k in ("lr", "alpha", "eps", "weight_decay", "momentum")}
             rmsprop_update(arrays, grads, averages, buffers, **options)
 
@@ -341,5 +353,15 @@ def _not_negative(**options: float) -> None:
             raise ValueError(f"{name} must not be negative, got {value}")
 
 
-def _copied(value: Any) -> Any:
-    return value.copy() if hasattr(value, "copy") else value
+def _gradient(parameter: Tensor) -> Array:
+    grad = parameter.grad
+    if not isinstance(grad, Tensor):
+        raise TypeError(f"the gradient of a parameter must be a Tensor, got {type(grad).__name__}")
+    if grad.shape != parameter.shape:
+        raise ValueError(f"a parameter of shape {parameter.shape} has a gradient of shape {grad.shape}")
+    return grad.data
+
+
+def _copied(value: Any, parameter: Tensor) -> Any:
+    """A copy where the parameter lives; a count stays as it is."""
+    return tensor(value, parameter.dtype, parameter.device).data if hasattr(value, "dtype") else value
