@@ -176,6 +176,8 @@ def _example(error: BaseException, spec: Spec) -> list[str]:
                 lines.append(re.sub(r"^(\w+)=", r"\1 = ", line))
         elif drawn := re.match(r"Draw \d+(?: \((.*?)\))?: (.*)", note, re.DOTALL):
             lines += f"{drawn[1] or 'drawn'} = {drawn[2]}".splitlines()
+        elif note.startswith(("Expected ", "An array of shape ")):  # from dojo.spec: raises, strided
+            lines.append(note)
     hidden = re.compile(r"= data\(\.\.\.\)$| at 0x[0-9a-f]+>")
     return _cut(list(dict.fromkeys(line for line in lines if not hidden.search(line))), MESSAGE_LINES)
 

@@ -23,7 +23,6 @@ import tty
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import NoReturn
 
 from rich.console import Console
 
@@ -52,14 +51,14 @@ def run(options: argparse.Namespace) -> int:
     print("getting ready ...", flush=True)
     standing.warm_up()
     kata = chosen or first_not_green()
-    with _ending_well(), _raw_keyboard() as keyboard:
+    with _asked_to_end() as signals, _raw_keyboard() as keyboard:
         watch = Watch(kata, has_keys=keyboard is not None)
         try:
             watch.start_over()
-            _loop(watch, keyboard)
+            _loop(watch, keyboard, signals)
         finally:
             watch.stop()
-    return 0
+    return 128 + signals[0] if signals else 0
 
 
 def first_not_green() -> Kata:
@@ -71,9 +70,9 @@ def first_not_green() -> Kata:
     return built[-1]
 
 
-def _loop(watch: Watch, keyboard: int | None) -> None:
+def _loop(watch: Watch, keyboard: int | None, signals: list[int]) -> None:
     seen, look_at, changed_at = _looks(watch.kata), 0.0, 0.0
-    while True:
+    while not signals:
         fds = [*watch.fds(), *([] if keyboard is None else [keyboard])]
         ready, _, _ = select.select(fds, [], [], LOOK)
         if keyboard in ready:
@@ -247,15 +246,13 @@ class Watch:
 
 
 @contextlib.contextmanager
-def _ending_well() -> Iterator[None]:
-    """Being told to end is an exception, so that everything on the way out is done."""
-
-    def end(number: int, frame: FrameType | None) -> NoReturn:
-        sys.exit(128 + number)
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+def _asked_to_end() -> Iterator[list[int]]:
+    """The signals that have come so far. They are not exceptions: one in the middle of a fork would get lost."""
+    came: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, lambda number, frame: came.append(number)) for number in numbers}
     try:
-        yield
+        yield came
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
