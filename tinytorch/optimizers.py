@@ -6,7 +6,7 @@ between steps, and calls it. Nothing here is recorded: updates read and write ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tinytorch.dispatch import Array, accelerable
@@ -67,7 +67,7 @@ def rmsprop_update(
     params: Arrays,
     grads: Arrays,
     square_avgs: Arrays,
-    momentum_buffers: list[Array | None],
+    momentum_buffers: Sequence[Array | None],
     *,
     lr: float,
     alpha: float,
