@@ -19,6 +19,6 @@ def run(options: argparse.Namespace) -> int:
     chosen = [word for word in more if word.startswith("tests")]
     os.chdir(ROOT)
     sys.stdout.flush()
-    # A group of tests that shares one long run, as those of the gate, stays in one process.
-    pytest = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup"]
+    # The tests of a file share what took long to find out, as those of the gate do: they stay in one process.
+    pytest = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile"]
     os.execv(sys.executable, [*pytest, *([] if chosen else ["tests"]), *more])

@@ -34,9 +34,11 @@ from dojo.report import wrap
 from dojo.run import Result
 from dojo.standing import Standing
 
-DEBOUNCE = 0.05  # an editor may write a file in several steps
+DEBOUNCE = 0.05  # an editor may write a file in several steps: a run shows nothing before they are done
 LOOK = 0.02  # seconds between two looks at the files ...
+SOON = 0.002
 SHARE = 0.05  # ... and at most this share of the time is spent on looking
+LEAVE = "q\x04"  # q and Ctrl-D
 KEYS = "h hint  n next  l list  r rerun  q quit"
 
 
@@ -74,22 +76,23 @@ def _loop(watch: Watch, keyboard: int | None, signals: list[int]) -> None:
     seen, look_at, changed_at = _looks(watch.kata), 0.0, 0.0
     while not signals:
         fds = [*watch.fds(), *([] if keyboard is None else [keyboard])]
-        ready, _, _ = select.select(fds, [], [], LOOK)
+        ready, _, _ = select.select(fds, [], [], SOON if watch.is_ending() else LOOK)
         if keyboard in ready:
-            for key in os.read(keyboard or 0, 64).decode(errors="ignore"):
+            before = watch.kata
+            for key in os.read(keyboard or 0, 64).decode(errors="ignore") or LEAVE:
                 if not watch.press(key):
                     return
+            if watch.kata is not before:
+                seen = _looks(watch.kata)
         began = time.monotonic()
         if began >= look_at:
             now = _looks(watch.kata)
             look_at = time.monotonic() + max(LOOK, (time.monotonic() - began) / SHARE)
             if now != seen:
                 seen, changed_at = now, began
-                watch.stop()
-        if changed_at and began - changed_at >= DEBOUNCE:
-            changed_at = 0.0
-            watch.start_over()
-        watch.pump()
+                watch.start_over()
+        if began - changed_at >= DEBOUNCE:
+            watch.pump()
 
 
 def _looks(kata: Kata) -> dict[str, tuple[int, int, int]]:
@@ -100,6 +103,8 @@ def _looks(kata: Kata) -> dict[str, tuple[int, int, int]]:
         with contextlib.suppress(OSError), os.scandir(folder) as entries:
             for entry in entries:
                 with contextlib.suppress(OSError):
+                    if entry.name.startswith("."):  # an editor's own
+                        continue
                     if entry.name.endswith((".py", ".toml")):
                         seen = entry.stat()
                         found[entry.path] = (seen.st_mtime_ns, seen.st_size, seen.st_ino)
@@ -126,6 +131,10 @@ class Watch:
 
     def fds(self) -> list[int]:
         return self.fork.fds() if self.fork else []
+
+    def is_ending(self) -> bool:
+        """Whether the run has said all and only its process is still there."""
+        return self.fork is not None and not self.fork.fds()
 
     def start_over(self) -> None:
         self.stop()
@@ -192,16 +201,16 @@ class Watch:
             self._go_down()
 
     def _run(self, kata: Kata, *args: str) -> None:
-        self.key = standing.key_of(kata)
         os.environ["COLUMNS"] = str(_columns())  # the child writes to a pipe, which has no width
         colour = "--color=yes" if sys.stdout.isatty() else "--color=no"
         self.fork = forks.start(standing.job(kata, colour, *args))
+        self.key = standing.key_of(kata)  # while it runs; a file saved since then starts everything over
 
     # Keys
 
     def press(self, key: str) -> bool:
         """Do what a key asks. False where it asks to leave."""
-        if key in "q\x04":
+        if key in LEAVE:
             return False
         if key == "r":
             self.start_over()

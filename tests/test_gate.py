@@ -10,17 +10,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from _pytest.mark import ParameterSet
 
 from dojo.catalogue import ROOT, Kata, kata
 from dojo.gate import CHECKS, built
-from dojo.mistakes import Mistake
-
-
-def together(thing: Kata | Mistake, number: int, what: str) -> ParameterSet:
-    """A parameter whose tests run in one worker of `-n 2`, because they share one run of the gate."""
-    return pytest.param(thing, marks=pytest.mark.xdist_group(f"{what}-{number}"))
-
 
 GATE = [name for name in CHECKS if name != "mistakes"]
 
@@ -30,20 +22,8 @@ def problems(number: int, *checks: str) -> dict[str, list[str]]:
     """What `python -m dojo gate N --quick` finds, by check. A process of its own: its forks know no tinytorch yet."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "found.json"
-        only = [f"--only={check}" for check in checks]
-        command = [
-            sys.executable,
-            "-m",
-            "dojo",
-            "gate",
-            str(number),
-            "--quick",
-            "--json",
-            str(path),
-            "--at-once",
-            "1",
-            *only,
-        ]
+        options = ["--quick", "--at-once=1", f"--json={path}", *(f"--only={check}" for check in checks)]
+        command = [sys.executable, "-m", "dojo", "gate", str(number), *options]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
         assert path.is_file(), f"the gate did not come to its end\n{done.stdout}\n{done.stderr}"
         found: dict[str, dict[str, list[str]]] = json.loads(path.read_text(encoding="utf-8"))
@@ -52,9 +32,7 @@ def problems(number: int, *checks: str) -> dict[str, list[str]]:
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("check", GATE)
-@pytest.mark.parametrize(
-    "kata", [together(kata, kata.number, "gate") for kata in built()], ids=lambda kata: kata.name
-)
+@pytest.mark.parametrize("kata", built(), ids=lambda kata: kata.name)
 def test_gate(kata: Kata, check: str) -> None:
     found = problems(kata.number, *GATE)[check]
     assert not found, "\n" + "\n".join(found)

@@ -99,3 +99,9 @@ def test_matmul_refuses_shapes_that_do_not_fit(first, second):
     """Where the inner sides or the axes in front do not fit, an error holds both shapes."""
     with raises(ShapeError, first, second):
         matmul(Tensor(np.ones(first, np.float32)), Tensor(np.ones(second, np.float32)))
+
+
+def test_matmul_refuses_a_number():
+    """x @ 2 is a TypeError that names the type: a number has no rows, and x * 2 was probably meant."""
+    with raises(TypeError, "int"):
+        Tensor(np.ones((2, 2), np.float32)) @ 2

@@ -214,7 +214,7 @@ def test_label_smoothing_is_a_share():
         cross_entropy(t(np.zeros((1, 2))), t([0], np.int64), label_smoothing=1.5)
 
 
-def test_modules_pass_their_options_on():
+def test_modules_of_decisions_pass_their_options_on():
     """BCEWithLogitsLoss, NLLLoss and CrossEntropyLoss are the functions, with the options they were made with."""
     zeros, ones = t([0.0]), t([1.0])
     assert_close(BCEWithLogitsLoss()(zeros, ones), np.array(LOG2), "BCEWithLogitsLoss()")

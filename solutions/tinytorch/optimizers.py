@@ -43,9 +43,7 @@ def sgd_update(
             g = g + weight_decay * p
         if momentum:
             if buffer is None:
-                momentum_buffers[i] = buffer = get_array_module(p).array(
-                    g
-                )  # a copy: the gradient is not ours
+                momentum_buffers[i] = buffer = get_array_module(p).array(g)  # a copy: g is the caller's
             else:
                 buffer[...] = momentum * buffer + (1 - dampening) * g
             g = g + momentum * buffer if nesterov else buffer

@@ -555,3 +555,14 @@ def gather_never_asks(a, dim, index):
     array = a.get() if hasattr(a, "get") else a
     corner = array[tuple(slice(None) if d == dim else slice(n) for d, n in enumerate(index.shape))]
     return np.take_along_axis(corner, index, axis=dim)
+
+
+@mistake("tensor.matmul", spec="test_matmul_refuses_a_number", says="AttributeError")
+def matmul_trusts_its_operands(a, b):
+    """An int is asked for its axes."""
+    if a.ndim == 0 or b.ndim == 0 or a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
+        raise ValueError(f"matmul of shapes {a.shape} and {b.shape}")
+    product = bmm(unsqueeze(a, 0) if a.ndim == 1 else a, unsqueeze(b, 1) if b.ndim == 1 else b)
+    if b.ndim == 1:
+        product = squeeze(product, -1)
+    return squeeze(product, -1 if b.ndim == 1 else -2) if a.ndim == 1 else product

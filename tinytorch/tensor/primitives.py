@@ -340,6 +340,7 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
 
     Raises:
         ValueError: an operand is 0-d, or the shapes do not fit; the message holds both.
+        TypeError: an operand is not a Tensor.
     """
     raise NotImplementedError("kata 02: matmul")
 

@@ -324,8 +324,8 @@ def argmax(a: Array, dim: int | None = None, keepdim: bool = False) -> Array:
 @primitive
 def argsort(a: Array, dim: int = -1, descending: bool = False) -> Array:
     """The indices that sort `a` along `dim`, int64; equal entries keep their order (torch.argsort, stable)."""
-    if not descending:
-        return a.argsort(axis=dim, kind="stable")
+    if not descending or a.ndim == 0:
+        return a.argsort(axis=dim, kind="stable").reshape(a.shape)  # NumPy gives a 0-d array an axis
     # Reversed twice: once to sort downwards, once so that equal entries still come first come, first served.
     xp = get_array_module(a)
     backwards = xp.flip(xp.flip(a, dim).argsort(axis=dim, kind="stable"), dim)
@@ -394,7 +394,11 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
 
     Raises:
         ValueError: an operand is 0-d, or the shapes do not fit; the message holds both.
+        TypeError: an operand is not a Tensor.
     """
+    for each in (a, b):
+        if not hasattr(each, "ndim"):
+            raise TypeError(f"matmul takes Tensors, not {type(each).__name__}")
     if a.ndim == 0 or b.ndim == 0 or a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
         raise ValueError(
             f"matmul of shapes {a.shape} and {b.shape}: the last axis of one must meet the other's rows"
