@@ -10,6 +10,7 @@ from rich.text import Text
 
 from dojo import milestone, standing
 from dojo.catalogue import KATAS, Kata
+from dojo.screen import say
 from dojo.standing import Standing
 
 WIDE = 72  # columns from which on there is room for the first red spec and the milestone's name
@@ -30,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
         if console.is_terminal:
             console.print(f"{len(found)} of {len(built)} katas", end="\r")
     console.print(table(found, console.width))
-    console.print(_closing(found), markup=False)
+    say(_closing(found))
     return 0
 
 
@@ -79,5 +80,5 @@ def _milestone(kata: Kata) -> Text:
 def _closing(found: dict[Kata, Standing]) -> str:
     first = next((kata for kata in KATAS if kata in found and found[kata].red), None)
     if first is None:
-        return "\nEvery kata that is written so far is green."
-    return f"\nnext: `make kata N={first.number}`"
+        return "Every kata that is written so far is green."
+    return f"next: `make kata N={first.number}`"

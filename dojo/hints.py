@@ -16,6 +16,7 @@ from dojo.catalogue import ROOT, Kata, built_kata
 from dojo.errors import DojoError
 from dojo.overlay import shown
 from dojo.run import Result, run_kata
+from dojo.screen import say
 from dojo.standing import write_json
 
 LEVELS = ("question", "method", "code")
@@ -36,16 +37,16 @@ def run(options: argparse.Namespace) -> int:
     red = verdict.first_red
     moved_on(red)
     if red:
-        print("\n" + next_hint(kata, red))
+        say(next_hint(kata, red))
     elif verdict.code == 0:
-        print(f"\nKata {kata.name} is green: there is nothing to hint at.")
+        say(f"Kata {kata.name} is green: there is nothing to hint at.")
     else:
-        print(f"\nNo spec is red, and not all is well: `make kata N={kata.number}` says why.")
+        say(f"No spec is red, and not all is well: `make kata N={kata.number}` says why.")
     return 0
 
 
-def next_hint(kata: Kata, red: Result) -> str:
-    """The next level for that red spec, ready to print. Remembers that it was shown."""
+def next_hint(kata: Kata, red: Result, again: str = "") -> str:
+    """The next level for that red spec, ready to print. Remembers that it was shown. `again`: how to get more."""
     spec = function_name(red.id)
     if spec is None or spec == IMPORT:
         return f"{red.text.strip()}\n\nThere is no hint for this: the module must be importable first."
@@ -58,9 +59,8 @@ def next_hint(kata: Kata, red: Result) -> str:
         texts = [f"{level}:\n{_indented(hint[level])}" for level in LEVELS]
         return "\n\n".join([f"All the hints for {spec}", *texts, _look(kata)])
     left = len(LEVELS) - seen - 1
-    after = (
-        f"{left} more: `make hint N={kata.number}` again." if left else f"That was the last. {_look(kata)}"
-    )
+    again = again or f"`make hint N={kata.number}` again"
+    after = f"{left} more: {again}." if left else f"That was the last. {_look(kata)}"
     return f"hint {seen + 1} of {len(LEVELS)} for {spec}\n\n{_indented(hint[LEVELS[seen]])}\n\n{after}"
 
 

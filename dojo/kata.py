@@ -10,6 +10,7 @@ from dojo import hints
 from dojo.catalogue import KATAS, Kata, built_kata
 from dojo.errors import RED, DojoError
 from dojo.run import run_kata
+from dojo.screen import say
 
 if TYPE_CHECKING:
     from dojo.standing import Standing
@@ -25,16 +26,24 @@ def run(options: argparse.Namespace) -> int:
     if not options.n:
         raise DojoError("Say which kata: `make kata N=1`.")
     kata = built_kata(options.n)
-    narrow = [*(["-k", options.k] if options.k else []), *shlex.split(options.args)]
+    narrow = [*(["-k", options.k] if options.k else []), *words(options.args)]
     print(f"running kata {kata.name} ...", flush=True)
     verdict = run_kata(kata, args=["-x", *narrow])
     hints.moved_on(verdict.first_red)
     if verdict.code:
         return verdict.code
     if narrow:
-        print(f"\nThat part is green. `make kata N={kata.number}` runs all of it.")
+        say(f"That part is green. `make kata N={kata.number}` runs all of it.")
         return 0
     return after_green(kata)
+
+
+def words(args: str) -> list[str]:
+    """The words of ARGS=, as a shell would cut them."""
+    try:
+        return shlex.split(args)
+    except ValueError as error:
+        raise DojoError(f"ARGS={args} cannot be read: {str(error).lower()}.") from None
 
 
 def after_green(kata: Kata) -> int:
@@ -43,13 +52,13 @@ def after_green(kata: Kata) -> int:
 
     below = [each for each in KATAS[: kata.number - 1] if each.built]
     if below:
-        print("\nlooking at the katas below it ...", flush=True)
+        say("looking at the katas below it ...")
     found = standing.stand(below)
     for each in below:
         if found[each].red:
-            print(f"\n{broken(each, found[each])}")
+            say(broken(each, found[each]))
             return RED
-    print(f"\n{what_next(kata)}")
+    say(what_next(kata))
     return 0
 
 
@@ -62,8 +71,8 @@ def broken(kata: Kata, found: Standing) -> str:
     )
 
 
-def what_next(kata: Kata) -> str:
-    """What to say of a kata that is green, and so are all below it."""
+def what_next(kata: Kata, how: str = "") -> str:
+    """What to say of a kata that is green, and so are all below it. `how` one goes on, if not with a command."""
     lines = [
         f"Kata {kata.name} is green." if kata.number == 1 else f"Kata {kata.name} is green, and all below it."
     ]
@@ -71,7 +80,8 @@ def what_next(kata: Kata) -> str:
         lines.append(f"See what it is good for: `make milestone N={kata.number}` ({kata.milestone}).")
     following = next_kata(kata)
     if following:
-        lines.append(f"next: `make kata N={following.number}` ({following.slug}: {following.discovery})")
+        how = how or f"`make kata N={following.number}`"
+        lines.append(f"next: {how} ({following.slug}: {following.discovery})")
     else:
         lines.append("That was the last kata that is written so far.")
     return "\n".join(lines)

@@ -22,7 +22,6 @@ import argparse
 import importlib.util
 import json
 import os
-import shlex
 import signal
 import sys
 import time
@@ -30,14 +29,15 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from shutil import get_terminal_size
 from typing import Any, NoReturn
 
 from dojo import overlay, standing
 from dojo.catalogue import KATAS, ROOT, Kata, built_kata
 from dojo.errors import INTERRUPTED, RED, DojoError
+from dojo.kata import words
 from dojo.overlay import shown
-from dojo.report import Spec, explain, wrap
+from dojo.report import Spec, explain
+from dojo.screen import say
 
 HOME = ROOT / ".dojo" / "milestones"
 SHOW_CURSOR = "\033[?25h"
@@ -102,6 +102,7 @@ def run(options: argparse.Namespace) -> int:
     script = kata.folder / "milestone.py"
     if not script.is_file():
         raise DojoError(f"Kata {kata.name} has no milestone. {_those_that_have_one()}")
+    args = tuple(words(options.args))
     data = Path(options.data).expanduser().resolve() if options.data else None
     if data and not data.is_dir():
         raise DojoError(f"DATA={options.data} is not a folder.")
@@ -115,7 +116,7 @@ def run(options: argparse.Namespace) -> int:
         _say_what_is_missing(kata)
     plan = overlay.plan_for(options.impl, None)
     started = time.monotonic()
-    answer = _play(script, kata, plan, data, tuple(shlex.split(options.args)))
+    answer = _play(script, kata, plan, data, args)
     if options.impl == "student" and "passed" in answer:
         note = {"passed": answer["passed"], "text": answer["text"], "seconds": time.monotonic() - started}
         standing.write_json(HOME / f"{kata.id}.json", note)
@@ -134,28 +135,25 @@ def _conclude(kata: Kata, answer: dict[str, Any]) -> int:
     for path in answer.get("figures", ()):
         print(f"picture: {path}")
     if answer.get("passed"):
-        print(f"\nMilestone reached: {answer['text']}")
+        say(f"Milestone reached: {answer['text']}")
         return 0
     if "passed" in answer:
-        print(f"\nNot reached yet: {answer['text']}")
+        say(f"Not reached yet: {answer['text']}")
     elif "next" in answer:
         number, name = answer["next"]
-        print(f"\nnext: write `{name}` (kata {number:02d}), then `make milestone N={kata.number}` again.")
+        say(f"next: write `{name}` (kata {number:02d}), then `make milestone N={kata.number}` again.")
     elif "error" in answer:
-        print("", *wrap(answer["error"], get_terminal_size().columns), sep="\n")
+        say(answer["error"])
     else:
-        print(f"\nThe milestone's process ended before its verdict ({answer['death']}).")
+        say(f"The milestone's process ended before its verdict ({answer['death']}).")
     return RED
 
 
 def _say_what_is_missing(kata: Kata) -> None:
     found = standing.stand([kata])[kata]
-    if found.green < found.total:
-        print(
-            f"Kata {kata.name} is not green yet ({found.green}/{found.total}; first red: {found.red}). "
-            "Trying all the same.",
-            flush=True,
-        )
+    if found.red:
+        spec = found.red.rpartition("::")[2]
+        say(f"It is not green yet ({found.green}/{found.total}, first {spec}). Trying all the same.\n")
 
 
 def _those_that_have_one() -> str:

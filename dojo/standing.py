@@ -89,10 +89,15 @@ def first_red(kata: Kata, results: Sequence[Result]) -> Result | None:
     red = [result for result in results if result.state != "green"]
     if red:
         return min(red, key=lambda result: result.state == "inconclusive")
-    ran = {result.id for result in results}
-    missing = next((id for id in expected(kata) if id not in ran), None)
-    summary = "this spec was not run"
-    return Result(missing, "wrong", summary, f"wrong: {missing}: {summary}.", None, 0.0) if missing else None
+    ids, ran = expected(kata), {result.id for result in results}
+    if not ids:
+        return _wrong(f"katas/{kata.name}", "katas/manifest.txt lists no specs of it")
+    missing = next((id for id in ids if id not in ran), None)
+    return _wrong(missing, "this spec was not run") if missing else None
+
+
+def _wrong(id: str, summary: str) -> Result:
+    return Result(id, "wrong", summary, f"wrong: {id}: {summary}.", None, 0.0)
 
 
 # The cache ----------------------------------------------------------------------------------------------

@@ -30,8 +30,8 @@ from dojo import board, forks, hints, standing
 from dojo.catalogue import KATAS, STUDENT, Kata, built_kata
 from dojo.kata import broken, next_kata, what_next
 from dojo.manifest import expected
-from dojo.report import wrap
 from dojo.run import Result
+from dojo.screen import say
 from dojo.standing import Standing
 
 DEBOUNCE = 0.05  # an editor may write a file in several steps: a run shows nothing before they are done
@@ -178,7 +178,7 @@ class Watch:
             standing.remember(self.kata, self.key, found)  # a red run with -x has seen only a part
             self.queue = [kata for kata in KATAS[: self.kata.number - 1] if kata.built]
             self._go_down()
-        elif outcome.code in (0, 1):
+        elif outcome.code in (0, 1) and self.red in outcome.results:
             self._keys()
         else:
             self._say(self.red.text)
@@ -186,7 +186,7 @@ class Watch:
     def _go_down(self) -> None:
         """The kata is green: run those below that changed since they were last run, and name one that is red."""
         if not self.queue:
-            self._say(what_next(self.kata))
+            self._say(what_next(self.kata, how="press n" if self.has_keys else ""))
         elif known := standing.recall(self.queue[0]):
             self._went_down(self.queue[0], known)
         else:
@@ -201,7 +201,7 @@ class Watch:
             self._go_down()
 
     def _run(self, kata: Kata, *args: str) -> None:
-        os.environ["COLUMNS"] = str(_columns())  # the child writes to a pipe, which has no width
+        _fit()
         colour = "--color=yes" if sys.stdout.isatty() else "--color=no"
         self.fork = forks.start(standing.job(kata, colour, *args))
         self.key = standing.key_of(kata)  # while it runs; a file saved since then starts everything over
@@ -216,7 +216,9 @@ class Watch:
             self.start_over()
         elif key == "h":
             self._say(
-                hints.next_hint(self.kata, self.red) if self.red else "Nothing is red: no hint is needed."
+                hints.next_hint(self.kata, self.red, again="press h")
+                if self.red
+                else "Nothing is red: no hint is needed."
             )
         elif key == "l":
             self._list()
@@ -225,6 +227,7 @@ class Watch:
         return True
 
     def _list(self) -> None:
+        _fit()
         console = Console(highlight=False)
         found = {kata: known for kata in KATAS if kata.built and (known := standing.recall(kata))}
         if self.found:
@@ -244,7 +247,8 @@ class Watch:
             self.start_over()
 
     def _say(self, text: str) -> None:
-        print("", *wrap(text, _columns()), sep="\n")
+        _fit()
+        say(text)
         self._keys()
 
     def _keys(self) -> None:
@@ -289,8 +293,7 @@ def _raw_keyboard() -> Iterator[int | None]:
             termios.tcsetattr(keyboard, termios.TCSADRAIN, before)
 
 
-def _columns() -> int:
-    try:
-        return os.get_terminal_size(sys.stdout.fileno()).columns
-    except OSError:
-        return 80
+def _fit() -> None:
+    """Say how wide the terminal is now: the runs write to a pipe, which has no width."""
+    with contextlib.suppress(OSError):
+        os.environ["COLUMNS"] = str(os.get_terminal_size(sys.stdout.fileno()).columns)

@@ -111,6 +111,12 @@ def test_a_kata_that_is_not_there_is_a_usage_error(home: Path, words: list[str])
     assert len(done.stdout.splitlines()) <= 3
 
 
+def test_args_that_no_shell_could_read_are_a_usage_error(home: Path) -> None:
+    done = dojo(home, "kata", "1", "--args=-k 'double")
+
+    assert (done.returncode, done.stdout) == (2, "ARGS=-k 'double cannot be read: no closing quotation.\n")
+
+
 def test_a_terminal_of_40_columns_where_nothing_can_be_written(home: Path) -> None:
     write(home / "tinytorch/setup.py", STUB)
     shutil.rmtree(home / ".dojo", ignore_errors=True)

@@ -58,7 +58,7 @@ def test_a_milestone_that_is_not_reached_is_red(home: Path) -> None:
     done = dojo(home, "milestone", "6")
 
     assert done.returncode == 1
-    assert "not green yet (0/1" in done.stdout
+    assert "not green yet (0/1, first test_step)" in done.stdout
     assert "Not reached yet: x = " in done.stdout
     assert json.loads((home / ".dojo/milestones/06.json").read_text())["passed"] is False
 

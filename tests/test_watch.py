@@ -78,6 +78,12 @@ class Watching:
         assert termios.tcgetattr(self.terminal) == self.before, "the terminal was not put back"
         return code
 
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self.controller)
+        os.close(self.terminal)
+
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -95,10 +101,7 @@ def home(built: Path) -> Path:
 def watching(home: Path) -> Iterator[Watching]:
     watching = Watching(home, "1")
     yield watching
-    watching.process.kill()
-    watching.process.wait()
-    os.close(watching.controller)
-    os.close(watching.terminal)
+    watching.close()
 
 
 def test_a_session_of_saves_and_keys(watching: Watching) -> None:
@@ -121,7 +124,7 @@ def test_a_session_of_saves_and_keys(watching: Watching) -> None:
 
     watching.save(SETUP)
     watching.until("3/3 green")
-    assert "N=2" in watching.until("q quit")
+    assert "next: press n (tensor" in watching.until("q quit")
     assert watching.silent(0.3), "a green kata waits for the key"
     watching.press("n")
     watching.until("running kata 02_tensor")
@@ -169,20 +172,13 @@ def test_ctrl_c_in_the_middle_of_a_run_puts_the_terminal_back(watching: Watching
     assert watching.ended() == 130
 
 
-def test_being_told_to_end_puts_the_terminal_back(watching: Watching) -> None:
-    watching.until("q quit")
-    watching.process.send_signal(signal.SIGTERM)
-    assert watching.ended() == 143
-
-
-def test_a_narrow_terminal(home: Path) -> None:
+def test_a_narrow_terminal_is_kept_to_and_put_back_when_told_to_end(home: Path) -> None:
     watching = Watching(home, columns=40)
     lines = watching.until("q quit").splitlines()
-    watching.press("\x04")  # Ctrl-D
-    assert watching.ended() == 0
+    watching.process.send_signal(signal.SIGTERM)
+    assert watching.ended() == 143
+    watching.close()
     assert max(len(re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", line)) for line in lines) <= 40
-    os.close(watching.controller)
-    os.close(watching.terminal)
 
 
 def test_without_a_terminal_there_are_no_keys(home: Path) -> None:

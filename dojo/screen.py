@@ -1,0 +1,14 @@
+"""Sentences on the terminal."""
+
+from __future__ import annotations
+
+from shutil import get_terminal_size
+
+from dojo.report import wrap
+
+WIDTH = 100  # lines longer than that are hard to read
+
+
+def say(text: str) -> None:
+    """A paragraph of its own, wrapped to the terminal, on the screen at once."""
+    print("", *wrap(text, min(get_terminal_size().columns, WIDTH)), sep="\n", flush=True)
