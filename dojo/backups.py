@@ -40,6 +40,9 @@ def save(command: str) -> Path:
             ignored = shutil.ignore_patterns("__pycache__")
             shutil.copytree(catalogue.STUDENT, aside, symlinks=True, ignore=ignored, dirs_exist_ok=True)
         return _name(aside, f"{time.strftime(TIME)}-before-{command}")
+    except shutil.Error as error:  # copytree's list of (from, to, why)
+        shutil.rmtree(aside, ignore_errors=True)
+        raise DojoError(f"No backup can be made ({error.args[0][0][2]}), so nothing was changed.") from None
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)
         raise
@@ -86,29 +89,41 @@ def change(command: str, new: dict[Path, bytes]) -> list[Path]:
 
 
 def replace(tree: Path, new: dict[Path, bytes]) -> list[Path]:
-    """Make `tree` hold exactly these files. Returns what changed."""
+    """Make `tree` hold exactly these files. Returns what changed.
+
+    Everything is written aside first: a full disk or a folder that may not be written is found before any file
+    has changed. Whoever reads a file meanwhile sees all of the old one or all of the new one.
+    """
     old = contents(tree)
     written = [path for path, data in new.items() if old.get(path) != data]
     gone = [path for path in old if path not in new]
-    for path in gone:  # first: a module may have become a package of the same name
-        (tree / path).unlink()
-        _remove_empty((tree / path).parent, tree)
-    for path in written:
-        write(tree / path, new[path])
+    aside: dict[Path, Path] = {}
+    try:
+        for number, path in enumerate(written):
+            folder = next(each for each in (tree / path).parents if each.is_dir())
+            aside[path] = folder / f".{path.name}.{os.getpid()}.{number}{PART}"
+            _write_aside(aside[path], new[path], tree / path)
+        for path in gone:  # before the new ones: a module may have become a package of the same name
+            (tree / path).unlink()
+            _remove_empty((tree / path).parent, tree)
+        for path in written:
+            (tree / path).parent.mkdir(parents=True, exist_ok=True)
+            aside[path].replace(tree / path)
+    finally:
+        for each in aside.values():
+            with contextlib.suppress(OSError):
+                each.unlink()
     return sorted([*written, *gone])
 
 
-def write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all: whoever reads it meanwhile sees the old one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}{PART}")
+def _write_aside(aside: Path, data: bytes, path: Path) -> None:
+    """Write what will be renamed to `path`."""
     try:
         aside.write_bytes(data)
         if path.exists():
             shutil.copymode(path, aside)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    except OSError as error:
+        raise DojoError(f"{path} cannot be written ({error.strerror}), so nothing was changed.") from None
 
 
 def _remove_empty(folder: Path, top: Path) -> None:

@@ -35,13 +35,25 @@ NETWORK = (
 
 def enter_venv(arguments: list[str]) -> None:
     """Go on inside an environment that has the packages. Returns only where that is here."""
-    for library in ("OPENBLAS", "OMP", "MKL", "VECLIB_MAXIMUM"):
-        os.environ[library + "_NUM_THREADS"] = "1"  # BLAS reads it when NumPy is imported
+    pin_blas()
+    forget_pytest_options()
     if sys.prefix != sys.base_prefix and is_complete(sys.prefix):
         return
     if not is_complete(VENV):
         build()
     _go_on(python_of(VENV), arguments)
+
+
+def pin_blas() -> None:
+    """BLAS on one thread: two on a busy machine wait for each other. It is read when NumPy is imported."""
+    for library in ("OPENBLAS", "OMP", "MKL", "VECLIB_MAXIMUM"):
+        os.environ[library + "_NUM_THREADS"] = "1"
+
+
+def forget_pytest_options() -> None:
+    """What a person's environment tells every pytest is not for the dojo's: a `-k` there would hide red specs."""
+    for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
+        os.environ.pop(name, None)
 
 
 def enter_python(arguments: list[str]) -> None:

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from dojo import overlay
+from dojo.bootstrap import forget_pytest_options, pin_blas
 from dojo.catalogue import ROOT
 from dojo.run import Result
 
@@ -56,12 +57,12 @@ Task = Generator[Job, Outcome, Answer]
 
 
 def preload() -> None:
-    """Import what every run needs, BLAS pinned to one thread first. Call it once, before the first run."""
-    for library in ("OPENBLAS", "OMP", "MKL", "VECLIB_MAXIMUM"):
-        os.environ[f"{library}_NUM_THREADS"] = "1"
+    """Import what every run needs. Call it once, before the first run."""
+    pin_blas()
+    forget_pytest_options()
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     config = importlib.import_module("_pytest.config")
-    for name in (*(f"_pytest.{plugin}" for plugin in config.default_plugins), *LAZY):
+    for name in (*(f"_pytest.{plugin}" for plugin in config.default_plugins), *NEEDED):
         with contextlib.suppress(ModuleNotFoundError):  # pytest's inner modules differ between versions
             importlib.import_module(name)
     loaded = [name for name in sys.modules if name.partition(".")[0] == "tinytorch"]
@@ -70,7 +71,7 @@ def preload() -> None:
     gc.freeze()  # a collection in a child would otherwise copy every page it looks at
 
 
-LAZY = (
+NEEDED = (
     "numpy",
     "numpy.testing",
     "scipy.special",
@@ -97,8 +98,10 @@ class Fork:
 
     job: Job
     pid: int
+    report: int
+    """The file descriptor on which its report comes; on the other one comes what it prints."""
     pipes: dict[int, bytearray]
-    """What is read and not yet used, by file descriptor: first the report, then the output."""
+    """What is read and not yet used, by file descriptor."""
     started: float
     results: list[Result] = field(default_factory=list)
     current: str = ""
@@ -162,8 +165,6 @@ class Fork:
                 del buffer[:-TAIL]
                 self.output = buffer.decode(errors="replace")
 
-    report: int = -1
-
     def _take(self, line: dict[str, Any]) -> None:
         if "begins" in line:
             self.current = line["begins"]
@@ -212,7 +213,7 @@ def start(job: Job) -> Fork:
         os.setpgid(pid, pid)  # the child does it too: whoever comes first
     for fd in (report, output):
         os.set_blocking(fd, False)
-    return Fork(job, pid, {report: bytearray(), output: bytearray()}, started, report=report)
+    return Fork(job, pid, report, {report: bytearray(), output: bytearray()}, started)
 
 
 def _child(job: Job, report: int, output: int) -> NoReturn:

@@ -29,7 +29,7 @@ from dojo import forks, manifest, mistakes, reference, skeleton
 from dojo.catalogue import KATAS, SOLUTIONS, Kata, kata
 from dojo.errors import RED, DojoError
 from dojo.forks import Job, Outcome, Task
-from dojo.overlay import Plan
+from dojo.overlay import Plan, plan_for
 from dojo.run import Result
 from dojo.walk import Walk, questioned
 
@@ -388,6 +388,7 @@ def run(options: argparse.Namespace) -> int:
     """`python -m dojo gate`: print what was checked, and every problem with enough to act on."""
     katas = [kata(options.number)] if options.number else built()
     names = ["e" if name == "walk" else name for name in options.only or CHECKS]
+    plan_for("solutions")  # where there is no reference, this says so
     began = time.monotonic()
     problems = 0
     found: dict[str, dict[str, list[str]]] = {}

@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 
+from dojo.bootstrap import forget_pytest_options
 from dojo.catalogue import KATAS, ROOT, Kata
 from dojo.errors import DojoError
 from dojo.overlay import shown
@@ -38,10 +38,8 @@ def collect() -> list[str]:
     """The node ids that pytest collects on the reference, in order."""
     folders = [str(k.folder.relative_to(ROOT)) for k in KATAS if any(k.folder.glob("test_*.py"))]
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "--impl", "solutions", *folders]
-    env = {**os.environ, "PYTEST_ADDOPTS": ""}
-    done = subprocess.run(
-        command, cwd=ROOT, env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL
-    )
+    forget_pytest_options()
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     ids = [line for line in done.stdout.splitlines() if line.startswith("katas/") and "::" in line]
     broken = [id for id in ids if id.endswith("::import")]
     if done.returncode or broken:

@@ -125,7 +125,11 @@ class Loader(importlib.machinery.SourceFileLoader):
         return super().get_data(path) if self.text is None else self.text.encode()
 
     def get_code(self, fullname: str) -> CodeType:
-        code: CodeType = self.source_to_code(self.get_data(self.path), self.path)
+        data = self.get_data(self.path)
+        if (place := data.find(b"\0")) >= 0:  # Python's own error names no file
+            line = data.count(b"\n", 0, place) + 1
+            raise SyntaxError("it holds a null byte, is it saved as UTF-8?", (self.path, line, None, None))
+        code: CodeType = self.source_to_code(data, self.path)
         return code
 
 

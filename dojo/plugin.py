@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 import pytest
 
 from dojo import overlay
+from dojo.bootstrap import pin_blas
 from dojo.catalogue import ROOT, SOLUTIONS, Kata
 from dojo.errors import DojoError
 from dojo.report import Hang, Spec, explain, kata_of
@@ -28,9 +29,7 @@ PRINTED = 20_000  # characters of a spec's output that are kept
 IMPORT = "import"  # the name of the red result that stands for a spec file that cannot be imported
 PLAIN = (bool, int, float, str, tuple, list, type(None))
 
-# Before NumPy is imported: two BLAS threads on a busy machine wait for each other.
-for _library in ("OPENBLAS", "OMP", "MKL", "VECLIB_MAXIMUM"):
-    os.environ[f"{_library}_NUM_THREADS"] = "1"
+pin_blas()
 os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(ROOT / ".dojo" / "hypothesis"))
 
 
@@ -132,11 +131,15 @@ class SpecFile(pytest.Module):
         if ledger := self.config.pluginmanager.get_plugin("dojo-ledger"):
             ledger.write({"begins": self.nodeid})
         try:
+            if HUNG in self.config.stash:  # the other files import it too: nobody waits for it again
+                raise self.config.stash[HUNG]
             with _limited(self.config):
                 _ = self.obj  # imports the file
         except KeyboardInterrupt:
             raise
         except BaseException as error:
+            if isinstance(error, Hang):
+                self.config.stash[HUNG] = error
             return [ImportSpec.from_parent(self, name=IMPORT, error=error)]
         return super().collect()
 
@@ -156,6 +159,7 @@ class ImportSpec(pytest.Item):
 # One spec -----------------------------------------------------------------------------------------------
 
 STDERR = pytest.StashKey[int]()
+HUNG = pytest.StashKey[Hang]()
 
 
 @contextlib.contextmanager

@@ -157,7 +157,29 @@ def _message(error: BaseException) -> list[str]:
         text = "Your code called exit()."
     elif not isinstance(error, Hang):
         text = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    notes = [
+        note for note in getattr(error, "__notes__", ()) if note.startswith("Expected ")
+    ]  # dojo.spec.raises
+    text = "\n".join([text, *notes, *_where_to_import(error)])
     return _cut(text.rstrip().splitlines(), MESSAGE_LINES)
+
+
+def _where_to_import(error: BaseException) -> list[str]:
+    """Where a name comes from that the student's module uses and does not import."""
+    if not isinstance(error, NameError) or isinstance(error, UnboundLocalError) or not error.name:
+        return []
+    name = error.name
+    if name in ("np", "numpy"):
+        return [f"It is not imported: `import numpy{' as np' if name == 'np' else ''}`."]
+    if name in sys.stdlib_module_names:
+        return [f"It is not imported: `import {name}`."]
+    homes = [
+        module
+        for module, loaded in sorted(sys.modules.items())
+        if module.startswith("tinytorch.") and name in vars(loaded)
+        if getattr(vars(loaded)[name], "__module__", module) == module
+    ]
+    return [f"It is not imported: `from {homes[0]} import {name}`."] if homes else []
 
 
 def _cut(lines: list[str], most: int) -> list[str]:
@@ -176,7 +198,7 @@ def _example(error: BaseException, spec: Spec) -> list[str]:
                 lines.append(re.sub(r"^(\w+)=", r"\1 = ", line))
         elif drawn := re.match(r"Draw \d+(?: \((.*?)\))?: (.*)", note, re.DOTALL):
             lines += f"{drawn[1] or 'drawn'} = {drawn[2]}".splitlines()
-        elif note.startswith(("Expected ", "An array of shape ")):  # from dojo.spec: raises, strided
+        elif note.startswith("An array of shape "):  # from dojo.spec.strategies: strided
             lines.append(note)
     hidden = re.compile(r"= data\(\.\.\.\)$| at 0x[0-9a-f]+>")
     return _cut(list(dict.fromkeys(line for line in lines if not hidden.search(line))), MESSAGE_LINES)
@@ -196,17 +218,29 @@ def _printed(output: str) -> list[str]:
 
 
 def _your_line(error: BaseException, spec: Spec) -> list[str]:
-    """The deepest frame in the student's tree; where a wrong value left none, what the spec calls."""
+    """The deepest frame in the kata's own module, or else in the student's tree; where a wrong value left none,
+    what the spec calls."""
     for each in _chain(error):
         frames = [f for f in traceback.extract_tb(each.__traceback__) if is_student(f.filename)]
         if frames:
-            frame = frames[-1]
+            own = [f for f in frames if _is_of_kata(f.filename, spec.kata)]
+            frame, deepest = (own or frames)[-1], frames[-1]
             source = ["  " + frame.line.strip()] if frame.line else []
-            return labelled("your line", [f"{shown(frame.filename)}:{frame.lineno}", *source])
+            lines = labelled("your line", [f"{shown(frame.filename)}:{frame.lineno}", *source])
+            if frame is not deepest:
+                lines += labelled(
+                    "raised in", [f"{shown(deepest.filename)}:{deepest.lineno} ({deepest.name})"]
+                )
+            return lines
     called = suspects(spec)
     lines = labelled("look at", called) if called else []
     frames = list(traceback.extract_tb(error.__traceback__))
-    if frames and not isinstance(error, AssertionError) and frames[-1].filename != str(spec.path):
+    if (
+        spec.function
+        and frames
+        and not isinstance(error, AssertionError)
+        and frames[-1].filename != str(spec.path)
+    ):
         lines += labelled("raised in", [f"{shown(frames[-1].filename)}:{frames[-1].lineno}"])
     return lines
 
@@ -235,14 +269,20 @@ def is_student(filename: str, plan: overlay.Plan | None = None) -> bool:
     return path.is_relative_to(plan.tree)
 
 
+def _is_of_kata(filename: str, kata: Kata) -> bool:
+    """Whether a file is the kata's module, or a file of it where that is a package."""
+    path = Path(filename)
+    return path.stem == kata.slug or path.parent.name == kata.slug
+
+
 def suspects(spec: Spec) -> list[str]:
-    """The student's functions that the spec calls, as `place (name)`: those that its name speaks of come first.
+    """The functions of the kata that the spec calls, as `place (name)`: those that its name speaks of come first.
 
     What NumPy's arrays have too, such as `a.reshape`, is probably theirs: it counts where nothing else is found.
     """
     if spec.function is None:
         return []
-    if given := [place for each in spec.functions if (place := _defined(each)) is not None]:
+    if given := [place for each in spec.functions if (place := _defined(each, spec.kata)) is not None]:
         return given
     function: Any = inspect.unwrap(spec.function)
     function = getattr(getattr(function, "hypothesis", None), "inner_test", function)
@@ -250,34 +290,44 @@ def suspects(spec: Spec) -> list[str]:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, SyntaxError):
         return []
-    names = function.__globals__
-    classes = [v for v in vars(sys.modules.get(spec.kata.module, ast)).values() if _is_student_class(v)]
     import numpy as np  # here, so that what only reads reports starts without it
 
     words = spec.name.lower().partition("[")[0].split("_")
     found: dict[str, int] = {}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute):
-            things = [inspect.getattr_static(c, node.attr, None) for c in classes]
-        elif isinstance(node, ast.Name):
-            things = [names.get(node.id)]
-        else:
-            continue
-        for thing in things:
-            if (place := _defined(thing)) is not None:
-                word = node.attr if isinstance(node, ast.Attribute) else node.id
+        word = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+        for thing in _meant(node, function.__globals__, spec.kata):
+            if (place := _defined(thing, spec.kata)) is not None:
                 numpys = isinstance(node, ast.Attribute) and hasattr(np.ndarray, word)
                 found[place] = min(found.get(place, 2), 0 if word.lower() in words else 2 if numpys else 1)
     best = [place for place in found if found[place] < 2] or list(found)
     return sorted(best, key=lambda place: found[place])[:3]
 
 
+def _meant(node: ast.AST, names: Mapping[str, Any], kata: Kata) -> list[Any]:
+    """What a name or an attribute in a spec may be: of a module, itself; else of any class of the kata. A class
+    stands for what its instances are called for."""
+    if isinstance(node, ast.Name):
+        things = [names.get(node.id)]
+    elif not isinstance(node, ast.Attribute):
+        return []
+    elif isinstance(node.value, ast.Name) and inspect.ismodule(names.get(node.value.id)):
+        things = [getattr(names[node.value.id], node.attr, None)]
+    else:
+        classes = vars(sys.modules.get(kata.module, ast)).values()
+        things = [
+            inspect.getattr_static(each, node.attr, None) for each in classes if _is_student_class(each)
+        ]
+    forwards = [getattr(each, "forward", None) for each in things if _is_student_class(each)]
+    return forwards + things
+
+
 def _is_student_class(thing: Any) -> bool:
     return isinstance(thing, type) and thing.__module__.startswith("tinytorch.")
 
 
-def _defined(thing: Any) -> str | None:
-    """`file:line (name)` of a function or class of the student's, or None."""
+def _defined(thing: Any, kata: Kata) -> str | None:
+    """`file:line (name)` of a function or class that the student writes in the kata, or None."""
     if isinstance(thing, property):
         thing = thing.fget
     thing = getattr(thing, "__func__", thing)  # of a static or class method
@@ -285,7 +335,7 @@ def _defined(thing: Any) -> str | None:
     if _is_student_class(thing):
         thing = thing.__init__
     code = getattr(thing, "__code__", None)
-    if code is None or not is_student(code.co_filename):
+    if code is None or not is_student(code.co_filename) or not _is_of_kata(code.co_filename, kata):
         return None
     line = code.co_firstlineno  # of the first decorator
     while line < code.co_firstlineno + 10:

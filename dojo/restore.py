@@ -18,6 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     saved = backups.saved()[::-1]
+    if not saved and options.n:
+        raise DojoError("There is no backup yet: nothing was ever written over your work.")
     if not saved:
         print("There is no backup yet: nothing was ever written over your work.")
     elif not options.n:

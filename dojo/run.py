@@ -17,14 +17,15 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from shutil import get_terminal_size
 from typing import Any
 
+from dojo.bootstrap import forget_pytest_options
 from dojo.catalogue import ROOT, Kata
 from dojo.errors import RED, USAGE
 from dojo.manifest import expected
 from dojo.overlay import Plan, plan_for, shown
-from dojo.report import WIDTH, is_student, labelled, page, wrap
+from dojo.report import is_student, labelled, page
+from dojo.screen import say
 
 LIMIT = 600.0  # seconds for a whole kata
 SHOWN = 5  # names in a sentence
@@ -74,19 +75,17 @@ def run_kata(
     kata: Kata,
     *,
     impl: str = "student",
-    alone: bool = False,
     args: Iterable[str] = (),
     limit: float = LIMIT,
     relay: bool = True,
 ) -> Verdict:
     """Run the kata's specs in a cold process. `relay` lets its output through; `args` are for pytest."""
     args = list(args)
-    plan = plan_for(impl, kata.number if alone else None)
+    plan = plan_for(impl)
     with tempfile.TemporaryDirectory(prefix="dojo-") as folder:
         report, errors = Path(folder, "report"), Path(folder, "errors")
         command = [sys.executable, "-m", "pytest", "-c", "pyproject.toml", f"--rootdir={ROOT}"]
         command += [f"katas/{kata.name}", "--impl", impl, "--dojo-report", str(report), *args]
-        command += ["--alone", str(kata.number)] if alone else []
         status = _child(command, errors, limit, relay)
         records = _records(report)
         complaint = errors.read_text(encoding="utf-8", errors="replace")
@@ -103,23 +102,21 @@ def run_kata(
     else:
         red = any(r.state != "green" for r in verdict.results)
         said = "" if red or _narrowed(args) else _shortage(kata, verdict)
-        verdict.code = RED if red or said else 0
+        stopped = ended != 0 or not verdict.results  # by pytest.exit() in the student's code
+        verdict.code = RED if red or said or stopped else 0
     if said and relay:
-        print("", *wrap(said, min(get_terminal_size().columns, WIDTH)), sep="\n", flush=True)
+        say(said)
     return verdict
 
 
 def _child(command: list[str], errors: Path, limit: float, relay: bool) -> int | None:
     """The exit status of `command`, or None where it had to be stopped. Nothing that it started outlives it."""
-    env = {
-        name: value for name, value in os.environ.items() if name not in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")
-    }
+    forget_pytest_options()
     sys.stdout.flush()
     with errors.open("wb") as stderr:
         child = subprocess.Popen(
             command,
             cwd=ROOT,
-            env=env,
             stdin=subprocess.DEVNULL,
             stdout=None if relay else subprocess.DEVNULL,
             stderr=stderr,
@@ -180,7 +177,7 @@ def _death(running: str, status: int | None, complaint: str, limit: float, plan:
         why = f"The process ended in the middle, with exit status {status}. Does your code call os._exit()?"
     name = running.partition("::")[2]
     head = f"wrong: {name} did not come to its end." if name else f"wrong: {running} could not be imported."
-    where = [*(labelled("your line", own) if own else []), *labelled("spec", [running])]
+    where = [*(labelled("your line", own) if own else []), *labelled("spec", running.split("::", 1))]
     return Result(running, "wrong", why, page(head, [why], where), None, 0.0)
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from shutil import get_terminal_size
 
-from dojo.report import wrap
-
-WIDTH = 100  # lines longer than that are hard to read
+from dojo.report import WIDTH, wrap
 
 
 def say(text: str) -> None:

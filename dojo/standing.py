@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -135,7 +136,7 @@ def key_of(kata: Kata) -> str:
     digest = sha256(repr((sys.version, expected(kata))).encode())
     for path in files:
         with contextlib.suppress(FileNotFoundError):
-            digest.update(f"\0{path}\0".encode() + path.read_bytes())
+            digest.update(b"\0" + os.fsencode(path) + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 

@@ -224,7 +224,8 @@ def _result(reports: list[pytest.TestReport]) -> Result:
     if bad is not None:
         return Result(id, "wrong", bad.longreprtext.partition("\n")[0], bad.longreprtext, None, duration)
     if skipped := next((report for report in reports if report.skipped), None):
-        summary = f"skipped: {skipped.longreprtext}"
+        # (file, line, "Skipped: reason")
+        summary = skipped.longrepr[2] if isinstance(skipped.longrepr, tuple) else skipped.longreprtext
         return Result(id, "inconclusive", summary, summary, None, duration)
     return Result(id, "green", "", "", None, duration)
 

@@ -142,6 +142,41 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(home: Path) -> None:
     assert text(home, "setup.py") == "# mine\n"
 
 
+DISK_FULL = """
+import errno, pathlib
+from dojo import backups, restore
+
+def write_bytes(path, data):
+    if path.name.startswith(".tensor.py"):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+    path.write_text(data.decode())
+
+pathlib.Path.write_bytes = write_bytes
+restore.restore(backups.saved()[-1])
+"""
+
+
+def test_where_one_file_cannot_be_written_none_is_changed(home: Path) -> None:
+    write(home / ".dojo/backups/2026-01-31-174500-before-start/setup.py", REFERENCE)
+    write(home / ".dojo/backups/2026-01-31-174500-before-start/tensor.py", "# other\n")
+    before = sorted((path, path.read_text()) for path in (home / "tinytorch").rglob("*.py"))
+    done = subprocess.run(
+        [sys.executable, "-c", DISK_FULL], cwd=home, env=environment(), capture_output=True, text=True
+    )
+    assert "tinytorch/tensor.py cannot be written (No space left on device), so nothing" in done.stderr
+    assert sorted((path, path.read_text()) for path in (home / "tinytorch").rglob("*.py")) == before
+    assert not list((home / "tinytorch").rglob(".*")), "what was written aside is gone"
+
+
+def test_a_backup_that_does_not_fit_on_the_disk_is_a_sentence(home: Path) -> None:
+    reset_house(home)
+    os.mkfifo(home / "tinytorch/queue")  # a copy of it fails in the middle, as that of a file on a full disk
+    done = dojo(home, "reset", "N=1")
+    assert (done.returncode, done.stdout.count("\n")) == (2, 1)
+    assert "No backup can be made (" in done.stdout and "so nothing was changed" in done.stdout
+    assert text(home, "setup.py") == "# mine\n" and backups(home) == []
+
+
 # start --------------------------------------------------------------------------------------------------
 
 

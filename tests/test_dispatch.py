@@ -180,12 +180,13 @@ def test_a_primitive_takes_tensors_and_python_numbers_and_nothing_else() -> None
 
 def test_arguments_that_do_not_fit_are_named() -> None:
     x = leaf([1.0, 2.0])
-    with pytest.raises(TypeError, match=r"mul\(\) is missing b"):
+    with pytest.raises(TypeError, match=r"mul\(\) missing 1 required positional argument: 'b'"):
         mul(x)
-    with pytest.raises(TypeError, match=r"exp\(\) takes 1 arguments, 2 given"):
+    with pytest.raises(TypeError, match=r"exp\(\) takes 1 positional argument but 2 were given"):
         exp(x, x)
-    with pytest.raises(TypeError, match=r"mul\(\) got multiple values for argument .a."):
-        mul(x, x, a=x)
+    for twice in (lambda: mul(x, x, a=x), lambda: mul(x, a=x), lambda: sum(x, 0, dim=0)):
+        with pytest.raises(TypeError, match=r"(mul|sum)\(\) got multiple values for argument '(a|dim)'"):
+            twice()
 
 
 def test_a_primitive_of_a_higher_kata_joins_the_same_seam(tape: Recorder) -> None:

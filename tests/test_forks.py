@@ -95,6 +95,14 @@ def test_arguments_that_pytest_does_not_know_are_said(script: Script) -> None:
     assert state == "wrong" and "--no-such-option" in said
 
 
+def test_options_that_the_environment_has_for_pytest_hide_no_spec(
+    script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-k total")
+    monkeypatch.setenv("PYTEST_PLUGINS", "no_such_plugin")
+    assert [r[1] for r in script(RUN.format(limit=20))] == ["green", "green"]
+
+
 def test_many_runs_come_out_as_they_end(script: Script) -> None:
     text = """
 jobs = [forks.Job(["katas/02_tensor", "-k", name], plan) for name in ("test_third", "total", "last")]

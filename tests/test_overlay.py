@@ -106,6 +106,14 @@ def test_an_edit_of_the_same_size_and_second_is_seen(trees: tuple[Path, Path]) -
     assert not list(trees[0].rglob("*.pyc"))
 
 
+def test_a_null_byte_is_named_with_its_file(trees: tuple[Path, Path]) -> None:
+    overlay.install(Plan(trees[0]))
+    (trees[0] / "setup.py").write_bytes(b"A = 1\nB = '\0'\n")
+    with pytest.raises(SyntaxError, match="null byte") as error:
+        importlib.import_module("tinytorch.setup")
+    assert (error.value.filename, error.value.lineno) == (str(trees[0] / "setup.py"), 2)
+
+
 def test_a_missing_module_is_not_looked_for_elsewhere(
     trees: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

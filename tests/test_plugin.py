@@ -166,6 +166,49 @@ def test_a_crash_points_at_the_students_line(house: Path) -> None:
     assert "  also wrong test_swish_of_text: TypeError: unsupported" in shown
 
 
+BELOW = """
+from tinytorch.tensor import total
+
+
+def relu(x):
+    return max(x, 0)
+
+
+def swish(x):
+    return total(x)
+"""
+FORGOT = """
+import tinytorch.tensor
+
+
+def relu(x):
+    return max(x, 0)
+
+
+def swish(x):
+    return np.zeros(double(x))
+"""
+
+
+def test_a_crash_in_a_lower_kata_points_at_the_line_that_called_it(house: Path) -> None:
+    shown = run(house, "katas/03_activations", "-k", "swish_of_text", module=BELOW)
+    assert "  your line  tinytorch/activations.py:10\n               return total(x)\n" in shown
+    assert "  raised in  tinytorch/tensor.py:6 (total)\n" in shown
+
+
+def test_a_name_that_is_not_imported_is_looked_for(house: Path) -> None:
+    shown = run(house, "katas/03_activations", "-k", "swish_of_text", module=FORGOT)
+    assert "It is not imported: `import numpy as np`." in shown
+    shown = run(
+        house,
+        "katas/03_activations",
+        "-k",
+        "swish_of_text",
+        module=FORGOT.replace("np.zeros(double(x))", "double(x)"),
+    )
+    assert "It is not imported: `from tinytorch.setup import double`." in shown
+
+
 def test_two_processes_show_the_same(house: Path) -> None:
     shown = run(house, "-n", "2", "katas/03_activations", module=STUBS)
     assert shown.startswith("Kata 03 activations\n") and "gw0" not in shown and "workers" not in shown

@@ -57,6 +57,20 @@ def test_green_is_every_spec_of_the_manifest(house: Path) -> None:
     assert shown.endswith("3/3 green\n")
 
 
+@pytest.mark.parametrize("code", ["", ", 0"])
+def test_a_part_that_was_stopped_is_not_green(house: Path, code: str) -> None:
+    verdict, shown = run(house, double(f"import pytest; pytest.exit('enough'{code})"), ("-x", "-k", "double"))
+    assert (verdict.code, verdict.results) == (1, [])
+    assert "Stopped: enough" in shown
+
+
+def test_a_skipped_spec_says_why(house: Path) -> None:
+    verdict, shown = run(house, double("import pytest; pytest.skip('no second device')"))
+    assert [r.state for r in verdict.results] == ["inconclusive", "inconclusive", "green"]
+    assert "\nSkipped: no second device\n" in shown
+    assert verdict.code == 1
+
+
 def test_the_first_red_spec_ends_the_run(house: Path) -> None:
     verdict, shown = run(house, STUB)
     assert verdict.code == 1 and len(verdict.missing) == 2
@@ -104,6 +118,14 @@ def test_a_loop_is_stopped_at_its_line(house: Path) -> None:
     verdict, shown = run(house, double("while True: pass"), args=("-x", "--dojo-limit=0.5"))
     assert verdict.code == 1 and "It was still running after 0.5 s. A loop that never ends?" in shown
     assert "your line  tinytorch/setup.py:5" in shown
+
+
+def test_a_loop_at_import_is_waited_for_once(house: Path) -> None:
+    verdict, shown = run(house, "while True: pass\n", args=("--dojo-limit=0.5",))
+    assert verdict.code == 1 and "your line  tinytorch/setup.py:1" in shown
+    reds = [result for result in verdict.results if result.state == "wrong"]
+    assert len(reds) == 2, "a red spec stands for each of the two files"
+    assert reds[1].duration < 0.4 and "still running after 0.5 s" in reds[1].text
 
 
 def test_a_loop_that_no_exception_gets_out_of_is_stopped_too(house: Path) -> None:

@@ -9,7 +9,7 @@ from textwrap import dedent
 
 import pytest
 
-from dojo import skeleton
+from dojo import backups, skeleton
 from dojo.catalogue import ROOT, SOLUTIONS, kata
 from dojo.errors import DojoError
 
@@ -415,7 +415,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The skeleton of the real reference."""
     folder = tmp_path_factory.mktemp("skeleton") / "tinytorch"
     folder.mkdir()
-    skeleton.write(SOLUTIONS, folder)
+    backups.replace(folder, skeleton.wanted(SOLUTIONS, folder))
     return folder
 
 
@@ -438,7 +438,7 @@ def test_no_kata_keeps_the_name_of_a_private_function(tree: Path) -> None:
 
 
 def test_writing_again_changes_nothing(tree: Path) -> None:
-    assert skeleton.write(SOLUTIONS, tree) == []
+    assert skeleton.wanted(SOLUTIONS, tree) == backups.contents(tree)
 
 
 def test_files_that_the_reference_no_longer_has_are_removed(tmp_path: Path) -> None:
@@ -449,7 +449,7 @@ def test_files_that_the_reference_no_longer_has_are_removed(tmp_path: Path) -> N
     for path in ("tensor/__init__.py", "tensor/__pycache__/x.pyc", "old.py", "notes.txt"):
         (student / path).parent.mkdir(exist_ok=True, parents=True)
         (student / path).write_text("")
-    changed = skeleton.write(solutions, student)
+    changed = backups.replace(student, skeleton.wanted(solutions, student))
     assert [str(path) for path in changed] == ["dispatch.py", "old.py", "tensor/__init__.py", "tensor.py"]
     assert sorted(path.name for path in student.iterdir()) == ["dispatch.py", "notes.txt", "tensor.py"]
 

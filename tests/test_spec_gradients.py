@@ -286,7 +286,7 @@ MISTAKES: dict[str, tuple[Callable[..., Any], Callable[..., Any], tuple[Any, ...
         np.tanh,
         lambda g, x: g * (1 - np.tanh(x)),
         (X,),
-        "the gradient of x is wrong\nx: 6 of 6 entries wrong, first at [0, 0]: yours",
+        "the gradient of x is wrong\nyour gradient of x: 6 of 6 entries wrong, first at [0, 0]: yours",
     ),
     "float32": (
         mul,
@@ -333,7 +333,7 @@ def test_then_come_counts_and_the_numbers() -> None:
     text = says(mul, backward, np.array([2.0, 5.0]), np.array([4.0, 1.0]))
     lines = text.splitlines()
     assert lines[0].startswith("the gradient of b ")
-    assert lines[1].startswith("b: 1 of 2 entries wrong, at [1]: yours ")
+    assert lines[1].startswith("your gradient of b: 1 of 2 entries wrong, at [1]: yours ")
     assert ", finite difference " in lines[1]
     assert [line.split(":")[0].strip() for line in lines[2:]] == ["yours", "expected", "upstream"]
 
@@ -347,7 +347,7 @@ def test_other_wrong_inputs_are_mentioned() -> None:
 def test_a_single_entry_is_not_said_to_be_off_by_an_odd_factor() -> None:
     text = says(np.exp, lambda g, x: 1.37 * g * np.exp(x), np.array([1.0]))
     assert "times too" not in text
-    assert text.startswith("the gradient of x is wrong\nx is ")
+    assert text.startswith("the gradient of x is wrong\nyour gradient of x is ")
 
 
 def test_names_come_from_forward_or_are_given() -> None:

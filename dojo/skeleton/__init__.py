@@ -55,11 +55,6 @@ def files(solutions: Path) -> dict[Path, str]:
     return made
 
 
-def write(solutions: Path, tree: Path) -> list[Path]:
-    """Make `tree` the skeleton of `solutions`. Returns what changed, as paths inside the tree."""
-    return backups.replace(tree, wanted(solutions, tree))
-
-
 def wanted(solutions: Path, tree: Path) -> dict[Path, bytes]:
     """What `tree` holds when it is the skeleton. Files that are not Python stay."""
     others = {path: data for path, data in backups.contents(tree).items() if path.suffix != ".py"}

@@ -21,6 +21,11 @@ STEP = 2.0**-19
 """Of the differences. A power of two, so that x + STEP and x - STEP are exact for small multiples of 1/4."""
 
 
+UNCONFIRMED = 64
+"""Where a gradient is 0, finite differences give the noise of rounding inside `forward`, and another step gives
+other noise: this many times what the two disagree by is no evidence."""
+
+
 def gradcheck(
     forward: Callable[..., Any],
     backward: Callable[..., Any],
@@ -61,7 +66,7 @@ def numerical_gradient(
 
 
 def _differences(
-    forward: Callable[..., Any], arrays: list[Array], index: int, cotangent: Array
+    forward: Callable[..., Any], arrays: list[Array], index: int, cotangent: Array, h: float = STEP
 ) -> tuple[Array, Array]:
     """The gradient, and how far rounding in the outputs of `forward` may have moved it."""
     x = arrays[index]
@@ -70,14 +75,14 @@ def _differences(
     with np.errstate(all="ignore"):
         for i in np.ndindex(x.shape):
             moved = []
-            for step in (STEP, -STEP):
+            for step in (h, -h):
                 fresh = [a.copy() for a in arrays]
                 fresh[index][i] += step
                 moved.append(to_numpy(forward(*fresh)).astype(np.float64))
             change = moved[0] - moved[1]
             size = np.abs(moved[0]) + np.abs(moved[1])
-            gradient[i] = (cotangent * change).sum() / (2 * STEP)
-            noise[i] = (np.abs(cotangent) * size).sum() * np.finfo(np.float64).eps / STEP
+            gradient[i] = (cotangent * change).sum() / (2 * h)
+            noise[i] = (np.abs(cotangent) * size).sum() * np.finfo(np.float64).eps / h
     return gradient, noise
 
 
@@ -182,12 +187,13 @@ class Check:
     def passes(self, index: int) -> bool:
         mine = self.returned[index]
         right, allowed = self.expected(index)
-        return (
-            mine is not None
-            and mine.shape == right.shape
-            and mine.dtype == np.float64
-            and bool(_within(mine, right, allowed).all())
-        )
+        if mine is None or mine.shape != right.shape or mine.dtype != np.float64:
+            return False
+        if _within(mine, right, allowed).all():
+            return True
+        again, _ = _differences(self.forward, self.arrays, index, self.upstream, 2 * STEP)
+        self.known[index] = right, allowed + UNCONFIRMED * np.abs(right - again)
+        return bool(_within(mine, *self.known[index]).all())
 
     def report(self, index: int, wrong: list[int]) -> list[str]:
         """The misconception in the first line, then counts, then the numbers."""
@@ -198,7 +204,7 @@ class Check:
         if mine.shape == right.shape:
             bad = ~_within(mine, right, allowed)
             if bad.any():
-                lines.append(difference(bad, mine, right, name, "finite difference"))
+                lines.append(difference(bad, mine, right, f"your gradient of {name}", "finite difference"))
         for other in wrong[1:]:
             lines.append(f"the gradient of {self.names[other]} is wrong too")
         shown = both(yours=mine, expected=right) + both(upstream=self.upstream)

@@ -61,6 +61,7 @@ def test_children_come_without_names_too():
     """children() gives the same modules as named_children()."""
     two = Two()
     assert list(two.children()) == [two.first, two.second]
+    assert next(two.children()) is two.first, "children() is an iterator, so that next() takes the first one"
 
 
 def test_modules_are_named_by_their_path():
@@ -83,6 +84,7 @@ def test_modules_come_without_names_too():
     """modules() gives the same modules as named_modules()."""
     tree = Tree()
     assert list(tree.modules()) == [tree, tree.left, tree.left.first, tree.left.second, tree.right]
+    assert next(tree.modules()) is tree, "modules() is an iterator, so that next() takes the first one"
 
 
 def test_parameters_are_named_by_their_path():
@@ -117,6 +119,9 @@ def test_parameters_come_without_names_too():
         id(p) for p in (two.shift, two.first.factor, two.second.factor)
     ]
     assert [id(p) for p in two.parameters(recurse=False)] == [id(two.shift)]
+    assert next(two.parameters()) is two.shift, (
+        "parameters() is an iterator, so that next() takes the first one"
+    )
 
 
 def test_a_parameter_set_later_is_found():
@@ -133,6 +138,8 @@ def test_buffers_are_found_as_parameters_are():
     assert_equal([name for name, _ in two.named_buffers()], ["first.count", "second.count"])
     assert [id(b) for b in two.buffers()] == [id(two.first.count), id(two.second.count)]
     assert_equal([name for name, _ in two.first.named_buffers(prefix="m", recurse=False)], ["m.count"])
+    two.second.count = two.first.count
+    assert_equal([name for name, _ in two.named_buffers()], ["first.count"])
 
 
 def test_modules_know_whether_they_train():
@@ -145,6 +152,8 @@ def test_modules_know_whether_they_train():
     assert_equal([module.training for module in tree.modules()], [True] * 5)
     tree.left.train(False)
     assert_equal([module.training for module in tree.modules()], [True, False, False, False, True])
+    tree.left.parent = tree  # a tree that contains itself
+    assert_equal([module.training for module in tree.eval().modules()], [False] * 5)
 
 
 def test_a_model_can_be_frozen():
@@ -168,8 +177,9 @@ def test_zero_grad_forgets_the_gradients():
 def test_apply_visits_children_before_parents():
     """apply(fn) calls fn on every module of the tree, children first, and returns the module."""
     tree, visited = Tree(), []
-    assert tree.apply(visited.append) is tree
-    assert visited == [tree.left.first, tree.left.second, tree.left, tree.right, tree]
+    names = {id(module): name for name, module in tree.named_modules()}
+    assert tree.apply(lambda module: visited.append(names[id(module)])) is tree
+    assert_equal(visited, ["left.first", "left.second", "left", "right", ""])
 
 
 def test_to_converts_the_tensors_in_place():
@@ -182,7 +192,7 @@ def test_to_converts_the_tensors_in_place():
     assert_close(scale.factor, np.ones(2), "the parameter")
     assert_close(scale.factor.grad, np.ones(2), "its gradient")
     assert_close(scale.count, np.zeros(1), "the buffer")
-    assert_close(scale.steps, np.array([3]), "a buffer of integers, which keeps its dtype")
+    assert_close(scale.steps, np.array([3]), "the integer buffer (integers keep their dtype)")
     assert scale.factor.requires_grad
 
 

@@ -17,11 +17,11 @@ def filled(function, *args, shape=BIG, **kwargs):
     """A Parameter filled by `function`, which must return the very Tensor it was given."""
     manual_seed(0)
     parameter = Parameter(zeros(shape))
-    assert function(parameter, *args, **kwargs) is parameter, (
-        "an init function returns the Tensor it was given"
-    )
-    assert_equal(str(parameter.data.dtype), "float32")
-    return parameter.data
+    array = parameter.data
+    returned = function(parameter, *args, **kwargs)
+    assert returned is parameter, "an init function returns the Tensor it was given"
+    assert parameter.data is array, "an init function writes into the Tensor's array, it makes no new one"
+    return array
 
 
 def assert_uniform(values, low, high):
@@ -64,12 +64,21 @@ def test_normal_draws_around_a_mean():
     assert_normal(filled(init.normal_), 0.0, 1.0)
 
 
-def test_draws_follow_the_seed():
+@pytest.mark.parametrize("draw", ["uniform_", "normal_"])
+def test_draws_follow_the_seed(draw):
     """After the same manual_seed the draws are the same, and without a new seed they go on."""
-    assert_close(
-        filled(init.normal_, shape=(5,)), filled(init.normal_, shape=(5,)), "draws after the same seed"
+    function = getattr(init, draw)
+    first, second = filled(function, shape=(5,)), filled(function, shape=(5,))
+    assert_close(first, second, "draws after the same seed")
+    assert not np.array_equal(second, function(zeros(5)).data), (
+        "without a new seed the same numbers came again"
     )
-    assert not np.array_equal(filled(init.normal_, shape=(5,)), init.normal_(zeros(5)).data)
+
+
+@pytest.mark.parametrize("draw", ["uniform_", "normal_"])
+def test_filling_keeps_the_dtype(draw):
+    """A float64 Tensor that is filled stays float64."""
+    assert_equal(str(getattr(init, draw)(zeros(3, dtype=np.float64)).data.dtype), "float64", "the dtype")
 
 
 def test_fans_count_inputs_and_outputs():
@@ -92,6 +101,7 @@ def test_fans_need_two_axes():
         ("tanh", None, 5 / 3),
         ("relu", None, math.sqrt(2)),
         ("leaky_relu", None, math.sqrt(2 / 1.0001)),
+        ("leaky_relu", 0.0, math.sqrt(2)),
         ("leaky_relu", 0.5, math.sqrt(1.6)),
     ],
 )

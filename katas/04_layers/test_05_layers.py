@@ -55,8 +55,9 @@ def test_linear_starts_small():
         assert np.abs(values).max() <= 0.1
         assert_close(float(values.mean()), 0.0, "the mean of the draws", atol=0.012)
         assert_close(float(values.std()), 0.1 / math.sqrt(3), "the deviation of the draws", rtol=0.08)
-    before = layer.weight.data.copy()
+    weight, before = layer.weight, layer.weight.data.copy()
     layer.reset_parameters()
+    assert layer.weight is weight, "the weight is another object: an optimizer would lose it"
     assert not np.array_equal(before, layer.weight.data), "reset_parameters() drew the same numbers"
 
 
@@ -72,6 +73,8 @@ def test_linear_computes(x):
         for n in range(2)
     ]
     assert_close(layer(Tensor(x)), np.array(expected, np.float32), "Linear(3, 2)(x)", atol=1e-6)
+    layer.bias = None
+    assert_close(layer(Tensor(np.zeros((1, 3), np.float32))), np.zeros((1, 2), np.float32), "without a bias")
 
 
 def test_module_list_finds_its_modules():
@@ -92,6 +95,13 @@ def test_module_list_is_a_list():
     assert list(modules) == parts
     with raises(IndexError):
         modules[3]
+
+
+def test_module_list_takes_modules_only_into_account():
+    """After eval() a list of two still has two modules: `training` is an attribute, and no module."""
+    modules = ModuleList([Identity(), Identity()]).eval()
+    assert_equal(len(modules), 2)
+    assert_equal(len(list(modules.append(Identity()))), 3)
 
 
 def test_module_list_takes_modules_only():
@@ -194,3 +204,8 @@ def test_flatten_merges_all_but_the_batch():
 def test_flatten_merges_a_range_of_axes(start, end, shape):
     """Flatten(start_dim, end_dim) merges the axes from start_dim to end_dim, both included."""
     assert_equal(Flatten(start, end)(zeros(2, 3, 4)).shape, shape)
+
+
+def test_flatten_of_an_empty_batch():
+    """Flatten()(x) of shape (0, 3, 4) has shape (0, 12)."""
+    assert_equal(Flatten()(zeros(0, 3, 4)).shape, (0, 12))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from dojo.spec import assert_close, on_device
-from tinytorch.layers import Dropout, Flatten, Linear, ReLU, Sequential, init, linear_backward
+from tinytorch.layers import Buffer, Dropout, Flatten, Linear, ReLU, Sequential, init, linear_backward
 from tinytorch.setup import manual_seed
 from tinytorch.tensor import Tensor
 
@@ -12,11 +12,13 @@ WEIGHT = np.array([[1.0, -1.0, 0.5], [0.0, 2.0, 1.0]], np.float32)
 
 
 def test_a_model_moves_to_the_device(device):
-    """model.to(device) moves every parameter, and the model computes there what it computes on the CPU."""
+    """model.to(device) moves parameters and buffers, and the model computes there what it computes on the CPU."""
     manual_seed(0)
     model = Sequential(Flatten(), Linear(3, 4), ReLU(), Linear(4, 2))
     expected = model(Tensor(X)).data.copy()
+    model.steps = Buffer(np.array([3]))
     model.to(device)
+    assert type(model.steps.data) is type(on_device(X, device)), "a buffer of integers did not move"
     out = model(Tensor(on_device(X, device)))
     assert type(out.data) is type(on_device(X, device)), "the output left the device"
     assert_close(out, expected, "the model's output on the device", atol=1e-6)
@@ -37,6 +39,8 @@ def test_random_modules_draw_on_the_device(device):
     dropped = Dropout(0.5)(x)
     assert type(dropped.data) is type(x.data), "dropout left the device"
     assert_close(float((dropped == 0).to(np.float32).mean()), 0.5, "the share that became 0", atol=0.05)
+    init.uniform_(x)
+    assert type(x.data) is type(on_device(X, device)), "uniform_ left the device"
     init.normal_(x)
     assert type(x.data) is type(on_device(X, device)), "normal_ left the device"
     assert_close(float(x.var()), 1.0, "the variance of the draws", atol=0.1)

@@ -153,3 +153,57 @@ def flatten_ignores_the_end(self, x):
     """Everything from start_dim on is merged."""
     start = self.start_dim % x.ndim
     return reshape(x, (*x.shape[:start], math.prod(x.shape[start:])))
+
+
+@mistake("layers.ModuleList.__len__", spec="test_module_list_takes_modules_only_into_account", says="3")
+def module_list_counts_attributes(self):
+    """After eval() the attribute `training` counts too."""
+    return len(vars(self))
+
+
+@mistake("layers.Linear.reset_parameters", spec="test_linear_starts_small", says="another object")
+def reset_parameters_makes_new_ones(self):
+    """The optimizer still holds the old ones."""
+    bound = 1 / math.sqrt(self.in_features)
+    self.weight = Parameter(init.uniform_(zeros(self.out_features, self.in_features), -bound, bound))
+    if self.bias is not None:
+        self.bias = Parameter(init.uniform_(zeros(self.out_features), -bound, bound))
+
+
+@mistake("layers.uniform_", spec="test_draws_follow_the_seed", says="same seed")
+def uniform_from_numpys_own_generator(tensor, a=0.0, b=1.0):
+    """manual_seed does not reach np.random."""
+    import numpy as np
+
+    tensor.data[...] = a + (b - a) * np.random.random(tensor.shape)
+    return tensor
+
+
+@mistake("layers.normal_", spec="test_filling_keeps_the_dtype", says="float32")
+def normal_in_float32(tensor, mean=0.0, std=1.0):
+    """A new array, of another dtype."""
+    tensor.data = (mean + std * default_generator(tensor.device).standard_normal(tensor.shape)).astype(
+        "float32"
+    )
+    return tensor
+
+
+@mistake("layers.calculate_gain", spec="test_gains_make_up_for_the_nonlinearity", says="1.414")
+def gain_of_slope_zero(nonlinearity, param=None):
+    """`or` takes a slope of 0 for none."""
+    slope = param or 0.01
+    gains = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2)}
+    return gains.get(nonlinearity, math.sqrt(2 / (1 + slope * slope)))
+
+
+@mistake("layers.Module.parameters", spec="test_parameters_come_without_names_too", says="list")
+def parameters_as_a_list(self, recurse=True):
+    """next(model.parameters()) fails."""
+    return [parameter for _, parameter in self.named_parameters(recurse=recurse)]
+
+
+@mistake("layers.Flatten.forward", spec="test_flatten_of_an_empty_batch", says="(0, 3, 4)")
+def flatten_with_minus_one(self, x):
+    """-1 cannot be worked out from no entries."""
+    start, end = self.start_dim % x.ndim, self.end_dim % x.ndim
+    return reshape(x, (*x.shape[:start], -1, *x.shape[end + 1 :]))

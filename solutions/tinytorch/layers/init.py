@@ -2,7 +2,7 @@
 
 The output of a layer should vary as much as its input, or it dies out or explodes over many layers. A sum of
 fan_in products has fan_in times the variance of one, so weights need a variance near 1 / fan_in. All functions
-fill the Tensor in place, unrecorded, and return it.
+write into `tensor.data[...]`, in the Tensor's own dtype, and return the Tensor.
 """
 
 from __future__ import annotations
@@ -42,7 +42,10 @@ def ones_(tensor: Tensor) -> Tensor:
 
 
 def calculate_fan(tensor: Tensor) -> tuple[int, int]:
-    """(fan_in, fan_out) of a weight (out, in, *kernel): how many inputs an output sums, and the reverse.
+    """(fan_in, fan_out) of a weight: how many inputs each output sums, and how many outputs each input reaches.
+
+    For (out, in) that is (in, out). Further axes, as kata 09's kernels have, multiply both: a weight
+    (out, in, 3, 5) gives (15 * in, 15 * out).
 
     Raises:
         ValueError: the Tensor has fewer than two axes.

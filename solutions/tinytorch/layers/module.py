@@ -120,7 +120,8 @@ class Module:
     def state_dict(self, prefix: str = "") -> dict[str, Tensor]:
         """Parameters and buffers by name, detached; they share memory with the model (torch.nn.Module.state_dict).
 
-        What stands in two places is listed under both names.
+        `prefix` stands before every name as it is, with its dot if it has one: "encoder." What stands in two
+        places is listed under both names.
         """
         state = {
             prefix + name: value.detach()

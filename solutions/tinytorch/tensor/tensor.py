@@ -194,7 +194,7 @@ class Tensor:
     def __setitem__(self, index: Any, value: Any) -> None:
         """Write `value`, a Tensor or a number, into the entries at `index`."""
         dispatch.mutating(self, value)
-        self.data[_arrays(index)] = dispatch.unwrap(value, "x[index] = value")
+        self.data[_arrays(index)] = dispatch.unwrap(value, "__setitem__")
 
     def copy_(self, source: Any) -> Tensor:
         """Every entry from `source`, which broadcasts and is cast to this dtype. Returns self, as all of these do."""
