@@ -131,5 +131,5 @@ __getattr__, __dir__ = face(
 warnings.filterwarnings("ignore", "'tinytorch.setup' found in sys.modules", RuntimeWarning)
 
 # The submodule tinytorch.tensor would hide the function of the same name, so the function is bound here, at once.
-if open_floor("tinytorch.tensor"):
+if open_floor("tinytorch.tensor") is None:
     tensor = sys.modules["tinytorch.tensor"].tensor

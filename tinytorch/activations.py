@@ -35,7 +35,7 @@ def leaky_relu(x: Tensor, negative_slope: float = 0.01) -> Tensor:
 
 @primitive
 def sigmoid(x: Array) -> Array:
-    """1 / (1 + exp(-x)), exact in both tails and without overflow (torch.sigmoid).
+    """1 / (1 + exp(-x)), exact in both tails and without overflow; float32 for integers (torch.sigmoid).
 
     Only the exponential of a negative number is ever taken: for x < 0 it is exp(x) / (1 + exp(x)).
     """
@@ -76,7 +76,8 @@ def softplus(x: Array, beta: float = 1.0) -> Array:
 def softmax(x: Tensor, dim: int) -> Tensor:
     """exp(x) / sum of exp(x) along `dim`: positive numbers that add up to 1 (torch.softmax).
 
-    The largest entry is subtracted first, so that nothing overflows. It cancels out, so it is detached.
+    The largest entry of a row is subtracted first, so that nothing overflows. It cancels out, so it is
+    detached: kata 07 will not differentiate it.
     """
     raise NotImplementedError("kata 03: softmax")
 
@@ -88,11 +89,13 @@ def log_softmax(x: Tensor, dim: int) -> Tensor:
 
 
 def logsumexp(x: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
-    """log(sum of exp(x)) over the axes `dim`, without overflow; -inf where every entry is -inf (torch.logsumexp)."""
+    """log(sum of exp(x)) over one axis or several, without overflow; -inf where every entry is (torch.logsumexp)."""
     raise NotImplementedError("kata 03: logsumexp")
 
 
 # Gradients by hand, on arrays ---------------------------------------------------------------------------
+#
+# Everything above takes Tensors when it is called, primitives too. To use one here: sigmoid(Tensor(x)).data.
 
 
 def relu_backward(grad: Array, x: Array) -> Array:
@@ -116,7 +119,7 @@ def tanh_backward(grad: Array, out: Array) -> Array:
 
 
 def gelu_backward(grad: Array, x: Array, approximate: str = "none") -> Array:
-    """The gradient for x of gelu(x, approximate)."""
+    """The gradient for x of gelu(x, approximate). Errors as gelu."""
     raise NotImplementedError("kata 03: gelu_backward")
 
 

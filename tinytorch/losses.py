@@ -58,7 +58,7 @@ def binary_cross_entropy_with_logits(
     p rounds to 0 or 1 (torch.nn.functional.binary_cross_entropy_with_logits).
 
     `target` has the shape of `input`, values from 0 to 1. `weight` multiplies each loss, `pos_weight` the term
-    of target 1; both broadcast. Write x for input: log(1 + exp(x)) is max(x, 0) + log1p(exp(-abs(x))).
+    of target 1; both broadcast.
     """
     raise NotImplementedError("kata 05: binary_cross_entropy_with_logits")
 
@@ -78,7 +78,8 @@ def nll_loss(
     nothing. "mean" divides by the weights that counted.
 
     Raises:
-        ValueError: the shapes do not fit.
+        ValueError: the shapes do not fit; the message holds both.
+        TypeError: the target does not hold integers; the message names its dtype.
         IndexError: a class number is outside 0 to C - 1; the message holds it.
     """
     raise NotImplementedError("kata 05: nll_loss")
@@ -96,8 +97,8 @@ def cross_entropy(
     """nll_loss of log_softmax(input): `input` holds logits, any numbers; the rest as nll_loss
     (torch.nn.functional.cross_entropy).
 
-    `label_smoothing` e mixes in the mean over all classes: the true class gets 1 - e + e / C of the target's
-    probability, every other class e / C (Szegedy et al., 2016).
+    `label_smoothing` e spreads the truth: the true class has 1 - e + e / C of it, every other class e / C
+    (Szegedy et al., 2016). Each class's part is weighted by that class; "mean" divides as nll_loss does.
 
     Raises:
         ValueError: label_smoothing is not between 0 and 1; otherwise as nll_loss.

@@ -45,9 +45,10 @@ def test_leaky_relu_lets_a_little_through(x):
 
 
 def test_leaky_relu_takes_its_slope():
-    """leaky_relu(x, negative_slope=0.5) halves what is negative."""
+    """leaky_relu(x, negative_slope=0.5) halves what is negative; a slope above 1 works too."""
     x = Tensor(np.array([-4.0, 2.0], np.float32))
-    assert_close(leaky_relu(x, negative_slope=0.5), np.array([-2.0, 2.0], np.float32))
+    assert_close(leaky_relu(x, negative_slope=0.5), np.array([-2.0, 2.0], np.float32), "with slope 0.5")
+    assert_close(leaky_relu(x, negative_slope=3.0), np.array([-12.0, 2.0], np.float32), "with slope 3")
 
 
 @given(x=arrays(shapes(), low=-4, high=4))

@@ -66,10 +66,11 @@ def test_log_softmax_is_the_logarithm_of_softmax(x, dim):
 
 
 def test_log_softmax_is_exact_where_softmax_is_zero():
-    """log_softmax([0, 1000]) is [-1000, 0], though softmax gives [0, 1] and log(0) is -inf."""
+    """log_softmax([0, 1000]) is [-1000, 0], though softmax gives [0, 1] and log(0) is -inf; each row by itself."""
     with no_warnings():
-        out = log_softmax(Tensor(np.array([0.0, 1000.0], np.float32)), 0)
-    assert_close(out, np.array([-1000.0, 0.0], np.float32), "log_softmax(x, 0)")
+        out = log_softmax(Tensor(np.array([[0.0, 1000.0], [0.0, 0.0]], np.float32)), 1)
+    expected = np.array([[-1000.0, 0.0], [-math.log(2), -math.log(2)]], np.float32)
+    assert_close(out, expected, "log_softmax(x, 1)")
 
 
 @given(x=MATRICES, dim=st.integers(-2, 1))
@@ -85,6 +86,12 @@ def test_logsumexp_can_keep_the_axis():
     """logsumexp(x, 1, keepdim=True) of shape (2, 3) has shape (2, 1)."""
     x = Tensor(np.zeros((2, 3)))
     assert_close(logsumexp(x, 1, keepdim=True), np.full((2, 1), math.log(3)), "logsumexp(x, 1, keepdim=True)")
+
+
+def test_logsumexp_takes_several_axes():
+    """logsumexp(x, (0, 2)) of zeros of shape (2, 3, 4) is log(8) for each of the 3."""
+    x = Tensor(np.zeros((2, 3, 4)))
+    assert_close(logsumexp(x, (0, 2)), np.full(3, math.log(8)), "logsumexp(x, (0, 2))")
 
 
 def test_logsumexp_is_exact_far_out():

@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import example, given, strategies as st
 
-from dojo.spec import assert_close, gradcheck, no_warnings
+from dojo.spec import assert_close, assert_equal, gradcheck, no_warnings, raises
 from dojo.spec.strategies import arrays, off_kinks, shapes
 from tinytorch.activations import (
     gelu,
@@ -92,6 +92,30 @@ def test_softplus_backward_is_a_sigmoid(x, beta):
 def test_gelu_backward_knows_both_formulas(x, approximate):
     """gelu_backward(grad, x, approximate) is the gradient for x of gelu(x, approximate)."""
     gradcheck(lambda x: gelu(Tensor(x), approximate), lambda grad, x: gelu_backward(grad, x, approximate), x)
+
+
+def test_gelu_backward_refuses_an_unknown_formula():
+    """gelu_backward(grad, x, approximate="erf") is a ValueError that says what was given, as in gelu."""
+    with raises(ValueError, "erf"):
+        gelu_backward(np.ones(2), np.zeros(2), approximate="erf")
+
+
+def test_gradients_keep_float32():
+    """Gradients of float32 arrays are float32."""
+    x, grad = np.array([[-1.0, 0.5]], np.float32), np.array([[1.0, -2.0]], np.float32)
+    gradients = {
+        "relu_backward": relu_backward(grad, x),
+        "leaky_relu_backward": leaky_relu_backward(grad, x),
+        "sigmoid_backward": sigmoid_backward(grad, x),
+        "tanh_backward": tanh_backward(grad, x),
+        "silu_backward": silu_backward(grad, x),
+        "softplus_backward": softplus_backward(grad, x),
+        "gelu_backward": gelu_backward(grad, x),
+        "gelu_backward with tanh": gelu_backward(grad, x, "tanh"),
+    }
+    assert_equal(
+        {name: str(each.dtype) for name, each in gradients.items()}, dict.fromkeys(gradients, "float32")
+    )
 
 
 def test_gradients_far_out_are_finite():

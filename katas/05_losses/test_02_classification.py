@@ -8,6 +8,7 @@ from hypothesis import given, strategies as st
 
 from dojo.spec import ShapeError, assert_close, no_warnings, raises, unchanged
 from dojo.spec.strategies import arrays
+from tinytorch import losses
 from tinytorch.losses import (
     BCEWithLogitsLoss,
     CrossEntropyLoss,
@@ -63,6 +64,8 @@ def test_bce_takes_weights():
     plain = {"input": logits, "target": targets, "reduction": "none"}
     out = binary_cross_entropy_with_logits(**plain, weight=t([1.0, 10.0]))
     assert_close(out, np.array([[1.0, 10.0], [1.0, 10.0]]) * LOG2, "with weight")
+    mean = binary_cross_entropy_with_logits(logits, targets, weight=t([1.0, 10.0]))
+    assert_close(mean, np.array(5.5 * LOG2), "the mean with weight, which divides by the number of losses")
     out = binary_cross_entropy_with_logits(**plain, pos_weight=t([3.0, 5.0]))
     assert_close(out, np.array([[1.0, 5.0], [3.0, 1.0]]) * LOG2, "with pos_weight")
 
@@ -119,6 +122,12 @@ def test_nll_loss_ignores_what_is_marked():
     assert_close(loss, np.array([1.0, 0.0, 0.0]), "the losses with ignore_index=1")
 
 
+def test_nll_loss_ignores_what_is_infinite():
+    """An ignored sample costs 0 even where every log-probability of it is -inf."""
+    log_p = t([[-1.0, -2.0], [-math.inf, -math.inf]])
+    assert_close(nll_loss(log_p, t([0, -100], np.int64)), np.array(1.0))
+
+
 def test_nll_loss_weighs_classes():
     """With weight=[1, 3] the mean is a weighted one: (1 * 1 + 3 * 4) / (1 + 3)."""
     log_p, target, weight = t([[-1.0, -2.0], [-3.0, -4.0]]), t([0, 1], np.int64), t([1.0, 3.0])
@@ -167,6 +176,16 @@ def test_cross_entropy_takes_logits(x, target, reduction):
     assert_close(out, expected, "cross_entropy", atol=1e-9)
 
 
+def test_cross_entropy_finds_the_classes():
+    """The classes are on axis 1 of pictures (N, C, H, W), and on axis 0 of one sample (C,), as in nll_loss."""
+    rows = [[0.0, 1.0, 3.0], [2.0, 0.0, 0.0]]
+    expected = [-log_probabilities(rows[0])[2], -log_probabilities(rows[1])[0]]
+    pictures = np.array(rows).T.reshape(1, 3, 1, 2)  # one picture, 3 classes, 1 x 2 pixels
+    out = cross_entropy(Tensor(pictures), t([[[2, 0]]], np.int64), reduction="none")
+    assert_close(out, np.array([[expected]]), "the losses of pictures")
+    assert_close(cross_entropy(t(rows[0]), t(2, np.int64)), np.array(expected[0]), "the loss of one sample")
+
+
 def test_cross_entropy_does_not_overflow():
     """Logits of 1000 and 0 cost 1000 if the second is true and 0 if the first is, without a warning."""
     logits = Tensor(np.array([[1000.0, 0.0], [1000.0, 0.0]], np.float32))
@@ -208,10 +227,19 @@ def test_label_smoothing_weighs_and_ignores():
     assert_close(out, np.array(sum(losses) / (weight[1] + weight[0])), "the mean")
 
 
-def test_label_smoothing_is_a_share():
+@pytest.mark.parametrize("share", [1.5, -0.5])
+def test_label_smoothing_is_a_share(share):
     """label_smoothing=1.5 is a ValueError that says what was given."""
-    with raises((ValueError, RuntimeError), 1.5):
-        cross_entropy(t(np.zeros((1, 2))), t([0], np.int64), label_smoothing=1.5)
+    with raises((ValueError, RuntimeError), share):
+        cross_entropy(t(np.zeros((1, 2))), t([0], np.int64), label_smoothing=share)
+
+
+@pytest.mark.parametrize("name", ["binary_cross_entropy_with_logits", "nll_loss", "cross_entropy"])
+def test_losses_of_decisions_refuse_an_unknown_reduction(name):
+    """reduction="avg" is a ValueError that says what was given."""
+    target = t([[1.0, 0.0]]) if name.startswith("binary") else t([0], np.int64)
+    with raises(ValueError, "avg"):
+        getattr(losses, name)(t([[0.0, 0.0]]), target, reduction="avg")
 
 
 def test_modules_of_decisions_pass_their_options_on():

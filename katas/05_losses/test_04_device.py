@@ -30,6 +30,19 @@ def test_losses_stay_on_the_device(device, name, target):
     assert_close(out, loss(Tensor(X), Tensor(target)).data, f"{name} on the device")
 
 
+def test_options_stay_on_the_device(device):
+    """Weights, ignored samples and smoothing work on the device too."""
+    weight = np.array([1.0, 2.0, 3.0], np.float32)
+
+    def loss(place):
+        x, classes, weights = (Tensor(on_device(a, place)) for a in (X, CLASSES, weight))
+        return losses.cross_entropy(x, classes, weights, ignore_index=0, label_smoothing=0.1)
+
+    out = loss(device)
+    assert type(out.data) is type(on_device(X, device)), "cross_entropy with options left the device"
+    assert_close(out, loss("cpu").data, "cross_entropy with options on the device")
+
+
 @pytest.mark.parametrize(("name", "target"), CASES, ids=[name for name, _ in CASES])
 def test_gradients_stay_on_the_device(device, name, target):
     """A gradient of arrays on a GPU is computed there, and equals the one on the CPU."""

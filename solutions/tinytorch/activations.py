@@ -36,7 +36,7 @@ def leaky_relu(x: Tensor, negative_slope: float = 0.01) -> Tensor:
 
 @primitive
 def sigmoid(x: Array) -> Array:
-    """1 / (1 + exp(-x)), exact in both tails and without overflow (torch.sigmoid).
+    """1 / (1 + exp(-x)), exact in both tails and without overflow; float32 for integers (torch.sigmoid).
 
     Only the exponential of a negative number is ever taken: for x < 0 it is exp(x) / (1 + exp(x)).
     """
@@ -86,7 +86,8 @@ def softplus(x: Array, beta: float = 1.0) -> Array:
 def softmax(x: Tensor, dim: int) -> Tensor:
     """exp(x) / sum of exp(x) along `dim`: positive numbers that add up to 1 (torch.softmax).
 
-    The largest entry is subtracted first, so that nothing overflows. It cancels out, so it is detached.
+    The largest entry of a row is subtracted first, so that nothing overflows. It cancels out, so it is
+    detached: kata 07 will not differentiate it.
     """
     e = exp(x - amax(x, dim, keepdim=True).detach())
     return e / sum(e, dim, keepdim=True)
@@ -100,7 +101,7 @@ def log_softmax(x: Tensor, dim: int) -> Tensor:
 
 
 def logsumexp(x: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
-    """log(sum of exp(x)) over the axes `dim`, without overflow; -inf where every entry is -inf (torch.logsumexp)."""
+    """log(sum of exp(x)) over one axis or several, without overflow; -inf where every entry is (torch.logsumexp)."""
     largest = amax(x, dim, keepdim=True).detach()
     largest = where(abs(largest) == math.inf, 0.0, largest)  # inf - inf would be nan
     total = log(sum(exp(x - largest), dim, keepdim=True)) + largest
@@ -108,6 +109,8 @@ def logsumexp(x: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
 
 
 # Gradients by hand, on arrays ---------------------------------------------------------------------------
+#
+# Everything above takes Tensors when it is called, primitives too. To use one here: sigmoid(Tensor(x)).data.
 
 
 def relu_backward(grad: Array, x: Array) -> Array:
@@ -131,14 +134,16 @@ def tanh_backward(grad: Array, out: Array) -> Array:
 
 
 def gelu_backward(grad: Array, x: Array, approximate: str = "none") -> Array:
-    """The gradient for x of gelu(x, approximate)."""
+    """The gradient for x of gelu(x, approximate). Errors as gelu."""
     xp = get_array_module(x)
     if approximate == "none":
         density = xp.exp(-0.5 * x * x) * (SQRT_HALF / math.sqrt(math.pi))
         return grad * (0.5 * (1 + erf(Tensor(x * SQRT_HALF)).data) + x * density)
-    t = xp.tanh(SQRT_2_OVER_PI * (x + 0.044715 * (x * x * x)))
-    inner_slope = SQRT_2_OVER_PI * (1 + 3 * 0.044715 * (x * x))
-    return grad * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * inner_slope)
+    if approximate == "tanh":
+        t = xp.tanh(SQRT_2_OVER_PI * (x + 0.044715 * (x * x * x)))
+        inner_slope = SQRT_2_OVER_PI * (1 + 3 * 0.044715 * (x * x))
+        return grad * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * inner_slope)
+    raise ValueError(f'approximate must be "none" or "tanh", got {approximate!r}')
 
 
 def silu_backward(grad: Array, x: Array) -> Array:

@@ -7,21 +7,18 @@ line that asks for the name, and says which kata could not be imported, and why.
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-unavailable: dict[str, Exception] = {}
-"""The katas that could not be imported, and why."""
 
-
-def open_floor(module: str) -> bool:
-    """Import a kata at once, for what its import does; whether that went well. If not, `unavailable` says why."""
+def open_floor(module: str) -> Exception | None:
+    """Import a kata at once. Gives what went wrong, or None."""
     try:
         importlib.import_module(module)
     except Exception as error:
-        unavailable[module] = error
-        return False
-    return True
+        return error
+    return None
 
 
 def face(name: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
@@ -32,12 +29,11 @@ def face(name: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Cal
         if attribute not in home:
             raise AttributeError(f"module {name!r} has no attribute {attribute!r}")
         module = home[attribute]
-        if not open_floor(module):
-            error = unavailable[module]
+        if (error := open_floor(module)) is not None:
             raise ImportError(
                 f"{name}.{attribute} comes from {module}, which cannot be imported: {error}"
             ) from error
-        return getattr(importlib.import_module(module), attribute)
+        return getattr(sys.modules[module], attribute)
 
     def __dir__() -> list[str]:
         return sorted(home)

@@ -6,7 +6,7 @@ by `reduction`: "mean", "sum", or "none" for all of them.
 
 from __future__ import annotations
 
-from tinytorch.activations import log_softmax, sigmoid
+from tinytorch.activations import log_softmax, sigmoid, softplus
 from tinytorch.dispatch import Array, accelerable
 from tinytorch.layers import Module
 from tinytorch.setup import get_array_module
@@ -14,10 +14,7 @@ from tinytorch.tensor import (
     Tensor,
     abs,
     clamp,
-    exp,
     gather,
-    log1p,
-    maximum,
     ones,
     sum,
     unsqueeze,
@@ -37,14 +34,16 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     Raises:
         ValueError: the shapes differ, or `reduction` is unknown. The same for every loss below.
     """
-    difference = _difference(input, target)
+    _check_shapes(input, target)
+    difference = input - target
     return _reduce(difference * difference, reduction)
 
 
 @accelerable
 def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """abs(input - target) (torch.nn.functional.l1_loss)."""
-    return _reduce(abs(_difference(input, target)), reduction)
+    _check_shapes(input, target)
+    return _reduce(abs(input - target), reduction)
 
 
 @accelerable
@@ -57,7 +56,8 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
     """
     if delta <= 0:
         raise ValueError(f"delta must be positive, got {delta}")
-    d = abs(_difference(input, target))
+    _check_shapes(input, target)
+    d = abs(input - target)
     c = clamp(d, max=delta)
     return _reduce(c * (d - 0.5 * c), reduction)
 
@@ -77,14 +77,13 @@ def binary_cross_entropy_with_logits(
     p rounds to 0 or 1 (torch.nn.functional.binary_cross_entropy_with_logits).
 
     `target` has the shape of `input`, values from 0 to 1. `weight` multiplies each loss, `pos_weight` the term
-    of target 1; both broadcast. Write x for input: log(1 + exp(x)) is max(x, 0) + log1p(exp(-abs(x))).
+    of target 1; both broadcast.
     """
-    _difference(input, target)
-    tail = log1p(exp(-abs(input)))
-    if pos_weight is None:
-        loss = maximum(input, 0.0) - input * target + tail
-    else:
-        loss = (1 - target) * input + (1 + (pos_weight - 1) * target) * (tail + maximum(-input, 0.0))
+    _check_shapes(input, target)
+    yes, no = softplus(-input), softplus(input)  # -log(p) and -log(1 - p)
+    if pos_weight is not None:
+        yes = yes * pos_weight
+    loss = target * yes + (1 - target) * no
     return _reduce(loss if weight is None else loss * weight, reduction)
 
 
@@ -103,12 +102,14 @@ def nll_loss(
     nothing. "mean" divides by the weights that counted.
 
     Raises:
-        ValueError: the shapes do not fit.
+        ValueError: the shapes do not fit; the message holds both.
+        TypeError: the target does not hold integers; the message names its dtype.
         IndexError: a class number is outside 0 to C - 1; the message holds it.
     """
     weights = _target_weights(input, target, weight, ignore_index)
-    picked = _pick(input, _classes(target, ignore_index))
-    return _weighted(-picked * weights, weights, reduction)
+    losses = -_pick(input, _classes(target, ignore_index)) * weights
+    losses = where(target == ignore_index, 0.0, losses)  # even where what was picked is infinite
+    return _weighted(losses, weights, reduction)
 
 
 @accelerable
@@ -123,8 +124,8 @@ def cross_entropy(
     """nll_loss of log_softmax(input): `input` holds logits, any numbers; the rest as nll_loss
     (torch.nn.functional.cross_entropy).
 
-    `label_smoothing` e mixes in the mean over all classes: the true class gets 1 - e + e / C of the target's
-    probability, every other class e / C (Szegedy et al., 2016).
+    `label_smoothing` e spreads the truth: the true class has 1 - e + e / C of it, every other class e / C
+    (Szegedy et al., 2016). Each class's part is weighted by that class; "mean" divides as nll_loss does.
 
     Raises:
         ValueError: label_smoothing is not between 0 and 1; otherwise as nll_loss.
@@ -283,11 +284,10 @@ def cross_entropy_backward(grad: Array, input: Array, target: Array, reduction: 
 # Helpers ------------------------------------------------------------------------------------------------
 
 
-def _difference(input: Tensor, target: Tensor) -> Tensor:
-    """input - target. (4, 1) and (4,) would broadcast to (4, 4), which is never what was meant."""
+def _check_shapes(input: Tensor, target: Tensor) -> None:
+    """(4, 1) and (4,) would broadcast to (4, 4), which is never what was meant."""
     if input.shape != target.shape:
         raise ValueError(f"input has shape {input.shape} and target {target.shape}: a loss needs both alike")
-    return input - target
 
 
 def _reduce(losses: Tensor, reduction: str) -> Tensor:
@@ -334,8 +334,7 @@ def _target_weights(input: Tensor, target: Tensor, weight: Tensor | None, ignore
         raise TypeError(f"target holds class numbers, integers, got {target.dtype}")
     if weight is None:
         weight = ones(input.shape[dim], dtype=input.dtype, device=input.device)
-    classes = _classes(target, ignore_index)
-    return where(target == ignore_index, 0.0, _pick(_along(weight, input).expand(input.shape), classes))
+    return where(target == ignore_index, 0.0, weight[_classes(target, ignore_index)])
 
 
 def _weighted(losses: Tensor, weights: Tensor, reduction: str) -> Tensor:

@@ -129,3 +129,27 @@ def softmax_backward_of_the_diagonal(grad, out, dim):
 def log_softmax_backward_without_the_sum(grad, out, dim):
     """softmax times grad, where the row's sum of grad belongs."""
     return grad - get_array_module(out).exp(out) * grad
+
+
+@mistake("activations.leaky_relu", spec="test_leaky_relu_takes_its_slope", says="slope 3")
+def leaky_relu_as_a_maximum(x, negative_slope=0.01):
+    """The larger of x and slope * x is right for slopes below 1 only."""
+    from tinytorch.tensor import maximum
+
+    return maximum(x, x * negative_slope)
+
+
+@mistake("activations.log_softmax", spec="test_log_softmax_is_exact_where_softmax_is_zero", says="wrong")
+def log_softmax_shifts_all_rows_alike(x, dim):
+    """The largest entry of everything: rows far below it lose their digits."""
+    z = x - amax(x).detach()
+    return z - log(sum(exp(z), dim, keepdim=True))
+
+
+@mistake("activations.logsumexp", spec="test_logsumexp_takes_several_axes", says="TypeError")
+def logsumexp_of_one_axis(x, dim, keepdim=False):
+    """squeeze with a plain axis."""
+    largest = amax(x, dim, keepdim=True).detach()
+    largest = where(abs(largest) == math.inf, 0.0, largest)
+    total = log(sum(exp(x - largest), dim, keepdim=True)) + largest
+    return total if keepdim else total.squeeze(dim % x.ndim)

@@ -13,21 +13,23 @@ def mse_loss_broadcasts(input, target, reduction="mean"):
 @mistake("losses.mse_loss", spec="test_reduction_none_keeps_every_loss", says="shape")
 def mse_loss_always_reduces(input, target, reduction="mean"):
     """ "none" is forgotten."""
-    difference = _difference(input, target)
-    losses = difference * difference
+    _check_shapes(input, target)
+    losses = (input - target) * (input - target)
     return losses.sum() if reduction == "sum" else losses.mean()
 
 
 @mistake("losses.l1_loss", spec="test_l1_loss_reduces_as_mse_loss_does", says="expected")
 def l1_loss_ignores_the_reduction(input, target, reduction="mean"):
     """Always the mean."""
-    return abs(_difference(input, target)).mean()
+    _check_shapes(input, target)
+    return abs(input - target).mean()
 
 
 @mistake("losses.huber_loss", spec="test_huber_loss_bends_at_delta", says="wrong")
 def huber_loss_is_smooth_l1(input, target, reduction="mean", delta=1.0):
     """smooth_l1_loss is huber_loss divided by delta."""
-    d = abs(_difference(input, target))
+    _check_shapes(input, target)
+    d = abs(input - target)
     c = clamp(d, max=delta)
     return _reduce(c * (d - 0.5 * c) / delta, reduction)
 
@@ -41,7 +43,8 @@ def bce_by_probability(input, target, weight=None, reduction="mean", pos_weight=
     """log(sigmoid(x)) is -inf where the sigmoid rounds to 0."""
     from tinytorch.tensor import log
 
-    p = sigmoid(_difference(input, target) + target)
+    _check_shapes(input, target)
+    p = sigmoid(input)
     loss = -(target * log(p) + (1 - target) * log(1 - p))
     return _reduce(loss if weight is None else loss * weight, reduction)
 
@@ -49,7 +52,8 @@ def bce_by_probability(input, target, weight=None, reduction="mean", pos_weight=
 @mistake("losses.binary_cross_entropy_with_logits", spec="test_bce_takes_weights", says="pos_weight")
 def bce_weighs_both_outcomes(input, target, weight=None, reduction="mean", pos_weight=None):
     """pos_weight multiplies the whole loss."""
-    loss = maximum(input, 0.0) - input * target + log1p(exp(-abs(_difference(input, target) + target)))
+    _check_shapes(input, target)
+    loss = target * softplus(-input) + (1 - target) * softplus(input)
     loss = loss if pos_weight is None else loss * pos_weight
     return _reduce(loss if weight is None else loss * weight, reduction)
 
@@ -154,3 +158,55 @@ def nll_loss_backward_without_chain_rule(grad, input, target, reduction="mean"):
     result = xp.zeros_like(input)
     result[xp.arange(len(target)), target] = -1 / _divisor(target, reduction)
     return result
+
+
+@mistake("losses.l1_loss", spec="test_shapes_must_agree", says="l1_loss")
+def l1_loss_broadcasts(input, target, reduction="mean"):
+    """Only mse_loss looks at the shapes."""
+    return _reduce(abs(input - target), reduction)
+
+
+@mistake("losses.cross_entropy", spec="test_cross_entropy_finds_the_classes", says="pictures")
+def cross_entropy_along_the_last_axis(
+    input, target, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0
+):
+    """The classes of pictures are on axis 1."""
+    return nll_loss(log_softmax(input, -1), target, weight, ignore_index, reduction)
+
+
+@mistake("losses.cross_entropy", spec="test_cross_entropy_finds_the_classes", says="one sample")
+def cross_entropy_along_axis_one(
+    input, target, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0
+):
+    """One sample has no axis 1: its shares come from no neighbours."""
+    log_p = log_softmax(input, 1) if input.ndim > 1 else input
+    return nll_loss(log_p, target, weight, ignore_index, reduction)
+
+
+@mistake("losses.nll_loss", spec="test_nll_loss_ignores_what_is_infinite", says="nan")
+def nll_loss_multiplies_by_zero(input, target, weight=None, ignore_index=-100, reduction="mean"):
+    """0 * inf is nan."""
+    weights = _target_weights(input, target, weight, ignore_index)
+    return _weighted(-_pick(input, _classes(target, ignore_index)) * weights, weights, reduction)
+
+
+@mistake("losses.binary_cross_entropy_with_logits", spec="test_bce_takes_weights", says="mean")
+def bce_divides_by_the_weights(input, target, weight=None, reduction="mean", pos_weight=None):
+    """The mean of nll_loss is a weighted one, this one is not."""
+    _check_shapes(input, target)
+    yes = softplus(-input) if pos_weight is None else softplus(-input) * pos_weight
+    loss = target * yes + (1 - target) * softplus(input)
+    if weight is None:
+        return _reduce(loss, reduction)
+    return (loss * weight).sum() / weight.expand(loss.shape).sum() if reduction == "mean" else loss * weight
+
+
+@mistake("losses.cross_entropy_backward", spec="test_gradients_leave_the_target_alone", says="float32")
+def cross_entropy_backward_in_float64(grad, input, target, reduction="mean"):
+    """One float64 number promotes all."""
+    import numpy as np
+
+    xp = get_array_module(input, target)
+    p = xp.exp(log_softmax(Tensor(input), 1).data)
+    p[xp.arange(len(target)), target] -= 1
+    return p * (grad[:, None] if grad.ndim else grad) * np.float64(1 / _divisor(target, reduction))
