@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dojo import hints
 from dojo.catalogue import KATAS, Kata, built_kata
 from dojo.errors import RED, DojoError
-from dojo.run import run_kata
+from dojo.run import narrowed, run_kata
 from dojo.screen import say
 
 if TYPE_CHECKING:
@@ -26,13 +26,13 @@ def run(options: argparse.Namespace) -> int:
     if not options.n:
         raise DojoError("Say which kata: `make kata N=1`.")
     kata = built_kata(options.n)
-    narrow = [*(["-k", options.k] if options.k else []), *words(options.args)]
+    more = [*(["-k", options.k] if options.k else []), *words(options.args)]
     print(f"running kata {kata.name} ...", flush=True)
-    verdict = run_kata(kata, args=["-x", *narrow])
+    verdict = run_kata(kata, args=["-x", *more])
     hints.moved_on(verdict.first_red)
     if verdict.code:
         return verdict.code
-    if narrow:
+    if narrowed(more):
         say(f"That part is green. `make kata N={kata.number}` runs all of it.")
         return 0
     return after_green(kata)

@@ -199,7 +199,7 @@ def _scene(
     code = 0
     try:
         os.environ["MPLBACKEND"] = "Agg"
-        os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
+        bootstrap.pin_blas()
         overlay.install(plan)
         answer = _perform(script, kata, Report(kata, data, args))
         os.write(writer, json.dumps(answer).encode())

@@ -24,8 +24,9 @@ from dojo.catalogue import ROOT, Kata
 from dojo.errors import RED, USAGE
 from dojo.manifest import expected
 from dojo.overlay import Plan, plan_for, shown
-from dojo.report import is_student, labelled, page
+from dojo.report import labelled, page
 from dojo.screen import say
+from dojo.whereabouts import is_student
 
 LIMIT = 600.0  # seconds for a whole kata
 SHOWN = 5  # names in a sentence
@@ -101,7 +102,7 @@ def run_kata(
         verdict.code = RED
     else:
         red = any(r.state != "green" for r in verdict.results)
-        said = "" if red or _narrowed(args) else _shortage(kata, verdict)
+        said = "" if red or narrowed(args) else _shortage(kata, verdict)
         stopped = ended != 0 or not verdict.results  # by pytest.exit() in the student's code
         verdict.code = RED if red or said or stopped else 0
     if said and relay:
@@ -154,7 +155,7 @@ def _read(records: list[dict[str, Any]]) -> tuple[Verdict, str, int | None]:
     return verdict, running, ended
 
 
-def _narrowed(args: list[str]) -> bool:
+def narrowed(args: list[str]) -> bool:
     """Whether the arguments choose among the specs."""
     return any(arg.startswith(("-k", "-m", "--deselect", "--ignore")) or "::" in arg for arg in args)
 

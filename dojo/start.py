@@ -26,6 +26,7 @@ def run(options: argparse.Namespace) -> int:
     yours = backups.contents(catalogue.STUDENT)
     below = [each for each in KATAS[: kata.number - 1] if each.built]
     green = [] if options.force else green_ones(differing(below, yours, reference))
+    yours = backups.contents(catalogue.STUDENT)  # again: a file may have been saved while the specs ran
     filled = [each for each in differing(below, yours, reference) if each not in green]
     replaced = {path for each in filled for path in backups.part(each, yours)}
     new = {path: data for path, data in yours.items() if path not in replaced}

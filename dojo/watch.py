@@ -59,6 +59,8 @@ def run(options: argparse.Namespace) -> int:
             watch.start_over()
             _loop(watch, keyboard, signals)
         finally:
+            if watch.fork and sys.stdout.isatty():
+                print()  # the prompt has a line of its own
             watch.stop()
     return 128 + signals[0] if signals else 0
 

@@ -109,7 +109,8 @@ def test_a_folder_that_is_gone_is_restored(home: Path) -> None:
 @pytest.mark.parametrize("number", ["0", "2", "abc", "-1"])
 def test_a_backup_that_is_not_there_is_a_sentence(home: Path, number: str) -> None:
     reset_house(home)
-    assert "There is no backup yet" in dojo(home, "restore", f"N={number}").stdout
+    done = dojo(home, "restore", f"N={number}")
+    assert (done.returncode, done.stdout.startswith("There is no backup yet")) == (2, True)
     dojo(home, "reset", "N=1")
     done = dojo(home, "restore", f"N={number}")
     assert done.returncode == 2
@@ -200,11 +201,25 @@ def test_start_with_force_takes_all(home: Path) -> None:
     assert text(home, "optimizers.py") == OPTIMIZERS, "kata 06 itself is the student's"
 
 
+def test_what_is_saved_while_start_looks_at_the_katas_stays(home: Path) -> None:
+    saves = "from pathlib import Path\nPath('tinytorch/optimizers.py').write_text('# saved meanwhile\\n')\n"
+    write(home / "tinytorch/tensor.py", saves)
+    assert dojo(home, "start", "N=6").returncode == 0
+    assert (text(home, "tensor.py"), text(home, "optimizers.py")) == (TENSOR, "# saved meanwhile\n")
+
+
 def test_start_needs_the_reference(home: Path) -> None:
     (home / "solutions").rename(home / "elsewhere")
     done = dojo(home, "start", "N=2")
     assert (done.returncode, done.stdout.count("\n")) == (2, 1)
     assert "no solutions/" in done.stdout
+
+
+@pytest.mark.parametrize("command", [("gate", "N=1"), ("test",), ("test", "ARGS='")])
+def test_what_checks_the_reference_needs_it_too(home: Path, command: tuple[str, ...]) -> None:
+    (home / "solutions").rename(home / "elsewhere")
+    done = dojo(home, *command)
+    assert (done.returncode, done.stdout.count("\n")) == (2, 1), done.stdout
 
 
 # diff ---------------------------------------------------------------------------------------------------
