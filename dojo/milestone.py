@@ -31,7 +31,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-from dojo import overlay, standing
+from dojo import bootstrap, overlay, standing
 from dojo.catalogue import KATAS, ROOT, Kata, built_kata
 from dojo.errors import INTERRUPTED, RED, DojoError
 from dojo.kata import words

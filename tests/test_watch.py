@@ -167,9 +167,11 @@ def test_what_breaks_in_the_students_module_is_said(watching: Watching) -> None:
 
 def test_ctrl_c_in_the_middle_of_a_run_puts_the_terminal_back(watching: Watching) -> None:
     watching.save(SETUP.replace("return 2", "while True: pass"))
-    watching.until("running kata 01_setup")
+    watching.until("running kata 01_setup.*\n(.*green)+")
     watching.press("\x03")
     assert watching.ended() == 130
+    watching.read(1)
+    assert watching.screen.endswith("\n"), "the prompt gets a line of its own"
 
 
 def test_a_narrow_terminal_is_kept_to_and_put_back_when_told_to_end(home: Path) -> None:
