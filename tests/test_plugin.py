@@ -288,6 +288,17 @@ def test_the_repositorys_own_tests_keep_pytests_output(house: Path) -> None:
     assert "test session starts" in shown and ">       assert [1, 2] == [1, 3]" in shown
 
 
+def test_one_of_the_repositorys_own_tests_may_be_skipped(house: Path) -> None:
+    write(
+        house / "tests/test_skipped.py",
+        'import pytest\n\n\ndef test_it():\n    pytest.skip("no torch here")\n',
+    )
+    command = [sys.executable, "-m", "pytest", "tests/test_skipped.py"]
+    done = subprocess.run(command, cwd=house, env=environment(), capture_output=True, text=True, timeout=60)
+    assert "1 skipped" in done.stdout
+    assert done.returncode == 0
+
+
 def test_an_implementation_that_is_not_there_is_a_usage_error(house: Path) -> None:
     assert "there is no such folder" in run(house, "katas/03_activations", "--impl", "nowhere")
     assert "has no solutions/ folder" in run(house, "katas/03_activations", "--alone", "3")
