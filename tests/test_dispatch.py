@@ -262,6 +262,14 @@ def test_a_kernel_takes_the_place_of_the_composition_and_disabled_goes_back() ->
     assert double(x).item() == 20.0
 
 
+def test_a_kernel_for_what_cannot_be_accelerated_is_refused() -> None:
+    def plain(x: Tensor) -> Tensor:
+        return x
+
+    with pytest.raises(TypeError, match="plain is not @accelerable"):
+        accelerates(plain)
+
+
 def test_a_kernel_that_returns_notimplemented_hands_the_call_back() -> None:
     @accelerates(double)
     def double_kernel(x: Tensor) -> Tensor:

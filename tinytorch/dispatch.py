@@ -229,6 +229,7 @@ def derivative(operation: Callable[..., Any]) -> Callable[[F], F]:
 
 # The second seam: accelerable functions and their kernels -----------------------------------------------
 
+accelerables: set[Callable[..., Any]] = set()
 kernels: dict[Callable[..., Any], Callable[..., Any]] = {}
 
 
@@ -243,12 +244,17 @@ def accelerable(function: F) -> F:
         result = observed("kernel", function.__name__, kernel, *args, **kwargs)
         return function(*args, **kwargs) if result is NotImplemented else result
 
+    accelerables.add(call)
     return call  # type: ignore[return-value]
 
 
 def accelerates(function: Callable[..., Any]) -> Callable[[F], F]:
     """Register a kernel of the same signature in the place of `function`; one that returns NotImplemented
     hands the call back. A class is an `autograd.Function`, and its `apply` is the kernel."""
+    if function not in accelerables:
+        raise TypeError(
+            f"{getattr(function, '__name__', function)} is not @accelerable, so no kernel can replace it"
+        )
 
     def register(kernel: F) -> F:
         if not is_stub(kernel):
