@@ -7,6 +7,7 @@ from dojo.spec.close import assert_close, assert_equal, unchanged
 from dojo.spec.device import on_device, to_numpy
 from dojo.spec.errors import ShapeError, no_warnings, raises
 from dojo.spec.gradients import gradcheck, numerical_gradient
+from dojo.spec.graph import assert_followed
 from dojo.spec.timing import Inconclusive, speedup
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "ShapeError",
     "assert_close",
     "assert_equal",
+    "assert_followed",
     "gradcheck",
     "no_warnings",
     "numerical_gradient",

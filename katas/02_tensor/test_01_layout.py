@@ -51,12 +51,12 @@ def test_flat_index_finds_every_entry(shape):
 
 
 def test_flat_index_refuses_an_index_outside():
-    """An index outside its axis is an IndexError that shows the index and the size of the axis."""
+    """An index outside its axis is an IndexError that shows the index and the size of the axis; too few are one too."""
     assert_equal(flat_index((1, 2), (2, 3)), 5, "the place of entry [1, 2] of shape (2, 3)")
-    with raises(IndexError, 3):
-        flat_index((1, 3), (2, 3))
-    with raises(IndexError, -3, 2):
-        flat_index((-3, 0), (2, 3))
+    with raises(IndexError, 7, 3):
+        flat_index((1, 7), (2, 3))
+    with raises(IndexError, -5, 2):
+        flat_index((-5, 0), (2, 3))
     with raises(IndexError, (2, 3)):
         flat_index((1,), (2, 3))
 

@@ -1,10 +1,12 @@
 """What a Tensor knows of itself, how its numbers get out, and where Tensors come from."""
 
+import importlib
+
 import numpy as np
 import pytest
 from hypothesis import example, given, strategies as st
 
-from dojo.spec import assert_close, assert_equal, raises, unchanged
+from dojo.spec import assert_close, assert_equal, raises, to_numpy, unchanged
 from dojo.spec.strategies import arrays, shapes, strided
 from tinytorch.setup import Device, manual_seed
 from tinytorch.tensor import (
@@ -50,8 +52,10 @@ def test_a_tensor_over_numpy_is_on_the_cpu():
 
 @pytest.mark.parametrize("shape, count", [((2, 3), 6), ((), 1), ((3, 0), 0)], ids=["2x3", "0-d", "3x0"])
 def test_numel_counts_the_entries(shape, count):
-    """numel() is the number of entries: the product of the sides, so 1 for a 0-d Tensor."""
-    assert_equal(Tensor(np.ones(shape, np.float32)).numel(), count, f"numel() of shape {shape}")
+    """numel() is the number of entries, an int: the product of the sides, so 1 for a 0-d Tensor."""
+    number = Tensor(np.ones(shape, np.float32)).numel()
+    assert_equal(number, count, f"numel() of shape {shape}")
+    assert_equal(type(number).__name__, "int", f"the type of numel() of shape {shape}")
 
 
 def test_stride_counts_entries():
@@ -68,9 +72,14 @@ def test_stride_counts_entries():
 
 def test_item_of_a_single_entry():
     """item() is the only entry as a Python number, whatever the shape: float, int or bool."""
-    assert_equal(Tensor(np.array([[2.5]], np.float32)).item(), 2.5, "item()")
-    assert_equal(Tensor(np.array(3)).item(), 3, "item() of an integer")
-    assert_equal(Tensor(np.array([True])).item(), True, "item() of a boolean")
+    for array, number in [
+        (np.array([[2.5]], np.float32), 2.5),
+        (np.array(3), 3),
+        (np.array([True]), True),
+    ]:
+        out = Tensor(array).item()
+        assert_equal(type(out).__name__, type(number).__name__, f"the type of item() of {array.dtype}")
+        assert_equal(out, number, f"item() of {array.dtype}")
 
 
 def test_item_refuses_more_or_fewer_entries():
@@ -83,9 +92,13 @@ def test_item_refuses_more_or_fewer_entries():
 
 
 def test_tolist_nests_as_the_axes_do():
-    """tolist() gives nested lists of Python numbers, and for a 0-d Tensor the number itself."""
+    """tolist() gives nested lists of Python numbers, as item() gives one, and for a 0-d Tensor the number itself."""
     assert_equal(Tensor(np.array([[1, 2, 3], [4, 5, 6]])).tolist(), [[1, 2, 3], [4, 5, 6]], "tolist()")
-    assert_equal(Tensor(np.array([0.5, -1.0], np.float32)).tolist(), [0.5, -1.0], "tolist()")
+    halves = Tensor(np.array([0.5, -1.0], np.float32)).tolist()
+    assert_equal(halves, [0.5, -1.0], "tolist()")
+    assert_equal(
+        [type(entry).__name__ for entry in halves], ["float"] * 2, "the types in tolist() of float32"
+    )
     assert_equal(Tensor(np.array(2.5)).tolist(), 2.5, "tolist() of a 0-d Tensor")
 
 
@@ -120,6 +133,7 @@ def test_a_tensor_of_one_integer_is_an_index():
     letters = ["a", "b", "c"]
     assert_equal(letters[Tensor(np.array(2))], "c", "letters[Tensor of 2]")
     assert_equal(letters[Tensor(np.array([-3]))], "a", "letters[Tensor of -3]")
+    assert_equal(letters[Tensor(np.array(1, np.uint8))], "b", "letters[Tensor of 1, uint8]")
     with raises(TypeError, "float64"):
         letters[Tensor(np.array(1.0))]
     with raises(TypeError, (2,)):
@@ -288,11 +302,13 @@ def test_arange_stops_before_its_end(bounds, expected):
     assert_close(arange(*bounds), np.array(expected, dtype), f"arange{bounds}")
 
 
-def test_arange_takes_a_dtype_and_refuses_a_step_of_zero():
-    """arange(3, dtype=float32) is float32; a step of 0 would never end and is a ValueError."""
+def test_arange_takes_a_dtype_and_refuses_a_step_that_does_not_lead_there():
+    """arange(3, dtype=float32) is float32; a step of 0, or away from end, would never end and is a ValueError."""
     assert_close(arange(3, dtype=float32), np.array([0, 1, 2], np.float32), "arange(3, dtype=float32)")
     with raises(ValueError, 0):
         arange(1, 5, 0)
+    with raises(ValueError, -1):
+        arange(0, 5, -1)
 
 
 def test_linspace_has_both_ends():
@@ -309,6 +325,18 @@ def test_eye_has_ones_on_its_diagonal():
     assert_close(eye(2, 1, dtype=int32), np.array([[1], [0]], np.int32), "eye(2, 1, dtype=int32)")
 
 
+@pytest.mark.parametrize(
+    "name, args",
+    [("full", ((2,), 0.5)), ("arange", (2.5,)), ("linspace", (0, 1, 3)), ("eye", (2,))],
+    ids=["full", "arange", "linspace", "eye"],
+)
+def test_creation_takes_requires_grad(name, args):
+    """full, arange, linspace and eye take requires_grad=True too; by default a new Tensor does not require grad."""
+    create = getattr(importlib.import_module("tinytorch.tensor"), name)
+    assert_equal(create(*args, requires_grad=True).requires_grad, True, f"requires_grad of {name}")
+    assert_equal(create(*args).requires_grad, False, f"requires_grad of {name} by default")
+
+
 # From chance
 
 
@@ -320,6 +348,9 @@ def test_rand_is_uniform():
     assert_equal(bool((x.data >= 0).all() and (x.data < 1).all()), True, "0 <= rand() < 1")
     in_each_tenth = np.bincount((x.data.ravel() * 10).astype(int), minlength=10) / x.data.size
     assert_close(in_each_tenth, [0.1] * 10, "the part of the draws in each tenth", rtol=0.15)
+    assert_equal(
+        rand(2, requires_grad=True).requires_grad, True, "requires_grad of rand(2, requires_grad=True)"
+    )
 
 
 def test_randn_is_normal():
@@ -330,6 +361,9 @@ def test_randn_is_normal():
     assert_close(x.data.mean(dtype=float), 0.0, "the mean of the draws", atol=0.05)
     assert_close(float(np.mean(np.abs(x.data) < 1)), 0.683, "the part of the draws in (-1, 1)", atol=0.02)
     assert_close(float(np.mean(np.abs(x.data) < 2)), 0.954, "the part of the draws in (-2, 2)", atol=0.01)
+    assert_equal(
+        randn(2, requires_grad=True).requires_grad, True, "requires_grad of randn(2, requires_grad=True)"
+    )
 
 
 def test_randint_draws_every_number_equally_often():
@@ -340,6 +374,7 @@ def test_randint_draws_every_number_equally_often():
     values, counts = np.unique(x.data, return_counts=True)
     assert_equal(values.tolist(), [-2, -1, 0, 1, 2], "the numbers that randint(-2, 3) draws")
     assert_close(counts / x.data.size, [0.2] * 5, "the part of the draws for each number", rtol=0.15)
+    assert_equal(str(randint(0, 9, (2,), dtype=int32).data.dtype), "int32", "the dtype with dtype=int32")
     with raises(ValueError, 3):
         randint(3, 3, (2,))
 
@@ -352,16 +387,16 @@ def test_randint_draws_every_number_equally_often():
 def test_random_tensors_can_be_drawn_again(draw):
     """After manual_seed(n) the same numbers come again; a generator= of one's own is used in its place."""
     manual_seed(7)
-    first, second = draw(20).data, draw(20).data
+    first, second = draw(4).data, draw(4).data
     assert_equal(bool((first == second).all()), False, "whether a second draw equals the first")
     manual_seed(7)
-    assert_close(draw(20), first, "the draw after the same seed")
-    once = draw(20, generator=np.random.default_rng(1))
-    again = draw(20, generator=np.random.default_rng(1))
+    assert_close(draw(4), first, "the draw after the same seed")
+    once = draw(4, generator=np.random.default_rng(1))
+    again = draw(4, generator=np.random.default_rng(1))
     assert_close(again, once.data, "the draw from a generator in the same state")
     manual_seed(7)
-    draw(20, generator=np.random.default_rng(1))
-    assert_close(draw(20), first, "the draw after one from another generator")
+    draw(4, generator=np.random.default_rng(1))
+    assert_close(draw(4), first, "the draw after one from another generator")
 
 
 # As text
@@ -374,11 +409,12 @@ def test_random_tensors_can_be_drawn_again(draw):
         (np.array(3), "tensor(3)"),
         (np.array([0.5]), "tensor([0.5], dtype=float64)"),
         (np.zeros((0, 3), np.float32), "tensor([], size=(0, 3))"),
+        (np.array([[1, 20], [300, 4]]), "tensor([[  1,  20],\n        [300,   4]])"),
     ],
-    ids=["float32", "0-d", "float64", "empty"],
+    ids=["float32", "0-d", "float64", "empty", "rows"],
 )
 def test_repr_reads_as_code(array, text):
-    """repr() is tensor(...) around the entries, with the dtype where it is none of float32, int64 and bool."""
+    """repr() is tensor(...) around the entries, with the dtype unless it is float32, int64 or bool; rows align."""
     assert_equal(repr(Tensor(array)), text, "repr(x)")
 
 
@@ -390,3 +426,49 @@ def test_repr_shows_every_entry_of_a_small_tensor(array):
     assert_equal(text.endswith(", requires_grad=True)"), True, f"whether {text!r} says requires_grad=True")
     entries = text.removeprefix("tensor(").removesuffix(", requires_grad=True)")
     assert_equal(eval(entries), array.tolist(), "the entries in repr(x)")
+
+
+# On a device
+
+
+def assert_is_on(result, device, what):
+    """The array of `result` is on the device, and `.device` says so."""
+    assert_equal(str(result.device), str(Device(device)), f"the .device of {what}")
+    place = "cpu" if isinstance(result.data, np.ndarray) else "cuda"
+    assert_equal(place, Device(device).type, f"where the array of {what} is")
+
+
+@pytest.mark.parametrize(
+    "name, args",
+    [
+        ("zeros", (2, 3)),
+        ("ones", (2, 3)),
+        ("full", ((2, 3), 2.5)),
+        ("tensor", ([[1.0, 2.0]],)),
+        ("arange", (5,)),
+        ("linspace", (0, 1, 5)),
+        ("eye", (3,)),
+    ],
+    ids=["zeros", "ones", "full", "tensor", "arange", "linspace", "eye"],
+)
+def test_creation_on_a_device(device, name, args):
+    """Every way to make a Tensor takes device=..., a string or a Device: the array is there, and .device says so."""
+    create = getattr(importlib.import_module("tinytorch.tensor"), name)
+    for where in (device, Device(device)):
+        result = create(*args, device=where)
+        assert_is_on(result, device, f"{name}(..., device={where!r})")
+        assert_close(result, to_numpy(create(*args)), f"{name} on the device")
+
+
+@pytest.mark.parametrize(
+    "name, args",
+    [("rand", (50, 4)), ("randn", (50, 4)), ("randint", (0, 9, (50, 4)))],
+    ids=["rand", "randn", "randint"],
+)
+def test_chance_on_a_device(device, name, args):
+    """Random Tensors are drawn on the device, in the shape and dtype that they have on the CPU."""
+    draw = getattr(importlib.import_module("tinytorch.tensor"), name)
+    result = draw(*args, device=device)
+    assert_is_on(result, device, f"{name}(..., device={device!r})")
+    assert_equal((result.shape, result.dtype), ((50, 4), draw(*args).dtype), "the shape and dtype")
+    assert len(np.unique(to_numpy(result))) > 5, f"{name} draws the same number again and again"

@@ -4,10 +4,10 @@ import operator
 
 import numpy as np
 import pytest
-from hypothesis import example, given, strategies as st
+from hypothesis import example, given
 
 from dojo.spec import ShapeError, assert_close, no_warnings, raises, unchanged
-from dojo.spec.strategies import arrays, arrays_of, broadcastable_shapes, shapes, strided
+from dojo.spec.strategies import arrays_of, broadcastable_shapes, shapes, strided
 from tinytorch.tensor import (
     Tensor,
     add,
@@ -173,20 +173,28 @@ def test_division_of_integers():
     assert_close(a % b, np.array([1, 1, 0]), "a % b")
 
 
-@given(
-    pair=st.integers(0, 5).flatmap(
-        lambda n: st.tuples(arrays((n,), np.int64, -9, 9), arrays((n,), np.int64, 1, 4))
-    ),
-    sign=st.sampled_from([1, -1]),
+@pytest.mark.parametrize(
+    "a, b, expected",
+    [
+        (np.ones(1, np.float16), np.array([2]), np.array([0.5], np.float16)),
+        (np.ones(1, np.float32), np.array(2, np.float64), np.array([0.5], np.float32)),
+        (np.array([2**24 + 1]), np.array(1, np.float64), np.array([2**24 + 1], np.float64)),
+    ],
+    ids=["float16 by int64", "float32 by 0-d float64", "int64 by 0-d float64"],
 )
-@example(pair=(np.array([7, -7]), np.array([2, 2])), sign=-1)
-def test_floor_divide_and_remainder_belong_together(pair, sign):
+def test_division_promotes(a, b, expected):
+    """Division follows the same rules before anything becomes float32: float16 / int64 is float16."""
+    assert_close(Tensor(a) / Tensor(b), expected, "a / b")
+
+
+@pytest.mark.parametrize("sign", [1, -1], ids=["b above 0", "b below 0"])
+def test_floor_divide_and_remainder_belong_together(sign):
     """a // b rounds down, also below zero, and a % b is what is then left over, with the sign of b."""
-    a, b = pair[0], pair[1] * sign
-    both = [(int(x), int(y)) for x, y in zip(a, b, strict=True)]
-    down, left = np.array([x // y for x, y in both], np.int64), np.array([x % y for x, y in both], np.int64)
-    assert_close(floor_divide(Tensor(a), Tensor(b)), down, f"{a} // {b}")
-    assert_close(remainder(Tensor(a), Tensor(b)), left, f"{a} % {b}")
+    a, b = np.arange(-7, 8), np.arange(1, 5)[:, None] * sign
+    down = np.array([[x // y for x in a.tolist()] for y in b.ravel().tolist()])
+    left = np.array([[x % y for x in a.tolist()] for y in b.ravel().tolist()])
+    assert_close(floor_divide(Tensor(a), Tensor(b)), down, "a // b")
+    assert_close(remainder(Tensor(a), Tensor(b)), left, "a % b")
 
 
 def test_division_by_zero_is_no_accident():
@@ -218,6 +226,17 @@ def test_comparison_entry_by_entry(function, python):
     assert_close(mixed, np.array([python(1, 1.5), python(2, 1.5)]), "the comparison of int64 with float32")
 
 
+@pytest.mark.parametrize("function, python", COMPARISONS.values(), ids=COMPARISONS)
+def test_comparison_promotes(function, python):
+    """A comparison promotes before it compares: beside float32, 2**24 + 1 is 2**24, and a 0-d 0.1 is float32's 0.1."""
+    same = np.array([python(1, 1)])
+    whole, rounded = Tensor(np.array([2**24 + 1])), Tensor(np.array([2**24], np.float32))
+    assert_close(function(whole, rounded), same, f"{function.__name__}(int64 2**24 + 1, float32 2**24)")
+    assert_close(function(rounded, whole), same, f"{function.__name__}(float32 2**24, int64 2**24 + 1)")
+    tenth, precise = Tensor(np.array([0.1], np.float32)), Tensor(np.array(0.1))
+    assert_close(function(tenth, precise), same, f"{function.__name__}(float32 0.1, 0-d float64 0.1)")
+
+
 # Logic
 
 
@@ -227,13 +246,17 @@ def test_comparison_entry_by_entry(function, python):
     ids=["bitwise_and", "bitwise_or"],
 )
 def test_and_or_of_booleans_and_bits(function, python):
-    """a & b and a | b combine booleans, and integers bit by bit, with broadcasting."""
+    """a & b and a | b combine booleans, and integers bit by bit, with broadcasting and promotion."""
     booleans = np.array([False, True])
     table = np.array([[python(p, q) for q in (False, True)] for p in (False, True)])
     assert_close(function(Tensor(booleans[:, None]), Tensor(booleans)), table, f"{function.__name__}(p, q)")
     six, three = Tensor(np.array([6, 4])), Tensor(np.array([3, 1]))
     assert_close(python(six, three), np.array([python(6, 3), python(4, 1)]), "the operator for integers")
     assert_close(python(six, 3), np.array([python(6, 3), python(4, 3)]), "the operator with 3")
+    small, number = Tensor(np.array([6], np.uint8)), Tensor(np.array(3, np.int64))
+    assert_close(
+        python(small, number), np.array([python(6, 3)], np.uint8), "the operator with uint8 and 0-d int64"
+    )
 
 
 def test_not_of_booleans_and_bits():

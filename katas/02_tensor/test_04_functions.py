@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, strategies as st
 
 from dojo.spec import assert_close, no_warnings, raises, unchanged
-from dojo.spec.strategies import arrays, arrays_of, broadcastable_shapes, numbers, shapes, strided
+from dojo.spec.strategies import arrays, arrays_of, broadcastable_shapes, numbers, shapes
 from tinytorch.tensor import (
     Tensor,
     abs,
@@ -31,32 +31,41 @@ from tinytorch.tensor import (
 
 INF, NAN = float("inf"), float("nan")
 FUNCTIONS = {
-    "exp": (exp, math.exp, -2),
-    "log": (log, math.log, 0.25),
-    "log1p": (log1p, math.log1p, -0.75),
-    "sqrt": (sqrt, math.sqrt, 0),
-    "sin": (sin, math.sin, -2),
-    "cos": (cos, math.cos, -2),
-    "tanh": (tanh, math.tanh, -2),
-    "erf": (erf, math.erf, -2),
+    "exp": (exp, math.exp),
+    "log": (log, math.log),
+    "log1p": (log1p, math.log1p),
+    "sqrt": (sqrt, math.sqrt),
+    "sin": (sin, math.sin),
+    "cos": (cos, math.cos),
+    "tanh": (tanh, math.tanh),
+    "erf": (erf, math.erf),
 }
+LOWEST = {log: 0.25, log1p: -0.75, sqrt: 0.0}
 
 # One entry
 
 
-@pytest.mark.parametrize("function, oracle, low", FUNCTIONS.values(), ids=FUNCTIONS)
-@given(data=st.data(), dtype=st.sampled_from([np.float32, np.float64]))
-def test_function_of_every_entry(function, oracle, low, data, dtype):
+@pytest.mark.parametrize("function, oracle", FUNCTIONS.values(), ids=FUNCTIONS)
+def test_function_of_every_entry(function, oracle):
     """exp(x), and so x.exp(), is what Python's math.exp gives for each entry, in the dtype of x; so do the others."""
-    x = data.draw(strided(shapes(), dtype, low=low), label="x")
-    expected = np.array([oracle(v) for v in x.ravel().tolist()], dtype).reshape(x.shape)
-    with unchanged(x):
-        assert_close(function(Tensor(x)), expected, f"{function.__name__}(x)")
-        assert_close(getattr(Tensor(x), function.__name__)(), expected, f"x.{function.__name__}()")
+    row = np.arange(LOWEST.get(function, -2.0), 2.25, 0.25)
+    for x in (
+        row[:3].astype(np.float32),
+        row,
+        row[:3].astype(np.float16),
+        row[-8:].astype(np.float32).reshape(4, 2).T,  # not contiguous
+        row[1].astype(np.float32).reshape(()),
+        np.zeros((0, 2), np.float32),
+    ):
+        expected = np.array([oracle(v) for v in x.ravel().tolist()], x.dtype).reshape(x.shape)
+        with unchanged(x):
+            what = f"{function.__name__}(x) for x of {x.dtype} and shape {x.shape}"
+            assert_close(function(Tensor(x)), expected, what)
+            assert_close(getattr(Tensor(x), function.__name__)(), expected, f"x.{function.__name__}()")
 
 
-@pytest.mark.parametrize("function, oracle, low", FUNCTIONS.values(), ids=FUNCTIONS)
-def test_function_of_integers_is_float32(function, oracle, low):
+@pytest.mark.parametrize("function, oracle", FUNCTIONS.values(), ids=FUNCTIONS)
+def test_function_of_integers_is_float32(function, oracle):
     """Integers and booleans become float32 before a function such as exp (NumPy would say float64 or float16)."""
     expected = np.array([oracle(1), oracle(2)], np.float32)
     assert_close(function(Tensor(np.array([1, 2]))), expected, f"{function.__name__}(int64)")
@@ -91,21 +100,21 @@ def test_log1p_of_tiny_numbers():
     assert_close(log1p(Tensor(tiny)), tiny, "log1p(x), which is x for tiny x", atol=0)
 
 
-@given(a=st.sampled_from([np.float32, np.int64]).flatmap(lambda dtype: arrays(shapes(), dtype)))
-@example(a=np.array([-1.5, 0.0, 2.0], np.float32))
-def test_abs_loses_the_sign(a):
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "int8"])
+def test_abs_loses_the_sign(dtype):
     """abs(x), x.abs() and Python's own abs(x) have every entry without its sign, in the dtype of x."""
-    expected = np.array([v if v > 0 else -v for v in a.ravel().tolist()], a.dtype).reshape(a.shape)
+    a = np.array([[-2.5, 0, 2.5], [-1, 1, 7]]).astype(dtype)
+    expected = np.array([[-v if v < 0 else v for v in row] for row in a.tolist()], dtype)
     assert_close(abs(Tensor(a)), expected, "abs(x)")
     assert_close(builtins.abs(Tensor(a)), expected, "Python's abs(x)")
 
 
-@given(a=st.sampled_from([np.float32, np.int64]).flatmap(lambda dtype: arrays(shapes(), dtype)))
-@example(a=np.array([-1.5, 0.0, 2.0], np.float32))
-def test_sign_is_all_that_stays(a):
-    """sign(x) is -1, 0 or 1 for each entry, in the dtype of x."""
-    signs = [1 if v > 0 else -1 if v < 0 else 0 for v in a.ravel().tolist()]
-    assert_close(sign(Tensor(a)), np.array(signs, a.dtype).reshape(a.shape), "sign(x)")
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "int8"])
+def test_sign_is_all_that_stays(dtype):
+    """sign(x) is -1, 0 or 1 for each entry, in the dtype of x; True and False are their own signs."""
+    a = np.array([[-2.5, 0, 2.5], [-1, 1, 7]]).astype(dtype)
+    assert_close(sign(Tensor(a)), np.array([[-1, 0, 1], [-1, 1, 1]], dtype), "sign(x)")
+    assert_close(sign(Tensor(np.array([True, False]))), np.array([True, False]), "sign of booleans")
 
 
 def test_isnan_finds_what_is_not_a_number():

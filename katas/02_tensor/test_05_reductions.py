@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import example, given, strategies as st
 
-from dojo.spec import assert_close, assert_equal, no_warnings, raises, unchanged
+from dojo.spec import assert_close, assert_equal, assert_followed, no_warnings, raises, unchanged
 from dojo.spec.strategies import arrays, dims, distinct, shapes, strided
-from tinytorch.tensor import Tensor, amax, amin, argmax, argsort, cumsum, mean, sum, var
+from tinytorch import dispatch
+from tinytorch.tensor import Tensor, amax, amin, argmax, argsort, cumsum, masked_fill, mean, sum, var
 
 
 def reduce_by_hand(function, a, dim, keepdim):
@@ -75,6 +76,8 @@ def test_sum_over_any_axes(case, keepdim):
 def test_sum_of_integers_is_int64():
     """Integers and booleans add up in int64, so that small ones do not overflow and True counts as 1."""
     assert_close(Tensor(np.array([100, 100], np.int8)).sum(), np.array(200), "the sum of int8")
+    assert_close(Tensor(np.array([200, 100], np.uint8)).sum(), np.array(300), "the sum of uint8")
+    assert_close(Tensor(np.array([2**30] * 4, np.int32)).sum(0), np.array(2**32), "the sum of int32")
     assert_close(Tensor(np.array([True, False, True])).sum(dim=0), np.array(2), "the sum of booleans")
 
 
@@ -90,14 +93,18 @@ def test_an_axis_that_is_not_there(reduction):
 # Extremes
 
 
-@pytest.mark.parametrize("reduction, oracle", [(amax, max), (amin, min)], ids=["amax", "amin"])
 @given(case=array_and_dim(), keepdim=st.booleans())
 @example(case=(np.array([[1, 5], [7, 2]], np.float32), 1), keepdim=False)
-def test_amax_and_amin_over_any_axes(reduction, oracle, case, keepdim):
+@example(case=(np.array([[1, 5], [7, 2]], np.float32), (0, 1)), keepdim=False)
+def test_amax_and_amin_over_any_axes(case, keepdim):
     """amax() is the largest and amin() the smallest entry along the axes; dim and keepdim as for sum."""
     a, dim = case
-    expected = reduce_by_hand(oracle, a, dim, keepdim).astype(np.float32)
-    assert_close(reduction(Tensor(a), dim, keepdim), expected, f"shape {a.shape}, {dim=}, {keepdim=}")
+    for reduction, oracle in ((amax, max), (amin, min)):
+        expected = reduce_by_hand(oracle, a, dim, keepdim).astype(np.float32)
+        what = f"{reduction.__name__} of shape {a.shape}, {dim=}, {keepdim=}"
+        assert_close(reduction(Tensor(a), dim, keepdim), expected, what)
+        if isinstance(dim, tuple):
+            assert_close(reduction(Tensor(a), list(dim), keepdim), expected, f"{what}, with dim as a list")
 
 
 @pytest.mark.parametrize("reduction", [amax, amin], ids=["amax", "amin"])
@@ -167,6 +174,8 @@ def test_cumsum_is_the_sum_so_far(a, data):
 def test_cumsum_of_integers_is_int64():
     """Running sums of integers and booleans are int64, as sums are."""
     assert_close(cumsum(Tensor(np.array([100, 100], np.int8)), 0), np.array([100, 200]), "cumsum of int8")
+    assert_close(cumsum(Tensor(np.array([200, 100], np.uint8)), 0), np.array([200, 300]), "cumsum of uint8")
+    assert_close(cumsum(Tensor(np.array([1, 2], np.int32)), 0), np.array([1, 3]), "cumsum of int32")
     assert_close(Tensor(np.array([True, True])).cumsum(dim=0), np.array([1, 2]), "cumsum of booleans")
 
 
@@ -189,6 +198,16 @@ def test_mean_over_any_axes(case, keepdim):
     a, dim = case
     expected = reduce_by_hand(statistics.fmean, a, dim, keepdim).astype(np.float32)
     assert_close(mean(Tensor(a), dim, keepdim), expected, f"mean of shape {a.shape}, {dim=}, {keepdim=}")
+
+
+def test_mean_of_no_entries():
+    """0 / 0 is nan: the mean of no entries is nan, without a warning, and there may be no means to take at all."""
+    x = Tensor(np.zeros((0, 3), np.float32))
+    with no_warnings():
+        assert_close(
+            x.mean(0), np.array([float("nan")] * 3, np.float32), "the mean of shape (0, 3) over dim 0"
+        )
+        assert_close(x.mean(1), np.zeros(0, np.float32), "the mean of shape (0, 3) over dim 1")
 
 
 def test_mean_needs_floating_point():
@@ -225,7 +244,24 @@ def test_var_far_from_zero():
 
 
 def test_var_of_a_single_entry():
-    """One entry leaves nothing to divide by (n - 1 is 0): the variance is nan, without an error or a warning."""
+    """One entry leaves 0 / 0 (n - 1 is 0): the variance is nan; and where n - correction is below 0 it counts as 0."""
     with no_warnings():
         one = var(Tensor(np.array([[3.0], [4.0]], np.float32)), dim=1)
     assert_close(one, np.array([float("nan")] * 2, np.float32), "the variance of single entries")
+    with no_warnings():
+        three = var(Tensor(np.array([1, 2, 3], np.float32)), correction=5)
+    assert_close(three, np.array(float("inf"), np.float32), "the variance of 3 entries with correction=5")
+
+
+@pytest.mark.parametrize(
+    "name, call",
+    [
+        ("mean", lambda x: mean(x, 0)),
+        ("var", lambda x: var(x, 1)),
+        ("masked_fill", lambda x: masked_fill(x, Tensor(TABLE > 2), 0.5)),
+    ],
+    ids=["mean", "var", "masked_fill"],
+)
+def test_compositions_are_made_of_primitives(name, call):
+    """mean, var and masked_fill are made of primitives, called on Tensors, so that kata 07 can follow them."""
+    assert_followed(dispatch.observers, call, Tensor(TABLE), what=f"the result of {name}")

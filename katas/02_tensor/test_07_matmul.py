@@ -48,6 +48,15 @@ def test_bmm_promotes(first, second, expected):
 
 
 @pytest.mark.parametrize(
+    ("first", "second"), [((3,), (3, 2)), ((2, 3), (3,)), ((3,), (3,)), ((), (2, 3))], ids=str
+)
+def test_bmm_refuses_vectors(first, second):
+    """An operand with fewer than two axes is no matrix: a ValueError that holds both shapes."""
+    with raises(ShapeError, first, second):
+        bmm(Tensor(np.ones(first, np.float32)), Tensor(np.ones(second, np.float32)))
+
+
+@pytest.mark.parametrize(
     ("first", "second", "expected"),
     [
         ([1, 2, 3], [4, 5, 6], 32),
@@ -55,6 +64,7 @@ def test_bmm_promotes(first, second, expected):
         ([1, 10], [[1, 2, 3], [4, 5, 6]], [41, 52, 63]),
         ([[1, 2]], [[3], [4]], [[11]]),
     ],
+    ids=["vector @ vector", "matrix @ vector", "vector @ matrix", "matrix @ matrix"],
 )
 def test_matmul_lends_a_vector_an_axis(first, second, expected):
     """A 1-d operand counts as a row on the left and as a column on the right; the lent axis is taken away again."""
@@ -84,20 +94,29 @@ def test_matmul_as_method_and_operator():
 
 
 @pytest.mark.parametrize(
-    ("first", "second"),
+    ("first", "second", "wrong"),
     [
-        ((2, 3), (4, 5)),
-        ((3,), (4,)),
-        ((2, 3), (2,)),
-        ((3,), (2, 3)),
-        ((), (3,)),
-        ((2, 3), ()),
-        ((2, 1, 3), (5, 3, 1)),
+        ((2, 3), (4, 5), (3, 4)),
+        ((3,), (4,), (3, 4)),
+        ((2, 3), (2,), (3, 2)),
+        ((3,), (2, 3), (3, 2)),
+        ((), (3,), ((),)),
+        ((2, 3), (), ((),)),
+        ((2, 1, 3), (5, 3, 1), (2, 5)),
+    ],
+    ids=[
+        "(2, 3) @ (4, 5)",
+        "(3,) @ (4,)",
+        "(2, 3) @ (2,)",
+        "(3,) @ (2, 3)",
+        "() @ (3,)",
+        "(2, 3) @ ()",
+        "stacks",
     ],
 )
-def test_matmul_refuses_shapes_that_do_not_fit(first, second):
-    """Where the inner sides or the axes in front do not fit, an error holds both shapes."""
-    with raises(ShapeError, first, second):
+def test_matmul_refuses_shapes_that_do_not_fit(first, second, wrong):
+    """Where the inner sides or the axes in front do not fit, an error holds the sides that differ."""
+    with raises(ShapeError, *wrong):
         matmul(Tensor(np.ones(first, np.float32)), Tensor(np.ones(second, np.float32)))
 
 

@@ -23,7 +23,7 @@ LISTS = [
 ]
 
 
-@pytest.mark.parametrize("index", [0, (1, slice(2))])
+@pytest.mark.parametrize("index", [0, (1, slice(2))], ids=str)
 def test_getitem_is_a_function_too(index):
     """getitem(x, index) is x[index] as a primitive."""
     assert_close(getitem(Tensor(CUBE), index), CUBE[index])
@@ -164,7 +164,7 @@ def test_gather_refuses_an_index_outside(wrong):
         gather(Tensor(SIX), 1, Tensor(np.array([[0, wrong]])))
 
 
-@pytest.mark.parametrize("shape", [(2,), (3, 1), (1, 2, 3)])
+@pytest.mark.parametrize("shape", [(2,), (3, 1), (1, 2, 3)], ids=str)
 def test_gather_refuses_shapes_that_do_not_fit(shape):
     """index has as many axes as x, none but dim longer than there: else an error that holds both shapes."""
     with raises(ShapeError, shape, (2, 3)):
@@ -203,7 +203,7 @@ def test_index_add_refuses_an_index_outside(wrong):
         index_add(Tensor(SIX), 0, Tensor(np.array([wrong])), Tensor(np.ones((1, 3), np.float32)))
 
 
-@pytest.mark.parametrize(("count", "shape"), [(2, (1, 3)), (1, (1, 2)), (2, (2, 1))])
+@pytest.mark.parametrize(("count", "shape"), [(2, (1, 3)), (1, (1, 2)), (2, (2, 1))], ids=str)
 def test_index_add_refuses_shapes_that_do_not_fit(count, shape):
     """There are as many indices as slices, and a slice has the shape of those of x: nothing broadcasts here."""
     with raises(ShapeError, shape):

@@ -4,9 +4,25 @@ import numpy as np
 import pytest
 from hypothesis import example, given, strategies as st
 
-from dojo.spec import ShapeError, assert_close, assert_equal, raises
+from dojo.spec import ShapeError, assert_close, assert_equal, assert_followed, raises
 from dojo.spec.strategies import arrays, dims, shapes
-from tinytorch.tensor import Tensor, cat, concatenate, pad, split, stack, tril, triu
+from tinytorch import dispatch
+from tinytorch.tensor import (
+    Tensor,
+    cat,
+    concatenate,
+    matmul,
+    pad,
+    sort,
+    split,
+    squeeze,
+    stack,
+    topk,
+    transpose,
+    tril,
+    triu,
+    unsqueeze,
+)
 
 SIX = np.arange(6, dtype=np.float32).reshape(2, 3)
 
@@ -64,6 +80,7 @@ def test_cat_refuses_what_does_not_fit():
         (1, [[[0, 1, 2], [10, 11, 12]], [[3, 4, 5], [13, 14, 15]]]),
         (-1, [[[0, 10], [1, 11], [2, 12]], [[3, 13], [4, 14], [5, 15]]]),
     ],
+    ids=["0", "1", "-1"],
 )
 def test_stack_joins_along_a_new_axis(dim, expected):
     """stack([a, b], dim): the new axis has place dim in the result, and one entry for each Tensor."""
@@ -77,8 +94,8 @@ def test_stack_makes_a_vector_of_numbers():
 
 
 def test_stack_refuses_different_shapes():
-    """Shapes that differ are an error that holds two of them, also where they would broadcast; so is an empty list."""
-    with raises(ShapeError, (2, 3), (1, 3)):
+    """Shapes that differ are an error that holds the sides, also where they would broadcast; so is an empty list."""
+    with raises(ShapeError, 2, 1):
         stack([Tensor(SIX), Tensor(SIX[:1])])
     with raises(ShapeError):
         stack([])
@@ -87,6 +104,7 @@ def test_stack_refuses_different_shapes():
 @pytest.mark.parametrize(
     ("side", "size", "expected"),
     [(6, 2, [2, 2, 2]), (5, 2, [2, 2, 1]), (3, 5, [3]), (3, 1, [1, 1, 1]), (0, 2, [0])],
+    ids=["6 by 2", "5 by 2", "3 by 5", "3 by 1", "0 by 2"],
 )
 def test_split_into_pieces_of_one_size(side, size, expected):
     """split(x, size) is a tuple of pieces along axis 0; the last is smaller where the size does not fit."""
@@ -114,10 +132,10 @@ def test_split_gives_views():
     assert_close(right, np.full((2, 2), 7, np.float32), "the right piece after a change of x")
 
 
-@pytest.mark.parametrize(("sizes", "held"), [(0, 0), (-1, -1), ([1, 1], [1, 1]), ([4, -1], [4, -1])])
-def test_split_refuses_sizes_that_do_not_fit(sizes, held):
+@pytest.mark.parametrize("sizes", [0, -1, [1, 1], [4, -1]], ids=str)
+def test_split_refuses_sizes_that_do_not_fit(sizes):
     """A size below 1, and listed sizes that do not add up to the side, are an error that holds them."""
-    with raises(ShapeError, held):
+    with raises(ShapeError, sizes):
         split(Tensor(SIX), sizes, 1)
 
 
@@ -129,6 +147,7 @@ def test_split_refuses_sizes_that_do_not_fit(sizes, held):
         ((1, 0, 0, 1), [[9, 0, 1, 2], [9, 3, 4, 5], [9, 9, 9, 9]]),
         ((), [[0, 1, 2], [3, 4, 5]]),
     ],
+    ids=["(1, 2)", "(0, 0, 1, 0)", "(1, 0, 0, 1)", "()"],
 )
 def test_pad_is_read_from_the_last_axis(widths, expected):
     """pad(x, (left, right, top, bottom), value): the first pair is for the last axis, the second for the one before."""
@@ -140,7 +159,7 @@ def test_pad_is_zero_by_default_and_keeps_the_dtype():
     assert_close(pad(Tensor(np.array([[1], [2]])), (1, 0)), np.array([[0, 1], [0, 2]]))
 
 
-@pytest.mark.parametrize("widths", [(1,), (1, 1, 1, 1, 1, 1)])
+@pytest.mark.parametrize("widths", [(1,), (1, 1, 1, 1, 1, 1)], ids=str)
 def test_pad_refuses_what_is_not_pairs_of_sizes(widths):
     """The numbers come in pairs, at most one pair for each axis: else an error that holds them."""
     with raises(ShapeError, widths):
@@ -172,3 +191,28 @@ def test_triangles_need_a_matrix():
     for triangle in (tril, triu):
         with raises(ShapeError, (3,)):
             triangle(Tensor(SIX[0]))
+
+
+COMPOSITIONS = {
+    "transpose": lambda x: transpose(x, 0, 1),
+    "squeeze": lambda x: squeeze(x),
+    "unsqueeze": lambda x: unsqueeze(x, 0),
+    "x.T": lambda x: x.T,
+    "x.reshape": lambda x: x.reshape(6),
+    "x.permute": lambda x: x.permute(1, 0),
+    "x.expand": lambda x: x.expand(4, 2, 3),
+    "x[0]": lambda x: x[0],
+    "x.to": lambda x: x.to("float64"),
+    "matmul": lambda x: matmul(x, Tensor(SIX[0])),
+    "cat": lambda x: cat([x, x]),
+    "stack": lambda x: stack([x, x]),
+    "split": lambda x: split(x, 1),
+    "sort": lambda x: sort(x),
+    "topk": lambda x: topk(x, 2),
+}
+
+
+@pytest.mark.parametrize("name", COMPOSITIONS)
+def test_other_compositions_are_made_of_primitives(name):
+    """What has no @primitive above it calls functions that have, on Tensors, so that kata 07 can follow it."""
+    assert_followed(dispatch.observers, COMPOSITIONS[name], Tensor(SIX.copy()), what=f"the result of {name}")

@@ -62,7 +62,7 @@ def test_zero_makes_every_entry_zero():
 
 
 def test_copy_takes_the_entries_of_another():
-    """x.copy_(source) overwrites x with the entries of source, which broadcasts and is cast; returns x itself."""
+    """x.copy_(source) overwrites x with the entries of source (or a number), broadcast and cast; returns x itself."""
     a, source = SIX.copy(), Tensor(np.array([7, 8, 9]))
     x = Tensor(a)
     with unchanged(source):
@@ -70,6 +70,7 @@ def test_copy_takes_the_entries_of_another():
     assert_close(a, np.array([[7, 8, 9], [7, 8, 9]], np.float32), "the memory of x")
     x.zero_()
     assert_close(source, np.array([7, 8, 9]), "the source, after x was changed again,")
+    assert_close(x.copy_(3), np.full((2, 3), 3, np.float32), "x.copy_(3)")
 
 
 def test_copy_refuses_a_shape_that_does_not_fit():
@@ -122,7 +123,9 @@ def test_float32_stays_float32_in_place():
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"), [("+=", [5, 10]), ("-=", [3, 6]), ("*=", [4, 16]), ("/=", [4, 4])]
+    ("name", "expected"),
+    [("+=", [5, 10]), ("-=", [3, 6]), ("*=", [4, 16]), ("/=", [4, 4])],
+    ids=["+=", "-=", "*=", "/="],
 )
 def test_augmented_assignment_changes_the_tensor_itself(name, expected):
     """After `y = x`, `y += 1` changes x too: no new Tensor is made. So do -=, *= and /=."""
@@ -182,7 +185,7 @@ def test_a_write_to_a_copy_is_not_seen(name):
 
 @pytest.mark.parametrize("write", ["fill_", "zero_", "copy_", "add_", "sub_", "mul_", "div_", "x[0] = ..."])
 def test_every_write_is_counted(write):
-    """Every operation in place moves the version of x on, by the given `dispatch.mutating`."""
+    """Every operation in place moves the version of x on: it writes inside `with dispatch.mutating(self, ...):`."""
     x = Tensor(SIX.copy())
     before = version(x)
     if write == "zero_":
@@ -194,6 +197,20 @@ def test_every_write_is_counted(write):
     else:
         getattr(x, write)(2.0)
     assert version(x) != before, f"{write} is not counted in the version of x"
+
+
+@pytest.mark.parametrize("name", [*ARITHMETIC, "copy_", "x[...] = ..."])
+def test_a_write_that_fails_changes_nothing(name):
+    """After an error x has the same array, the same entries and the same version: there was no write to count."""
+    x, too_many = Tensor(SIX.copy()), Tensor(np.ones((4, 2, 3), np.float32))
+    array, before = x.data, version(x)
+    with unchanged(x), raises(ShapeError):
+        if name == "x[...] = ...":
+            x[...] = too_many
+        else:
+            getattr(x, name)(too_many)
+    assert x.data is array, f"x has another array after {name} failed, expected the same memory"
+    assert_equal(version(x), before, f"the version of x after {name} failed")
 
 
 def test_to_takes_dtype_and_device_in_any_way():

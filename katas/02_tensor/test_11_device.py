@@ -67,16 +67,6 @@ CALLS = [
 
 PAIRS = [each for each in CALLS if len(each[1].split()) == 2]
 
-CREATIONS = [
-    ("zeros", (2, 3)),
-    ("ones", (2, 3)),
-    ("full", ((2, 3), 2.5)),
-    ("arange", (5,)),
-    ("linspace", (0, 1, 5)),
-    ("eye", (3,)),
-    ("tensor", ([[1.0, 2.0]],)),
-]
-
 
 def spelled(name, inputs, params):
     """A call as a short text: "sum-x-dim=1"."""
@@ -120,28 +110,6 @@ def test_function_on_the_device(device, name, inputs, params):
     for result, right in zip(results, expected, strict=True):
         assert_stays(result, device, f"the result of {name}")
         assert_close(result, to_numpy(right), f"{name} on the device")
-
-
-@pytest.mark.parametrize(("name", "args"), CREATIONS, ids=[name for name, _ in CREATIONS])
-def test_creation_on_the_device(device, name, args):
-    """Every way to make a Tensor takes device=..., a string or a Device."""
-    function = getattr(importlib.import_module("tinytorch.tensor"), name)
-    for where in (device, Device(device)):
-        result = function(*args, device=where)
-        assert_stays(result, device, f"{name}(..., device={where!r})")
-        assert_close(result, to_numpy(function(*args)), f"{name} on the device")
-
-
-@pytest.mark.parametrize(
-    ("name", "args"), [("rand", (50, 4)), ("randn", (50, 4)), ("randint", (0, 9, (50, 4)))]
-)
-def test_chance_on_the_device(device, name, args):
-    """Random Tensors are drawn on the device, in the shape and dtype that they have on the CPU."""
-    function = getattr(importlib.import_module("tinytorch.tensor"), name)
-    result = function(*args, device=device)
-    assert_stays(result, device, f"{name}(..., device={device!r})")
-    assert_equal((result.shape, result.dtype), ((50, 4), function(*args).dtype), "the shape and dtype")
-    assert len(np.unique(to_numpy(result))) > 5, f"{name} draws the same number again and again"
 
 
 def test_likes_stay_where_their_model_is(device):

@@ -76,11 +76,13 @@ def unwrap(value: Any, name: str) -> Any:
     )
 
 
-def mutating(tensor: Tensor, *sources: Any) -> None:
-    """Every in-place operation calls this before it writes to `tensor.data`.
+@contextmanager
+def mutating(tensor: Tensor, *sources: Any) -> Iterator[None]:
+    """Every in-place operation writes to `tensor.data` inside `with mutating(self, other):`.
 
-    The version that views share moves on, so that backward notices. A Tensor that requires grad refuses:
-    in-place operations are never recorded, and its gradient would be wrong without a word.
+    Before the block, a Tensor that requires grad refuses: in-place operations are never recorded, and its
+    gradient would be wrong without a word. After it, the version that views share moves on, so that backward
+    notices; a write that failed is none, and leaves the version as it was.
     """
     if recording():
         for each in (tensor, *sources):
@@ -89,6 +91,7 @@ def mutating(tensor: Tensor, *sources: Any) -> None:
                     f"a Tensor of shape {each.shape} that requires grad takes part in an in-place operation: "
                     "do it inside `with no_grad():`, or compute a new Tensor"
                 )
+    yield
     tensor._version[0] += 1
 
 

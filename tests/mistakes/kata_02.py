@@ -362,8 +362,8 @@ def iter_by_generator(self):
 )
 def setitem_takes_lists(self, index, value):
     """Whatever NumPy can assign is assigned."""
-    dispatch.mutating(self, value)
-    self.data[_arrays(index)] = value.data if isinstance(value, Tensor) else value
+    with dispatch.mutating(self, value):
+        self.data[_arrays(index)] = value.data if isinstance(value, Tensor) else value
 
 
 @mistake("tensor.argsort", spec="test_argsort_of_unsigned_integers", says="first at [0]")
@@ -436,12 +436,6 @@ def stack_is_cat(tensors, dim=0):
     return cat(tensors, dim)
 
 
-@mistake("tensor.stack", spec="test_stack_refuses_different_shapes", says="the message")
-def stack_leaves_the_shapes_to_cat(tensors, dim=0):
-    """The error that comes names one side, and not the shapes that were given."""
-    return cat([unsqueeze(each, dim) for each in tensors], dim)
-
-
 @mistake("tensor.split", spec="test_split_into_pieces_of_one_size", says="the sizes of the pieces")
 def split_drops_the_rest(x, sizes, dim=0):
     """Only whole pieces are made."""
@@ -478,8 +472,8 @@ def triu_by_multiplication(a, diagonal=0):
 @mistake("tensor.Tensor.add_", spec="test_arithmetic_in_place", says="the memory of x after x.add_(y)")
 def add_rebinds(self, other):
     """self gets another array, and whoever shares the old one sees nothing."""
-    dispatch.mutating(self, other)
-    self.data = self.data + dispatch.unwrap(other, "add_")
+    with dispatch.mutating(self, other):
+        self.data = self.data + dispatch.unwrap(other, "add_")
     return self
 
 
@@ -501,8 +495,8 @@ def sub_is_not_counted(self, other):
 @mistake("tensor.Tensor.copy_", spec="test_copy_takes_the_entries_of_another", says="the memory of x")
 def copy_takes_the_array(self, source):
     """The array of the source is taken, not its entries."""
-    dispatch.mutating(self, source)
-    self.data = np.broadcast_to(source.data, self.shape)
+    with dispatch.mutating(self, source):
+        self.data = np.broadcast_to(source.data, self.shape)
     return self
 
 
@@ -566,3 +560,298 @@ def matmul_trusts_its_operands(a, b):
     if b.ndim == 1:
         product = squeeze(product, -1)
     return squeeze(product, -1 if b.ndim == 1 else -2) if a.ndim == 1 else product
+
+
+# What is missing at the edges
+
+
+@mistake("tensor.flat_index", spec="test_flat_index_refuses_an_index_outside", says="should hold 7")
+def flat_index_shows_the_side_only(index, shape):
+    """The error says how long the axis is, and not which index was asked for."""
+    place = 0
+    for i, side, stride in zip(index, shape, contiguous_strides(shape)):
+        if not -side <= i < side:
+            raise IndexError(f"an index is outside an axis of size {side}")
+        place += (i % side) * stride
+    return place
+
+
+@mistake("tensor.Tensor.numel", spec="test_numel_counts_the_entries", says="the type of numel() of shape ()")
+def numel_by_prod(self):
+    """The product of no sides is 1.0, a float."""
+    return np.prod(self.shape)
+
+
+@mistake("tensor.Tensor.item", spec="test_item_of_a_single_entry", says="the type of item() of float32")
+def item_gives_numpys_number(self):
+    """An entry of a NumPy array is a NumPy scalar."""
+    if self.data.size != 1:
+        raise RuntimeError(f"shape {self.shape}")
+    return self.data.reshape(1)[0]
+
+
+@mistake("tensor.Tensor.tolist", spec="test_tolist_nests_as_the_axes_do", says="tolist()")
+def tolist_by_list(self):
+    """list() goes one axis deep and leaves NumPy's arrays and scalars in it."""
+    return list(self.data) if self.ndim else self.item()
+
+
+@mistake("tensor.Tensor.__index__", spec="test_a_tensor_of_one_integer_is_an_index", says="uint8")
+def index_of_signed_integers_only(self):
+    """Unsigned integers have a kind of their own."""
+    if self.dtype.kind != "i" or self.data.size != 1:
+        raise TypeError(f"an index needs an integer, got {self.dtype} of shape {self.shape}")
+    return int(self.data.item())
+
+
+@mistake("tensor.Tensor.__repr__", spec="test_repr_reads_as_code", says="[300,   4]")
+def repr_without_prefix(self):
+    """The second row begins where the first does not."""
+    text = np.array2string(self.data, separator=", ", precision=4)
+    extra = f", size={self.shape}" if self.data.size == 0 and self.ndim > 1 else ""
+    if self.dtype not in (np.float32, np.int64, np.bool_):
+        extra += f", dtype={self.dtype}"
+    return f"tensor({text}{extra})"
+
+
+@mistake(
+    "tensor.arange",
+    spec="test_arange_takes_a_dtype_and_refuses_a_step_that_does_not_lead_there",
+    says="nothing was raised, expected ValueError with a message that holds -1",
+)
+def arange_away_from_its_end(bounds, dtype=None, device="cpu", requires_grad=False):
+    """Only a step of 0 is refused; NumPy gives an empty array for one that leads away."""
+    start, end, step = (0, *bounds, 1) if len(bounds) == 1 else (*bounds, 1)[:3]
+    if step == 0:
+        raise ValueError(f"a step of {step}")
+    array = np.arange(start, end, step)
+    return _finish(array, dtype or (float32 if array.dtype.kind == "f" else int64), device, requires_grad)
+
+
+@mistake("tensor.linspace", spec="test_creation_takes_requires_grad", says="requires_grad of linspace")
+def linspace_forgets_requires_grad(start, end, steps, dtype=None, device="cpu", requires_grad=False):
+    """The parameter is there and nobody looks at it."""
+    return Tensor(np.linspace(start, end, steps)).to(dtype, device=device)
+
+
+@mistake("tensor.eye", spec="test_creation_takes_requires_grad", says="requires_grad of eye")
+def eye_forgets_requires_grad(n, m=None, dtype=None, device="cpu", requires_grad=False):
+    """The same for the identity."""
+    return Tensor(np.eye(n, m)).to(dtype, device=device)
+
+
+@mistake("tensor.rand", spec="test_rand_is_uniform", says="requires_grad of rand")
+def rand_forgets_requires_grad(shape, generator=None, dtype=None, device="cpu", requires_grad=False):
+    """The same for chance."""
+    generator = generator or default_generator(Device(str(device)))
+    return Tensor(generator.random(sizes(shape), dtype=dtype)).to(dtype, device=device)
+
+
+@mistake("tensor.randn", spec="test_randn_is_normal", says="requires_grad of randn")
+def randn_forgets_requires_grad(shape, generator=None, dtype=None, device="cpu", requires_grad=False):
+    """And again."""
+    generator = generator or default_generator(Device(str(device)))
+    return Tensor(generator.standard_normal(sizes(shape), dtype=dtype)).to(dtype, device=device)
+
+
+@mistake("tensor.randint", spec="test_randint_draws_every_number_equally_often", says="int32")
+def randint_ignores_dtype(low, high, shape, generator=None, dtype=None, device="cpu"):
+    """The generator's int64 is left as it is."""
+    if low >= high:
+        raise ValueError(f"randint needs low < high, got {low} and {high}")
+    generator = generator or default_generator(Device(str(device)))
+    return Tensor(generator.integers(low, high, size=shape))
+
+
+@mistake("tensor.full", spec="test_creation_on_a_device", says="the .device of")
+def full_stays_on_the_cpu(shape, fill_value, dtype=None, device="cpu", requires_grad=False):
+    """device= is accepted and forgotten."""
+    if dtype is None:
+        dtype = {"b": bool_, "i": int64}.get(np.asarray(fill_value).dtype.kind, float32)
+    return _finish(np.full(shape, fill_value, dtype), dtype, None, requires_grad)
+
+
+@mistake("tensor.div", spec="test_division_promotes", says="dtype float32, expected float16")
+def div_without_promote(a, b):
+    """Each becomes floating point on its own: int64 is float32, and float16 meets that."""
+    return floating(a) / floating(b)
+
+
+@mistake("tensor.eq", spec="test_comparison_promotes", says="eq(int64 2**24 + 1, float32 2**24)")
+def eq_without_promote(a, b):
+    """NumPy compares int64 and float32 in float64."""
+    return a == b
+
+
+@mistake("tensor.lt", spec="test_comparison_promotes", says="lt(")
+def lt_without_promote(a, b):
+    """NumPy lets a 0-d float64 widen float32."""
+    return a < b
+
+
+@mistake("tensor.bitwise_and", spec="test_and_or_of_booleans_and_bits", says="uint8 and 0-d int64")
+def and_without_promote(a, b):
+    """NumPy lets a 0-d int64 widen uint8."""
+    return a & b
+
+
+@mistake("tensor.erf", spec="test_function_of_every_entry", says="expected float16")
+def erf_in_scipys_dtype(a):
+    """SciPy has no erf of float16 and answers in another dtype."""
+    from scipy import special
+
+    return special.erf(floating(a))
+
+
+@mistake("tensor.sign", spec="test_sign_is_all_that_stays", says="sign")
+def sign_of_numbers_only(a):
+    """NumPy's sign refuses booleans."""
+    return get_array_module(a).sign(a)
+
+
+@mistake("tensor.sum", spec="test_sum_of_integers_is_int64", says="the sum of uint8")
+def sum_in_numpys_dtype(a, dim=None, keepdim=False):
+    """NumPy adds unsigned integers up in uint64."""
+    return a.sum(axis=_axes(dim), keepdims=keepdim)
+
+
+@mistake("tensor.cumsum", spec="test_cumsum_of_integers_is_int64", says="cumsum of uint8")
+def cumsum_in_numpys_dtype(a, dim):
+    """The same for running sums."""
+    return a.cumsum(axis=dim).reshape(a.shape)
+
+
+@mistake("tensor.amin", spec="test_amax_and_amin_over_any_axes", says="list")
+def amin_hands_a_list_on(a, dim=None, keepdim=False):
+    """NumPy takes several axes as a tuple only."""
+    return a.min(axis=dim, keepdims=keepdim)
+
+
+@mistake("tensor.mean", spec="test_mean_of_no_entries", says="over dim 0")
+def mean_of_nothing_is_zero(x, dim=None, keepdim=False):
+    """The count is kept from being 0, and the mean of nothing is 0."""
+    if x.dtype.kind != "f":
+        raise TypeError(f"mean needs a floating point Tensor, got {x.dtype}")
+    return sum(x, dim, keepdim) / builtins.max(_count(x, dim), 1)
+
+
+@mistake("tensor.var", spec="test_var_of_a_single_entry", says="correction=5")
+def var_below_zero(x, dim=None, correction=1, keepdim=False):
+    """A correction larger than the count makes a variance negative."""
+    deviation = x - mean(x, dim, keepdim=True)
+    return sum(deviation * deviation, dim, keepdim) / (_count(x, dim) - correction)
+
+
+# Right numbers that no gradient can follow
+
+
+@mistake("tensor.mean", spec="test_compositions_are_made_of_primitives", says="the result of mean leaves")
+def mean_of_the_array(x, dim=None, keepdim=False):
+    """NumPy's mean of x.data, wrapped."""
+    if x.dtype.kind != "f":
+        raise TypeError(f"mean needs a floating point Tensor, got {x.dtype}")
+    with quiet:
+        return x.__class__(np.asarray(x.data.mean(axis=_axes(dim), keepdims=keepdim)))
+
+
+@mistake("tensor.var", spec="test_compositions_are_made_of_primitives", says="the result of var leaves")
+def var_of_the_array(x, dim=None, correction=1, keepdim=False):
+    """A sum of primitives, divided by hand."""
+    deviation = x - mean(x, dim, keepdim=True)
+    squares = sum(deviation * deviation, dim, keepdim).data
+    with quiet:
+        return x.__class__(squares / squares.dtype.type(builtins.max(_count(x, dim) - correction, 0)))
+
+
+@mistake("tensor.masked_fill", spec="test_compositions_are_made_of_primitives", says="masked_fill leaves")
+def masked_fill_of_the_array(x, mask, value):
+    """A copy of the array is written to, and wrapped."""
+    array = x.data.copy()
+    array[np.broadcast_to(mask.data, x.shape)] = value
+    return x.__class__(array)
+
+
+@mistake("tensor.matmul", spec="test_other_compositions_are_made_of_primitives", says="matmul leaves")
+def matmul_of_the_arrays(a, b):
+    """NumPy's @, which takes vectors too."""
+    return a.__class__(np.asarray(np.matmul(*promote(a.data, b.data))))
+
+
+@mistake("tensor.cat", spec="test_other_compositions_are_made_of_primitives", says="the result of cat leaves")
+def cat_of_the_arrays(tensors, dim=0):
+    """The arrays are joined, and the result is wrapped."""
+    return tensors[0].__class__(np.concatenate(promote(*(each.data for each in tensors)), axis=dim))
+
+
+@mistake("tensor.stack", spec="test_other_compositions_are_made_of_primitives", says="stack leaves")
+def stack_of_the_arrays(tensors, dim=0):
+    """The same for stack."""
+    return tensors[0].__class__(np.stack([each.data for each in tensors], axis=dim))
+
+
+@mistake("tensor.split", spec="test_other_compositions_are_made_of_primitives", says="split leaves")
+def split_of_the_array(x, sizes, dim=0):
+    """Views of the array, wrapped one by one."""
+    side = x.shape[dim]
+    if isinstance(sizes, int):
+        sizes = [builtins.min(sizes, side - start) for start in range(0, side or 1, sizes)]
+    ends = np.cumsum(sizes)[:-1]
+    return tuple(x.__class__(piece) for piece in np.split(x.data, ends, axis=dim))
+
+
+@mistake("tensor.sort", spec="test_other_compositions_are_made_of_primitives", says="sort leaves")
+def sort_of_the_array(x, dim=-1, descending=False):
+    """The values are picked from the array."""
+    indices = argsort(x, dim, descending)
+    return x.__class__(np.take_along_axis(x.data, indices.data, axis=dim)), indices
+
+
+@mistake("tensor.Tensor.T", spec="test_other_compositions_are_made_of_primitives", says="x.T leaves")
+def transpose_of_the_array(self):
+    """The transposed array, wrapped: nobody knows whose memory it is."""
+    return Tensor(self.data.T)
+
+
+@mistake("tensor.bmm", spec="test_bmm_refuses_vectors", says="nothing was raised")
+def bmm_takes_vectors(a, b):
+    """NumPy's @ lends vectors an axis by itself."""
+    a, b = promote(a, b)
+    return a @ b
+
+
+@mistake("tensor.matmul", spec="test_matmul_lends_a_vector_an_axis", says="(3,)")
+def matmul_is_bmm(a, b):
+    """Nothing is lent: matmul hands its operands on."""
+    return bmm(a, b)
+
+
+# Writes
+
+
+@mistake(
+    "tensor.Tensor.copy_", spec="test_copy_takes_the_entries_of_another", says="'int' object has no attribute"
+)
+def copy_from_tensors_only(self, source):
+    """A number has no .data."""
+    with dispatch.mutating(self, source):
+        self.data[...] = source.data
+    return self
+
+
+@mistake(
+    "tensor.Tensor.add_", spec="test_a_write_that_fails_changes_nothing", says="the version of x after add_"
+)
+def add_counts_before_it_writes(self, other):
+    """The version moves on, and then there is no write."""
+    with dispatch.mutating(self, other):
+        pass
+    self.data += dispatch.unwrap(other, "add_")
+    return self
+
+
+@mistake("tensor.Tensor.mul_", spec="test_every_write_is_counted", says="mul_ is not counted")
+def mul_without_with(self, other):
+    """A context manager that is called and not entered does nothing."""
+    dispatch.mutating(self, other)
+    self.data *= dispatch.unwrap(other, "mul_")
+    return self

@@ -16,7 +16,7 @@ def tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: bool
 
     Raises:
         ValueError: nested lists of unequal lengths.
-        TypeError: something that is not a number.
+        TypeError: something that is not a number; the message holds what was given.
     """
     raise NotImplementedError("kata 02: tensor")
 
@@ -25,7 +25,7 @@ def from_numpy(array: Array) -> Tensor:
     """A Tensor that shares the memory of a NumPy array: a change of one is seen in the other (torch.from_numpy).
 
     Raises:
-        TypeError: it is not a NumPy array.
+        TypeError: it is not a NumPy array; the message holds the type that was given.
     """
     raise NotImplementedError("kata 02: from_numpy")
 
@@ -53,7 +53,7 @@ def arange(*bounds: float, dtype: Any = None, device: Any = "cpu", requires_grad
     int64 if every bound is an integer, else float32.
 
     Raises:
-        ValueError: the step is 0, or leads away from end.
+        ValueError: the step is 0, or leads away from end; the message holds it.
     """
     raise NotImplementedError("kata 02: arange")
 
@@ -115,6 +115,6 @@ def randint(
     """Independent draws from the integers low, ..., high - 1 (torch.randint). Generator as rand.
 
     Raises:
-        ValueError: the range is empty.
+        ValueError: the range is empty; the message holds both bounds.
     """
     raise NotImplementedError("kata 02: randint")

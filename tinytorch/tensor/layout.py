@@ -19,7 +19,7 @@ def contiguous_strides(shape: Sequence[int]) -> Shape:
     (2, 3, 4) has strides (12, 4, 1), and () has ().
 
     Raises:
-        ValueError: a side is negative.
+        ValueError: a side is negative; the message holds the shape.
     """
     raise NotImplementedError("kata 02: contiguous_strides")
 
@@ -30,7 +30,8 @@ def flat_index(index: Sequence[int], shape: Sequence[int]) -> int:
     A negative index counts from the end of its axis, as in Python.
 
     Raises:
-        IndexError: an index is outside its axis, or there are more or fewer indices than axes.
+        IndexError: an index is outside its axis; the message holds the index and the side. Or there are more or
+            fewer indices than axes; the message holds the shape.
     """
     raise NotImplementedError("kata 02: flat_index")
 

@@ -150,7 +150,7 @@ def abs(a: Array) -> Array:
 
 @primitive
 def sign(a: Array) -> Array:
-    """-1, 0 or 1, in the dtype of `a` (torch.sign)."""
+    """-1, 0 or 1, in the dtype of `a`; a boolean is its own sign (torch.sign). NumPy's refuses booleans."""
     raise NotImplementedError("kata 02: sign")
 
 
@@ -190,7 +190,7 @@ def where(condition: Array, a: Array, b: Array) -> Array:
     """`a` where `condition` is True, else `b`; all three broadcast (torch.where).
 
     Raises:
-        TypeError: the condition is not boolean.
+        TypeError: the condition is not boolean; the message holds its dtype.
     """
     raise NotImplementedError("kata 02: where")
 
@@ -306,7 +306,7 @@ def mean(x: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """The mean over the axes `dim` (torch.mean).
 
     Raises:
-        TypeError: `x` is not floating point.
+        TypeError: `x` is not floating point; the message holds its dtype.
     """
     raise NotImplementedError("kata 02: mean")
 
@@ -327,7 +327,8 @@ def bmm(a: Array, b: Array) -> Array:
     """(..., n, k) @ (..., k, m) -> (..., n, m), a product for each pair of matrices (torch.bmm, broadcasting).
 
     Raises:
-        ValueError: the inner sides differ, or the axes in front do not broadcast.
+        ValueError: an operand has fewer than two axes; the message holds both shapes. Or the inner sides differ,
+            or the axes in front do not broadcast; the message holds the sides that differ.
     """
     raise NotImplementedError("kata 02: bmm")
 
@@ -339,8 +340,8 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
     (k,) @ (k,) -> (), (n, k) @ (k,) -> (n,), (k,) @ (..., k, m) -> (..., m).
 
     Raises:
-        ValueError: an operand is 0-d, or the shapes do not fit; the message holds both.
-        TypeError: an operand is not a Tensor.
+        ValueError: an operand is 0-d, or the shapes do not fit; the message holds the sides that differ.
+        TypeError: an operand is not a Tensor; the message holds its type.
     """
     raise NotImplementedError("kata 02: matmul")
 
@@ -355,7 +356,7 @@ def reshape(a: Array, shape: Sequence[int]) -> Array:
     A view wherever the memory allows it.
 
     Raises:
-        ValueError: the number of entries differs; the message holds both shapes.
+        ValueError: the number of entries differs. NumPy's own message will do.
     """
     raise NotImplementedError("kata 02: reshape")
 
@@ -365,7 +366,7 @@ def permute(a: Array, dims: Sequence[int]) -> Array:
     """The axes in the order of `dims`: axis i of the result is axis dims[i] of `a`; a view (torch.permute).
 
     Raises:
-        ValueError: `dims` does not name each axis once; the message holds `dims`.
+        ValueError: `dims` does not name each axis once. NumPy's own message will do.
     """
     raise NotImplementedError("kata 02: permute")
 
@@ -410,7 +411,7 @@ def unsqueeze(x: Tensor, dim: int) -> Tensor:
     """With a new axis of size 1 at `dim`, from -ndim - 1 to ndim; a view (torch.unsqueeze).
 
     Raises:
-        IndexError: `dim` is outside that range.
+        IndexError: `dim` is outside that range; the message holds it.
     """
     raise NotImplementedError("kata 02: unsqueeze")
 
@@ -428,7 +429,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors joined along an axis that they have (torch.cat).
 
     Raises:
-        ValueError: there is none to join, or another side differs.
+        ValueError: there is none to join, or another side differs; the message holds both sides.
     """
     raise NotImplementedError("kata 02: cat")
 
@@ -437,7 +438,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors of one shape joined along a new axis (torch.stack).
 
     Raises:
-        ValueError: there is none, or the shapes differ; the message holds two that do.
+        ValueError: there is none, or the shapes differ; the message holds two sides that do.
     """
     raise NotImplementedError("kata 02: stack")
 
@@ -448,7 +449,8 @@ def split(x: Tensor, sizes: int | Sequence[int], dim: int = 0) -> tuple[Tensor, 
     `sizes` is one size for all, the last one perhaps smaller, or a list with the size of each.
 
     Raises:
-        ValueError: the size is not positive, or the listed ones are not sizes that add up to the side.
+        ValueError: the size is not positive, or the listed ones are not sizes that add up to the side; the message
+            holds what was given.
     """
     raise NotImplementedError("kata 02: split")
 
@@ -460,7 +462,8 @@ def pad(a: Array, pad: Sequence[int], value: float = 0.0) -> Array:
     `pad` is read from the last axis backwards, two numbers each: (left, right, top, bottom).
 
     Raises:
-        ValueError: the numbers do not come in pairs, one is negative, or there are more pairs than axes.
+        ValueError: the numbers do not come in pairs, one is negative, or there are more pairs than axes; the
+            message holds them.
     """
     raise NotImplementedError("kata 02: pad")
 
@@ -470,7 +473,7 @@ def tril(a: Array, diagonal: int = 0) -> Array:
     """The lower triangle of each matrix, zero above the diagonal numbered `diagonal` (torch.tril).
 
     Raises:
-        ValueError: there are fewer than two axes.
+        ValueError: there are fewer than two axes; the message holds the shape.
     """
     raise NotImplementedError("kata 02: tril")
 
@@ -480,7 +483,7 @@ def triu(a: Array, diagonal: int = 0) -> Array:
     """The upper triangle of each matrix, zero below the diagonal numbered `diagonal` (torch.triu).
 
     Raises:
-        ValueError: there are fewer than two axes.
+        ValueError: there are fewer than two axes; the message holds the shape.
     """
     raise NotImplementedError("kata 02: triu")
 
@@ -501,8 +504,8 @@ def gather(a: Array, dim: int, index: Array) -> Array:
     `index` has as many axes as `a`, and on the others it may be shorter.
 
     Raises:
-        IndexError: an index is negative or too large.
-        ValueError: the shapes do not fit.
+        IndexError: an index is negative or too large; the message holds it.
+        ValueError: the shapes do not fit; the message holds both.
     """
     raise NotImplementedError("kata 02: gather")
 
@@ -514,8 +517,9 @@ def index_add(a: Array, dim: int, index: Array, source: Array) -> Array:
     An index that stands twice adds twice.
 
     Raises:
-        IndexError: an index is negative or too large.
-        ValueError: there are not as many indices as slices, or the slices have another shape.
+        IndexError: an index is negative or too large; the message holds it.
+        ValueError: there are not as many indices as slices, or the slices have another shape; the message holds
+            the shape of `source`.
     """
     raise NotImplementedError("kata 02: index_add")
 
@@ -529,7 +533,7 @@ def topk(x: Tensor, k: int, dim: int = -1) -> tuple[Tensor, Tensor]:
     """The `k` largest entries along `dim`, the largest first, and their indices (torch.topk).
 
     Raises:
-        ValueError: `k` is negative or larger than the side.
+        ValueError: `k` is negative or larger than the side; the message holds it.
     """
     raise NotImplementedError("kata 02: topk")
 

@@ -76,7 +76,8 @@ class Tensor:
     def stride(self) -> Shape:
         """For each axis, how many entries of memory lie between neighbours (torch.Tensor.stride).
 
-        NumPy's strides count bytes.
+        NumPy's strides count bytes. A Tensor without entries has the strides that it would have with every side
+        of 0 a 1.
         """
         raise NotImplementedError("kata 02: Tensor.stride")
 
@@ -86,7 +87,7 @@ class Tensor:
         """The only entry as a Python number (torch.Tensor.item).
 
         Raises:
-            RuntimeError: there is more than one entry, or none.
+            RuntimeError: there is more than one entry, or none; the message holds the shape.
         """
         raise NotImplementedError("kata 02: Tensor.item")
 
@@ -98,7 +99,8 @@ class Tensor:
         """The array itself, sharing memory (torch.Tensor.numpy).
 
         Raises:
-            TypeError: the Tensor is on a GPU. Nothing is copied behind the user's back.
+            TypeError: the Tensor is on a GPU; the message holds the device and "cpu". Nothing is copied behind the
+                user's back.
         """
         raise NotImplementedError("kata 02: Tensor.numpy")
 
@@ -133,7 +135,8 @@ class Tensor:
         """The truth of the only entry.
 
         Raises:
-            RuntimeError: there is more than one entry, or none: whether all or any are meant is not clear.
+            RuntimeError: there is more than one entry, or none: whether all or any are meant is not clear. The
+                message holds the shape.
         """
         raise NotImplementedError("kata 02: Tensor.__bool__")
 
@@ -147,22 +150,42 @@ class Tensor:
         """The only entry as an index: range(t), a[t].
 
         Raises:
-            TypeError: the entry is not an integer.
+            TypeError: the entry is not an integer (of any size, signed or not), or there is not exactly one; the
+                message holds the dtype and the shape.
         """
         raise NotImplementedError("kata 02: Tensor.__index__")
 
     # Indexing and changing in place
 
     def __getitem__(self, index: Any) -> Tensor:
-        """The entries at `index`: integers, slices, None, Ellipsis, and integer or boolean arrays or Tensors."""
+        """The entries at `index`: integers, slices, None, Ellipsis, and integer or boolean arrays or Tensors.
+
+        The primitive `getitem` knows arrays only: Tensors in the index, alone or in a tuple, are for this method
+        to unwrap.
+
+        Raises:
+            IndexError: a place is outside its axis, or there are too many; the message holds the number.
+        """
         raise NotImplementedError("kata 02: Tensor.__getitem__")
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        """Write `value`, a Tensor or a number, into the entries at `index`."""
+        """Write `value`, a Tensor or a number, into the entries at `index`, which is unwrapped as in __getitem__.
+
+        Raises:
+            TypeError: the value is neither a Tensor nor a number; the message holds its type.
+            ValueError: its shape does not broadcast to that of the entries.
+            IndexError: as in __getitem__.
+        """
         raise NotImplementedError("kata 02: Tensor.__setitem__")
 
     def copy_(self, source: Any) -> Tensor:
-        """Every entry from `source`, which broadcasts and is cast to this dtype. Returns self, as all of these do."""
+        """Every entry from `source`, a Tensor or a number, which broadcasts and is cast to this dtype.
+
+        Returns self, as all of these do.
+
+        Raises:
+            ValueError: `source` does not broadcast to this shape; the message holds both shapes.
+        """
         raise NotImplementedError("kata 02: Tensor.copy_")
 
     def fill_(self, value: float) -> Tensor:
@@ -174,7 +197,7 @@ class Tensor:
         raise NotImplementedError("kata 02: Tensor.zero_")
 
     def add_(self, other: Any) -> Tensor:
-        """`other` is added to the entries, without new memory.
+        """`other` is added to the entries, without new memory. After an error, everything is as it was before.
 
         Raises:
             ValueError: the result would not have this shape.

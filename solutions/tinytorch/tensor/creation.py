@@ -20,7 +20,7 @@ def tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: bool
 
     Raises:
         ValueError: nested lists of unequal lengths.
-        TypeError: something that is not a number.
+        TypeError: something that is not a number; the message holds what was given.
     """
     if isinstance(data, Tensor):
         data = data.data
@@ -37,7 +37,7 @@ def from_numpy(array: Array) -> Tensor:
     """A Tensor that shares the memory of a NumPy array: a change of one is seen in the other (torch.from_numpy).
 
     Raises:
-        TypeError: it is not a NumPy array.
+        TypeError: it is not a NumPy array; the message holds the type that was given.
     """
     if not isinstance(array, np.ndarray):
         raise TypeError(f"from_numpy takes a NumPy array, got {type(array).__name__}")
@@ -69,7 +69,7 @@ def arange(*bounds: float, dtype: Any = None, device: Any = "cpu", requires_grad
     int64 if every bound is an integer, else float32.
 
     Raises:
-        ValueError: the step is 0, or leads away from end.
+        ValueError: the step is 0, or leads away from end; the message holds it.
     """
     start, end, step = (0, *bounds, 1) if len(bounds) == 1 else (*bounds, 1)[:3]
     if step == 0 or (end - start) * step < 0:
@@ -139,7 +139,7 @@ def randint(
     """Independent draws from the integers low, ..., high - 1 (torch.randint). Generator as rand.
 
     Raises:
-        ValueError: the range is empty.
+        ValueError: the range is empty; the message holds both bounds.
     """
     if low >= high:
         raise ValueError(f"randint needs low < high, got {low} and {high}")

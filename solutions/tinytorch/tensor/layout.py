@@ -19,7 +19,7 @@ def contiguous_strides(shape: Sequence[int]) -> Shape:
     (2, 3, 4) has strides (12, 4, 1), and () has ().
 
     Raises:
-        ValueError: a side is negative.
+        ValueError: a side is negative; the message holds the shape.
     """
     if any(side < 0 for side in shape):
         raise ValueError(f"no side may be negative, got shape {tuple(shape)}")
@@ -37,7 +37,8 @@ def flat_index(index: Sequence[int], shape: Sequence[int]) -> int:
     A negative index counts from the end of its axis, as in Python.
 
     Raises:
-        IndexError: an index is outside its axis, or there are more or fewer indices than axes.
+        IndexError: an index is outside its axis; the message holds the index and the side. Or there are more or
+            fewer indices than axes; the message holds the shape.
     """
     if len(index) != len(shape):
         raise IndexError(f"{len(index)} indices {tuple(index)} for shape {tuple(shape)} of {len(shape)} axes")

@@ -165,8 +165,8 @@ def abs(a: Array) -> Array:
 
 @primitive
 def sign(a: Array) -> Array:
-    """-1, 0 or 1, in the dtype of `a` (torch.sign)."""
-    return get_array_module(a).sign(a)
+    """-1, 0 or 1, in the dtype of `a`; a boolean is its own sign (torch.sign). NumPy's refuses booleans."""
+    return a.copy() if a.dtype.kind == "b" else get_array_module(a).sign(a)
 
 
 @primitive
@@ -210,7 +210,7 @@ def where(condition: Array, a: Array, b: Array) -> Array:
     """`a` where `condition` is True, else `b`; all three broadcast (torch.where).
 
     Raises:
-        TypeError: the condition is not boolean.
+        TypeError: the condition is not boolean; the message holds its dtype.
     """
     if condition.dtype.kind != "b":
         raise TypeError(f"where needs a boolean condition, got {condition.dtype}: write a comparison")
@@ -342,7 +342,7 @@ def mean(x: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """The mean over the axes `dim` (torch.mean).
 
     Raises:
-        TypeError: `x` is not floating point.
+        TypeError: `x` is not floating point; the message holds its dtype.
     """
     if x.dtype.kind != "f":
         raise TypeError(f"mean needs a floating point Tensor, got {x.dtype}: convert it with x.to(float32)")
@@ -379,9 +379,12 @@ def bmm(a: Array, b: Array) -> Array:
     """(..., n, k) @ (..., k, m) -> (..., n, m), a product for each pair of matrices (torch.bmm, broadcasting).
 
     Raises:
-        ValueError: the inner sides differ, or the axes in front do not broadcast.
+        ValueError: an operand has fewer than two axes; the message holds both shapes. Or the inner sides differ,
+            or the axes in front do not broadcast; the message holds the sides that differ.
     """
     get_array_module(a, b)  # refuses a mix of devices
+    if a.ndim < 2 or b.ndim < 2:  # a @ b would take vectors, whose gradients have rules of their own
+        raise ValueError(f"bmm needs two matrices or stacks of them, got shapes {a.shape} and {b.shape}")
     a, b = promote(a, b)
     return a @ b
 
@@ -393,8 +396,8 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
     (k,) @ (k,) -> (), (n, k) @ (k,) -> (n,), (k,) @ (..., k, m) -> (..., m).
 
     Raises:
-        ValueError: an operand is 0-d, or the shapes do not fit; the message holds both.
-        TypeError: an operand is not a Tensor.
+        ValueError: an operand is 0-d, or the shapes do not fit; the message holds the sides that differ.
+        TypeError: an operand is not a Tensor; the message holds its type.
     """
     for each in (a, b):
         if not hasattr(each, "ndim"):
@@ -419,12 +422,9 @@ def reshape(a: Array, shape: Sequence[int]) -> Array:
     A view wherever the memory allows it.
 
     Raises:
-        ValueError: the number of entries differs; the message holds both shapes.
+        ValueError: the number of entries differs. NumPy's own message will do.
     """
-    try:
-        return a.reshape(shape)
-    except ValueError as error:
-        raise ValueError(f"cannot reshape shape {a.shape} of {a.size} entries into {tuple(shape)}") from error
+    return a.reshape(shape)
 
 
 @primitive(view=True)
@@ -432,10 +432,8 @@ def permute(a: Array, dims: Sequence[int]) -> Array:
     """The axes in the order of `dims`: axis i of the result is axis dims[i] of `a`; a view (torch.permute).
 
     Raises:
-        ValueError: `dims` does not name each axis once; the message holds `dims`.
+        ValueError: `dims` does not name each axis once. NumPy's own message will do.
     """
-    if sorted(_axis(dim, a.ndim) for dim in dims) != list(range(a.ndim)):
-        raise ValueError(f"permute of shape {a.shape} must name each axis once, got dims {tuple(dims)}")
     return a.transpose(dims)
 
 
@@ -491,7 +489,7 @@ def unsqueeze(x: Tensor, dim: int) -> Tensor:
     """With a new axis of size 1 at `dim`, from -ndim - 1 to ndim; a view (torch.unsqueeze).
 
     Raises:
-        IndexError: `dim` is outside that range.
+        IndexError: `dim` is outside that range; the message holds it.
     """
     place = _axis(dim, x.ndim + 1)
     return reshape(x, (*x.shape[:place], 1, *x.shape[place:]))
@@ -518,7 +516,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors joined along an axis that they have (torch.cat).
 
     Raises:
-        ValueError: there is none to join, or another side differs.
+        ValueError: there is none to join, or another side differs; the message holds both sides.
     """
     if not tensors:
         raise ValueError("cat needs at least one Tensor, got an empty list")
@@ -529,11 +527,8 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors of one shape joined along a new axis (torch.stack).
 
     Raises:
-        ValueError: there is none, or the shapes differ; the message holds two that do.
+        ValueError: there is none, or the shapes differ; the message holds two sides that do.
     """
-    for each in tensors:
-        if each.shape != tensors[0].shape:
-            raise ValueError(f"stack needs Tensors of one shape, got {tensors[0].shape} and {each.shape}")
     return cat([unsqueeze(each, dim) for each in tensors], dim)
 
 
@@ -543,7 +538,8 @@ def split(x: Tensor, sizes: int | Sequence[int], dim: int = 0) -> tuple[Tensor, 
     `sizes` is one size for all, the last one perhaps smaller, or a list with the size of each.
 
     Raises:
-        ValueError: the size is not positive, or the listed ones are not sizes that add up to the side.
+        ValueError: the size is not positive, or the listed ones are not sizes that add up to the side; the message
+            holds what was given.
     """
     dim = _axis(dim, x.ndim)
     side = x.shape[dim]
@@ -569,7 +565,8 @@ def pad(a: Array, pad: Sequence[int], value: float = 0.0) -> Array:
     `pad` is read from the last axis backwards, two numbers each: (left, right, top, bottom).
 
     Raises:
-        ValueError: the numbers do not come in pairs, one is negative, or there are more pairs than axes.
+        ValueError: the numbers do not come in pairs, one is negative, or there are more pairs than axes; the
+            message holds them.
     """
     if len(pad) % 2 or len(pad) > 2 * a.ndim or builtins.min(pad, default=0) < 0:
         raise ValueError(
@@ -585,7 +582,7 @@ def tril(a: Array, diagonal: int = 0) -> Array:
     """The lower triangle of each matrix, zero above the diagonal numbered `diagonal` (torch.tril).
 
     Raises:
-        ValueError: there are fewer than two axes.
+        ValueError: there are fewer than two axes; the message holds the shape.
     """
     _check_matrix(a)
     return get_array_module(a).tril(a, diagonal)
@@ -596,7 +593,7 @@ def triu(a: Array, diagonal: int = 0) -> Array:
     """The upper triangle of each matrix, zero below the diagonal numbered `diagonal` (torch.triu).
 
     Raises:
-        ValueError: there are fewer than two axes.
+        ValueError: there are fewer than two axes; the message holds the shape.
     """
     _check_matrix(a)
     return get_array_module(a).triu(a, diagonal)
@@ -624,8 +621,8 @@ def gather(a: Array, dim: int, index: Array) -> Array:
     `index` has as many axes as `a`, and on the others it may be shorter.
 
     Raises:
-        IndexError: an index is negative or too large.
-        ValueError: the shapes do not fit.
+        IndexError: an index is negative or too large; the message holds it.
+        ValueError: the shapes do not fit; the message holds both.
     """
     dim = _axis(dim, a.ndim)
     if index.ndim != a.ndim or any(
@@ -644,8 +641,9 @@ def index_add(a: Array, dim: int, index: Array, source: Array) -> Array:
     An index that stands twice adds twice.
 
     Raises:
-        IndexError: an index is negative or too large.
-        ValueError: there are not as many indices as slices, or the slices have another shape.
+        IndexError: an index is negative or too large; the message holds it.
+        ValueError: there are not as many indices as slices, or the slices have another shape; the message holds
+            the shape of `source`.
     """
     xp = get_array_module(a, index, source)
     out, rows = xp.moveaxis(a.copy(), dim, 0), xp.moveaxis(source, dim, 0)
@@ -668,7 +666,7 @@ def topk(x: Tensor, k: int, dim: int = -1) -> tuple[Tensor, Tensor]:
     """The `k` largest entries along `dim`, the largest first, and their indices (torch.topk).
 
     Raises:
-        ValueError: `k` is negative or larger than the side.
+        ValueError: `k` is negative or larger than the side; the message holds it.
     """
     if not 0 <= k <= x.shape[dim]:
         raise ValueError(f"topk with k = {k} of {x.shape[dim]} entries (shape {x.shape}, dim {dim})")

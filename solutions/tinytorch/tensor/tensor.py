@@ -76,7 +76,8 @@ class Tensor:
     def stride(self) -> Shape:
         """For each axis, how many entries of memory lie between neighbours (torch.Tensor.stride).
 
-        NumPy's strides count bytes.
+        NumPy's strides count bytes. A Tensor without entries has the strides that it would have with every side
+        of 0 a 1.
         """
         if self.data.size == 0:  # NumPy's strides mean nothing where there is no entry
             return contiguous_strides([max(side, 1) for side in self.shape])
@@ -88,7 +89,7 @@ class Tensor:
         """The only entry as a Python number (torch.Tensor.item).
 
         Raises:
-            RuntimeError: there is more than one entry, or none.
+            RuntimeError: there is more than one entry, or none; the message holds the shape.
         """
         if self.data.size != 1:
             raise RuntimeError(
@@ -104,7 +105,8 @@ class Tensor:
         """The array itself, sharing memory (torch.Tensor.numpy).
 
         Raises:
-            TypeError: the Tensor is on a GPU. Nothing is copied behind the user's back.
+            TypeError: the Tensor is on a GPU; the message holds the device and "cpu". Nothing is copied behind the
+                user's back.
         """
         if not isinstance(self.data, np.ndarray):
             raise TypeError(f'a Tensor on {self.device} has no NumPy array: copy it with .to("cpu") first')
@@ -163,7 +165,8 @@ class Tensor:
         """The truth of the only entry.
 
         Raises:
-            RuntimeError: there is more than one entry, or none: whether all or any are meant is not clear.
+            RuntimeError: there is more than one entry, or none: whether all or any are meant is not clear. The
+                message holds the shape.
         """
         return bool(self.item())
 
@@ -177,7 +180,8 @@ class Tensor:
         """The only entry as an index: range(t), a[t].
 
         Raises:
-            TypeError: the entry is not an integer.
+            TypeError: the entry is not an integer (of any size, signed or not), or there is not exactly one; the
+                message holds the dtype and the shape.
         """
         if self.dtype.kind not in "iu" or self.data.size != 1:
             raise TypeError(
@@ -188,24 +192,43 @@ class Tensor:
     # Indexing and changing in place
 
     def __getitem__(self, index: Any) -> Tensor:
-        """The entries at `index`: integers, slices, None, Ellipsis, and integer or boolean arrays or Tensors."""
+        """The entries at `index`: integers, slices, None, Ellipsis, and integer or boolean arrays or Tensors.
+
+        The primitive `getitem` knows arrays only: Tensors in the index, alone or in a tuple, are for this method
+        to unwrap.
+
+        Raises:
+            IndexError: a place is outside its axis, or there are too many; the message holds the number.
+        """
         return primitives.getitem(self, index=_arrays(index))
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        """Write `value`, a Tensor or a number, into the entries at `index`."""
-        dispatch.mutating(self, value)
-        self.data[_arrays(index)] = dispatch.unwrap(value, "__setitem__")
+        """Write `value`, a Tensor or a number, into the entries at `index`, which is unwrapped as in __getitem__.
+
+        Raises:
+            TypeError: the value is neither a Tensor nor a number; the message holds its type.
+            ValueError: its shape does not broadcast to that of the entries.
+            IndexError: as in __getitem__.
+        """
+        with dispatch.mutating(self, value):
+            self.data[_arrays(index)] = dispatch.unwrap(value, "__setitem__")
 
     def copy_(self, source: Any) -> Tensor:
-        """Every entry from `source`, which broadcasts and is cast to this dtype. Returns self, as all of these do."""
-        dispatch.mutating(self, source)
-        self.data[...] = dispatch.unwrap(source, "copy_")
+        """Every entry from `source`, a Tensor or a number, which broadcasts and is cast to this dtype.
+
+        Returns self, as all of these do.
+
+        Raises:
+            ValueError: `source` does not broadcast to this shape; the message holds both shapes.
+        """
+        with dispatch.mutating(self, source):
+            self.data[...] = dispatch.unwrap(source, "copy_")
         return self
 
     def fill_(self, value: float) -> Tensor:
         """Every entry becomes `value`."""
-        dispatch.mutating(self)
-        self.data.fill(value)
+        with dispatch.mutating(self):
+            self.data.fill(value)
         return self
 
     def zero_(self) -> Tensor:
@@ -213,32 +236,32 @@ class Tensor:
         return self.fill_(0)
 
     def add_(self, other: Any) -> Tensor:
-        """`other` is added to the entries, without new memory.
+        """`other` is added to the entries, without new memory. After an error, everything is as it was before.
 
         Raises:
             ValueError: the result would not have this shape.
             TypeError: it would be floating point and this Tensor is not.
         """
-        dispatch.mutating(self, other)
-        self.data += dispatch.unwrap(other, "add_")
+        with dispatch.mutating(self, other):
+            self.data += dispatch.unwrap(other, "add_")
         return self
 
     def sub_(self, other: Any) -> Tensor:
         """`other` is subtracted from the entries; errors as add_."""
-        dispatch.mutating(self, other)
-        self.data -= dispatch.unwrap(other, "sub_")
+        with dispatch.mutating(self, other):
+            self.data -= dispatch.unwrap(other, "sub_")
         return self
 
     def mul_(self, other: Any) -> Tensor:
         """The entries are multiplied by `other`; errors as add_."""
-        dispatch.mutating(self, other)
-        self.data *= dispatch.unwrap(other, "mul_")
+        with dispatch.mutating(self, other):
+            self.data *= dispatch.unwrap(other, "mul_")
         return self
 
     def div_(self, other: Any) -> Tensor:
         """The entries are divided by `other`; errors as add_."""
-        dispatch.mutating(self, other)
-        self.data /= dispatch.unwrap(other, "div_")
+        with dispatch.mutating(self, other):
+            self.data /= dispatch.unwrap(other, "div_")
         return self
 
     __iadd__ = add_
