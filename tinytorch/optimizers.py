@@ -33,7 +33,8 @@ def sgd_update(
 
     g = grad + weight_decay * p;  with momentum: buf = momentum * buf + (1 - dampening) * g, where the first buf
     is g itself, and g becomes buf, or g + momentum * buf with nesterov;  p -= lr * g.
-    `momentum_buffers` holds None before the first step, and is filled in place.
+    The arrays themselves are written into; in `momentum_buffers` an entry of the list may be replaced where it is
+    None, as all are before the first step, by an array of the parameter's dtype.
     """
     raise NotImplementedError("kata 06: sgd_update")
 
@@ -58,6 +59,7 @@ def adam_update(
     p -= lr * (m / (1 - beta1**step)) / (sqrt(v / (1 - beta2**step)) + eps).
     Weight decay is added to g, or, `decoupled`, shrinks p first: p *= 1 - lr * weight_decay (AdamW;
     Loshchilov and Hutter, 2019).
+    The arrays themselves are written into (m[...] = ...); a new array put into the list would be lost.
     """
     raise NotImplementedError("kata 06: adam_update")
 
@@ -80,6 +82,7 @@ def rmsprop_update(
     g = grad + weight_decay * p;  v = alpha * v + (1 - alpha) * g * g;  d = g / (sqrt(v) + eps);
     with momentum: d = buf = momentum * buf + d, where the first buf is 0;  p -= lr * d.
     `momentum_buffers` holds None where there is no momentum.
+    The arrays themselves are written into (v[...] = ...); a new array put into the list would be lost.
     """
     raise NotImplementedError("kata 06: rmsprop_update")
 
@@ -104,7 +107,10 @@ class Optimizer:
         raise NotImplementedError("kata 06: Optimizer.__init__")
 
     def add_param_group(self, group: dict[str, Any]) -> None:
-        """Add a dict with "params", a Tensor or several, and options; errors as __init__."""
+        """Add a group: takes a dict with "params" (a Tensor or several) and options, and leaves it as it is.
+
+        Parameters are told apart by identity (== compares entries). Errors as __init__; nothing is added then.
+        """
         raise NotImplementedError("kata 06: Optimizer.add_param_group")
 
     def zero_grad(self) -> None:
@@ -114,7 +120,7 @@ class Optimizer:
     def step(self) -> None:
         """Move every parameter that has a gradient; each subclass writes its own. In each:
 
-        Raises:
+        Raises (before anything moves, in any group):
             ValueError: a gradient has another shape than its parameter; the message holds both.
             TypeError: a gradient is not a Tensor.
             NotImplementedError: the subclass has no step.

@@ -233,8 +233,10 @@ def test_comparison_promotes(function, python):
     whole, rounded = Tensor(np.array([2**24 + 1])), Tensor(np.array([2**24], np.float32))
     assert_close(function(whole, rounded), same, f"{function.__name__}(int64 2**24 + 1, float32 2**24)")
     assert_close(function(rounded, whole), same, f"{function.__name__}(float32 2**24, int64 2**24 + 1)")
+    assert_close(function(rounded, whole), same, f"{function.__name__}(float32 2**24, int64 2**24 + 1)")
     tenth, precise = Tensor(np.array([0.1], np.float32)), Tensor(np.array(0.1))
     assert_close(function(tenth, precise), same, f"{function.__name__}(float32 0.1, 0-d float64 0.1)")
+    assert_close(function(precise, tenth), same, f"{function.__name__}(0-d float64 0.1, float32 0.1)")
 
 
 # Logic

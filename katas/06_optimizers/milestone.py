@@ -68,8 +68,8 @@ def draw(predict, losses, path):
     for label, marker in ((0, "o"), (1, "^")):
         x, y = POINTS[TRUTH[:, 0] == label].T
         right.scatter(x, y, s=90, c="white", edgecolors="black", marker=marker, label=f"XOR is {label}")
-    right.set(title="What the network says", xlabel="a", ylabel="b", aspect="equal")
-    right.legend(loc="upper center", ncols=2)
+    right.set(title="What the network says", xlabel="input a", ylabel="input b", aspect="equal")
+    figure.legend(loc="outside lower right", ncols=2)  # outside: it would cover points
     figure.colorbar(surface, ax=right, label="probability that XOR is 1", ticks=[0, 0.5, 1])
     figure.savefig(path, dpi=120)
 

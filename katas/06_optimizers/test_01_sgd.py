@@ -72,6 +72,7 @@ def test_the_first_momentum_buffer_is_the_gradient():
     p, g, buffers = np.array([1.0]), np.array([2.0]), [None]
     sgd_update([p], [g], buffers, **(PLAIN | {"momentum": 0.9}))
     assert_close(p, np.array([0.8]), "the parameter after the first step")
+    assert buffers[0] is not None, "nothing was put into momentum_buffers[0]"
     assert_close(buffers[0], np.array([2.0]), "the momentum buffer after the first step")
     g[:] = 100.0
     assert_close(
@@ -81,28 +82,52 @@ def test_the_first_momentum_buffer_is_the_gradient():
 
 def test_momentum_remembers_earlier_gradients():
     """buf = momentum * buf + grad: three gradients of 1 with momentum 0.5 and lr 1 move by 1, 1.5 and 1.75."""
-    assert_close(follow(10.0, [1, 1], lr=1.0, momentum=0.5), np.array(7.5), "the parameter after two steps")
-    assert_close(follow(10.0, [1, 1, 1], lr=1.0, momentum=0.5), np.array(5.75), "the parameter after three")
+    assert_close(
+        follow([10.0], [[1], [1]], lr=1.0, momentum=0.5), np.array([7.5]), "the parameter after two steps"
+    )
+    assert_close(
+        follow([10.0], [[1], [1], [1]], lr=1.0, momentum=0.5), np.array([5.75]), "the parameter after three"
+    )
 
 
 def test_weight_decay_goes_into_the_momentum():
-    """The buffer takes up the gradient with its weight decay: 0 and 0.5 * p, from p = 8 to 4 and then to 0."""
-    p = follow(8.0, [0, 0], lr=1.0, momentum=0.5, weight_decay=0.5)
-    assert_close(p, np.array(0.0), "the parameter after two steps")
+    """The buffer takes up the weight decay. From 8, gradients 0, lr 1, momentum 0.5, weight_decay 0.5: to 4, then to 0."""
+    p = follow([8.0], [[0], [0]], lr=1.0, momentum=0.5, weight_decay=0.5)
+    assert_close(p, np.array([0.0]), "the parameter after two steps")
 
 
 def test_dampening_weakens_all_gradients_but_the_first():
-    """buf = momentum * buf + (1 - dampening) * grad, though the first buf is the gradient itself."""
+    """All but the first count 1 - dampening. From 10, gradients 4 and 4, lr 1, momentum 0.5, dampening 0.75: to 6, then to 3."""
     options = {"lr": 1.0, "momentum": 0.5, "dampening": 0.75}
-    assert_close(follow(10.0, [4], **options), np.array(6.0), "the parameter after one step")
-    assert_close(follow(10.0, [4, 4], **options), np.array(3.0), "the parameter after two steps")
+    assert_close(follow([10.0], [[4]], **options), np.array([6.0]), "the parameter after one step")
+    assert_close(follow([10.0], [[4], [4]], **options), np.array([3.0]), "the parameter after two steps")
 
 
 def test_nesterov_looks_ahead():
-    """With nesterov the step is grad + momentum * buf, with the new buf: 1 + 0.5 * 1, then 1 + 0.5 * 1.5."""
+    """A step of grad + momentum * new buf. From 10, gradients 1 and 1, lr 1, momentum 0.5: to 8.5, then to 6.75."""
     options = {"lr": 1.0, "momentum": 0.5, "nesterov": True}
-    assert_close(follow(10.0, [1], **options), np.array(8.5), "the parameter after one step")
-    assert_close(follow(10.0, [1, 1], **options), np.array(6.75), "the parameter after two steps")
+    assert_close(follow([10.0], [[1]], **options), np.array([8.5]), "the parameter after one step")
+    assert_close(follow([10.0], [[1], [1]], **options), np.array([6.75]), "the parameter after two steps")
+
+
+def test_a_parameter_may_be_0d():
+    """The buffer of a 0-d parameter is a 0-d array (a NumPy number could not be written into): from 8 to 4, then 0."""
+    p, buffers = np.array(8.0), [None]
+    for _ in range(2):
+        options = {"lr": 1.0, "momentum": 0.5, "weight_decay": 0.5}
+        sgd_update([p], [np.array(0.0)], buffers, **(PLAIN | options))
+        kind = type(buffers[0]).__name__
+        assert isinstance(buffers[0], np.ndarray), f"momentum_buffers[0] is a {kind}, expected an array"
+    assert_close(p, np.array(0.0), "the parameter after two steps")
+
+
+def test_the_buffer_has_the_parameters_dtype():
+    """A float32 parameter has a float32 buffer, though its gradients are float64."""
+    p, buffers = np.array([10.0], np.float32), [None]
+    for _ in range(2):
+        sgd_update([p], [np.array([1.0])], buffers, **(PLAIN | {"lr": 1.0, "momentum": 0.5}))
+        assert_equal(str(buffers[0].dtype), "float32", "the dtype of the buffer")
+    assert_close(p, np.array([7.5], np.float32), "the parameter after two steps")
 
 
 @given(

@@ -51,6 +51,10 @@ def test_adam_update_writes_into_all_its_arrays():
     with unchanged(g):
         result = adam_update([p], [g], [m], [v], [1], **(PLAIN | {"betas": (0.75, 0.5)}))
     assert_equal(result, None)
+    for name, average in (("exp_avgs[0]", m), ("exp_avg_sqs[0]", v)):
+        assert average.any(), (
+            f"{name} did not change: was a new array put into the list in the place of writing into the old one?"
+        )
     assert_close(m, np.full(2, 1.0, np.float32), "the average of gradients, (1 - 0.75) * 4")
     assert_close(v, np.full(2, 8.0, np.float32), "the average of their squares, (1 - 0.5) * 16")
     assert_close(p, np.full(2, 0.9, np.float32), "the parameter")
@@ -58,13 +62,20 @@ def test_adam_update_writes_into_all_its_arrays():
 
 def test_two_steps_by_hand():
     """Gradients 2 and -2, betas (0.5, 0.5): m is 1, then -0.5; corrected 2, then -2/3; v corrected is 4 both times."""
-    assert_close(follow(1.0, [2.0], betas=(0.5, 0.5)), np.array(0.9), "the parameter after one step")
-    p = follow(1.0, [2.0, -2.0], betas=(0.5, 0.5))
-    assert_close(p, np.array(0.9 + 0.1 / 3), "the parameter after two steps")
+    p = follow([1.0], [[2.0]], betas=(0.5, 0.5))
+    assert_close(p, np.array([0.9]), "the parameter after one step")
+    p = follow([1.0], [[2.0], [-2.0]], betas=(0.5, 0.5))
+    assert_close(p, np.array([0.9 + 0.1 / 3]), "the parameter after two steps")
 
 
 def test_a_constant_gradient_makes_steps_of_one_size():
     """The corrected averages of a gradient that stays 3 are 3 and 9 at every step: 20 steps move by 20 * lr."""
+    p = follow([5.0], [[3.0]] * 20)
+    assert_close(p, np.array([3.0]), "the parameter after 20 steps", rtol=1e-6)
+
+
+def test_a_parameter_of_adam_may_be_0d():
+    """A parameter may be 0-d, and so are its averages: from 5, 20 gradients of 3 and lr 0.1 lead to 3."""
     assert_close(follow(5.0, [3.0] * 20), np.array(3.0), "the parameter after 20 steps", rtol=1e-6)
 
 

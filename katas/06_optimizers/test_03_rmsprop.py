@@ -46,6 +46,10 @@ def test_rmsprop_update_writes_into_all_its_arrays():
     with unchanged(g):
         result = rmsprop_update([p], [g], [v], [buffer], **(PLAIN | {"alpha": 0.75, "momentum": 0.5}))
     assert_equal(result, None)
+    for name, kept in (("square_avgs[0]", v), ("momentum_buffers[0]", buffer)):
+        assert kept.any(), (
+            f"{name} did not change: was a new array put into the list in the place of writing into the old one?"
+        )
     assert_close(v, np.full(2, 4.0, np.float32), "the average of squares, (1 - 0.75) * 16")
     assert_close(buffer, np.full(2, 2.0, np.float32), "the momentum buffer, 4 / sqrt(4)")
     assert_close(p, np.full(2, 0.8, np.float32), "the parameter")
@@ -67,8 +71,8 @@ def test_rmsprop_adds_weight_decay_to_the_gradient():
 
 def test_rmsprop_has_momentum():
     """buf = momentum * buf + g / (sqrt(v) + eps), from a buffer of 0; with alpha 0 the quotient is the sign of g."""
-    p = follow(10.0, [3.0, 5.0, 7.0], lr=1.0, alpha=0.0, momentum=0.5)
-    assert_close(p, np.array(10 - 1 - 1.5 - 1.75), "the parameter after three steps", rtol=1e-6)
+    p = follow([10.0], [[3.0], [5.0], [7.0]], lr=1.0, alpha=0.0, momentum=0.5)
+    assert_close(p, np.array([10 - 1 - 1.5 - 1.75]), "the parameter after three steps", rtol=1e-6)
 
 
 @given(

@@ -74,7 +74,21 @@ def test_groups_have_options_of_their_own():
     assert_same_objects(optimizer.param_groups[1]["params"], [c], "the second group's parameters")
     assert_equal(options(optimizer.param_groups[0]), DEFAULTS, "the first group's options")
     assert_equal(options(optimizer.param_groups[1]), {"lr": 0.5, "momentum": 0.9}, "the second group's")
-    assert_equal(DEFAULTS["lr"], 0.1, "the lr of the defaults afterwards")
+    assert_equal(optimizer.defaults["lr"], 0.1, "the lr of the defaults afterwards")
+
+
+def test_the_callers_dicts_stay_the_callers():
+    """The defaults are copied, and the dict given to add_param_group is left as it is."""
+    given = {"lr": 0.1, "momentum": 0.9}
+    optimizer = Optimizer([parameter(2)], given)
+    given["lr"] = 7.0
+    params = [parameter(3)]
+    group = {"params": params, "momentum": 0.0}
+    optimizer.add_param_group(group)
+    assert_equal(optimizer.param_groups[1]["lr"], 0.1, "the lr, after the caller changed its own defaults")
+    optimizer.param_groups[1]["lr"] = 0.5
+    assert_equal(sorted(group), ["momentum", "params"], "the names in the caller's group afterwards")
+    assert group["params"] is params, "the caller's group has another list of parameters than before"
 
 
 def test_a_group_can_be_added_later():

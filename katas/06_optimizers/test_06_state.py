@@ -117,6 +117,16 @@ def test_load_state_dict_takes_the_options_and_keeps_the_parameters():
     assert_equal(kept, [True, True, True], "whether the parameters are the same Tensors")
 
 
+@every_optimizer
+def test_an_empty_state_clears_a_used_optimizer(name, options):
+    """load_state_dict of an optimizer that has made no step leaves nothing of what was remembered before."""
+    cls, params = getattr(optimizers, name), parameters()
+    used, fresh = cls(params, **options), cls(parameters(), **options)
+    walk(used, params, [1])
+    used.load_state_dict(fresh.state_dict())
+    assert_equal(len(used.state), 0, "the number of states, after an empty state was loaded")
+
+
 def test_load_state_dict_fits_the_parameters_dtype():
     """A float64 state is loaded into an optimizer of float32 parameters as float32; the count stays a count."""
     wide, narrow = parameters(np.float64), parameters()

@@ -36,14 +36,17 @@ def sgd_update(
 
     g = grad + weight_decay * p;  with momentum: buf = momentum * buf + (1 - dampening) * g, where the first buf
     is g itself, and g becomes buf, or g + momentum * buf with nesterov;  p -= lr * g.
-    `momentum_buffers` holds None before the first step, and is filled in place.
+    The arrays themselves are written into; in `momentum_buffers` an entry of the list may be replaced where it is
+    None, as all are before the first step, by an array of the parameter's dtype.
     """
     for i, (p, g, buffer) in enumerate(zip(params, grads, momentum_buffers, strict=True)):
         if weight_decay:
             g = g + weight_decay * p
         if momentum:
             if buffer is None:
-                momentum_buffers[i] = buffer = get_array_module(p).array(g)  # a copy: g is the caller's
+                momentum_buffers[i] = buffer = get_array_module(p).array(
+                    g, p.dtype
+                )  # a copy: g is the caller's
             else:
                 buffer[...] = momentum * buffer + (1 - dampening) * g
             g = g + momentum * buffer if nesterov else buffer
@@ -70,6 +73,7 @@ def adam_update(
     p -= lr * (m / (1 - beta1**step)) / (sqrt(v / (1 - beta2**step)) + eps).
     Weight decay is added to g, or, `decoupled`, shrinks p first: p *= 1 - lr * weight_decay (AdamW;
     Loshchilov and Hutter, 2019).
+    The arrays themselves are written into (m[...] = ...); a new array put into the list would be lost.
     """
     beta1, beta2 = betas
     for p, g, m, v, step in zip(params, grads, exp_avgs, exp_avg_sqs, steps, strict=True):
@@ -101,6 +105,7 @@ def rmsprop_update(
     g = grad + weight_decay * p;  v = alpha * v + (1 - alpha) * g * g;  d = g / (sqrt(v) + eps);
     with momentum: d = buf = momentum * buf + d, where the first buf is 0;  p -= lr * d.
     `momentum_buffers` holds None where there is no momentum.
+    The arrays themselves are written into (v[...] = ...); a new array put into the list would be lost.
     """
     for p, g, v, buffer in zip(params, grads, square_avgs, momentum_buffers, strict=True):
         if weight_decay:
@@ -134,7 +139,7 @@ class Optimizer:
             raise TypeError(
                 f"an optimizer takes a list of Tensors, got one of shape {params.shape}: use [tensor]"
             )
-        self.defaults = defaults
+        self.defaults = dict(defaults)
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[Tensor, dict[str, Any]] = {}
         groups = list(params)
@@ -146,7 +151,10 @@ class Optimizer:
             self.add_param_group(group)
 
     def add_param_group(self, group: dict[str, Any]) -> None:
-        """Add a dict with "params", a Tensor or several, and options; errors as __init__."""
+        """Add a group: takes a dict with "params" (a Tensor or several) and options, and leaves it as it is.
+
+        Parameters are told apart by identity (== compares entries). Errors as __init__; nothing is added then.
+        """
         params = [group["params"]] if isinstance(group["params"], Tensor) else list(group["params"])
         known = {each for other in self.param_groups for each in other["params"]}
         for each in params:
@@ -166,7 +174,7 @@ class Optimizer:
     def step(self) -> None:
         """Move every parameter that has a gradient; each subclass writes its own. In each:
 
-        Raises:
+        Raises (before anything moves, in any group):
             ValueError: a gradient has another shape than its parameter; the message holds both.
             TypeError: a gradient is not a Tensor.
             NotImplementedError: the subclass has no step.
@@ -217,6 +225,10 @@ class Optimizer:
         params = [each for each in group["params"] if each.grad is not None]
         return params, [each.data for each in params], [_gradient(each) for each in params]
 
+    def _moving(self) -> list[tuple[dict[str, Any], list[Tensor], Arrays, Arrays]]:
+        """Every group and what moves in it; a list, so that all gradients are checked before anything moves."""
+        return [(group, *self._with_gradients(group)) for group in self.param_groups]
+
     def _slot(self, params: list[Tensor], name: str) -> Arrays:
         """The arrays called `name` in the states of `params`, zeros at first."""
         for each in params:
@@ -255,8 +267,7 @@ class SGD(Optimizer):
 
     def step(self) -> None:
         """One sgd_update for each group; parameters without a gradient stay."""
-        for group in self.param_groups:
-            params, arrays, grads = self._with_gradients(group)
+        for group, params, arrays, grads in self._moving():
             buffers = [self.state.get(each, {}).get("momentum_buffer") for each in params]
             options = {k: group[k] for k in ("lr", "momentum", "dampening", "nesterov", "weight_decay")}
             sgd_update(arrays, grads, buffers, **options)
@@ -289,8 +300,7 @@ class Adam(Optimizer):
 
     def step(self) -> None:
         """One adam_update for each group; parameters without a gradient stay, and so does their count of steps."""
-        for group in self.param_groups:
-            params, arrays, grads = self._with_gradients(group)
+        for group, params, arrays, grads in self._moving():
             averages, squares = self._slot(params, "exp_avg"), self._slot(params, "exp_avg_sq")
             for each in params:
                 self.state[each]["step"] = self.state[each].get("step", 0) + 1
@@ -337,8 +347,7 @@ class RMSprop(Optimizer):
 
     def step(self) -> None:
         """One rmsprop_update for each group; parameters without a gradient stay."""
-        for group in self.param_groups:
-            params, arrays, grads = self._with_gradients(group)
+        for group, params, arrays, grads in self._moving():
             averages = self._slot(params, "square_avg")
             buffers = self._slot(params, "momentum_buffer") if group["momentum"] else [None] * len(params)
             options = {k: group[k] for k in ("lr", "alpha", "eps", "weight_decay", "momentum")}

@@ -449,3 +449,221 @@ def adamw_steps_as_adam(self):
         steps = [self.state[each]["step"] for each in params]
         options = {k: group[k] for k in ("lr", "betas", "eps", "weight_decay")}
         adam_update(arrays, grads, averages, squares, steps, decoupled=False, **options)
+
+
+@mistake(
+    "optimizers.sgd_update",
+    spec="test_the_first_momentum_buffer_is_the_gradient",
+    says="nothing was put into momentum_buffers[0]",
+)
+def sgd_keeps_its_buffer_to_itself(
+    params, grads, momentum_buffers, *, lr, momentum, dampening, nesterov, weight_decay
+):
+    """The first buffer is made, and never put into the list."""
+    for p, g, buffer in zip(params, grads, momentum_buffers):
+        g = g + weight_decay * p
+        if momentum:
+            buffer = g.copy() if buffer is None else momentum * buffer + (1 - dampening) * g
+            g = g + momentum * buffer if nesterov else buffer
+        p -= lr * g
+
+
+@mistake("optimizers.sgd_update", spec="test_a_parameter_may_be_0d", says="expected an array")
+def sgd_copies_a_number(params, grads, momentum_buffers, *, lr, momentum, dampening, nesterov, weight_decay):
+    """The sum of two 0-d arrays is a number, and so is its copy."""
+    for i, (p, g, buffer) in enumerate(zip(params, grads, momentum_buffers)):
+        g = (g + weight_decay * p).astype(p.dtype)
+        if momentum:
+            buffer = g.copy() if buffer is None else momentum * buffer + (1 - dampening) * g
+            momentum_buffers[i] = buffer
+            g = g + momentum * buffer if nesterov else buffer
+        p -= lr * g
+
+
+@mistake("optimizers.sgd_update", spec="test_the_buffer_has_the_parameters_dtype", says="float64")
+def sgd_buffer_like_the_gradient(
+    params, grads, momentum_buffers, *, lr, momentum, dampening, nesterov, weight_decay
+):
+    """The buffer takes the gradient's dtype."""
+    for i, (p, g, buffer) in enumerate(zip(params, grads, momentum_buffers)):
+        g = g + weight_decay * p
+        if momentum:
+            if buffer is None:
+                momentum_buffers[i] = buffer = get_array_module(p).array(g)
+            else:
+                buffer[...] = momentum * buffer + (1 - dampening) * g
+            g = g + momentum * buffer if nesterov else buffer
+        p -= lr * g
+
+
+@mistake("optimizers.adam_update", spec="test_adam_update_writes_into_all_its_arrays", says="did not change")
+def adam_puts_new_arrays_into_the_lists(
+    params, grads, exp_avgs, exp_avg_sqs, steps, *, lr, betas, eps, weight_decay, decoupled
+):
+    """New averages go into the lists, and are lost with them."""
+    beta1, beta2 = betas
+    for i, (p, g, step) in enumerate(zip(params, grads, steps)):
+        g = g if decoupled else g + weight_decay * p
+        p *= 1 - lr * weight_decay * decoupled
+        exp_avgs[i] = m = beta1 * exp_avgs[i] + (1 - beta1) * g
+        exp_avg_sqs[i] = v = beta2 * exp_avg_sqs[i] + (1 - beta2) * g * g
+        p -= lr / (1 - beta1**step) * m / (get_array_module(v).sqrt(v / (1 - beta2**step)) + eps)
+
+
+@mistake("optimizers.adam_update", spec="test_a_parameter_of_adam_may_be_0d", says="IndexError")
+def adam_asks_for_an_axis(
+    params, grads, exp_avgs, exp_avg_sqs, steps, *, lr, betas, eps, weight_decay, decoupled
+):
+    """m[:] wants an axis at least."""
+    beta1, beta2 = betas
+    for p, g, m, v, step in zip(params, grads, exp_avgs, exp_avg_sqs, steps):
+        g = g if decoupled else g + weight_decay * p
+        p *= 1 - lr * weight_decay * decoupled
+        m[:] = beta1 * m + (1 - beta1) * g
+        v[:] = beta2 * v + (1 - beta2) * g * g
+        p -= lr / (1 - beta1**step) * m / (get_array_module(v).sqrt(v / (1 - beta2**step)) + eps)
+
+
+@mistake(
+    "optimizers.rmsprop_update", spec="test_rmsprop_update_writes_into_all_its_arrays", says="did not change"
+)
+def rmsprop_puts_new_arrays_into_the_lists(
+    params, grads, square_avgs, momentum_buffers, *, lr, alpha, eps, weight_decay, momentum
+):
+    """The new average goes into the list, and is lost with it."""
+    for i, (p, g, buffer) in enumerate(zip(params, grads, momentum_buffers)):
+        g = g + weight_decay * p
+        square_avgs[i] = v = alpha * square_avgs[i] + (1 - alpha) * g * g
+        direction = g / (get_array_module(v).sqrt(v) + eps)
+        if buffer is not None:
+            buffer[...] = momentum * buffer + direction
+            direction = buffer
+        p -= lr * direction
+
+
+@mistake(
+    "optimizers.Optimizer.__init__", spec="test_the_callers_dicts_stay_the_callers", says="changed its own"
+)
+def the_defaults_are_the_callers(self, params, defaults):
+    """The dict of defaults is kept, and not copied."""
+    if isinstance(params, Tensor):
+        raise TypeError(params.shape)
+    self.defaults, self.param_groups, self.state = defaults, [], {}
+    groups = list(params)
+    if not groups:
+        raise ValueError("no parameters")
+    for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
+        self.add_param_group(group)
+
+
+@mistake(
+    "optimizers.Optimizer.add_param_group",
+    spec="test_the_callers_dicts_stay_the_callers",
+    says="caller's group",
+)
+def the_callers_group_is_filled_in(self, group):
+    """The defaults are written into the dict that was given."""
+    params = [group["params"]] if isinstance(group["params"], Tensor) else list(group["params"])
+    known = set(self._all_params())
+    for each in params:
+        if not isinstance(each, Tensor):
+            raise TypeError(type(each).__name__)
+        if each in known:
+            raise ValueError(f"a parameter of shape {each.shape} stands in two places")
+        known.add(each)
+    for name, value in self.defaults.items():
+        group.setdefault(name, value)
+    group["params"] = params
+    self.param_groups.append(group)
+
+
+@mistake("optimizers.SGD.step", spec="test_a_refused_step_moves_no_group", says="in front of the bad one")
+def groups_are_checked_one_by_one(self):
+    """The first group has moved when the second is looked at."""
+    for group in self.param_groups:
+        params, arrays, grads = self._with_gradients(group)
+        buffers = [self.state.get(each, {}).get("momentum_buffer") for each in params]
+        options = {k: group[k] for k in ("lr", "momentum", "dampening", "nesterov", "weight_decay")}
+        sgd_update(arrays, grads, buffers, **options)
+        if group["momentum"]:
+            for each, buffer in zip(params, buffers):
+                self.state.setdefault(each, {})["momentum_buffer"] = buffer
+
+
+@mistake("optimizers.Adam.step", spec="test_a_refused_step_does_not_count", says="without the refused one")
+def adam_counts_before_it_checks(self):
+    """The counts go up before the gradients are looked at."""
+    for each in self._all_params():
+        if each.grad is not None:
+            state = self.state.setdefault(each, {})
+            state["step"] = state.get("step", 0) + 1
+    for group, params, arrays, grads in self._moving():
+        averages, squares = self._slot(params, "exp_avg"), self._slot(params, "exp_avg_sq")
+        steps = [self.state[each]["step"] for each in params]
+        options = {k: group[k] for k in ("lr", "betas", "eps", "weight_decay")}
+        adam_update(arrays, grads, averages, squares, steps, decoupled=self.decoupled, **options)
+
+
+@mistake("optimizers.SGD.step", spec="test_a_skipped_step_keeps_the_momentum", says="skipped once")
+def sgd_makes_its_state_anew(self):
+    """The state is replaced by that of the parameters which took part."""
+    state = {}
+    for group, params, arrays, grads in self._moving():
+        buffers = [self.state.get(each, {}).get("momentum_buffer") for each in params]
+        options = {k: group[k] for k in ("lr", "momentum", "dampening", "nesterov", "weight_decay")}
+        sgd_update(arrays, grads, buffers, **options)
+        if group["momentum"]:
+            state |= {each: {"momentum_buffer": buffer} for each, buffer in zip(params, buffers)}
+    self.state = state
+
+
+@mistake("optimizers.RMSprop.step", spec="test_a_skipped_step_keeps_the_momentum", says="skipped once")
+def rmsprop_makes_its_state_anew(self):
+    """What did not take part in the step is forgotten."""
+    for group, params, arrays, grads in self._moving():
+        averages = self._slot(params, "square_avg")
+        buffers = self._slot(params, "momentum_buffer") if group["momentum"] else [None] * len(params)
+        options = {k: group[k] for k in ("lr", "alpha", "eps", "weight_decay", "momentum")}
+        rmsprop_update(arrays, grads, averages, buffers, **options)
+    self.state = {each: state for each, state in self.state.items() if each.grad is not None}
+
+
+@mistake(
+    "optimizers.RMSprop.step", spec="test_rmsprop_without_momentum_has_no_buffer", says="momentum_buffer"
+)
+def rmsprop_always_has_a_buffer(self):
+    """A buffer for every parameter, with momentum or without."""
+    for group, params, arrays, grads in self._moving():
+        averages, buffers = self._slot(params, "square_avg"), self._slot(params, "momentum_buffer")
+        options = {k: group[k] for k in ("lr", "alpha", "eps", "weight_decay", "momentum")}
+        rmsprop_update(arrays, grads, averages, buffers, **options)
+
+
+@mistake("optimizers.Adam.step", spec="test_the_state_has_the_parameters_dtype", says="float32")
+def adam_remembers_in_float32(self):
+    """The averages are float32, whatever the parameter is."""
+    for group, params, arrays, grads in self._moving():
+        for each in params:
+            state = self.state.setdefault(each, {})
+            state["step"] = state.get("step", 0) + 1
+            for name in ("exp_avg", "exp_avg_sq"):
+                if name not in state:
+                    state[name] = get_array_module(each.data).zeros(each.shape, "float32")
+        averages, squares = self._slot(params, "exp_avg"), self._slot(params, "exp_avg_sq")
+        steps = [self.state[each]["step"] for each in params]
+        options = {k: group[k] for k in ("lr", "betas", "eps", "weight_decay")}
+        adam_update(arrays, grads, averages, squares, steps, decoupled=self.decoupled, **options)
+
+
+@mistake(
+    "optimizers.Optimizer.load_state_dict",
+    spec="test_an_empty_state_clears_a_used_optimizer",
+    says="an empty state was loaded",
+)
+def load_state_dict_only_adds(self, state_dict):
+    """States that the saved one does not speak of stay."""
+    for group, saved in zip(self.param_groups, state_dict["param_groups"], strict=True):
+        group.update({name: value for name, value in saved.items() if name != "params"})
+    params = self._all_params()
+    for number, saved in state_dict["state"].items():
+        self.state[params[number]] = {name: _copied(value, params[number]) for name, value in saved.items()}
