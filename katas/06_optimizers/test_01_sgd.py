@@ -91,13 +91,17 @@ def test_momentum_remembers_earlier_gradients():
 
 
 def test_weight_decay_goes_into_the_momentum():
-    """The buffer takes up the weight decay. From 8, gradients 0, lr 1, momentum 0.5, weight_decay 0.5: to 4, then to 0."""
+    """The buffer takes up the weight decay. From 8, gradients 0, lr 1, momentum 0.5, weight_decay 0.5: to
+    4, then to 0.
+    """
     p = follow([8.0], [[0], [0]], lr=1.0, momentum=0.5, weight_decay=0.5)
     assert_close(p, np.array([0.0]), "the parameter after two steps")
 
 
 def test_dampening_weakens_all_gradients_but_the_first():
-    """All but the first count 1 - dampening. From 10, gradients 4 and 4, lr 1, momentum 0.5, dampening 0.75: to 6, then to 3."""
+    """All but the first count 1 - dampening. From 10, gradients 4 and 4, lr 1, momentum 0.5, dampening
+    0.75: to 6, then to 3.
+    """
     options = {"lr": 1.0, "momentum": 0.5, "dampening": 0.75}
     assert_close(follow([10.0], [[4]], **options), np.array([6.0]), "the parameter after one step")
     assert_close(follow([10.0], [[4], [4]], **options), np.array([3.0]), "the parameter after two steps")
