@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dojo.catalogue import ROOT
 from dojo.datasets import strokes
 from dojo.datasets.glyphs import STYLES, pens
 
@@ -288,3 +289,10 @@ def test_importing_it_imports_neither_a_student_s_code_nor_anything_that_draws()
     told = "import sys; from dojo.datasets import strokes; print(*sorted({name.split('.')[0] for name in sys.modules}))"
     done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True)
     assert not {"matplotlib", "scipy", "rich", "tinytorch"} & set(done.stdout.split())
+
+
+def test_a_kata_s_first_red_spec_does_not_wait_for_it() -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "pytest", "-q", "-x", "katas/01_setup"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert "dojo.plugin" in done.stderr
+    assert "dojo.datasets" not in done.stderr
