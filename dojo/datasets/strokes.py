@@ -91,14 +91,14 @@ def digits(
     Raises:
         ValueError: a number is out of its range. The message holds its name and the number.
     """
-    height = _checked_height(size, height)
+    size, height = _canvas(size, height)
     if not 0 <= shift <= 1:
         raise ValueError(f"shift is a share of the free room, from 0.0 to 1.0, and is {shift}")
     images = np.empty((_count("n", n), 1, size, size), np.float32)
     labels = np.empty(n, np.int64)
     for part, index, random in _chunks(n, seed, start):
         labels[part] = _labels(index, random)
-        ink = _written(labels[part], random, size, height, shift, difficulty)
+        ink = _written(labels[part], random, size, height, float(shift), difficulty)
         images[part, 0] = _noisy(ink, random, difficulty.noise)
     return images, labels
 
@@ -111,7 +111,7 @@ def colour(
     They are float32 (n, 3, size, size) from 0 to 1, with int64 (n,), and at most four fifths as high as the canvas.
     Arguments and errors are those of `digits`.
     """
-    _checked_height(size, None)
+    size, _ = _canvas(size, None)
     images = np.empty((_count("n", n), 3, size, size), np.float32)
     labels = np.empty(n, np.int64)
     for part, index, random in _chunks(n, seed, start):
@@ -190,14 +190,16 @@ def _count(name: str, value: int) -> int:
     return value
 
 
-def _checked_height(size: int, height: float | None) -> float:
-    if operator.index(size) < 8:
+def _canvas(size: int, height: float | None) -> tuple[int, float]:
+    """Both as Python's own numbers: NumPy's would make everything float64."""
+    size = operator.index(size)
+    if size < 8:
         raise ValueError(f"size must be at least 8 pixels, and is {size}")
     if height is None:
-        return size * 20 / 28
+        return size, size * 20 / 28
     if not 5 <= height <= size:
         raise ValueError(f"height must be from 5 pixels to the size of the canvas, {size}, and is {height}")
-    return height
+    return size, float(height)
 
 
 # Randomness ---------------------------------------------------------------------------------------------
