@@ -583,6 +583,25 @@ def apply_watches_every_input(cls, *args):
     return output
 
 
+@mistake(
+    "autograd.Function.apply", spec="test_backward_gives_one_gradient_an_argument", says="nothing was raised"
+)
+def apply_counts_nothing(cls, *args):
+    edges = edges_to(args)
+    ctx = Context(tuple(isinstance(each, Tensor) and each.requires_grad for each in args))
+    arrays = [each.data if isinstance(each, Tensor) else each for each in args]
+    result = observed("function", cls.__name__, cls.forward, ctx, *arrays)
+    if isinstance(result, Tensor):
+        raise TypeError(f"{cls.__name__} gave a Tensor")
+    output = wrap(result)
+    if recording() and edges and output.dtype.kind == "f":
+        tensors = [each for each in (*args, output) if isinstance(each, Tensor)]
+        saved = [each for each in tensors if any(each.data is array for array in ctx.saved_tensors)]
+        output.grad_fn = Node(cls.__name__, partial(cls.backward, ctx), edges, tensors=saved)
+        output.requires_grad = True
+    return output
+
+
 @mistake("autograd.numerical_gradient", spec="test_differences_leave_the_input_as_it_was", says="was changed")
 def differences_add_and_subtract(function, inputs, place, cotangent, eps=1e-6):
     """The entry is moved back by subtracting, which rounds."""

@@ -48,5 +48,7 @@ class Function:
 
         Raises:
             TypeError: forward did not give an array; the message holds the type that it gave.
+            RuntimeError (when the rule is called): backward gave another number of gradients than apply was given
+                arguments; the message holds both numbers.
         """
         raise NotImplementedError("kata 07: Function.apply")
