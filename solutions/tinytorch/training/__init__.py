@@ -12,7 +12,10 @@ from tinytorch.training.checkpoints import (
     checkpoint_path as checkpoint_path,
     checkpoints as checkpoints,
 )
-from tinytorch.training.clipping import clip_grad_norm_ as clip_grad_norm_, clip_grad_value_ as clip_grad_value_
+from tinytorch.training.clipping import (
+    clip_grad_norm_ as clip_grad_norm_,
+    clip_grad_value_ as clip_grad_value_,
+)
 from tinytorch.training.files import (
     DIGEST as DIGEST,
     NO_DIGEST as NO_DIGEST,

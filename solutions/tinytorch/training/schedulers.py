@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bisect
 import copy
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -40,7 +41,9 @@ class LRScheduler:
             if last_epoch == -1:
                 group.setdefault("initial_lr", group["lr"])
             elif "initial_lr" not in group:
-                raise KeyError(f'no "initial_lr" in a group of the optimizer: last_epoch={last_epoch} needs it')
+                raise KeyError(
+                    f'no "initial_lr" in a group of the optimizer: last_epoch={last_epoch} needs it'
+                )
         self.optimizer = optimizer
         self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
         self.last_epoch = last_epoch
@@ -128,9 +131,7 @@ class CosineAnnealingLR(LRScheduler):
     """lr = eta_min + (base - eta_min) * (1 + cos(pi * step / T_max)) / 2: half a wave down in `T_max` steps, and up
     again after it (torch.optim.lr_scheduler.CosineAnnealingLR; Loshchilov and Hutter, 2017)."""
 
-    def __init__(
-        self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1
-    ) -> None:
+    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
         """Raises:
         ValueError: `T_max` is less than 1; the message holds it.
         """
@@ -164,7 +165,7 @@ class SequentialLR(LRScheduler):
             raise ValueError(
                 f"{len(schedulers)} schedulers meet at {len(schedulers) - 1} milestones, got {len(milestones)}"
             )
-        if any(late <= early for early, late in zip(milestones, milestones[1:], strict=False)):
+        if any(late <= early for early, late in itertools.pairwise(milestones)):
             raise ValueError(f"the milestones must rise, got {list(milestones)}")
         if any(each.optimizer is not optimizer for each in schedulers):
             raise ValueError("every scheduler must be of the optimizer that SequentialLR is given")
@@ -250,7 +251,8 @@ class OneCycleLR(LRScheduler):
         if cycle_momentum and not all("momentum" in group or "betas" in group for group in groups):
             raise ValueError('cycle_momentum needs an optimizer with "momentum" or "betas"')
         self.total_steps, self.pct_start, self.anneal_strategy = total_steps, pct_start, anneal_strategy
-        self.cycle_momentum, self.base_momentum, self.max_momentum = cycle_momentum, base_momentum, max_momentum
+        self.cycle_momentum = cycle_momentum
+        self.base_momentum, self.max_momentum = base_momentum, max_momentum
         self.div_factor, self.final_div_factor = div_factor, final_div_factor
         if last_epoch == -1:
             for group, peak in zip(groups, peaks, strict=True):

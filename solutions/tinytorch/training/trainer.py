@@ -79,7 +79,7 @@ class Trainer:
     # The loop
 
     def fit(self, train: Batches, val: Batches | None = None, epochs: int = 1) -> dict[str, list[float]]:
-        """Train until `epochs` epochs are finished in all, those of an earlier `fit` or of a checkpoint counted; returns
+        """Train until `epochs` epochs are finished in all, those of an earlier `fit` or of a checkpoint counted; gives
         the history. A run that was `stopped` makes no further epoch.
 
         Each epoch: train_epoch; evaluate on `val`, if given; a step of the scheduler, if its interval is "epoch"; the
@@ -116,8 +116,8 @@ class Trainer:
         return self.history
 
     def train_epoch(self, batches: Batches) -> dict[str, float]:
-        """A train_step for every batch, in train mode. Gives the mean loss and metrics, as the model was when it saw each
-        batch: {"loss": ..., "accuracy": ...}. Every callback's on_step_end is called after each step.
+        """A train_step for every batch, in train mode, and after each every callback's on_step_end. Gives the mean loss
+        and metrics, as the model was when it saw each batch: {"loss": ..., "accuracy": ...}.
 
         A GPU's default generator cannot be asked for its state. So that a run can be gone on with, each epoch begins
         that of the model's device anew, from a seed that the CPU's default generator draws.
@@ -149,8 +149,8 @@ class Trainer:
         return loss, output
 
     def evaluate(self, batches: Batches) -> dict[str, float]:
-        """The mean loss and metrics over all samples, in eval mode and without recording: {"loss": ..., ...}. Nothing is
-        learned, and the model is in the mode in which it was before, whatever happens.
+        """The mean loss and metrics over all samples, in eval mode and without recording: {"loss": ..., ...}. Nothing
+        is learned, and the model is in the mode in which it was before, whatever happens.
 
         Raises:
             ValueError: there are no batches.
@@ -163,7 +163,7 @@ class Trainer:
         return _computed(means)
 
     def predict(self, batches: Batches) -> Tensor:
-        """The model's outputs for all x, one below the other, in eval mode and without recording; otherwise as evaluate."""
+        """The model's outputs for all x, one below the other, in eval mode and without recording; else as evaluate."""
         with self._evaluating():
             outputs = [self.model(x) for x, _ in batches]
         if not outputs:
@@ -260,15 +260,17 @@ class Trainer:
         """
         tensors, metadata = load_with_metadata(path)
         if RUN not in metadata:
-            raise ValueError(f"{path} holds Tensors, but no run: load them with model.load_state_dict(load(path))")
+            raise ValueError(
+                f"{path} holds Tensors, but no run: load them with model.load_state_dict(load(path))"
+            )
         try:
             self.load_state_dict(unpack(tensors, metadata[RUN]))
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
 
     def resume(self, directory: str | os.PathLike[str]) -> Path | None:
-        """Load the newest of the `checkpoints` in a directory that is whole; gives its path, None where there is none at
-        all. Call it before `fit`, and the same program starts a run and goes on with it.
+        """Load the newest of the `checkpoints` in a directory that is whole; gives its path, None where there is none
+        at all. Call it before `fit`, and the same program starts a run and goes on with it.
 
         A damaged checkpoint is passed over, with a warning that holds its path.
 
