@@ -77,14 +77,15 @@ class LRScheduler:
 
 
 class StepLR(LRScheduler):
-    """lr = base * gamma ** (step // step_size): a staircase (torch.optim.lr_scheduler.StepLR)."""
+    """lr = base * gamma ** (step // step_size): a staircase (torch.optim.lr_scheduler.StepLR).
+
+    Raises:
+        ValueError: `step_size` is less than 1; the message holds it.
+    """
 
     def __init__(
         self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1
     ) -> None:
-        """Raises:
-        ValueError: `step_size` is less than 1; the message holds it.
-        """
         if step_size < 1:
             raise ValueError(f"step_size must be at least 1, got {step_size}")
         self.step_size, self.gamma = step_size, gamma
@@ -97,7 +98,12 @@ class StepLR(LRScheduler):
 
 class LinearLR(LRScheduler):
     """A straight line from base * start_factor to base * end_factor in `total_iters` steps, and flat after it: a
-    warm-up (torch.optim.lr_scheduler.LinearLR)."""
+    warm-up (torch.optim.lr_scheduler.LinearLR).
+
+    Raises:
+        ValueError: `start_factor` is not above 0 and at most 1, `end_factor` not between 0 and 1, or
+            `total_iters` less than 1; the message holds the value.
+    """
 
     def __init__(
         self,
@@ -107,10 +113,6 @@ class LinearLR(LRScheduler):
         total_iters: int = 5,
         last_epoch: int = -1,
     ) -> None:
-        """Raises:
-        ValueError: `start_factor` is not above 0 and at most 1, `end_factor` not between 0 and 1, or
-            `total_iters` less than 1; the message holds the value.
-        """
         if not 0 < start_factor <= 1:
             raise ValueError(f"start_factor must be above 0 and at most 1, got {start_factor}")
         if not 0 <= end_factor <= 1:
@@ -129,12 +131,13 @@ class LinearLR(LRScheduler):
 
 class CosineAnnealingLR(LRScheduler):
     """lr = eta_min + (base - eta_min) * (1 + cos(pi * step / T_max)) / 2: half a wave down in `T_max` steps, and up
-    again after it (torch.optim.lr_scheduler.CosineAnnealingLR; Loshchilov and Hutter, 2017)."""
+    again after it (torch.optim.lr_scheduler.CosineAnnealingLR; Loshchilov and Hutter, 2017).
+
+    Raises:
+        ValueError: `T_max` is less than 1; the message holds it.
+    """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
-        """Raises:
-        ValueError: `T_max` is less than 1; the message holds it.
-        """
         if T_max < 1:
             raise ValueError(f"T_max must be at least 1, got {T_max}")
         self.T_max, self.eta_min = T_max, eta_min
@@ -148,7 +151,12 @@ class CosineAnnealingLR(LRScheduler):
 
 class SequentialLR(LRScheduler):
     """One scheduler after the other: `schedulers[i]` begins at step `milestones[i - 1]`, at its own step 0
-    (torch.optim.lr_scheduler.SequentialLR)."""
+    (torch.optim.lr_scheduler.SequentialLR).
+
+    Raises:
+        ValueError: there is not one milestone fewer than schedulers (the message holds the number that it takes and
+            the one that was given), they do not rise (it holds them), or a scheduler is of another optimizer.
+    """
 
     def __init__(
         self,
@@ -157,10 +165,6 @@ class SequentialLR(LRScheduler):
         milestones: Sequence[int],
         last_epoch: int = -1,
     ) -> None:
-        """Raises:
-        ValueError: there is not one milestone fewer than schedulers (the message holds both numbers), they do not
-            rise (it holds them), or a scheduler is of another optimizer.
-        """
         if len(milestones) != len(schedulers) - 1:
             raise ValueError(
                 f"{len(schedulers)} schedulers meet at {len(schedulers) - 1} milestones, got {len(milestones)}"
