@@ -176,7 +176,7 @@ def clip_each_alone(parameters, max_norm, norm_type=2.0, error_if_nonfinite=Fals
     return Tensor(np.array(norm, np.float32))
 
 
-@mistake("training.clip_grad_norm_", spec="test_small_gradients_stay", says="changed")
+@mistake("training.clip_grad_norm_", spec="test_small_gradients_stay", says="was changed")
 def clip_always_scales(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False):
     """Small gradients are scaled up to the norm."""
     grads = _gradients(parameters)
@@ -196,7 +196,7 @@ def clip_reads_the_generator_twice(parameters, max_norm, norm_type=2.0, error_if
     return Tensor(np.array(norm, np.float32))
 
 
-@mistake("training.clip_grad_norm_", spec="test_large_gradients_do_not_overflow", says="overflow")
+@mistake("training.clip_grad_norm_", spec="test_large_gradients_do_not_overflow", says="a warning was given")
 def clip_overflows(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False):
     """Squares are added up in the gradients' own dtype."""
     grads = _gradients(parameters)
@@ -206,7 +206,7 @@ def clip_overflows(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False
     return Tensor(np.asarray(norm, np.float32))
 
 
-@mistake("training.clip_grad_norm_", spec="test_gradients_of_zero_stay_zero", says="warning")
+@mistake("training.clip_grad_norm_", spec="test_gradients_of_zero_stay_zero", says="a warning was given")
 def clip_divides_by_zero(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False):
     """max_norm / norm without anything added."""
     grads = _gradients(parameters)
@@ -217,7 +217,7 @@ def clip_divides_by_zero(parameters, max_norm, norm_type=2.0, error_if_nonfinite
     return Tensor(np.asarray(norm, np.float32))
 
 
-@mistake("training.clip_grad_norm_", spec="test_a_norm_that_is_no_number_can_be_an_error", says="changed")
+@mistake("training.clip_grad_norm_", spec="test_a_norm_that_is_no_number_can_be_an_error", says="was changed")
 def clip_complains_too_late(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False):
     """The gradients are scaled before the norm is looked at."""
     grads = _gradients(parameters)
@@ -303,7 +303,9 @@ def write_renames_too_early(path, data):
         file.write(data)
 
 
-@mistake("training.write_atomically", spec="test_the_bytes_are_on_the_disk_before_the_name_is", says="rename")
+@mistake(
+    "training.write_atomically", spec="test_the_bytes_are_on_the_disk_before_the_name_is", says="['rename']"
+)
 def write_without_fsync(path, data):
     """Renamed, but never brought to the disk."""
     beside = Path(path).with_name(Path(path).name + ".tmp")
@@ -335,7 +337,11 @@ def write_fsyncs_before_the_flush(path, data):
     os.close(folder)
 
 
-@mistake("training.write_atomically", spec="test_the_bytes_are_on_the_disk_before_the_name_is", says="folder")
+@mistake(
+    "training.write_atomically",
+    spec="test_the_bytes_are_on_the_disk_before_the_name_is",
+    says="['file of 5 bytes', 'rename']",
+)
 def write_forgets_the_folder(path, data):
     """The new name is not brought to the disk."""
     path = Path(path)
@@ -391,7 +397,7 @@ def save_as_it_lies(state, path, metadata={}):
     write_atomically(path, _with_digest(blob, NO_DIGEST, hashlib.sha256(blob).hexdigest()))
 
 
-@mistake("training.save", spec="test_any_tensor_is_saved_as_what_it_shows", says="shape")
+@mistake("training.save", spec="test_any_tensor_is_saved_as_what_it_shows", says="has shape (1,)")
 def save_makes_0d_1d(state, path, metadata={}):
     """np.ascontiguousarray makes a 0-d array one with an axis."""
     arrays = {name: np.ascontiguousarray(value.data) for name, value in state.items()}
@@ -417,7 +423,7 @@ def save_takes_arrays(state, path, metadata={}):
     write_atomically(path, _with_digest(blob, NO_DIGEST, hashlib.sha256(blob).hexdigest()))
 
 
-@mistake("training.load_with_metadata", spec="test_a_changed_byte_is_noticed", says="byte")
+@mistake("training.load_with_metadata", spec="test_a_changed_byte_is_noticed", says="was changed, about")
 def load_believes(path):
     """No checksum is looked at: safetensors itself notices only what breaks its header."""
     blob = Path(path).read_bytes()
@@ -432,7 +438,7 @@ def load_believes(path):
     return {name: Tensor(array) for name, array in arrays.items()}, metadata
 
 
-@mistake("training.load_with_metadata", spec="test_a_changed_byte_is_noticed", says="byte")
+@mistake("training.load_with_metadata", spec="test_a_changed_byte_is_noticed", says="was changed, about")
 def load_trusts_what_has_no_checksum(path):
     """A file whose checksum lost its name counts as another program's."""
     blob = Path(path).read_bytes()
@@ -486,7 +492,7 @@ def load_wants_its_own(path):
 # States -------------------------------------------------------------------------------------------------
 
 
-@mistake("training.pack", spec="test_plain_values_keep_their_types", says="tuple")
+@mistake("training.pack", spec="test_plain_values_keep_their_types", says="yours:")
 def pack_lets_json_choose(state):
     """Plain JSON: tuples become lists, and integer keys strings."""
     tensors = {}
@@ -566,7 +572,7 @@ def step_schedules_first(self, x, y):
 @mistake(
     "training.Trainer.train_epoch",
     spec="test_training_is_in_train_mode_and_evaluation_is_not",
-    says="training",
+    says="`training` during",
 )
 def epoch_forgets_the_mode(self, batches):
     """The model trains in whatever mode it was left in."""
@@ -607,7 +613,9 @@ def epoch_of_nothing(self, batches):
 
 
 @mistake(
-    "training.Trainer.evaluate", spec="test_training_is_in_train_mode_and_evaluation_is_not", says="training"
+    "training.Trainer.evaluate",
+    spec="test_training_is_in_train_mode_and_evaluation_is_not",
+    says="`training` during",
 )
 def evaluate_in_train_mode(self, batches):
     """Dropout is on while the model is judged."""
@@ -619,7 +627,11 @@ def evaluate_in_train_mode(self, batches):
     return _computed(means)
 
 
-@mistake("training.Trainer.evaluate", spec="test_evaluate_and_metrics_are_not_recorded", says="requires_grad")
+@mistake(
+    "training.Trainer.evaluate",
+    spec="test_evaluate_and_metrics_are_not_recorded",
+    says="requires_grad of the output",
+)
 def evaluate_is_recorded(self, batches):
     """No no_grad: a graph for every batch."""
     means = self._means()
@@ -633,7 +645,9 @@ def evaluate_is_recorded(self, batches):
     return _computed(means)
 
 
-@mistake("training.Trainer.evaluate", spec="test_evaluate_leaves_everything_as_it_was", says="training")
+@mistake(
+    "training.Trainer.evaluate", spec="test_evaluate_leaves_everything_as_it_was", says="`training` of each"
+)
 def evaluate_thaws_the_frozen(self, batches):
     """Afterwards every module is in train mode, those too that were not."""
     means = self._means()
@@ -739,7 +753,7 @@ def fit_schedules_after_the_callbacks(self, train, val=None, epochs=1):
     return self.history
 
 
-@mistake("training.Trainer.fit", spec="test_callbacks_are_told", says="hooks")
+@mistake("training.Trainer.fit", spec="test_callbacks_are_told", says="hooks that were called")
 def fit_saves_in_between(self, train, val=None, epochs=1):
     """Each callback saves before the next has heard of the end of the epoch."""
     self.steps_per_epoch = operator.length_hint(train) or None
@@ -773,7 +787,7 @@ def nan_improves(value, best, mode, min_delta=0.0):
     return not value >= best - min_delta if mode == "min" else not value <= best + min_delta
 
 
-@mistake("training.improves", spec="test_improves_by_hand", says="min")
+@mistake("training.improves", spec="test_improves_by_hand", says='with "min"')
 def equal_improves(value, best, mode, min_delta=0.0):
     """The same value again counts as an improvement."""
     if mode not in ("min", "max"):
@@ -790,7 +804,9 @@ def min_delta_has_one_sign(value, best, mode, min_delta=0.0):
 
 
 @mistake(
-    "training.EarlyStopping.on_epoch_end", spec="test_an_improvement_starts_the_count_anew", says="epochs"
+    "training.EarlyStopping.on_epoch_end",
+    spec="test_an_improvement_starts_the_count_anew",
+    says="the number of epochs",
 )
 def stopping_never_forgives(self, trainer):
     """Epochs without improvement add up over the whole run."""
@@ -803,7 +819,9 @@ def stopping_never_forgives(self, trainer):
 
 
 @mistake(
-    "training.EarlyStopping.on_epoch_end", spec="test_a_run_without_improvement_is_stopped", says="epochs"
+    "training.EarlyStopping.on_epoch_end",
+    spec="test_a_run_without_improvement_is_stopped",
+    says="the number of epochs",
 )
 def stopping_is_too_patient(self, trainer):
     """One epoch more than `patience`."""
@@ -828,13 +846,19 @@ def stopping_keeps_no_copy(self, trainer):
         trainer.stopped |= self.wait >= self.patience
 
 
-@mistake("training.EarlyStopping.state_dict", spec="test_the_state_of_early_stopping", says="epochs")
+@mistake(
+    "training.EarlyStopping.state_dict", spec="test_the_state_of_early_stopping", says="the number of epochs"
+)
 def stopping_forgets_its_wait(self):
     """A resumed run is patient again from the beginning."""
     return {"best": self.best, "wait": 0, "weights": dict(self.weights)}
 
 
-@mistake("training.ProgressBar.on_step_end", spec="test_a_log_has_a_line_for_each_epoch", says="lines")
+@mistake(
+    "training.ProgressBar.on_step_end",
+    spec="test_a_log_has_a_line_for_each_epoch",
+    says="the number of lines",
+)
 def bar_floods_the_log(self, trainer, loss, samples):
     """The line is written anew where there is no terminal too."""
     self.steps += 1
@@ -905,7 +929,11 @@ def state_of_one_generator(self):
     }
 
 
-@mistake("training.Trainer.load_state_dict", spec="test_a_run_that_fits_half_changes_nothing", says="refused")
+@mistake(
+    "training.Trainer.load_state_dict",
+    spec="test_a_run_that_fits_half_changes_nothing",
+    says="after a refused checkpoint",
+)
 def load_does_half(self, state_dict):
     """The model is loaded before anybody has looked at the optimizer."""
     if state_dict["classes"] != self._classes():
@@ -931,7 +959,7 @@ def load_takes_any_optimizer(self, state_dict):
 @mistake(
     "training.Trainer.load_state_dict",
     spec="test_a_resumed_run_ends_where_an_unstopped_one_does",
-    says="history",
+    says="in the history",
 )
 def load_forgets_the_history(self, state_dict):
     """The history begins anew."""
@@ -944,7 +972,7 @@ def load_forgets_the_history(self, state_dict):
 @mistake(
     "training.Trainer.load_state_dict",
     spec="test_a_stopped_run_stays_stopped",
-    says="of the resumed run",
+    says="number of finished epochs is 4",
 )
 def load_starts_what_was_stopped(self, state_dict):
     """A run that was ended goes on after a resume."""
@@ -1005,7 +1033,9 @@ def checkpoint_keeps_all(self, trainer):
     trainer.save_checkpoint(checkpoint_path(self.directory, trainer.epoch))
 
 
-@mistake("training.ModelCheckpoint.on_epoch_end", spec="test_a_checkpoint_is_the_whole_run", says="Late")
+@mistake(
+    "training.ModelCheckpoint.on_epoch_end", spec="test_a_checkpoint_is_the_whole_run", says="how often Late"
+)
 def checkpoint_is_too_early(self, trainer):
     """Saved in on_epoch_end, when the callbacks behind it have not heard of the epoch."""
     trainer.save_checkpoint(checkpoint_path(self.directory, trainer.epoch))
@@ -1028,7 +1058,7 @@ def checkpoint_writes_over_anything(self, trainer):
     self.directory.mkdir(parents=True, exist_ok=True)
 
 
-@mistake("training.Trainer.resume", spec="test_a_damaged_checkpoint_is_passed_over", says="damaged")
+@mistake("training.Trainer.resume", spec="test_a_damaged_checkpoint_is_passed_over", says="CheckpointError")
 def resume_gives_up(self, directory):
     """Only the newest checkpoint is tried."""
     found = checkpoints(directory)
