@@ -61,14 +61,15 @@ class LRScheduler:
 
 
 class StepLR(LRScheduler):
-    """lr = base * gamma ** (step // step_size): a staircase (torch.optim.lr_scheduler.StepLR)."""
+    """lr = base * gamma ** (step // step_size): a staircase (torch.optim.lr_scheduler.StepLR).
+
+    Raises:
+        ValueError: `step_size` is less than 1; the message holds it.
+    """
 
     def __init__(
         self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1
     ) -> None:
-        """Raises:
-        ValueError: `step_size` is less than 1; the message holds it.
-        """
         raise NotImplementedError("kata 08: StepLR.__init__")
 
     def get_lr(self) -> list[float]:
@@ -78,7 +79,12 @@ class StepLR(LRScheduler):
 
 class LinearLR(LRScheduler):
     """A straight line from base * start_factor to base * end_factor in `total_iters` steps, and flat after it: a
-    warm-up (torch.optim.lr_scheduler.LinearLR)."""
+    warm-up (torch.optim.lr_scheduler.LinearLR).
+
+    Raises:
+        ValueError: `start_factor` is not above 0 and at most 1, `end_factor` not between 0 and 1, or
+            `total_iters` less than 1; the message holds the value.
+    """
 
     def __init__(
         self,
@@ -88,10 +94,6 @@ class LinearLR(LRScheduler):
         total_iters: int = 5,
         last_epoch: int = -1,
     ) -> None:
-        """Raises:
-        ValueError: `start_factor` is not above 0 and at most 1, `end_factor` not between 0 and 1, or
-            `total_iters` less than 1; the message holds the value.
-        """
         raise NotImplementedError("kata 08: LinearLR.__init__")
 
     def get_lr(self) -> list[float]:
@@ -101,12 +103,13 @@ class LinearLR(LRScheduler):
 
 class CosineAnnealingLR(LRScheduler):
     """lr = eta_min + (base - eta_min) * (1 + cos(pi * step / T_max)) / 2: half a wave down in `T_max` steps, and up
-    again after it (torch.optim.lr_scheduler.CosineAnnealingLR; Loshchilov and Hutter, 2017)."""
+    again after it (torch.optim.lr_scheduler.CosineAnnealingLR; Loshchilov and Hutter, 2017).
+
+    Raises:
+        ValueError: `T_max` is less than 1; the message holds it.
+    """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
-        """Raises:
-        ValueError: `T_max` is less than 1; the message holds it.
-        """
         raise NotImplementedError("kata 08: CosineAnnealingLR.__init__")
 
     def get_lr(self) -> list[float]:
@@ -116,7 +119,12 @@ class CosineAnnealingLR(LRScheduler):
 
 class SequentialLR(LRScheduler):
     """One scheduler after the other: `schedulers[i]` begins at step `milestones[i - 1]`, at its own step 0
-    (torch.optim.lr_scheduler.SequentialLR)."""
+    (torch.optim.lr_scheduler.SequentialLR).
+
+    Raises:
+        ValueError: there is not one milestone fewer than schedulers (the message holds the number that it takes and
+            the one that was given), they do not rise (it holds them), or a scheduler is of another optimizer.
+    """
 
     def __init__(
         self,
@@ -125,10 +133,6 @@ class SequentialLR(LRScheduler):
         milestones: Sequence[int],
         last_epoch: int = -1,
     ) -> None:
-        """Raises:
-        ValueError: there is not one milestone fewer than schedulers (the message holds both numbers), they do not
-            rise (it holds them), or a scheduler is of another optimizer.
-        """
         raise NotImplementedError("kata 08: SequentialLR.__init__")
 
     def step(self) -> None:
