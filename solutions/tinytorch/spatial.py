@@ -55,14 +55,11 @@ def conv_output_size(
         ValueError: kernel_size, stride or dilation is below 1 or padding below 0; the message holds its name and
             value. Or the span is larger than the padded axis; the message holds both.
     """
-    for name, value, least in (
-        ("kernel_size", kernel_size, 1),
-        ("stride", stride, 1),
-        ("padding", padding, 0),
-        ("dilation", dilation, 1),
-    ):
-        if value < least:
-            raise ValueError(f"{name} must be {least} or more, got {value}")
+    if padding < 0:
+        raise ValueError(f"padding must be 0 or more, got {padding}")
+    for name, value in {"kernel_size": kernel_size, "stride": stride, "dilation": dilation}.items():
+        if value < 1:
+            raise ValueError(f"{name} must be 1 or more, got {value}")
     span, padded = dilation * (kernel_size - 1) + 1, size + 2 * padding
     if span > padded:
         raise ValueError(f"a kernel that spans {span} entries does not fit into {padded}, padding included")
@@ -78,11 +75,9 @@ def windows(x: Tensor, kernel_size: Pair, stride: Pair = 1, dilation: Pair = 1) 
     Raises:
         ValueError: as conv_output_size.
     """
-    (kh, kw), (sh, sw), (dh, dw) = (
-        pair(kernel_size, "kernel_size"),
-        pair(stride, "stride"),
-        pair(dilation, "dilation"),
-    )
+    kh, kw = pair(kernel_size, "kernel_size")
+    sh, sw = pair(stride, "stride")
+    dh, dw = pair(dilation, "dilation")
     height = sh * (conv_output_size(x.shape[-2], kh, sh, 0, dh) - 1) + 1  # from the first place to the last
     width = sw * (conv_output_size(x.shape[-1], kw, sw, 0, dw) - 1) + 1
     return [
@@ -124,30 +119,32 @@ def conv2d(
             of x are not groups * weight.shape[1], or groups does not divide the kernels; the message holds both
             shapes and groups. bias is not (O,); the message holds its shape. padding is another word, or "same"
             with a stride; the message holds both. As conv_output_size, for the padded picture.
+        TypeError: x is not floating point; the message holds its dtype.
     """
-    kernel, stride, dilation = (
-        (weight.shape[-2], weight.shape[-1]),
-        pair(stride, "stride"),
-        pair(dilation, "dilation"),
-    )
-    _check_image(x)
+    _check_pictures(x)
     _check_kernels(x, weight, bias, groups)
     if x.ndim == 3:
         return squeeze(conv2d(unsqueeze(x, 0), weight, bias, stride, padding, dilation, groups), 0)
-    columns = stack(
-        windows(_padded(x, _sides(padding, kernel, stride, dilation)), kernel, stride, dilation), 2
-    )
-    N, C, positions, height, width = columns.shape
+    kernel = weight.shape[2], weight.shape[3]
+    padded = pad(x, _sides(padding, kernel, pair(stride, "stride"), pair(dilation, "dilation")))
+    seen = stack(windows(padded, kernel, stride, dilation), 2)  # (N, C, kh * kw, OH, OW)
+    N, C, positions, height, width = seen.shape
     kernels, depth = weight.shape[0], C // groups * positions
-    columns = reshape(columns, (N, groups, depth, height * width))
+    columns = reshape(seen, (N, groups, depth, height * width))
     out = reshape(weight, (groups, kernels // groups, depth)) @ columns  # (N, groups, O / groups, OH * OW)
     out = reshape(out, (N, kernels, height, width))
     return out if bias is None else out + reshape(bias, (kernels, 1, 1))
 
 
-def _check_image(x: Tensor) -> None:
+def _check_pictures(x: Tensor) -> None:
+    _check_floating(x)
     if x.ndim not in (3, 4):
         raise ValueError(f"pictures have shape (N, C, H, W) or (C, H, W), got {x.shape}")
+
+
+def _check_floating(x: Tensor) -> None:
+    if x.dtype.kind != "f":
+        raise TypeError(f"pictures are floating point, got {x.dtype}: convert them with x.to(float32)")
 
 
 def _check_kernels(x: Tensor, weight: Tensor, bias: Tensor | None, groups: int) -> None:
@@ -182,10 +179,6 @@ def _sides(
     return pw, pw, ph, ph
 
 
-def _padded(x: Tensor, sides: tuple[int, int, int, int], value: float = 0.0) -> Tensor:
-    return pad(x, sides, value) if any(sides) else x
-
-
 # Pooling ------------------------------------------------------------------------------------------------
 
 
@@ -201,15 +194,15 @@ def max_pool2d(
 
     Raises:
         ValueError: x has neither three axes nor four; the message holds the shape. padding is more than half of
-            what the kernel spans; the message holds padding and kernel_size. As conv_output_size, for the padded picture.
+            what the kernel spans; the message holds padding and kernel_size. As conv_output_size, for the padded
+            picture.
+        TypeError: x is not floating point; the message holds its dtype.
     """
-    _check_image(x)
-    kernel, stride = (
-        pair(kernel_size, "kernel_size"),
-        pair(kernel_size if stride is None else stride, "stride"),
-    )
+    _check_pictures(x)
+    kernel = pair(kernel_size, "kernel_size")
+    stride = kernel if stride is None else pair(stride, "stride")
     sides = _pool_sides(padding, kernel, pair(dilation, "dilation"))
-    best, *others = windows(_padded(x, sides, -math.inf), kernel, stride, dilation)
+    best, *others = windows(pad(x, sides, -math.inf), kernel, stride, dilation)
     for each in others:
         best = where((each > best) | isnan(each), each, best)
     return best
@@ -232,17 +225,16 @@ def avg_pool2d(
 
     Raises:
         ValueError: as max_pool2d.
+        TypeError: as max_pool2d.
     """
-    _check_image(x)
-    kernel, stride = (
-        pair(kernel_size, "kernel_size"),
-        pair(kernel_size if stride is None else stride, "stride"),
-    )
+    _check_pictures(x)
+    kernel = pair(kernel_size, "kernel_size")
+    stride = kernel if stride is None else pair(stride, "stride")
     sides = _pool_sides(padding, kernel)
-    total = _sum(windows(_padded(x, sides), kernel, stride))
+    total = _sum(windows(pad(x, sides), kernel, stride))
     if count_include_pad or not any(sides):
         return total / (kernel[0] * kernel[1])
-    inside = _padded(ones(x.shape[-2:], dtype=x.dtype, device=x.device), sides)
+    inside = pad(ones(x.shape[-2:], dtype=x.dtype, device=x.device), sides)
     return total / _sum(windows(inside, kernel, stride))
 
 
@@ -277,8 +269,9 @@ def adaptive_avg_pool2d(x: Tensor, output_size: Pair) -> Tensor:
     Raises:
         ValueError: x has neither three axes nor four, or H or W is 0; the message holds the shape. output_size is
             below 1; the message holds it.
+        TypeError: x is not floating point; the message holds its dtype.
     """
-    _check_image(x)
+    _check_pictures(x)
     rows, columns = pair(output_size, "output_size")
     if min(rows, columns) < 1 or min(x.shape[-2:]) < 1:
         raise ValueError(f"cannot make {output_size} parts of each picture of {x.shape}")
@@ -318,16 +311,14 @@ def batch_norm(
         ValueError: x has fewer than two axes, or another argument is not (C,); the message holds the shape. In
             training, a channel has one value only, or none; the message holds the shape of x. Not in training,
             running_mean or running_var is None.
+        TypeError: x is not floating point; the message holds its dtype.
     """
+    _check_floating(x)
     if x.ndim < 2:
         raise ValueError(f"batch_norm needs x of shape (N, C, ...), got {x.shape}")
     C, n = x.shape[1], x.numel() // max(x.shape[1], 1)
-    for name, each in (
-        ("running_mean", running_mean),
-        ("running_var", running_var),
-        ("weight", weight),
-        ("bias", bias),
-    ):
+    given = {"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias}
+    for name, each in given.items():
         if each is not None and each.shape != (C,):
             raise ValueError(f"{name} of {C} channels has shape ({C},), got {each.shape}")
     channels = (C, *[1] * (x.ndim - 2))
