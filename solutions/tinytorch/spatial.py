@@ -34,9 +34,9 @@ Pair = int | tuple[int, int]
 
 def pair(value: Pair, name: str) -> tuple[int, int]:  # given
     """(rows, columns) from one number or two, with an error that names what was given."""
-    both = (value, value) if isinstance(value, int) else tuple(value)
-    if len(both) != 2:
-        raise ValueError(f"{name} must be one number or two, got {value}")
+    both = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+    if len(both) != 2 or not all(hasattr(each, "__index__") for each in both):
+        raise ValueError(f"{name} must be one integer or two, got {value!r}")
     return both
 
 
