@@ -110,8 +110,36 @@ class Primitive:
     variadic: bool
     view: bool
     rule: Callable[..., Any] | None = None
-    needs: tuple[str, ...] = ()
-    """The parameters of `rule` after the gradient: what has to be saved for it."""
+    needs: tuple[tuple[str, Any], ...] = ()
+    """What `rule` asks for after the gradient: a kind, and which input or param."""
+
+    def save(
+        self, inputs: Sequence[Any], params: dict[str, Any], output: Tensor
+    ) -> tuple[list[Any], list[Tensor]]:
+        """What `rule` takes after the gradient, for this call; and the Tensors whose arrays are in it, which must
+        not change until then."""
+        values: list[Any] = []
+        tensors: list[Tensor] = []
+        for kind, key in self.needs:
+            if kind == "input" and isinstance(inputs[key], tensor_type):
+                tensors.append(inputs[key])
+                values.append(inputs[key].data)
+            elif kind == "out":
+                tensors.append(output)
+                values.append(output.data)
+            elif kind == "param":
+                values.append(params[key] if key in params else self.defaults[key])
+            elif kind == "output_mask":
+                values.append([isinstance(each, tensor_type) and each.requires_grad for each in inputs])
+            elif kind == "input":
+                values.append(inputs[key])  # a Python number
+            else:  # "shape", "device"
+                values.append(
+                    [getattr(each, kind, ()) for each in inputs]
+                    if self.variadic
+                    else getattr(inputs[key], kind, ())
+                )
+        return values, tensors
 
 
 class Tape(Protocol):
@@ -162,10 +190,7 @@ def primitive(function: Callable[..., Array] | None = None, *, view: bool = Fals
         if not variadic and (len(args) != len(inputs) or not inputs_first):
             args, kwargs = _bind(function, names, inputs, args, kwargs)
         arrays = [unwrap(a, op.name) for a in args]
-        if observers:
-            output = wrap(observed("primitive", op.name, compute, *arrays, **kwargs))
-        else:
-            output = wrap(compute(*arrays, **kwargs))
+        output = wrap(observed("primitive", op.name, compute, *arrays, **kwargs))
         if view and np.may_share_memory(arrays[0], output.data):
             output._version = args[0]._version
         if tape is not None and recording():
@@ -214,17 +239,23 @@ def derivative(operation: Callable[..., Any]) -> Callable[[F], F]:
     """Register the backward rule of a primitive: `rule(grad, ...)` gives one gradient an input, or None.
 
     Its further parameter names say what has to be saved, as in PyTorch's derivatives.yaml: an input, `out`,
-    a param, an input's shape (`a_shape`), or `output_mask` (which inputs want a gradient). Only that is saved.
+    a param, an input's shape or device (`a_shape`, `a_device`), or `output_mask` (which inputs want a gradient).
+    Only that is saved. Of `*arrays` there is `arrays_shape`, the list of their shapes.
     """
     op = primitives[operation]
-    known = {"out", "output_mask", *op.inputs, *op.params, *(f"{name}_shape" for name in op.inputs)}
+    known: dict[str, tuple[str, Any]] = {"out": ("out", None), "output_mask": ("output_mask", None)}
+    known |= {name: ("param", name) for name in op.params}
+    for place, name in enumerate(op.inputs):
+        known |= {f"{name}_{kind}": (kind, place) for kind in ("shape", "device")}
+        if not op.variadic:
+            known[name] = ("input", place)
 
     def register(rule: F) -> F:
         needs = tuple(inspect.signature(rule).parameters)[1:]
         if unknown := [name for name in needs if name not in known]:
             raise TypeError(f"{rule.__name__} asks for {unknown}; {op.name} has {sorted(known)}")
         if not is_stub(rule):
-            op.rule, op.needs = rule, needs
+            op.rule, op.needs = rule, tuple(known[name] for name in needs)
         return rule
 
     return register
@@ -294,6 +325,8 @@ observers: list[Callable[[Event, Callable[[], Any]], Any]] = []
 
 def observed(kind: str, name: str, function: Callable[..., Any], *args: Any, **params: Any) -> Any:
     """Call `function` through every observer: each gets the event and a way to go on, and gives the result."""
+    if not observers:
+        return function(*args, **params)
     run: Callable[[], Any] = functools.partial(function, *args, **params)
     event = Event(kind, name, args, params)
     for observer in observers:

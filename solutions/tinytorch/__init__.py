@@ -18,6 +18,11 @@ if TYPE_CHECKING:
         sigmoid as sigmoid,
         softmax as softmax,
     )
+    from tinytorch.autograd import (
+        enable_grad as enable_grad,
+        is_grad_enabled as is_grad_enabled,
+        no_grad as no_grad,
+    )
     from tinytorch.setup import (
         cuda_is_available as cuda_is_available,
         default_generator as default_generator,
@@ -123,9 +128,13 @@ __getattr__, __dir__ = face(
             "sort split sqrt squeeze stack sub sum tanh tensor topk transpose tril triu uint8 "
             "unsqueeze var where zeros zeros_like"
         ),
+        "tinytorch.autograd": "enable_grad is_grad_enabled no_grad",
         "tinytorch.activations": "log_softmax logsumexp relu sigmoid softmax",
     },
 )
+
+# The tape is installed where kata 07 is written. Until then, or where it is broken, the katas below go on without it.
+open_floor("tinytorch.autograd")
 
 # `python -m tinytorch.setup` imports this package first, and so setup with it. runpy warns of that; it does no harm.
 warnings.filterwarnings("ignore", "'tinytorch.setup' found in sys.modules", RuntimeWarning)
