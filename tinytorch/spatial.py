@@ -18,9 +18,9 @@ Pair = int | tuple[int, int]
 
 def pair(value: Pair, name: str) -> tuple[int, int]:  # given
     """(rows, columns) from one number or two, with an error that names what was given."""
-    both = (value, value) if isinstance(value, int) else tuple(value)
-    if len(both) != 2:
-        raise ValueError(f"{name} must be one number or two, got {value}")
+    both = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+    if len(both) != 2 or not all(hasattr(each, "__index__") for each in both):
+        raise ValueError(f"{name} must be one integer or two, got {value!r}")
     return both
 
 
@@ -86,6 +86,7 @@ def conv2d(
             of x are not groups * weight.shape[1], or groups does not divide the kernels; the message holds both
             shapes and groups. bias is not (O,); the message holds its shape. padding is another word, or "same"
             with a stride; the message holds both. As conv_output_size, for the padded picture.
+        TypeError: x is not floating point; the message holds its dtype.
     """
     raise NotImplementedError("kata 09: conv2d")
 
@@ -105,7 +106,9 @@ def max_pool2d(
 
     Raises:
         ValueError: x has neither three axes nor four; the message holds the shape. padding is more than half of
-            what the kernel spans; the message holds padding and kernel_size. As conv_output_size, for the padded picture.
+            what the kernel spans; the message holds padding and kernel_size. As conv_output_size, for the padded
+            picture.
+        TypeError: x is not floating point; the message holds its dtype.
     """
     raise NotImplementedError("kata 09: max_pool2d")
 
@@ -127,6 +130,7 @@ def avg_pool2d(
 
     Raises:
         ValueError: as max_pool2d.
+        TypeError: as max_pool2d.
     """
     raise NotImplementedError("kata 09: avg_pool2d")
 
@@ -142,6 +146,7 @@ def adaptive_avg_pool2d(x: Tensor, output_size: Pair) -> Tensor:
     Raises:
         ValueError: x has neither three axes nor four, or H or W is 0; the message holds the shape. output_size is
             below 1; the message holds it.
+        TypeError: x is not floating point; the message holds its dtype.
     """
     raise NotImplementedError("kata 09: adaptive_avg_pool2d")
 
@@ -174,6 +179,7 @@ def batch_norm(
         ValueError: x has fewer than two axes, or another argument is not (C,); the message holds the shape. In
             training, a channel has one value only, or none; the message holds the shape of x. Not in training,
             running_mean or running_var is None.
+        TypeError: x is not floating point; the message holds its dtype.
     """
     raise NotImplementedError("kata 09: batch_norm")
 
