@@ -220,8 +220,9 @@ def _with_reduced_axes(reduced: Array, shape: Shape, dim: Dims) -> Array:
 
 
 def _reduced_shape(shape: Shape, dim: Dims) -> Shape:
-    dims = range(len(shape)) if dim is None else [dim] if isinstance(dim, int) else dim
-    axes = {each % len(shape) for each in dims if shape}
+    if dim is None:
+        return (1,) * len(shape)
+    axes = {each % len(shape) for each in ([dim] if isinstance(dim, int) else dim) if shape}
     return tuple(1 if axis in axes else side for axis, side in enumerate(shape))
 
 
@@ -251,7 +252,10 @@ def reshape_backward(grad: Array, a_shape: Shape) -> Array:
 @derivative(t.permute)
 def permute_backward(grad: Array, dims: Sequence[int]) -> Array:
     """out = a with its axes in another order: axis i of out is axis dims[i] of a. A dim may be negative."""
-    return grad.transpose([int(axis) for axis in np.argsort([dim % grad.ndim for dim in dims])])
+    inverse = [0] * grad.ndim
+    for axis, dim in enumerate(dims):
+        inverse[dim] = axis
+    return grad.transpose(inverse)
 
 
 @derivative(t.expand)

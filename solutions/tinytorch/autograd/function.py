@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from tinytorch.autograd.tape import Node, parent
+from tinytorch.autograd.tape import Node, edges_to
 from tinytorch.dispatch import Array, observed, recording, wrap
 from tinytorch.tensor import Tensor
 
@@ -51,7 +51,9 @@ class Function:
         Raises:
             TypeError: forward did not give an array; the message holds the type that it gave.
         """
-        ctx = Context(tuple(parent(each) is not None for each in args))
+        edges = edges_to(args)
+        wanted = {place for place, *_ in edges}
+        ctx = Context(tuple(place in wanted for place in range(len(args))))
         arrays = [each.data if isinstance(each, Tensor) else each for each in args]
         result = observed("function", cls.__name__, cls.forward, ctx, *arrays)
         if isinstance(result, Tensor) or not hasattr(result, "dtype"):
@@ -59,9 +61,9 @@ class Function:
                 f"the forward of {cls.__name__} works on arrays, and gave a {type(result).__name__}"
             )
         output = wrap(result)
-        if recording() and any(ctx.needs_input_grad) and output.dtype.kind == "f":
+        if recording() and edges and output.dtype.kind == "f":
             tensors = [each for each in (*args, output) if isinstance(each, Tensor)]
             saved = [each for each in tensors if any(each.data is array for array in ctx.saved_tensors)]
-            output.grad_fn = Node(cls.__name__, partial(cls.backward, ctx), args, tensors=saved)
+            output.grad_fn = Node(cls.__name__, partial(cls.backward, ctx), edges, tensors=saved)
             output.requires_grad = True
         return output

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch.dispatch import Array, Primitive, install, mode, observed, wrap
+from tinytorch.dispatch import Array, Primitive, install, mode, observed, observers, wrap
 from tinytorch.setup import get_array_module
 from tinytorch.tensor import Shape, Tensor
 
@@ -54,6 +54,9 @@ def enable_grad() -> Iterator[None]:
 
 # The graph ----------------------------------------------------------------------------------------------
 
+Edge = tuple[int, "Node | Tensor", Shape, np.dtype[Any]]
+"""An input that wants a gradient: its place among the inputs, where the gradient goes, its shape and its dtype."""
+
 numbers = count()
 
 
@@ -64,23 +67,12 @@ class Node:
     both alive until the garbage collector comes round.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "inputs",
-        "name",
-        "number",
-        "parents",
-        "retained",
-        "rule",
-        "saved",
-        "versions",
-    )
+    __slots__ = ("__weakref__", "edges", "name", "number", "retained", "rule", "saved", "versions")
 
     name: str
     rule: Callable[..., Any] | None
     saved: Sequence[Any] | None
-    parents: Sequence[Node | Tensor | None]
-    inputs: Sequence[tuple[Shape, np.dtype[Any]] | None]
+    edges: Sequence[Edge]
     versions: Sequence[tuple[list[int], int]]
     number: int
     retained: weakref.ref[Tensor] | None
@@ -89,72 +81,67 @@ class Node:
         self,
         name: str,
         rule: Callable[..., Any] | None,
-        inputs: Sequence[Any],
+        edges: Sequence[Edge],
         saved: Sequence[Any] = (),
         tensors: Iterable[Tensor] = (),
     ) -> None:  # given
         """Args:
         rule: called as rule(gradient for the output, *saved), gives those for the inputs.
-        inputs: of the operation; of those that want a gradient, shape and dtype are kept.
+        edges: where they go.
         tensors: whose arrays are in `saved`; their versions are kept.
         """
         self.name = name
         self.rule = rule
+        self.edges = edges
         self.saved = saved
-        self.parents = [parent(each) for each in inputs]
-        self.inputs = [
-            None if to is None else (x.data.shape, x.data.dtype)
-            for x, to in zip(inputs, self.parents, strict=True)
-        ]
-        self.versions = [(x._version, x._version[0]) for x in tensors]
-        self.number = next(numbers)  # larger than those of its parents
+        self.versions = [(each._version, each._version[0]) for each in tensors]
+        self.number = next(numbers)  # larger than those of the Nodes that its edges lead to
         self.retained = None
 
     def __repr__(self) -> str:  # given
         return f"<{self.name}>"
 
-    def backward(self, gradient: Array) -> tuple[Array | None, ...]:
-        """The gradients for the inputs, one each, from the one for the output: what `rule` gives, always as a tuple.
-
-        The rule is called through `observed("rule", name, rule, gradient, *saved)`, so that observers see it.
-
-        Raises:
-            RuntimeError: a version has moved: what the rule needs was changed in place; there is no rule; or it gives
-                another number of gradients than there are inputs. Each message holds the name of the Node.
-        """
-        if any(version[0] != then for version, then in self.versions):
-            raise RuntimeError(
-                f"a Tensor that the gradient of {self.name} needs was changed in place after it was used: compute a "
-                "new Tensor instead, or change a clone()"
-            )
-        if self.rule is None:
-            raise RuntimeError(f"{self.name} has no derivative")
-        result = observed("rule", self.name, self.rule, gradient, *self.saved or ())
-        gradients = result if isinstance(result, tuple) else (result,)
-        if len(gradients) != len(self.parents):
-            raise RuntimeError(
-                f"the rule of {self.name} gave {len(gradients)} gradients for {len(self.parents)} inputs"
-            )
-        return gradients
-
     def output(self) -> Tensor | None:  # given
         """The Tensor that keeps its gradient, if it does and is still there."""
         return None if self.retained is None else self.retained()
 
+    def backward(self, gradient: Array) -> Sequence[Array | None]:
+        """The gradients for the inputs, one each, from the one for the output: what `rule` gives, always a sequence.
+
+        The rule is called through `observed("rule", name, rule, gradient, *saved)`, so that observers see it.
+
+        Raises:
+            RuntimeError: a version has moved, so what the rule needs was changed in place; or there is no rule. The
+                message holds the name of the Node.
+        """
+        for version, then in self.versions:
+            if version[0] != then:
+                raise RuntimeError(
+                    f"a Tensor that the gradient of {self.name} needs was changed in place after it was used: "
+                    "compute a new Tensor instead, or change a clone()"
+                )
+        if self.rule is None:
+            raise RuntimeError(f"{self.name} has no derivative")
+        saved = self.saved or ()
+        if observers:
+            result = observed("rule", self.name, self.rule, gradient, *saved)
+        else:
+            result = self.rule(gradient, *saved)
+        return result if isinstance(result, tuple) else (result,)
+
     def free(self) -> None:
-        """Let go of the graph below: `saved` and `rule` become None, `parents`, `inputs` and `versions` empty."""
+        """Let go of the graph below: `saved` and `rule` become None, `edges` and `versions` empty."""
         self.rule = self.saved = None
-        self.parents = self.inputs = self.versions = ()
+        self.edges = self.versions = ()
 
 
-def parent(value: Any) -> Node | Tensor | None:
-    """Where the gradient of an input goes: the `grad_fn` of a Tensor, the Tensor itself where it is a leaf.
-
-    None for a Tensor that does not require grad, and for anything that is not a Tensor.
-    """
-    if not isinstance(value, Tensor) or not value.requires_grad:
-        return None
-    return value if value.grad_fn is None else value.grad_fn
+def edges_to(inputs: Sequence[Any]) -> list[Edge]:
+    """An Edge for each input that is a Tensor and requires grad: to its `grad_fn`, or to itself where it is a leaf."""
+    return [
+        (place, each.grad_fn or each, each.data.shape, each.data.dtype)
+        for place, each in enumerate(inputs)
+        if isinstance(each, Tensor) and each.requires_grad
+    ]
 
 
 def youngest_first(starts: Iterable[Node | Tensor]) -> list[Node]:
@@ -165,10 +152,10 @@ def youngest_first(starts: Iterable[Node | Tensor]) -> list[Node]:
     stack = [start for start in starts if isinstance(start, Node)]
     seen = set(stack)
     while stack:
-        for each in stack.pop().parents:
-            if isinstance(each, Node) and each not in seen:
-                seen.add(each)
-                stack.append(each)
+        for _, to, _, _ in stack.pop().edges:
+            if isinstance(to, Node) and to not in seen:
+                seen.add(to)
+                stack.append(to)
     return sorted(seen, key=attrgetter("number"), reverse=True)
 
 
@@ -178,14 +165,15 @@ def fit(gradient: Array, shape: Shape, dtype: np.dtype[Any]) -> Array:
     Raises:
         RuntimeError: it does not fit, broadcast or not; the message holds both shapes.
     """
-    if gradient.shape != shape:
-        target = (1,) * (gradient.ndim - len(shape)) + shape
-        stretched = tuple(axis for axis, side in enumerate(target) if side == 1)
-        total = gradient.sum(axis=stretched, keepdims=True) if gradient.ndim == len(target) else gradient
-        if total.shape != target:
-            raise RuntimeError(f"a gradient of shape {gradient.shape} for an input of shape {shape}")
-        gradient = total.reshape(shape)
-    return gradient.astype(dtype, copy=False)
+    total = gradient
+    if total.ndim > len(shape):
+        total = total.sum(axis=tuple(range(total.ndim - len(shape))))
+    if total.ndim == len(shape) and total.shape != shape:
+        stretched = tuple(axis for axis, side in enumerate(shape) if side == 1)
+        total = total.sum(axis=stretched, keepdims=True)
+    if total.shape != shape:
+        raise RuntimeError(f"a gradient of shape {gradient.shape} for an input of shape {shape}")
+    return total if total.dtype == dtype else total.astype(dtype)
 
 
 def backpropagate(
@@ -216,10 +204,11 @@ def backpropagate(
                 continue
             if node in wanted or node.retained is not None:
                 found[node] = gradient
-            for to, like, each in zip(node.parents, node.inputs, node.backward(gradient), strict=True):
-                if to is not None and like is not None and each is not None:
-                    each = fit(each, *like)
-                    gradients[to] = gradients[to] + each if to in gradients else each
+            results = node.backward(gradient)
+            for place, to, shape, dtype in node.edges:
+                if (result := results[place]) is not None:
+                    result = fit(result, shape, dtype)
+                    gradients[to] = gradients[to] + result if to in gradients else result
             if not retain_graph:
                 node.free()
     return found | gradients
@@ -259,8 +248,9 @@ class Tape:
         `inputs` are Tensors and Python numbers; `op.save` gives what the rule needs. Called only where recording is
         on.
         """
-        if output.dtype.kind == "f" and any(parent(each) is not None for each in inputs):
-            output.grad_fn = Node(op.name, op.rule, inputs, *op.save(inputs, params, output))
+        edges = edges_to(inputs)
+        if edges and output.data.dtype.kind == "f":
+            output.grad_fn = Node(op.name, op.rule, edges, *op.save(inputs, params, output))
             output.requires_grad = True
 
     def retain_grad(self, tensor: Tensor) -> None:
@@ -316,15 +306,15 @@ def grad(
         grad_outputs = [grad_outputs] * (len(outputs) if grad_outputs is None else 1)
     if len(grad_outputs) != len(outputs):
         raise ValueError(f"{len(grad_outputs)} grad_outputs for {len(outputs)} outputs")
-    wanted = [parent(each) for each in inputs]
-    for place, (each, to) in enumerate(zip(inputs, wanted, strict=True)):
-        if to is None:
+    for place, each in enumerate(inputs):
+        if not each.requires_grad:
             raise RuntimeError(f"input {place}, of shape {each.shape}, does not require grad")
     start: dict[Node | Tensor, Array] = {}
     for output, gradient in zip(outputs, grad_outputs, strict=True):
         first, key = first_gradient(output, gradient), output.grad_fn or output
         start[key] = start[key] + first if key in start else first
-    found = backpropagate(start, retain_graph, {to for to in wanted if to is not None})
+    wanted = [each.grad_fn or each for each in inputs]
+    found = backpropagate(start, retain_graph, set(wanted))
     for place, (each, to) in enumerate(zip(inputs, wanted, strict=True)):
         if to not in found and not allow_unused:
             raise RuntimeError(
