@@ -189,11 +189,14 @@ def primitive(function: Callable[..., Array] | None = None, *, view: bool = Fals
     def call(*args: Any, **kwargs: Any) -> Tensor:
         if not variadic and (len(args) != len(inputs) or not inputs_first):
             args, kwargs = _bind(function, names, inputs, args, kwargs)
-        arrays = [unwrap(a, op.name) for a in args]
-        output = wrap(observed("primitive", op.name, compute, *arrays, **kwargs))
+        arrays = [a.data if isinstance(a, tensor_type) else unwrap(a, op.name) for a in args]
+        if observers:
+            output = wrap(observed("primitive", op.name, compute, *arrays, **kwargs))
+        else:
+            output = wrap(compute(*arrays, **kwargs))
         if view and np.may_share_memory(arrays[0], output.data):
             output._version = args[0]._version
-        if tape is not None and recording():
+        if tape is not None and mode.grad_enabled and highest >= 7:
             tape.record(op, args, kwargs, output)
         return output
 
@@ -325,8 +328,6 @@ observers: list[Callable[[Event, Callable[[], Any]], Any]] = []
 
 def observed(kind: str, name: str, function: Callable[..., Any], *args: Any, **params: Any) -> Any:
     """Call `function` through every observer: each gets the event and a way to go on, and gives the result."""
-    if not observers:
-        return function(*args, **params)
     run: Callable[[], Any] = functools.partial(function, *args, **params)
     event = Event(kind, name, args, params)
     for observer in observers:

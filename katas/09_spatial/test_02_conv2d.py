@@ -288,3 +288,11 @@ def test_conv2d_refuses_words_it_does_not_know():
         conv2d(x, weight, padding="full")
     with raises(ShapeError, "same", (2, 1)):
         conv2d(x, weight, stride=(2, 1), padding="same")
+
+
+def test_conv2d_refuses_options_out_of_range():
+    """stride and dilation below 1, and padding below 0, are a ValueError with the name and the value."""
+    x, weight = Tensor(np.ones((1, 1, 4, 4))), Tensor(np.ones((1, 1, 2, 2)))
+    for name, value in (("stride", 0), ("padding", -1), ("dilation", 0)):
+        with raises(ShapeError, name, value):
+            conv2d(x, weight, **{name: (1, value)})

@@ -195,6 +195,15 @@ def test_pools_refuse_more_padding_than_half_a_kernel():
     )
 
 
+def test_pools_refuse_options_out_of_range():
+    """kernel_size and stride below 1, and padding below 0, are a ValueError with the name and the value."""
+    x = Tensor(np.ones((1, 1, 4, 4), np.float32))
+    for pool in (max_pool2d, avg_pool2d):
+        for name, value in (("kernel_size", 0), ("stride", -1), ("padding", -1)):
+            with raises(ShapeError, name, value):
+                pool(x, **({"kernel_size": (2, 3)} | {name: (1, value)}))
+
+
 def test_pools_refuse_what_is_no_picture():
     """x with other than 3 or 4 axes is a ValueError with its shape; whole numbers are a TypeError with their dtype."""
     for pool in (max_pool2d, avg_pool2d, adaptive_avg_pool2d):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-from tinytorch.dispatch import accelerable
+from tinytorch.dispatch import Array, accelerable
 from tinytorch.layers import Buffer, Module, Parameter, init
 from tinytorch.tensor import (
     Tensor,
@@ -175,8 +175,15 @@ def _sides(
         raise ValueError(
             f'padding must be numbers, "valid", or "same" with stride 1; got {padding!r}, stride {stride}'
         )
-    ph, pw = pair(padding, "padding")
-    return pw, pw, ph, ph
+    rows, columns = _padding(padding)
+    return columns, columns, rows, rows
+
+
+def _padding(padding: Pair) -> tuple[int, int]:
+    both = pair(padding, "padding")
+    if min(both) < 0:
+        raise ValueError(f"padding must be 0 or more, got {padding}")
+    return both
 
 
 # Pooling ------------------------------------------------------------------------------------------------
@@ -248,14 +255,14 @@ def _sum(tensors: list[Tensor]) -> Tensor:
 def _pool_sides(
     padding: Pair, kernel: tuple[int, int], dilation: tuple[int, int] = (1, 1)
 ) -> tuple[int, int, int, int]:
-    both = pair(padding, "padding")
-    for padded, size, step in zip(both, kernel, dilation, strict=True):
-        if 2 * padded > step * (size - 1) + 1:
+    rows, columns = _padding(padding)
+    for each, size, step in zip((rows, columns), kernel, dilation, strict=True):
+        if 2 * each > step * (size - 1) + 1:
             raise ValueError(
-                f"padding may be at most half of what the kernel spans, got padding {both}, kernel_size {kernel} "
-                f"and dilation {dilation}"
+                f"padding may be at most half of what the kernel spans, got padding {(rows, columns)}, "
+                f"kernel_size {kernel} and dilation {dilation}"
             )
-    return both[1], both[1], both[0], both[0]
+    return columns, columns, rows, rows
 
 
 @accelerable
@@ -341,15 +348,15 @@ def batch_norm(
     if bias is not None:
         out = out + reshape(bias, channels)
     if training:
-        _move(running_mean, batch_mean, momentum)
-        _move(running_var, batch_var * (n / (n - 1)), momentum)
+        _move(running_mean, batch_mean.data, momentum)
+        _move(running_var, batch_var.data * (n / (n - 1)), momentum)
     return out
 
 
-def _move(running: Tensor | None, batch: Tensor, momentum: float) -> None:
+def _move(running: Tensor | None, batch: Array, momentum: float) -> None:
     """A step of `running` towards what the batch has."""
     if running is not None:
-        running.data[...] = (1 - momentum) * running.data + momentum * batch.data.reshape(running.shape)
+        running.data[...] = (1 - momentum) * running.data + momentum * batch.reshape(running.shape)
 
 
 # Modules ------------------------------------------------------------------------------------------------

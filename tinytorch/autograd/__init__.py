@@ -14,12 +14,12 @@ from tinytorch.autograd.tape import (
     Node as Node,
     Tape as Tape,
     backpropagate as backpropagate,
+    edges_to as edges_to,
     enable_grad as enable_grad,
     first_gradient as first_gradient,
     fit as fit,
     grad as grad,
     is_grad_enabled as is_grad_enabled,
     no_grad as no_grad,
-    parent as parent,
     youngest_first as youngest_first,
 )

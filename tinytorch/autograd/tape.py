@@ -44,6 +44,9 @@ def enable_grad() -> Iterator[None]:
 
 # The graph ----------------------------------------------------------------------------------------------
 
+Edge = tuple[int, "Node | Tensor", Shape, np.dtype[Any]]
+"""An input that wants a gradient: its place among the inputs, where the gradient goes, its shape and its dtype."""
+
 numbers = count()
 
 
@@ -54,23 +57,12 @@ class Node:
     both alive until the garbage collector comes round.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "inputs",
-        "name",
-        "number",
-        "parents",
-        "retained",
-        "rule",
-        "saved",
-        "versions",
-    )
+    __slots__ = ("__weakref__", "edges", "name", "number", "retained", "rule", "saved", "versions")
 
     name: str
     rule: Callable[..., Any] | None
     saved: Sequence[Any] | None
-    parents: Sequence[Node | Tensor | None]
-    inputs: Sequence[tuple[Shape, np.dtype[Any]] | None]
+    edges: Sequence[Edge]
     versions: Sequence[tuple[list[int], int]]
     number: int
     retained: weakref.ref[Tensor] | None
@@ -79,56 +71,49 @@ class Node:
         self,
         name: str,
         rule: Callable[..., Any] | None,
-        inputs: Sequence[Any],
+        edges: Sequence[Edge],
         saved: Sequence[Any] = (),
         tensors: Iterable[Tensor] = (),
     ) -> None:  # given
         """Args:
         rule: called as rule(gradient for the output, *saved), gives those for the inputs.
-        inputs: of the operation; of those that want a gradient, shape and dtype are kept.
+        edges: where they go.
         tensors: whose arrays are in `saved`; their versions are kept.
         """
         self.name = name
         self.rule = rule
+        self.edges = edges
         self.saved = saved
-        self.parents = [parent(each) for each in inputs]
-        self.inputs = [
-            None if to is None else (x.data.shape, x.data.dtype)
-            for x, to in zip(inputs, self.parents, strict=True)
-        ]
-        self.versions = [(x._version, x._version[0]) for x in tensors]
-        self.number = next(numbers)  # larger than those of its parents
+        self.versions = [(each._version, each._version[0]) for each in tensors]
+        self.number = next(numbers)  # larger than those of the Nodes that its edges lead to
         self.retained = None
 
     def __repr__(self) -> str:  # given
         return f"<{self.name}>"
 
-    def backward(self, gradient: Array) -> tuple[Array | None, ...]:
-        """The gradients for the inputs, one each, from the one for the output: what `rule` gives, always as a tuple.
-
-        The rule is called through `observed("rule", name, rule, gradient, *saved)`, so that observers see it.
-
-        Raises:
-            RuntimeError: a version has moved: what the rule needs was changed in place; there is no rule; or it gives
-                another number of gradients than there are inputs. Each message holds the name of the Node.
-        """
-        raise NotImplementedError("kata 07: Node.backward")
-
     def output(self) -> Tensor | None:  # given
         """The Tensor that keeps its gradient, if it does and is still there."""
         return None if self.retained is None else self.retained()
 
+    def backward(self, gradient: Array) -> Sequence[Array | None]:
+        """The gradients for the inputs, one each, from the one for the output: what `rule` gives, always a sequence.
+
+        The rule is called through `observed("rule", name, rule, gradient, *saved)`, so that observers see it.
+
+        Raises:
+            RuntimeError: a version has moved, so what the rule needs was changed in place; or there is no rule. The
+                message holds the name of the Node.
+        """
+        raise NotImplementedError("kata 07: Node.backward")
+
     def free(self) -> None:
-        """Let go of the graph below: `saved` and `rule` become None, `parents`, `inputs` and `versions` empty."""
+        """Let go of the graph below: `saved` and `rule` become None, `edges` and `versions` empty."""
         raise NotImplementedError("kata 07: Node.free")
 
 
-def parent(value: Any) -> Node | Tensor | None:
-    """Where the gradient of an input goes: the `grad_fn` of a Tensor, the Tensor itself where it is a leaf.
-
-    None for a Tensor that does not require grad, and for anything that is not a Tensor.
-    """
-    raise NotImplementedError("kata 07: parent")
+def edges_to(inputs: Sequence[Any]) -> list[Edge]:
+    """An Edge for each input that is a Tensor and requires grad: to its `grad_fn`, or to itself where it is a leaf."""
+    raise NotImplementedError("kata 07: edges_to")
 
 
 def youngest_first(starts: Iterable[Node | Tensor]) -> list[Node]:
