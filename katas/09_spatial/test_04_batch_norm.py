@@ -128,8 +128,8 @@ def test_a_constant_channel_becomes_zero():
 
 
 def test_a_large_mean_does_not_hide_the_variance():
-    """1000 -1, 1000, 1000 + 1 and so on, in float32: take the mean away before you square."""
-    x = (1000 + np.arange(-2, 3, dtype=np.float32)).reshape(5, 1, 1, 1)
+    """3000 - 1.5, 3000 - 0.25, 3000 + 0.25 and so on, in float32: take the mean away before you square."""
+    x = (3000 + np.array([-1.5, -0.25, 0.25, 0.5, 1], np.float32)).reshape(5, 1, 1, 1)
     expected = normalised(x, *statistics(x, 0)).astype(np.float32)
     assert_close(train(x, None, None), expected, rtol=1e-4, atol=1e-6)
 
