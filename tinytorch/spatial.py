@@ -106,8 +106,7 @@ def max_pool2d(
 
     Raises:
         ValueError: x has neither three axes nor four; the message holds the shape. padding is more than half of
-            what the kernel spans; the message holds padding and kernel_size. As conv_output_size, for the padded
-            picture.
+            kernel_size; the message holds both. As conv_output_size, for the padded picture.
         TypeError: x is not floating point; the message holds its dtype.
     """
     raise NotImplementedError("kata 09: max_pool2d")

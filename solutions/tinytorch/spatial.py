@@ -201,15 +201,14 @@ def max_pool2d(
 
     Raises:
         ValueError: x has neither three axes nor four; the message holds the shape. padding is more than half of
-            what the kernel spans; the message holds padding and kernel_size. As conv_output_size, for the padded
-            picture.
+            kernel_size; the message holds both. As conv_output_size, for the padded picture.
         TypeError: x is not floating point; the message holds its dtype.
     """
     _check_pictures(x)
     kernel = pair(kernel_size, "kernel_size")
     stride = kernel if stride is None else pair(stride, "stride")
-    sides = _pool_sides(padding, kernel, pair(dilation, "dilation"))
-    best, *others = windows(pad(x, sides, -math.inf), kernel, stride, dilation)
+    padded = pad(x, _pool_sides(padding, kernel), -math.inf)
+    best, *others = windows(padded, kernel, stride, dilation)
     for each in others:
         best = where((each > best) | isnan(each), each, best)
     return best
@@ -252,16 +251,12 @@ def _sum(tensors: list[Tensor]) -> Tensor:
     return total
 
 
-def _pool_sides(
-    padding: Pair, kernel: tuple[int, int], dilation: tuple[int, int] = (1, 1)
-) -> tuple[int, int, int, int]:
+def _pool_sides(padding: Pair, kernel: tuple[int, int]) -> tuple[int, int, int, int]:
     rows, columns = _padding(padding)
-    for each, size, step in zip((rows, columns), kernel, dilation, strict=True):
-        if 2 * each > step * (size - 1) + 1:
-            raise ValueError(
-                f"padding may be at most half of what the kernel spans, got padding {(rows, columns)}, "
-                f"kernel_size {kernel} and dilation {dilation}"
-            )
+    if 2 * rows > kernel[0] or 2 * columns > kernel[1]:
+        raise ValueError(
+            f"padding may be at most half of kernel_size, got padding {(rows, columns)}, kernel_size {kernel}"
+        )
     return columns, columns, rows, rows
 
 

@@ -174,7 +174,7 @@ def max_pool_pads_with_zeros(x, kernel_size, stride=None, padding=0, dilation=1)
     """Padding is 0, and larger than every negative pixel."""
     _check_pictures(x)
     kernel = pair(kernel_size, "kernel_size")
-    sides = _pool_sides(padding, kernel, pair(dilation, "dilation"))
+    sides = _pool_sides(padding, kernel)
     best, *others = windows(pad(x, sides), kernel, kernel if stride is None else stride, dilation)
     for each in others:
         best = where((each > best) | isnan(each), each, best)
@@ -258,7 +258,7 @@ def avg_pool_always_counts(x, kernel_size, stride=None, padding=0, *, count_incl
 @mistake(
     "spatial._pool_sides", spec="test_pools_refuse_more_padding_than_half_a_kernel", says="nothing was raised"
 )
-def pools_take_any_padding(padding, kernel, dilation=(1, 1)):
+def pools_take_any_padding(padding, kernel):
     """Windows of nothing but padding are let through: their maximum is -inf."""
     rows, columns = _padding(padding)
     return columns, columns, rows, rows
