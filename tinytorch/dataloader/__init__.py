@@ -13,6 +13,7 @@ from tinytorch.dataloader.datasets import (
     IterableDataset,
     Subset,
     TensorDataset,
+    many_at_once,
     random_split,
     split_lengths,
 )
@@ -32,6 +33,7 @@ from tinytorch.dataloader.samplers import (
     RandomSampler,
     SequentialSampler,
     WeightedRandomSampler,
+    batched,
 )
 from tinytorch.dataloader.transforms import (
     Compose,
@@ -64,12 +66,14 @@ __all__ = [
     "Transform",
     "WeightedRandomSampler",
     "batch_generator",
+    "batched",
     "current_generator",
     "default_collate",
     "default_convert",
     "draw_seed",
     "drawing_from",
     "fetch",
+    "many_at_once",
     "prefetch",
     "random_split",
     "read_cifar10_bin",

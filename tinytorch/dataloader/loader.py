@@ -7,7 +7,7 @@ and a batch need not be copied from one process to another.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -27,13 +27,13 @@ def prefetch(
     num_workers: int,
     ahead: int,
     stop: threading.Event | None = None,
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """work(job) for each job, in the order of the jobs, done by `num_workers` threads before it is asked for.
 
     While the caller has one result, at most `ahead` further jobs are begun or done. Jobs are taken from `jobs` in
     the caller's thread. Without workers each is done when it is asked for.
 
-    An error of `work` is raised in the place of its result, after the good ones before it. When the iterator ends,
+    An error of `work` is raised in the place of its result, after the good ones before it. When the generator ends,
     for whatever reason (used up, an error, closed, forgotten), `stop` is set, so that long work can look at it and
     give up; jobs that are not begun are dropped, and all threads have ended.
     """
@@ -92,8 +92,8 @@ class DataLoader:
             generator: what the epoch's seed and the order are drawn from; None is the CPU's default generator.
             prefetch_factor: how many batches ahead for each worker, 2 by default.
 
-        All are attributes. So are `sampler` (None for a stream), and `batch_sampler` (None for a stream, and for
-        batch_size=None); with a batch_sampler `batch_size` is None.
+        All are attributes. `sampler` is the one that is used; a stream is its own. `batch_sampler` is the one that was
+        given, and then batch_size is None; or a BatchSampler over `sampler`; or None where batch_size is None.
 
         Raises:
             ValueError: options contradict each other; the message holds their names: batch_sampler with batch_size,

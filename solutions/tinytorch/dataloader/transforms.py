@@ -128,7 +128,8 @@ class RandomCrop(Transform):
             raise ValueError(f"a window of {self.size} does not fit into a picture of {(h, w)}")
         xp = get_array_module(pictures)
         n = math.prod(lead)
-        padded = xp.pad(pictures.reshape(n, c, h - 2 * p, w - 2 * p), ((0, 0), (0, 0), (p, p), (p, p)))
+        padded = xp.zeros((n, c, h, w), dtype=pictures.dtype)
+        padded[:, :, p : h - p, p : w - p] = pictures.reshape(n, c, h - 2 * p, w - 2 * p)
         generator = current_generator()
         tops = generator.integers(h - height + 1, size=n).tolist()
         lefts = generator.integers(w - width + 1, size=n).tolist()
@@ -152,6 +153,8 @@ class RandomHorizontalFlip(Transform):
 
     def transform(self, pictures: Array) -> Array:
         """Each picture as it is, or mirrored along its last axis: a new array."""
-        xp = get_array_module(pictures)
-        flips = xp.asarray(current_generator().random(pictures.shape[:-3]) < self.p)
-        return xp.where(flips[..., None, None, None], pictures[..., ::-1], pictures)
+        flips = current_generator().random(pictures.shape[:-3]) < self.p
+        flips = get_array_module(pictures).asarray(flips)
+        turned = pictures.copy()
+        turned[flips] = pictures[flips][..., ::-1]
+        return turned
