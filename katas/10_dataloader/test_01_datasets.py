@@ -155,7 +155,9 @@ def test_a_random_split_loses_nothing():
     found = [int(part[i][0]) for part in (first, second) for i in range(len(part))]
     assert_equal(sorted(found), list(range(100)), "all samples of both parts, sorted")
     assert found != list(range(100)), "the samples are in their old order: is the split random?"
-    assert set(found[:60]) != set(range(60)), "the first part holds the first 60 samples: is the split random?"
+    assert set(found[:60]) != set(range(60)), (
+        "the first part holds the first 60 samples: is the split random?"
+    )
 
 
 def test_a_split_depends_on_its_generator_alone():
@@ -165,7 +167,9 @@ def test_a_split_depends_on_its_generator_alone():
     manual_seed(1)
     before = default_generator("cpu").bit_generator.state
     random_split(range(50), [0.5, 0.5], np.random.default_rng(3))
-    assert default_generator("cpu").bit_generator.state == before, "the default generator drew, not the given one"
+    assert default_generator("cpu").bit_generator.state == before, (
+        "the default generator drew, not the given one"
+    )
     parts = []
     for _ in range(2):
         manual_seed(1)

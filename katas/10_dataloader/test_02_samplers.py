@@ -67,7 +67,9 @@ def test_an_order_depends_on_its_generator_alone():
     assert_equal(orders[0], orders[1], "the order, drawn again from the same manual_seed")
     before = state(default_generator("cpu"))
     list(RandomSampler(range(30), generator=rng(5)))
-    assert_equal(state(default_generator("cpu")), before, "the default generator's state after another one drew")
+    assert_equal(
+        state(default_generator("cpu")), before, "the default generator's state after another one drew"
+    )
 
 
 @pytest.mark.parametrize("wanted", [3, 10, 25])
@@ -78,7 +80,9 @@ def test_as_many_as_wanted(wanted):
     assert_equal((len(order), len(sampler)), (wanted, wanted), "the number of samples, and len")
     for start in range(0, wanted, 10):
         once = order[start : start + 10]
-        assert len(set(once)) == len(once), f"samples {start} to {start + len(once) - 1} hold one twice: {once}"
+        assert len(set(once)) == len(once), (
+            f"samples {start} to {start + len(once) - 1} hold one twice: {once}"
+        )
 
 
 def test_with_replacement_each_is_drawn_from_all():
@@ -129,7 +133,9 @@ def test_heavy_samples_come_more_often():
     sampler = WeightedRandomSampler([1, 0, 3], 1000, generator=rng())
     order = list(sampler)
     counts = np.bincount(order, minlength=3)
-    assert_equal((len(order), len(sampler), type(order[0])), (1000, 1000, int), "the number, len, and the type")
+    assert_equal(
+        (len(order), len(sampler), type(order[0])), (1000, 1000, int), "the number, len, and the type"
+    )
     assert counts[1] == 0, f"a sample of weight 0 came {counts[1]} times"
     assert 200 < counts[0] < 300, f"the sample of weight 1 of 4 came {counts[0]} times in 1000"
     assert list(sampler) != order, "two epochs are the same"
@@ -141,7 +147,9 @@ def test_by_weight_without_replacement():
         list(WeightedRandomSampler([9.0, 1.0, 0.0, 1.0], 3, replacement=False, generator=rng(seed)))
         for seed in range(50)
     ]
-    assert all(sorted(order) == [0, 1, 3] for order in orders), f"an epoch of 3 of 3 possible ones: {orders[0]}"
+    assert all(sorted(order) == [0, 1, 3] for order in orders), (
+        f"an epoch of 3 of 3 possible ones: {orders[0]}"
+    )
     heavy = sum(order[0] == 0 for order in orders)
     assert 30 < heavy < 50, f"the heavy sample came first {heavy} times in 50, expected about 41"
 
@@ -154,7 +162,7 @@ def test_weights_are_numbers_from_0_on(bad):
 
 
 def test_what_has_no_weight_cannot_be_drawn():
-    """Weights of 0 alone, or fewer weights above 0 than samples without replacement, are a ValueError; so is a table."""
+    """All weights 0, or fewer above 0 than samples without replacement, are a ValueError; so is a table of weights."""
     with raises(ValueError):
         WeightedRandomSampler([0.0, 0.0], 1)
     with raises(ValueError, 3, 2):
@@ -182,7 +190,9 @@ def test_groups_are_made_as_they_are_asked_for():
     assert_equal(next(numbers), 3, "the item that comes next")
 
 
-@pytest.mark.parametrize(("drop_last", "expected"), [(False, [[0, 1], [2, 3], [4]]), (True, [[0, 1], [2, 3]])])
+@pytest.mark.parametrize(
+    ("drop_last", "expected"), [(False, [[0, 1], [2, 3], [4]]), (True, [[0, 1], [2, 3]])]
+)
 def test_a_batch_sampler_groups_indices(drop_last, expected):
     """BatchSampler over 5 indices, 2 at a time: the last is alone, or left out; len is the number of batches."""
     sampler = BatchSampler(SequentialSampler(range(5)), 2, drop_last)

@@ -69,7 +69,10 @@ def test_pairs_become_a_list_of_batches(kind):
 
 def test_dicts_become_a_dict():
     """Dicts become a dict of batches, and what they hold may hold more: dicts, pairs, texts."""
-    samples = [{"x": 0.5, "more": {"name": "a", "pair": (1, 2)}}, {"x": 1.5, "more": {"name": "b", "pair": (3, 4)}}]
+    samples = [
+        {"x": 0.5, "more": {"name": "a", "pair": (1, 2)}},
+        {"x": 1.5, "more": {"name": "b", "pair": (3, 4)}},
+    ]
     batch = default_collate(samples)
     assert_equal(list(batch), ["x", "more"], "the keys")
     assert_close(batch["x"], f32(0.5, 1.5), 'the batch of "x"')
@@ -134,7 +137,7 @@ def test_a_batch_of_nothing():
 
 
 def test_convert_only_makes_tensors():
-    """default_convert makes Tensors of the arrays in a dict, a tuple or a list, without an axis more and without a copy."""
+    """default_convert makes Tensors of the arrays in dicts, tuples and lists, without an axis more and without a copy."""
     pixels = f32([1, 2], [3, 4])
     found = default_convert({"pair": (pixels, np.float32(0.5)), "name": "cat", "number": 3})
     assert_equal(list(found), ["pair", "name", "number"], "the keys")

@@ -23,7 +23,9 @@ def test_a_seed_is_drawn():
 
 def test_a_seed_comes_from_the_generator_that_was_named():
     """The same generator gives the same seed; without one, the CPU's default generator draws it, and only then."""
-    assert_equal(draw_seed(np.random.default_rng(7)), draw_seed(np.random.default_rng(7)), "a seed, drawn again")
+    assert_equal(
+        draw_seed(np.random.default_rng(7)), draw_seed(np.random.default_rng(7)), "a seed, drawn again"
+    )
     seeds = []
     for _ in range(2):
         manual_seed(1)
@@ -54,7 +56,9 @@ def test_the_default_generator_is_current():
     manual_seed(1)
     assert current_generator() is default_generator("cpu"), "current_generator() is not the default generator"
     manual_seed(2)
-    assert current_generator() is default_generator("cpu"), "after manual_seed it is not the default generator"
+    assert current_generator() is default_generator("cpu"), (
+        "after manual_seed it is not the default generator"
+    )
 
 
 def test_a_block_has_its_generator():
@@ -63,7 +67,9 @@ def test_a_block_has_its_generator():
     with drawing_from(outer):
         assert current_generator() is outer, "inside the block it is not the block's generator"
         with drawing_from(inner):
-            assert current_generator() is inner, "inside the inner block it is not the inner block's generator"
+            assert current_generator() is inner, (
+                "inside the inner block it is not the inner block's generator"
+            )
         assert current_generator() is outer, "after the inner block it is not the outer block's again"
     assert current_generator() is default_generator("cpu"), "after the block it is not the default one again"
 

@@ -37,13 +37,15 @@ def double(job):
 def test_results_come_in_the_order_of_the_jobs(num_workers):
     """list(prefetch(work, jobs, num_workers, ahead)) is [work(job) for job in jobs], with any number of workers."""
     with no_thread_left():
-        assert_equal(list(prefetch(double, range(20), num_workers, 4)), [2 * i for i in range(20)], "the results")
+        assert_equal(
+            list(prefetch(double, range(20), num_workers, 4)), [2 * i for i in range(20)], "the results"
+        )
         assert_equal(list(prefetch(double, [], num_workers, 4)), [], "the results of no job")
         assert_equal(list(prefetch(double, iter([1, 2]), num_workers, 10)), [2, 4], "fewer jobs than `ahead`")
 
 
 def test_without_workers_a_job_is_done_when_it_is_asked_for():
-    """With num_workers=0 there is no thread: job 0 is done at the first next(), in the caller's thread, and no other."""
+    """With num_workers=0 there is no thread: the first next() does job 0, in the caller's thread, and no other job."""
     done = []
 
     def work(job):
@@ -101,12 +103,14 @@ def test_not_more_than_asked_for_is_done_ahead(num_workers, ahead):
             while len(begun) < taken + ahead and time.monotonic() < deadline:
                 time.sleep(0.001)
             time.sleep(0.01)  # for what should not happen
-            assert_equal(len(begun), taken + ahead, f"the jobs begun when {taken} results were taken, ahead={ahead}")
+            assert_equal(
+                len(begun), taken + ahead, f"the jobs begun when {taken} results were taken, ahead={ahead}"
+            )
         results.close()
 
 
 def test_jobs_are_taken_in_the_callers_thread():
-    """`jobs` is iterated over in the caller's thread, as results are asked for: it may draw random numbers, or be endless."""
+    """`jobs` is iterated over in the caller's thread, as results are asked for: it may draw at random, or be endless."""
     threads = set()
 
     def jobs():
@@ -168,7 +172,7 @@ def begin(num_workers=1, ahead=3):
 
 
 def test_closing_ends_the_threads():
-    """results.close() sets `stop`, so that the job in hand can give up; jobs not begun are dropped; no thread is left."""
+    """results.close() sets `stop`, so that the job in hand can give up, drops those not begun, and leaves no thread."""
     with no_thread_left():
         results, stop, begun, told = begin()
         results.close()

@@ -81,7 +81,9 @@ def an_error_that_names(kind, message, *words):
         assert_equal(str(error), message, "the error's message")
         printed = "".join(traceback.format_exception_only(error))
         missing = [word for word in words if word not in printed]
-        assert not missing, f"the error and its notes should hold {' and '.join(missing)}; they say:\n{printed}"
+        assert not missing, (
+            f"the error and its notes should hold {' and '.join(missing)}; they say:\n{printed}"
+        )
     else:
         raise AssertionError(f"nothing was raised, expected {kind.__name__}: {message}")
 
@@ -89,6 +91,11 @@ def an_error_that_names(kind, message, *words):
 def numbers(batches):
     """The batches of one part as lists of numbers."""
     return [batch.tolist() for batch in batches]
+
+
+def joined(batches):
+    """The numbers of all batches, one after the other."""
+    return [number for batch in batches for number in batch]
 
 
 # Reading samples
@@ -138,10 +145,12 @@ def test_reading_stops_when_nobody_waits():
 
 
 def test_a_stream_is_read_as_it_is_asked_for():
-    """read_stream(dataset) calls iter(dataset) at once, and gives one sample after the other, each read when asked for."""
+    """read_stream(dataset) calls iter(dataset) at once, and gives sample after sample, each read when it is asked for."""
     dataset = Stream(3)
     samples = read_stream(dataset)
-    assert_equal((dataset.begun, dataset.read), (1, 0), "how often iter() was called, and how many samples were read")
+    assert_equal(
+        (dataset.begun, dataset.read), (1, 0), "how often iter() was called, and how many samples were read"
+    )
     assert_equal((next(samples), dataset.read), (0, 1), "the first sample, and how many were read")
     assert_equal(list(samples), [1, 2], "the other samples")
 
@@ -169,11 +178,19 @@ def test_a_stream_stops_when_nobody_waits():
 
 
 def test_the_usual_values():
-    """DataLoader(dataset) has batches of 1 in order, no workers, and nothing dropped; all of it is in its attributes."""
+    """DataLoader(dataset) has batches of 1 in order, no workers, and drops nothing; its attributes say so."""
     dataset = Squares(5)
     loader = DataLoader(dataset)
-    found = (loader.batch_size, loader.num_workers, loader.drop_last, loader.generator, loader.prefetch_factor)
-    assert_equal(found, (1, 0, False, None, None), "batch_size, num_workers, drop_last, generator, prefetch_factor")
+    found = (
+        loader.batch_size,
+        loader.num_workers,
+        loader.drop_last,
+        loader.generator,
+        loader.prefetch_factor,
+    )
+    assert_equal(
+        found, (1, 0, False, None, None), "batch_size, num_workers, drop_last, generator, prefetch_factor"
+    )
     assert loader.dataset is dataset, "loader.dataset is not the dataset"
     assert loader.collate_fn is default_collate, "loader.collate_fn is not default_collate"
     assert_equal(type(loader.sampler), SequentialSampler, "the type of loader.sampler")
@@ -182,7 +199,7 @@ def test_the_usual_values():
 
 
 def test_what_the_options_leave():
-    """With shuffle the sampler is a RandomSampler with the loader's generator; a batch_sampler leaves batch_size None."""
+    """With shuffle the sampler is a RandomSampler with the loader's generator; with a batch_sampler batch_size is None."""
     generator = np.random.default_rng(0)
     loader = DataLoader(Squares(5), 2, shuffle=True, generator=generator)
     assert_equal(type(loader.sampler), RandomSampler, "the type of loader.sampler with shuffle")
@@ -222,12 +239,18 @@ def test_a_stream_has_no_order_to_choose(options):
         DataLoader(Stream(5), **options)
 
 
-BAD = [("batch_size", 0), ("batch_size", 2.5), ("num_workers", -1), ("num_workers", 1.5), ("prefetch_factor", -2)]
+BAD = [
+    ("batch_size", 0),
+    ("batch_size", 2.5),
+    ("num_workers", -1),
+    ("num_workers", 1.5),
+    ("prefetch_factor", -2),
+]
 
 
 @pytest.mark.parametrize(("name", "value"), BAD)
 def test_options_are_positive_integers(name, value):
-    """batch_size and prefetch_factor are integers from 1 on, num_workers from 0 on: else a ValueError with name and value."""
+    """batch_size and prefetch_factor are integers from 1 on, num_workers from 0: else a ValueError with name and value."""
     more = {"num_workers": 1} if name == "prefetch_factor" else {}
     with raises(ValueError, name, value):
         DataLoader(Squares(5), **{name: value}, **more)
@@ -271,7 +294,7 @@ def test_shuffle():
 
     def epochs(seed):
         loader = DataLoader(Squares(12), 5, shuffle=True, generator=np.random.default_rng(seed))
-        return [sum(numbers(batch[0] for batch in loader), []) for _ in range(2)]
+        return [joined(numbers(batch[0] for batch in loader)) for _ in range(2)]
 
     first, second = epochs(0)
     assert_equal(sorted(first), list(range(12)), "the samples of an epoch, sorted")
@@ -298,7 +321,9 @@ def test_without_a_batch_size_samples_come_as_they_are():
     assert_close(found[0], dataset[0], "the first sample")
     assert_equal((found[1], found[2][1]), ("cat", 4), "the rest")
     loader = DataLoader(Bulk(9), None, sampler=[2, 4])
-    assert_equal([list(sample) for sample in loader], [[2, 4], [4, 16]], "two samples of a dataset with many at once")
+    assert_equal(
+        [list(sample) for sample in loader], [[2, 4], [4, 16]], "two samples of a dataset with many at once"
+    )
     assert_equal(len(loader), 2, "len(loader)")
 
 
@@ -309,14 +334,14 @@ def test_every_sample_comes_once(n, batch_size, drop_last, stream):
     loader = DataLoader(dataset, batch_size, drop_last=drop_last)
     batches = numbers(loader)
     kept = n - n % batch_size if drop_last else n
-    assert_equal(sum(batches, []), list(range(kept)), "all samples")
+    assert_equal(joined(batches), list(range(kept)), "all samples")
     assert all(len(batch) == batch_size for batch in batches[:-1]), f"the batches are {batches}"
     if not stream:
         assert_equal(len(loader), len(batches), "len(loader)")
 
 
 def test_a_stream_begins_anew_in_each_epoch():
-    """Each iter(loader) calls iter() of an IterableDataset anew; without a length of its own, len(loader) is a TypeError."""
+    """Each iter(loader) calls iter() of an IterableDataset anew; where it has no length, len(loader) is a TypeError."""
     dataset = Stream(5)
     loader = DataLoader(dataset, 2)
     for epoch in (1, 2):
@@ -351,7 +376,7 @@ def test_a_collate_fn_puts_together():
 
 
 def test_a_batch_that_is_one_already_is_only_converted():
-    """What `__getitems__` gave as a tuple of arrays becomes a list of Tensors, with no axis more, and is not stacked again."""
+    """What `__getitems__` gave as a tuple of arrays becomes a list of Tensors, with no axis more."""
     dataset = Bulk(10)
     for loader in (DataLoader(dataset, 3), DataLoader(dataset, 3, collate_fn=default_collate)):
         batch = next(iter(loader))
@@ -365,7 +390,9 @@ def test_a_batch_that_is_one_already_is_only_converted():
 def test_a_collate_fn_gets_samples_all_the_same():
     """A collate_fn of your own gets a list of samples, also where the dataset reads a whole batch at once."""
     x, y = np.arange(6, dtype=np.float32).reshape(3, 2), np.array([7, 8, 9])
-    samples = next(iter(DataLoader(TensorDataset(Tensor(x), Tensor(y)), 2, collate_fn=lambda samples: samples)))
+    samples = next(
+        iter(DataLoader(TensorDataset(Tensor(x), Tensor(y)), 2, collate_fn=lambda samples: samples))
+    )
     assert_equal((type(samples), len(samples)), (list, 2), "what collate_fn got")
     assert_close(samples[1][0], x[1], "the first part of the second sample")
     assert_close(samples[1][1], np.array(8), "the second part of the second sample")
@@ -376,7 +403,7 @@ def test_a_collate_fn_gets_samples_all_the_same():
 
 @pytest.mark.parametrize("kind", [Squares, Bulk])
 def test_the_loader_names_a_broken_sample(kind):
-    """The error of a broken sample comes out of the loader as it is, after the good batches, with the note that names it."""
+    """The error of a broken sample comes out as it is, after the good batches before it, with the note that names it."""
     taken = []
     with an_error_that_names(OSError, "the disk is on fire", "13", kind.__name__):
         for batch in DataLoader(kind(20), 5):
@@ -427,7 +454,9 @@ def test_a_generator_of_its_own_leaves_the_default_one_alone():
     manual_seed(1)
     before = default_generator("cpu").bit_generator.state["state"]
     list(DataLoader(Squares(12), 3, shuffle=True, generator=np.random.default_rng(0)))
-    assert_equal(default_generator("cpu").bit_generator.state["state"], before, "the default generator's state")
+    assert_equal(
+        default_generator("cpu").bit_generator.state["state"], before, "the default generator's state"
+    )
     orders = []
     for _ in range(2):
         manual_seed(1)
@@ -456,15 +485,19 @@ def test_each_batch_draws_from_its_own_generator(kind):
 
     def epochs():
         loader = DataLoader(kind(), 2, generator=np.random.default_rng(0))
-        return [sum(numbers(loader), []) for _ in range(2)]
+        return [joined(numbers(loader)) for _ in range(2)]
 
     manual_seed(1)
     before = default_generator("cpu").bit_generator.state["state"]
     first, second = epochs()
     assert_equal(len({*first, *second}), 12, "how many different numbers two epochs of 6 samples have")
-    assert_equal(default_generator("cpu").bit_generator.state["state"], before, "the default generator's state")
+    assert_equal(
+        default_generator("cpu").bit_generator.state["state"], before, "the default generator's state"
+    )
     assert_equal(epochs(), [first, second], "two epochs, again from the same generator")
-    assert current_generator() is default_generator("cpu"), "after the epoch the default generator is not current"
+    assert current_generator() is default_generator("cpu"), (
+        "after the epoch the default generator is not current"
+    )
 
 
 def test_the_generator_is_current_while_a_batch_is_put_together():
@@ -487,4 +520,6 @@ def test_the_generator_is_current_while_a_batch_is_put_together():
 def test_the_callers_draws_are_not_the_batchs():
     """Between two batches the default generator is current in the caller's thread, and not that of a batch."""
     for _ in DataLoader(Squares(4), 2):
-        assert current_generator() is default_generator("cpu"), "inside the loop the default generator is not current"
+        assert current_generator() is default_generator("cpu"), (
+            "inside the loop the default generator is not current"
+        )

@@ -95,7 +95,9 @@ def test_workers_change_nothing():
     """From the same generator the batches are the same for 0, 1 and 3 workers: the order, and what is drawn in them."""
     expected = None
     for num_workers in (0, 1, 3):
-        loader = DataLoader(Noisy(), 4, shuffle=True, num_workers=num_workers, generator=np.random.default_rng(5))
+        loader = DataLoader(
+            Noisy(), 4, shuffle=True, num_workers=num_workers, generator=np.random.default_rng(5)
+        )
         with no_thread_left():
             found = [numbers(loader) for _ in range(2)]
         expected = expected or found
@@ -103,7 +105,7 @@ def test_workers_change_nothing():
 
 
 def test_workers_leave_the_callers_chance_alone():
-    """What the loop draws from the default generator, as dropout does, does not depend on the workers, nor they on it."""
+    """What the loop draws from the default generator, as dropout does, does not depend on workers, nor they on it."""
     expected = None
     for num_workers in (0, 1, 3):
         manual_seed(3)
@@ -142,7 +144,7 @@ def test_order_is_the_callers_business():
 
     with no_thread_left():
         batches = [batch.tolist() for batch in DataLoader(Watched(), 5, sampler=Sampler(), num_workers=2)]
-    assert_equal(sum(batches, []), list(range(20)), "the samples")
+    assert_equal([i for batch in batches for i in batch], list(range(20)), "the samples")
     assert_equal(threads, {threading.current_thread()}, "the threads in which the sampler was asked")
 
 
@@ -152,7 +154,7 @@ def test_a_stream_has_one_reader(num_workers):
     loader = DataLoader(Stream(), 3, num_workers=num_workers)
     with no_thread_left():
         found = [batch.tolist() for batch in loader]
-    assert_equal(sum(found, []), list(range(20)), "the samples")
+    assert_equal([i for batch in found for i in batch], list(range(20)), "the samples")
     assert_equal(len(found), 7, "the number of batches")
 
 
@@ -195,9 +197,13 @@ def test_the_look_ahead_has_a_bound(num_workers, prefetch_factor, ahead):
     dataset = Watched()
     with no_thread_left():
         for _ in DataLoader(dataset, 5, num_workers=num_workers, prefetch_factor=prefetch_factor):
-            assert dataset.begun[5 * ahead].wait(PATIENCE), f"batch {ahead} was not read while the caller had batch 0"
+            assert dataset.begun[5 * ahead].wait(PATIENCE), (
+                f"batch {ahead} was not read while the caller had batch 0"
+            )
             time.sleep(0.02)  # for what should not happen
-            assert not dataset.begun[5 * ahead + 5].is_set(), f"batch {ahead + 1} was read too: the bound is {ahead}"
+            assert not dataset.begun[5 * ahead + 5].is_set(), (
+                f"batch {ahead + 1} was read too: the bound is {ahead}"
+            )
             break
 
 
@@ -205,7 +211,7 @@ def test_the_look_ahead_has_a_bound(num_workers, prefetch_factor, ahead):
 
 
 def test_an_error_of_a_worker_reaches_the_caller():
-    """A broken sample's error comes in the caller's thread, after the good batches before it, with the sample's index."""
+    """A broken sample's error comes to the caller, after the good batches before it, with the sample's index."""
 
     class Broken(Watched):
         def __getitem__(self, index):
@@ -295,12 +301,14 @@ def test_an_abandoned_batch_is_not_read_to_its_end():
         for _ in DataLoader(dataset, batch_sampler=[[0, 1], list(range(2, 100))], num_workers=1):
             assert dataset.begun[2].wait(PATIENCE), "batch 1 was not begun while the caller had batch 0"
             break
-    assert len(dataset.read) < 50, f"{len(dataset.read)} of 100 samples were read, though the loop ended at the third"
+    assert len(dataset.read) < 50, (
+        f"{len(dataset.read)} of 100 samples were read, though the loop ended at the third"
+    )
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["samples", "a stream"])
 def test_ctrl_c_while_waiting(stream):
-    """Ctrl-C while the caller waits for a batch ends the wait at once, as KeyboardInterrupt, and leaves no thread behind."""
+    """Ctrl-C while the caller waits for a batch comes out as KeyboardInterrupt, and leaves no thread behind."""
 
     def interrupt():
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)

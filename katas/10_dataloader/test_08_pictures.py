@@ -42,13 +42,17 @@ def test_bytes_become_fractions():
         found = ToDtype(np.float32, scale=True)(picture)
     assert_close(found, np.array([0.0, 0.2, 1.0], np.float32).reshape(1, 1, 3), "the picture")
     wide = np.array([0, 2**15 - 1], np.int16).reshape(1, 1, 2)
-    assert_close(ToDtype(np.float32, scale=True)(wide), np.array([[[0.0, 1.0]]], np.float32), "an int16 picture")
+    assert_close(
+        ToDtype(np.float32, scale=True)(wide), np.array([[[0.0, 1.0]]], np.float32), "an int16 picture"
+    )
 
 
 def test_a_dtype_alone_changes_no_number():
     """Without scale the numbers stay: 51 becomes 51.0. Fractions stay as they are with scale too."""
     assert_close(ToDtype(np.float32)(np.full((1, 2, 2), 51, np.uint8)), np.full((1, 2, 2), 51, np.float32))
-    assert_close(ToDtype(np.float64, scale=True)(np.full((1, 2, 2), 0.5, np.float32)), np.full((1, 2, 2), 0.5))
+    assert_close(
+        ToDtype(np.float64, scale=True)(np.full((1, 2, 2), 0.5, np.float32)), np.full((1, 2, 2), 0.5)
+    )
     assert_close(ToDtype("uint8")(np.full((1, 2, 2), 51.0, np.float32)), np.full((1, 2, 2), 51, np.uint8))
 
 
@@ -107,7 +111,9 @@ def test_a_crop_is_a_window_of_the_picture():
     for seed in range(20):
         found = drawn(crop, picture, seed)
         assert_equal(found.shape, (2, 2, 3), "the shape of the crop")
-        assert any(np.array_equal(found, window) for window in windows), f"no window of the picture: {found.tolist()}"
+        assert any(np.array_equal(found, window) for window in windows), (
+            f"no window of the picture: {found.tolist()}"
+        )
 
 
 def test_every_window_is_as_likely():
@@ -120,7 +126,7 @@ def test_every_window_is_as_likely():
 
 
 def test_a_margin_is_black():
-    """padding=1 puts a margin of one 0 on all four sides first: of (3, 3) a window of 3 is one of 9, mostly with zeros."""
+    """padding=1 first puts a margin of one 0 on all four sides: then a window of 3 in a picture of (3, 3) is one of 9."""
     picture = pixels(1, 3, 3)
     padded = np.zeros((1, 5, 5), np.float32)
     padded[:, 1:4, 1:4] = picture
@@ -130,7 +136,9 @@ def test_a_margin_is_black():
 
 
 @given(
-    pictures=strategies.strided(strategies.shapes(min_dims=3, max_dims=5, min_side=1), dtype=np.uint8, low=0, high=9),
+    pictures=strategies.strided(
+        strategies.shapes(min_dims=3, max_dims=5, min_side=1), dtype=np.uint8, low=0, high=9
+    ),
     padding=st.integers(0, 2),
     seed=st.integers(0, 99),
 )
@@ -161,7 +169,7 @@ def test_a_window_fits_into_its_picture():
 
 
 def test_a_flip_turns_left_and_right():
-    """RandomHorizontalFlip(1.0) mirrors a picture along its last axis; with 0.0 it stays; the original is never changed."""
+    """RandomHorizontalFlip(1.0) mirrors a picture along its last axis; with 0.0 it stays; what was given is unchanged."""
     picture = pixels(2, 2, 3)
     with unchanged(picture):
         assert_close(RandomHorizontalFlip(1.0)(picture), picture[:, :, ::-1].copy(), "the picture with p=1")
@@ -178,7 +186,9 @@ def test_each_picture_is_turned_for_itself(p):
     assert (turned | stayed).all(), "a picture is neither turned over nor as it was"
     assert abs(turned.sum() - 1000 * p) < 60, f"{turned.sum()} of 1000 pictures are turned over"
     alternations = int((turned[1:] != turned[:-1]).sum())
-    assert alternations > 250, f"neighbours differ only {alternations} times: do the pictures draw for themselves?"
+    assert alternations > 250, (
+        f"neighbours differ only {alternations} times: do the pictures draw for themselves?"
+    )
 
 
 @given(
@@ -207,7 +217,7 @@ def test_p_is_a_probability(p):
 
 @pytest.mark.parametrize("transform", ["RandomCrop", "RandomHorizontalFlip"])
 def test_chance_is_the_current_generators(transform):
-    """Random transforms draw from current_generator(): from the same generator the same pictures come, from another others."""
+    """Random transforms draw from current_generator(): the same generator gives the same pictures, another one others."""
     make = {"RandomCrop": lambda: RandomCrop(4, 2), "RandomHorizontalFlip": RandomHorizontalFlip}[transform]
     pictures = pixels(64, 1, 4, 4)
     first, again, other = (drawn(make(), pictures, seed) for seed in (1, 1, 2))
@@ -249,7 +259,7 @@ def half(pictures):
 
 
 def test_a_picture_and_its_label():
-    """Sample i of ImageDataset(data, targets) is (data[i], label), the label a Python integer; the transform changes the picture."""
+    """Sample i of ImageDataset(data, targets) is (data[i], targets[i]), the picture transformed, the label a Python int."""
     data, targets = pixels(3, 1, 2, 2), np.array([7, 8, 9])
     dataset = ImageDataset(data, targets, classes=["a", "b"])
     picture, label = dataset[1]
@@ -259,7 +269,7 @@ def test_a_picture_and_its_label():
 
 
 def test_many_pictures_are_transformed_at_once():
-    """`__getitems__([2, 0])` gives (pictures, labels), arrays of 2; the transform is called once, with both pictures."""
+    """`__getitems__([2, 0])` gives (pictures, labels) of 2 and 0; the transform is called once, with both pictures."""
     data, targets, shapes = pixels(3, 1, 2, 2), np.array([7, 8, 9]), []
 
     def noted(pictures):
@@ -286,7 +296,9 @@ def test_a_loader_over_pictures(num_workers):
     """A loader gives [pictures, labels], Tensors that are copies: writing into a batch leaves the data as they are."""
     data, targets = pixels(5, 1, 2, 2), np.arange(5)
     with unchanged(data, targets):
-        for n, (pictures, labels) in enumerate(DataLoader(ImageDataset(data, targets), 2, num_workers=num_workers)):
+        for n, (pictures, labels) in enumerate(
+            DataLoader(ImageDataset(data, targets), 2, num_workers=num_workers)
+        ):
             assert_close(pictures, data[2 * n : 2 * n + 2], f"the pictures of batch {n}")
             assert_close(labels, targets[2 * n : 2 * n + 2], f"the labels of batch {n}")
             pictures.data[...] = 0

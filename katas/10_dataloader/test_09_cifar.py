@@ -51,10 +51,21 @@ def python_2(pictures, labels):
     array = (
         b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\x00t" + text(b"b") + b"tR"
         b"(K\x01(" + integer(n) + integer(3072) + b"tcnumpy\ndtype\n(" + text(b"u1") + b"K\x00K\x01tR"
-        b"(K\x03" + text(b"|") + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89" + text(pictures.tobytes()) + b"tb"
+        b"(K\x03"
+        + text(b"|")
+        + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89"
+        + text(pictures.tobytes())
+        + b"tb"
     )
     numbers = b"](" + b"".join(integer(int(label)) for label in labels) + b"e"
-    batch = text(b"batch_label") + text(b"testing batch 1 of 1") + text(b"labels") + numbers + text(b"data") + array
+    batch = (
+        text(b"batch_label")
+        + text(b"testing batch 1 of 1")
+        + text(b"labels")
+        + numbers
+        + text(b"data")
+        + array
+    )
     return b"\x80\x02}(" + batch + b"u."
 
 
@@ -91,7 +102,7 @@ def test_a_binary_file(tmp_path):
 
 @pytest.mark.parametrize("size", [0, 1, RECORD - 1, RECORD + 1, 2 * RECORD - 3])
 def test_a_binary_file_has_whole_records(tmp_path, size):
-    """A file whose size is not that of whole records, or that is empty, is a DatasetError with its path, the size, 3073."""
+    """A file that is empty, or not of whole records, is a DatasetError with its path, its size and 3073."""
     pictures, labels = some(2)
     path = written(tmp_path, binary(pictures, labels)[:size])
     with raises(DatasetError, path, size, RECORD):
@@ -128,12 +139,20 @@ def test_a_pickle_may_name_what_an_array_is_made_of():
         ("_codecs", "encode", pickled_bytes),
     ):
         found = unpickler.find_class(module, name)
-        assert found is stand_in, f"find_class({module!r}, {name!r}) gave {found!r}, expected {stand_in.__name__}"
+        assert found is stand_in, (
+            f"find_class({module!r}, {name!r}) gave {found!r}, expected {stand_in.__name__}"
+        )
 
 
 @pytest.mark.parametrize(
     ("module", "name"),
-    [("os", "system"), ("builtins", "eval"), ("numpy", "load"), ("numpy.core.multiarray", "scalar"), ("os", "dtype")],
+    [
+        ("os", "system"),
+        ("builtins", "eval"),
+        ("numpy", "load"),
+        ("numpy.core.multiarray", "scalar"),
+        ("os", "dtype"),
+    ],
 )
 def test_a_pickle_may_name_nothing_else(module, name):
     """Any other name, such as os.system, is a pickle.UnpicklingError with "module.name"."""
@@ -142,7 +161,9 @@ def test_a_pickle_may_name_nothing_else(module, name):
 
 
 @pytest.mark.parametrize(
-    "write", [python_2, python_3, lambda p, n: python_3(p, n, protocol=4)], ids=["Python 2", "Python 3", "protocol 4"]
+    "write",
+    [python_2, python_3, lambda p, n: python_3(p, n, protocol=4)],
+    ids=["Python 2", "Python 3", "protocol 4"],
 )
 def test_a_pickled_file(tmp_path, write):
     """A pickled file gives the same as a binary one, whether Python 2 wrote it, as the official ones, or Python 3."""
@@ -162,15 +183,15 @@ def test_an_array_that_was_pickled_column_by_column(tmp_path):
 
 EVIL = {
     "os.system": b"cos\nsystem\n(S'echo ran > %s'\ntR.",
-    "builtins.eval": b"cbuiltins\neval\n(S'open(\"%s\", \"w\")'\ntR.",
-    "__builtin__.eval": b"c__builtin__\neval\n(S'open(\"%s\", \"w\")'\ntR.",
+    "builtins.eval": b'cbuiltins\neval\n(S\'open("%s", "w")\'\ntR.',
+    "__builtin__.eval": b'c__builtin__\neval\n(S\'open("%s", "w")\'\ntR.',
     "builtins.getattr": b"cbuiltins\ngetattr\n(cnumpy\nndarray\nS'tofile'\ntR0(dS'%s'\ns.",
 }
 
 
 @pytest.mark.parametrize("name", EVIL)
 def test_a_pickle_runs_nothing(tmp_path, name):
-    """A file that wants to run os.system, eval or getattr is a DatasetError with its path and that name; nothing runs."""
+    """A file that wants os.system, eval or getattr is a DatasetError with its path and that name; nothing runs."""
     trace = tmp_path / "ran"
     path = written(tmp_path, EVIL[name] % str(trace).encode())
     with raises(DatasetError, path):
@@ -184,7 +205,9 @@ def test_a_pickle_must_not_run_in_a_key_either(tmp_path):
     """Good data beside a bad name do not help: the whole file is refused, and nothing runs."""
     trace = tmp_path / "ran"
     good = python_2(*some(1))
-    path = written(tmp_path, good[:-2] + b"S'x'\n" + (EVIL["builtins.eval"] % str(trace).encode())[:-1] + b"u.")
+    path = written(
+        tmp_path, good[:-2] + b"S'x'\n" + (EVIL["builtins.eval"] % str(trace).encode())[:-1] + b"u."
+    )
     with raises(DatasetError, path, "builtins.eval"):
         read_cifar10_py(path)
     assert not trace.exists(), "the pickle ran eval"
@@ -236,7 +259,7 @@ def test_a_label_of_a_pickle_is_a_class(tmp_path, label):
 
 @given(data=st.data(), write=st.sampled_from([binary, python_2]))
 def test_a_truncated_file_is_right_or_refused(folder, data, write):
-    """A file cut off anywhere gives a DatasetError with its path, or, cut between two records, the pictures before it."""
+    """A file cut off anywhere is a DatasetError with its path, or, cut between two records, gives what is before it."""
     pictures, labels = some(2)
     whole = write(pictures, labels)
     size = data.draw(st.integers(0, len(whole) - 1), label="the size of the file")
@@ -250,7 +273,7 @@ def test_a_truncated_file_is_right_or_refused(folder, data, write):
 
 @given(data=st.data(), byte=st.integers(0, 255))
 def test_a_pickle_with_a_wrong_byte_is_right_or_refused(folder, data, byte):
-    """A pickle in which a byte is wrong gives pictures and labels of the right kind, or a DatasetError with its path."""
+    """A pickle with a wrong byte gives pictures and labels of the right kind, or a DatasetError with its path."""
     pictures, labels = some(2)
     whole = bytearray(python_2(pictures, labels))
     pixels = whole.index(pictures.tobytes())  # before and after them stands what the pickle is made of
@@ -262,7 +285,9 @@ def test_a_pickle_with_a_wrong_byte_is_right_or_refused(folder, data, byte):
     except DatasetError as error:
         assert str(path) in str(error), f"the message does not hold the path: {error}"
     else:
-        assert_equal((found.shape, str(found.dtype)), ((2, 3, 32, 32), "uint8"), "shape and dtype of the pictures")
+        assert_equal(
+            (found.shape, str(found.dtype)), ((2, 3, 32, 32), "uint8"), "shape and dtype of the pictures"
+        )
         assert_equal((numbers.shape, str(numbers.dtype)), ((2,), "int64"), "shape and dtype of the labels")
         assert ((numbers >= 0) & (numbers < 10)).all(), f"the labels are {numbers.tolist()}"
 
@@ -287,7 +312,7 @@ each_layout = pytest.mark.parametrize("layout", ["bin", "py"])
 @each_layout
 @pytest.mark.parametrize("inside", [True, False], ids=["the root", "the folder itself"])
 def test_the_files_of_cifar_10(tmp_path, layout, inside):
-    """CIFAR10(root) reads data_batch_1 to 5 in order, CIFAR10(root, train=False) test_batch, from either layout's folder."""
+    """CIFAR10(root) reads data_batch_1 to 5 in order, CIFAR10(root, train=False) test_batch, in either layout."""
     folder = tmp_path / f"cifar-10-batches-{layout}"
     (pictures, labels), (test_pictures, test_labels) = lay_out(folder, layout)
     root = tmp_path if inside else folder
@@ -328,7 +353,7 @@ def test_cifar_10_that_is_not_there(tmp_path):
 
 @each_layout
 def test_a_missing_part_of_cifar_10(tmp_path, layout):
-    """One missing file of five is a FileNotFoundError with its path, not a smaller data set; a broken one a DatasetError."""
+    """One file of five missing is a FileNotFoundError with its path, not a smaller data set; a broken one a DatasetError."""
     folder = tmp_path / f"cifar-10-batches-{layout}"
     lay_out(folder, layout)
     path = folder / f"data_batch_3{'.bin' if layout == 'bin' else ''}"

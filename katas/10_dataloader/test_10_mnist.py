@@ -23,7 +23,9 @@ def zipped(data):
 
 def some(n, seed=0):
     """n digits and labels."""
-    return np.random.default_rng(seed).integers(0, 256, (n, 28, 28), dtype=np.uint8), np.arange(n, dtype=np.uint8)
+    return np.random.default_rng(seed).integers(0, 256, (n, 28, 28), dtype=np.uint8), np.arange(
+        n, dtype=np.uint8
+    )
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +45,8 @@ def written(folder, data, name="idx"):
 
 
 @given(
-    array=strategies.arrays(strategies.shapes(1, 3, 1, 5), dtype=np.uint8, low=0, high=99), packed=st.booleans()
+    array=strategies.arrays(strategies.shapes(1, 3, 1, 5), dtype=np.uint8, low=0, high=99),
+    packed=st.booleans(),
 )
 def test_an_idx_file(folder, array, packed):
     """read_idx gives the array that was written, of 1 to 3 axes, uint8, whether gzip has packed the file or not."""
@@ -58,10 +61,20 @@ def test_sizes_are_written_the_highest_byte_first(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "start", [b"", b"\0\0", b"\0\0\x08", b"\0\0\x08\x03\0\0", b"\1\0\x08\x01", b"\0\0\x0d\x01", b"\0\0\x08\0", b"PK\3\4"]
+    "start",
+    [
+        b"",
+        b"\0\0",
+        b"\0\0\x08",
+        b"\0\0\x08\x03\0\0",
+        b"\1\0\x08\x01",
+        b"\0\0\x0d\x01",
+        b"\0\0\x08\0",
+        b"PK\3\4",
+    ],
 )
 def test_an_idx_file_begins_as_it_should(tmp_path, start):
-    """A file that begins in another way, such as 00 00 0d (floats) or an end after two bytes, is a DatasetError with its path."""
+    """A file that begins in another way, as with 00 00 0d (floats), or ends at once, is a DatasetError with its path."""
     more = b"" if len(start) < 4 or start.endswith(b"\3\0\0") else b"\0\0\0\4abcd"
     path = written(tmp_path, start + more)
     with raises(DatasetError, path):
@@ -105,7 +118,7 @@ def test_a_truncated_idx_file_is_refused(folder, data, packed):
 
 @given(data=st.data(), packed=st.booleans(), byte=st.integers(0, 255))
 def test_an_idx_file_with_a_wrong_byte_is_right_or_refused(folder, data, packed, byte):
-    """A file whose header, or any byte where it is packed, is wrong gives the right array, or a DatasetError with its path."""
+    """A wrong byte in the header, or anywhere in a packed file, leaves the array right, or is a DatasetError with the path."""
     array = np.arange(60, dtype=np.uint8).reshape(3, 4, 5)
     whole = bytearray(zipped(idx(array)) if packed else idx(array))
     place = data.draw(st.integers(0, len(whole) - 1 if packed else 15), label="the place of the byte")
@@ -135,7 +148,7 @@ def lay_out(root, suffix="", train=3, test=2):
 @pytest.mark.parametrize("suffix", ["", ".gz"])
 @pytest.mark.parametrize("place", [".", "raw", "MNIST/raw"])
 def test_the_files_of_mnist(tmp_path, place, suffix):
-    """MNIST(root) reads the files in root, root/raw or root/MNIST/raw, packed or not: digits (N, 1, 28, 28), int64 labels."""
+    """MNIST(root) reads digits (N, 1, 28, 28) and int64 labels in root, root/raw or root/MNIST/raw, packed or not."""
     (digits, labels), (test_digits, test_labels) = lay_out(tmp_path / place, suffix)
     dataset = MNIST(tmp_path)
     assert_close(dataset.data, digits[:, None], "the digits for training")

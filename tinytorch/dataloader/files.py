@@ -80,12 +80,15 @@ def pickled_bytes(text: str, encoding: str) -> bytes:  # given
     return text.encode("latin1")
 
 
-class CifarUnpickler(pickle.Unpickler):
-    """A pickle.Unpickler that runs nothing. The pickle may name these, and gets the stand-ins:
+class CifarUnpickler(pickle._Unpickler):
+    """A pickle.Unpickler that runs nothing. A pickle may name these, and gets stand-ins:
 
     * `_reconstruct` of numpy.core.multiarray and of numpy._core.multiarray, and numpy.ndarray: PickledArray
     * numpy.dtype: PickledDtype
     * _codecs.encode: pickled_bytes
+
+    NumPy's own would crash on a wrong byte. So would the unpickler in C, or ask for all the memory there is: this is
+    the one in Python.
     """
 
     def find_class(self, module: str, name: str) -> Any:
