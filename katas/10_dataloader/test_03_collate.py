@@ -137,7 +137,7 @@ def test_a_batch_of_nothing():
 
 
 def test_convert_only_makes_tensors():
-    """default_convert makes Tensors of the arrays in dicts, tuples and lists, without an axis more and without a copy."""
+    """default_convert makes Tensors of the arrays in dicts, tuples and lists, without a new axis and without a copy."""
     pixels = f32([1, 2], [3, 4])
     found = default_convert({"pair": (pixels, np.float32(0.5)), "name": "cat", "number": 3})
     assert_equal(list(found), ["pair", "name", "number"], "the keys")

@@ -110,7 +110,7 @@ def test_not_more_than_asked_for_is_done_ahead(num_workers, ahead):
 
 
 def test_jobs_are_taken_in_the_callers_thread():
-    """`jobs` is iterated over in the caller's thread, as results are asked for: it may draw at random, or be endless."""
+    """`jobs` is iterated over in the caller's thread, as results are asked for: it may be endless."""
     threads = set()
 
     def jobs():

@@ -145,7 +145,7 @@ def test_reading_stops_when_nobody_waits():
 
 
 def test_a_stream_is_read_as_it_is_asked_for():
-    """read_stream(dataset) calls iter(dataset) at once, and gives sample after sample, each read when it is asked for."""
+    """read_stream(dataset) calls iter(dataset) at once, and gives samples, each read when it is asked for."""
     dataset = Stream(3)
     samples = read_stream(dataset)
     assert_equal(
@@ -199,7 +199,7 @@ def test_the_usual_values():
 
 
 def test_what_the_options_leave():
-    """With shuffle the sampler is a RandomSampler with the loader's generator; with a batch_sampler batch_size is None."""
+    """With shuffle, sampler is a RandomSampler with the loader's generator; with a batch_sampler batch_size is None."""
     generator = np.random.default_rng(0)
     loader = DataLoader(Squares(5), 2, shuffle=True, generator=generator)
     assert_equal(type(loader.sampler), RandomSampler, "the type of loader.sampler with shuffle")
@@ -250,7 +250,7 @@ BAD = [
 
 @pytest.mark.parametrize(("name", "value"), BAD)
 def test_options_are_positive_integers(name, value):
-    """batch_size and prefetch_factor are integers from 1 on, num_workers from 0: else a ValueError with name and value."""
+    """batch_size and prefetch_factor are integers from 1, num_workers from 0 on: else a ValueError with both."""
     more = {"num_workers": 1} if name == "prefetch_factor" else {}
     with raises(ValueError, name, value):
         DataLoader(Squares(5), **{name: value}, **more)
@@ -403,7 +403,7 @@ def test_a_collate_fn_gets_samples_all_the_same():
 
 @pytest.mark.parametrize("kind", [Squares, Bulk])
 def test_the_loader_names_a_broken_sample(kind):
-    """The error of a broken sample comes out as it is, after the good batches before it, with the note that names it."""
+    """The error of a broken sample comes out as it is, after the good batches, with the note that names it."""
     taken = []
     with an_error_that_names(OSError, "the disk is on fire", "13", kind.__name__):
         for batch in DataLoader(kind(20), 5):

@@ -126,7 +126,7 @@ def test_every_window_is_as_likely():
 
 
 def test_a_margin_is_black():
-    """padding=1 first puts a margin of one 0 on all four sides: then a window of 3 in a picture of (3, 3) is one of 9."""
+    """padding=1 first puts a margin of one 0 on all four sides: a window of 3 in a picture of (3, 3) is one of 9."""
     picture = pixels(1, 3, 3)
     padded = np.zeros((1, 5, 5), np.float32)
     padded[:, 1:4, 1:4] = picture
@@ -169,11 +169,11 @@ def test_a_window_fits_into_its_picture():
 
 
 def test_a_flip_turns_left_and_right():
-    """RandomHorizontalFlip(1.0) mirrors a picture along its last axis; with 0.0 it stays; what was given is unchanged."""
-    picture = pixels(2, 2, 3)
+    """RandomHorizontalFlip(1.0) mirrors a picture along its last axis; with 0.0 it stays. The input is unchanged."""
+    picture, mirrored = pixels(2, 2, 3), pixels(2, 2, 3)[:, :, ::-1].copy()
     with unchanged(picture):
-        assert_close(RandomHorizontalFlip(1.0)(picture), picture[:, :, ::-1].copy(), "the picture with p=1")
-        assert_close(RandomHorizontalFlip(0.0)(picture), picture, "the picture with p=0")
+        assert_close(RandomHorizontalFlip(1.0)(picture), mirrored, "the picture with p=1")
+    assert_close(RandomHorizontalFlip(0.0)(picture), picture, "the picture with p=0")
 
 
 @pytest.mark.parametrize("p", [0.25, 0.5])
@@ -217,7 +217,7 @@ def test_p_is_a_probability(p):
 
 @pytest.mark.parametrize("transform", ["RandomCrop", "RandomHorizontalFlip"])
 def test_chance_is_the_current_generators(transform):
-    """Random transforms draw from current_generator(): the same generator gives the same pictures, another one others."""
+    """Random transforms draw from current_generator(): the same generator gives the same, another one others."""
     make = {"RandomCrop": lambda: RandomCrop(4, 2), "RandomHorizontalFlip": RandomHorizontalFlip}[transform]
     pictures = pixels(64, 1, 4, 4)
     first, again, other = (drawn(make(), pictures, seed) for seed in (1, 1, 2))
@@ -259,7 +259,7 @@ def half(pictures):
 
 
 def test_a_picture_and_its_label():
-    """Sample i of ImageDataset(data, targets) is (data[i], targets[i]), the picture transformed, the label a Python int."""
+    """Sample i of ImageDataset(data, targets) is (data[i], targets[i]): the picture transformed, a Python int."""
     data, targets = pixels(3, 1, 2, 2), np.array([7, 8, 9])
     dataset = ImageDataset(data, targets, classes=["a", "b"])
     picture, label = dataset[1]

@@ -353,7 +353,7 @@ def test_cifar_10_that_is_not_there(tmp_path):
 
 @each_layout
 def test_a_missing_part_of_cifar_10(tmp_path, layout):
-    """One file of five missing is a FileNotFoundError with its path, not a smaller data set; a broken one a DatasetError."""
+    """One file of five missing is a FileNotFoundError with its path; a broken one is a DatasetError."""
     folder = tmp_path / f"cifar-10-batches-{layout}"
     lay_out(folder, layout)
     path = folder / f"data_batch_3{'.bin' if layout == 'bin' else ''}"

@@ -74,7 +74,7 @@ def test_sizes_are_written_the_highest_byte_first(tmp_path):
     ],
 )
 def test_an_idx_file_begins_as_it_should(tmp_path, start):
-    """A file that begins in another way, as with 00 00 0d (floats), or ends at once, is a DatasetError with its path."""
+    """A file that begins in another way, as with 00 00 0d (floats), or ends at once, is a DatasetError with path."""
     more = b"" if len(start) < 4 or start.endswith(b"\3\0\0") else b"\0\0\0\4abcd"
     path = written(tmp_path, start + more)
     with raises(DatasetError, path):
@@ -118,7 +118,7 @@ def test_a_truncated_idx_file_is_refused(folder, data, packed):
 
 @given(data=st.data(), packed=st.booleans(), byte=st.integers(0, 255))
 def test_an_idx_file_with_a_wrong_byte_is_right_or_refused(folder, data, packed, byte):
-    """A wrong byte in the header, or anywhere in a packed file, leaves the array right, or is a DatasetError with the path."""
+    """A wrong byte in the header, or in a packed file, leaves the array right or is a DatasetError with the path."""
     array = np.arange(60, dtype=np.uint8).reshape(3, 4, 5)
     whole = bytearray(zipped(idx(array)) if packed else idx(array))
     place = data.draw(st.integers(0, len(whole) - 1 if packed else 15), label="the place of the byte")
