@@ -44,7 +44,7 @@ class Squares(Dataset):
         return self.n
 
 
-class Bulk(Squares):
+class Bulk(Squares, Dataset):
     """The same, a batch at a time: two arrays."""
 
     def __getitems__(self, indices):
