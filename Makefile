@@ -7,11 +7,14 @@ override K := $(value K)
 override ARGS := $(value ARGS)
 override FORCE := $(value FORCE)
 override DATA := $(value DATA)
-export N K ARGS FORCE DATA
+# WSL has a NAME in every environment: these two count only where they were typed.
+override NAME := $(if $(findstring command,$(origin NAME)),$(value NAME))
+override DIR := $(if $(findstring command,$(origin DIR)),$(value DIR))
+export N K ARGS FORCE DATA NAME DIR
 
 DOJO = @$(PYTHON) -m dojo
 
-.PHONY: help kata watch hint board milestone diff start reset restore solutions-branch doctor test gate
+.PHONY: help kata watch hint board milestone data diff start reset restore solutions-branch doctor test gate
 .PHONY: skeleton manifest pictures
 
 help:             ; $(DOJO)
@@ -20,6 +23,7 @@ watch:            ; $(DOJO) watch N="$$N"
 hint:             ; $(DOJO) hint N="$$N"
 board:            ; $(DOJO) board
 milestone:        ; $(DOJO) milestone N="$$N" DATA="$$DATA" ARGS="$$ARGS"
+data:             ; $(DOJO) data NAME="$$NAME" DIR="$$DIR"
 diff:             ; $(DOJO) diff N="$$N"
 start:            ; $(DOJO) start N="$$N" FORCE="$$FORCE"
 reset:            ; $(DOJO) reset N="$$N"

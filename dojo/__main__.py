@@ -13,7 +13,7 @@ from dojo import bootstrap, commands
 from dojo.errors import INTERRUPTED, USAGE, DojoError
 
 BROKEN_PIPE = 141  # as shells count it
-MAKE = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "N", "K", "ARGS", "FORCE", "DATA")
+MAKE = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "N", "K", "ARGS", "FORCE", "DATA", "NAME", "DIR")
 
 
 def main() -> int:

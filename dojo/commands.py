@@ -24,6 +24,7 @@ COMMANDS = {
     "hint": Command("hint N=2", "the next hint for the first red spec", "hints", VENV),
     "board": Command("board", "the twenty katas: what is green, what is red", "board", VENV),
     "milestone": Command("milestone N=6", "see what your code can do by now", "milestone", VENV),
+    "data": Command("data", "the data sets; NAME=mnist downloads one", "data", VENV),
     "diff": Command("diff N=2", "from your module to the reference", "diff", PYTHON),
     "start": Command("start N=4", "begin at kata 4: fill what is below it", "start", VENV),
     "reset": Command("reset N=2", "begin kata 2 again; yours is backed up", "reset", PYTHON),
@@ -58,9 +59,9 @@ def words(arguments: list[str]) -> list[str]:
     options, positional = [], []
     for argument in arguments:
         name, equals, value = argument.partition("=")
-        if not equals or name not in ("N", "K", "ARGS", "FORCE", "DATA"):
+        if not equals or name not in ("N", "K", "ARGS", "FORCE", "DATA", "NAME", "DIR"):
             options.append(argument)
-        elif name == "N":
+        elif name in ("N", "NAME"):
             positional += ["--", value] if value.strip() else []
         elif name == "FORCE":
             options += ["--force"] if value not in ("", "0") else []

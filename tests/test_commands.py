@@ -25,12 +25,14 @@ def add_arguments(parser):
     parser.add_argument("--k")
     parser.add_argument("--args")
     parser.add_argument("--data")
+    parser.add_argument("--dir")
     parser.add_argument("--force", action="store_true")
 
 def run(options):
     print(json.dumps(vars(options)))
     return 3
 """
+NOT_GIVEN = {"data": None, "dir": None, "force": False}
 NASTY = """$(shell touch owned)`touch owned`"; touch owned; echo 'a  b' $HOME \\ * -x=#1"""
 
 
@@ -42,7 +44,7 @@ def home(tmp_path: Path) -> Path:
         shutil.copy(ROOT / "dojo" / f"{name}.py", tmp_path / "dojo")
     for name in ("Makefile", "constraints.txt"):
         shutil.copy(ROOT / name, tmp_path)
-    for command in ("kata", "milestone", "start"):
+    for command in ("kata", "milestone", "start", "data"):
         (tmp_path / "dojo" / f"{command}.py").write_text(TELL)
     return tmp_path
 
@@ -62,18 +64,21 @@ def told(home: Path, *command: str) -> dict[str, object]:
 
 def test_values_arrive_word_for_word_and_are_run_by_nobody(home: Path) -> None:
     found = told(home, "make", "kata", f"N={NASTY}", f"K={NASTY}", f"ARGS={NASTY}")
-    assert found == {"n": NASTY, "k": NASTY, "args": NASTY, "data": None, "force": False}
+    assert found == {"n": NASTY, "k": NASTY, "args": NASTY, **NOT_GIVEN}
     assert not (home / "owned").exists()
 
 
 def test_values_that_were_not_given_are_none(home: Path) -> None:
-    assert told(home, "make", "kata") == {"n": None, "k": None, "args": None, "data": None, "force": False}
+    assert told(home, "make", "kata") == {"n": None, "k": None, "args": None, **NOT_GIVEN}
 
 
 def test_every_command_gets_its_own_values(home: Path) -> None:
     assert told(home, "make", "start", "N=9", "FORCE=1")["force"] is True
     assert told(home, "make", "start", "N=9", "FORCE=0")["force"] is False
     assert told(home, "make", "milestone", "N=6", "DATA=a b")["data"] == "a b"
+    found = told(home, "make", "data", f"NAME={NASTY}", f"DIR={NASTY}")
+    assert (found["n"], found["dir"]) == (NASTY, NASTY)
+    assert not (home / "owned").exists()
 
 
 def test_the_words_of_make_work_without_make_and_so_do_plain_ones(home: Path) -> None:

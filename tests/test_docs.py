@@ -23,6 +23,7 @@ OUTPUT = {
     "make diff": "raise NotImplementedError",
     "make board": "setup",
     "make milestone": "write",
+    "make data": "cifar10",
     "make start": "03_activations",
     "make reset": "02_tensor",
     "make restore": "before",
@@ -40,6 +41,7 @@ ELSEWHERE = {
     ".ci/run": "continuous integration runs it",
     "make watch": "tests/test_watch.py runs it in a terminal, with keys",
     "make pictures": "tests/test_pictures.py draws one",
+    "make data NAME=cifar10": "it needs the network; tests/test_data.py downloads from a server of its own",
     "python -m tinytorch.setup": "tests/test_faces.py runs it on the reference",
 }
 

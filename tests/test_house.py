@@ -199,7 +199,7 @@ each_spec_file = pytest.mark.parametrize(
 
 
 @each_spec_file
-def test_a_spec_file_imports_katas_it_may_know_and_the_dojo_spec(path: Path) -> None:
+def test_a_spec_file_imports_katas_it_may_know_and_the_dojo_s_words_and_data(path: Path) -> None:
     number = int(path.parent.name[:2])
     floors = {kata.slug for kata in KATAS if kata.number <= number}
     for node, module in imported(parsed(path)):
@@ -209,7 +209,9 @@ def test_a_spec_file_imports_katas_it_may_know_and_the_dojo_spec(path: Path) -> 
         if top == "tinytorch":
             assert slug in floors | GIVEN, f"{at(path, node)} imports {module}: no face, no higher kata"
         elif top == "dojo":
-            assert slug == "spec", f"{at(path, node)} imports {module}: specs use dojo.spec"
+            assert slug in ("spec", "datasets"), (
+                f"{at(path, node)} imports {module}: specs use dojo.spec and dojo.datasets"
+            )
         elif top not in ("cupy", "cupyx"):  # the strict device answers to that name
             assert top in SPEC_LIBRARIES, f"{at(path, node)} imports {module}"
 

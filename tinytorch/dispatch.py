@@ -110,8 +110,36 @@ class Primitive:
     variadic: bool
     view: bool
     rule: Callable[..., Any] | None = None
-    needs: tuple[str, ...] = ()
-    """The parameters of `rule` after the gradient: what has to be saved for it."""
+    needs: tuple[tuple[str, Any], ...] = ()
+    """What `rule` asks for after the gradient: a kind, and which input or param."""
+
+    def save(
+        self, inputs: Sequence[Any], params: dict[str, Any], output: Tensor
+    ) -> tuple[list[Any], list[Tensor]]:
+        """What `rule` takes after the gradient, for this call; and the Tensors whose arrays are in it, which must
+        not change until then."""
+        values: list[Any] = []
+        tensors: list[Tensor] = []
+        for kind, key in self.needs:
+            if kind == "input" and isinstance(inputs[key], tensor_type):
+                tensors.append(inputs[key])
+                values.append(inputs[key].data)
+            elif kind == "out":
+                tensors.append(output)
+                values.append(output.data)
+            elif kind == "param":
+                values.append(params[key] if key in params else self.defaults[key])
+            elif kind == "output_mask":
+                values.append([isinstance(each, tensor_type) and each.requires_grad for each in inputs])
+            elif kind == "input":
+                values.append(inputs[key])  # a Python number
+            else:  # "shape", "device"
+                values.append(
+                    [getattr(each, kind, ()) for each in inputs]
+                    if self.variadic
+                    else getattr(inputs[key], kind, ())
+                )
+        return values, tensors
 
 
 class Tape(Protocol):
@@ -127,6 +155,9 @@ class Tape(Protocol):
 
 
 tape: Tape | None = None
+unwritten = ""
+"""What kept a tape from being installed: a method that is still the skeleton's."""
+
 primitives: dict[Callable[..., Any], Primitive] = {}
 
 
@@ -161,14 +192,14 @@ def primitive(function: Callable[..., Array] | None = None, *, view: bool = Fals
     def call(*args: Any, **kwargs: Any) -> Tensor:
         if not variadic and (len(args) != len(inputs) or not inputs_first):
             args, kwargs = _bind(function, names, inputs, args, kwargs)
-        arrays = [unwrap(a, op.name) for a in args]
+        arrays = [a.data if isinstance(a, tensor_type) else unwrap(a, op.name) for a in args]
         if observers:
             output = wrap(observed("primitive", op.name, compute, *arrays, **kwargs))
         else:
             output = wrap(compute(*arrays, **kwargs))
         if view and np.may_share_memory(arrays[0], output.data):
             output._version = args[0]._version
-        if tape is not None and recording():
+        if tape is not None and mode.grad_enabled and highest >= 7:
             tape.record(op, args, kwargs, output)
         return output
 
@@ -197,14 +228,19 @@ def recording() -> bool:
 
 
 def install(new: Tape) -> None:
-    """Make `new` the tape. A tape with an unwritten method is ignored."""
-    global tape
-    if not is_stub(type(new)):
+    """Make `new` the tape. One with an unwritten method is not installed."""
+    global tape, unwritten
+    kind = type(new)
+    stubs = [f"{kind.__name__}.{name}" for name in vars(kind) if is_stub(getattr(kind, name))]
+    unwritten = stubs[0] if stubs else ""
+    if not unwritten:
         tape = new
 
 
 def require_tape(what: str) -> Tape:
     """The tape, or an error that says why there is none."""
+    if tape is None and unwritten and highest >= 7:
+        raise NotImplementedError(f"kata 07: {unwritten}")
     if tape is None or highest < 7:
         raise RuntimeError(f"{what} needs the tape, and kata 07 is not written yet")
     return tape
@@ -214,17 +250,23 @@ def derivative(operation: Callable[..., Any]) -> Callable[[F], F]:
     """Register the backward rule of a primitive: `rule(grad, ...)` gives one gradient an input, or None.
 
     Its further parameter names say what has to be saved, as in PyTorch's derivatives.yaml: an input, `out`,
-    a param, an input's shape (`a_shape`), or `output_mask` (which inputs want a gradient). Only that is saved.
+    a param, an input's shape or device (`a_shape`, `a_device`), or `output_mask` (which inputs want a gradient).
+    Only that is saved. Of `*arrays` there is `arrays_shape`, the list of their shapes.
     """
     op = primitives[operation]
-    known = {"out", "output_mask", *op.inputs, *op.params, *(f"{name}_shape" for name in op.inputs)}
+    known: dict[str, tuple[str, Any]] = {"out": ("out", None), "output_mask": ("output_mask", None)}
+    known |= {name: ("param", name) for name in op.params}
+    for place, name in enumerate(op.inputs):
+        known |= {f"{name}_{kind}": (kind, place) for kind in ("shape", "device")}
+        if not op.variadic:
+            known[name] = ("input", place)
 
     def register(rule: F) -> F:
         needs = tuple(inspect.signature(rule).parameters)[1:]
         if unknown := [name for name in needs if name not in known]:
             raise TypeError(f"{rule.__name__} asks for {unknown}; {op.name} has {sorted(known)}")
         if not is_stub(rule):
-            op.rule, op.needs = rule, needs
+            op.rule, op.needs = rule, tuple(known[name] for name in needs)
         return rule
 
     return register

@@ -8,6 +8,7 @@ from dojo.spec.device import on_device, to_numpy
 from dojo.spec.errors import ShapeError, no_warnings, raises
 from dojo.spec.gradients import gradcheck, numerical_gradient
 from dojo.spec.graph import assert_followed
+from dojo.spec.rules import check_rule
 from dojo.spec.timing import Inconclusive, speedup
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "assert_close",
     "assert_equal",
     "assert_followed",
+    "check_rule",
     "gradcheck",
     "no_warnings",
     "numerical_gradient",

@@ -354,3 +354,11 @@ def _unbroadcast(gradient: Array, shape: tuple[int, ...]) -> Array:
     gradient = gradient.sum(axis=tuple(range(gradient.ndim - len(shape))))
     stretched = tuple(i for i, n in enumerate(shape) if n == 1 and gradient.shape[i] != 1)
     return np.asarray(gradient.sum(axis=stretched, keepdims=True))
+
+
+def fitted(gradient: Any, shape: tuple[int, ...]) -> Any:
+    """The gradient summed to `shape` where it has the shape of something broadcast; otherwise as it is."""
+    array = np.asarray(gradient)
+    return (
+        _unbroadcast(array, shape) if array.shape != shape and _broadcasts(shape, array.shape) else gradient
+    )

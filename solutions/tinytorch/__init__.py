@@ -7,7 +7,7 @@ import sys
 import warnings
 from typing import TYPE_CHECKING
 
-from tinytorch import nn as nn, optim as optim
+from tinytorch import nn as nn, optim as optim, utils as utils
 from tinytorch.faces import face, open_floor
 
 if TYPE_CHECKING:
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
         relu as relu,
         sigmoid as sigmoid,
         softmax as softmax,
+    )
+    from tinytorch.autograd import (
+        enable_grad as enable_grad,
+        is_grad_enabled as is_grad_enabled,
+        no_grad as no_grad,
     )
     from tinytorch.setup import (
         cuda_is_available as cuda_is_available,
@@ -109,6 +114,10 @@ if TYPE_CHECKING:
         zeros as zeros,
         zeros_like as zeros_like,
     )
+    from tinytorch.training import (
+        load as load,
+        save as save,
+    )
 
 __getattr__, __dir__ = face(
     __name__,
@@ -123,9 +132,14 @@ __getattr__, __dir__ = face(
             "sort split sqrt squeeze stack sub sum tanh tensor topk transpose tril triu uint8 "
             "unsqueeze var where zeros zeros_like"
         ),
+        "tinytorch.autograd": "enable_grad is_grad_enabled no_grad",
+        "tinytorch.training": "load save",
         "tinytorch.activations": "log_softmax logsumexp relu sigmoid softmax",
     },
 )
+
+# The tape is installed where kata 07 is written. Until then, or where it is broken, the katas below go on without it.
+open_floor("tinytorch.autograd")
 
 # `python -m tinytorch.setup` imports this package first, and so setup with it. runpy warns of that; it does no harm.
 warnings.filterwarnings("ignore", "'tinytorch.setup' found in sys.modules", RuntimeWarning)

@@ -61,10 +61,13 @@ def promote(*values: Array | float) -> tuple[Any, ...]:  # given
 
     Arrays of two devices are a RuntimeError.
     """
-    dtypes = [v.dtype for v in values if type(v) is np.ndarray]
-    numbers = sum(type(v) is float for v in values)
-    if dtypes and dtypes[0].kind == "f" and len(dtypes) + numbers == len(values) and len(set(dtypes)) == 1:
-        return values  # the common case: floats of one dtype
+    if len(values) == 2:  # the common cases: two arrays of one dtype, and an array of floats with a number
+        a, b = values if type(values[0]) is np.ndarray else values[::-1]
+        if type(a) is np.ndarray:
+            if type(b) is np.ndarray and a.dtype == b.dtype:
+                return values
+            if a.dtype.kind == "f" and type(b) in _DEFAULTS:
+                return values
     get_array_module(*values)
     dtype = result_type(*values)
     return tuple(v if isinstance(v, (bool, int, float)) else v.astype(dtype, copy=False) for v in values)

@@ -346,7 +346,7 @@ def mean(x: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """
     if x.dtype.kind != "f":
         raise TypeError(f"mean needs a floating point Tensor, got {x.dtype}: convert it with x.to(float32)")
-    return sum(x, dim, keepdim) / _count(x, dim)
+    return sum(x, dim=dim, keepdim=keepdim) / _count(x, dim)
 
 
 def var(x: Tensor, dim: Dims = None, correction: int = 1, keepdim: bool = False) -> Tensor:
@@ -367,8 +367,9 @@ def _count(x: Tensor, dim: Dims) -> int:
     """How many entries are reduced to one."""
     if x.ndim == 0:  # its only entry, also along the dim 0 that it is granted
         return 1
-    axes = range(x.ndim) if dim is None else [dim] if isinstance(dim, int) else dim
-    return math.prod(x.shape[axis] for axis in axes)
+    if dim is None:
+        return x.numel()
+    return math.prod(x.shape[axis] for axis in ([dim] if isinstance(dim, int) else dim))
 
 
 # Matrix multiplication ----------------------------------------------------------------------------------

@@ -1,0 +1,99 @@
+"""gradcheck: how to know that a gradient is right without knowing the answer."""
+
+import numpy as np
+import pytest
+
+from dojo.spec import assert_close, assert_equal, raises, unchanged
+from tinytorch.autograd import Function, GradcheckError, gradcheck, numerical_gradient
+from tinytorch.tensor import Tensor, exp, matmul, sum
+
+
+def leaf(values, dtype=np.float64):
+    return Tensor(np.array(values, dtype), requires_grad=True)
+
+
+class Wrong(Function):
+    """x * x with a gradient that is not right: see each spec."""
+
+    @staticmethod
+    def forward(ctx, x, mistake):
+        ctx.save_for_backward(x)
+        ctx.mistake = mistake
+        return x * x
+
+    @staticmethod
+    def backward(ctx, grad):
+        (x,) = ctx.saved_tensors
+        return ctx.mistake(grad, x), None
+
+
+def test_a_slope_by_differences():
+    """numerical_gradient(f, [x], 0, cotangent) of x * x at [1, 3], with a cotangent of [1, 10], is [2, 60]."""
+    found = numerical_gradient(lambda x: x * x, [leaf([1.0, 3.0])], 0, np.array([1.0, 10.0]))
+    assert_close(found, np.array([2.0, 60.0]), rtol=1e-6)
+
+
+def test_differences_for_one_of_several_inputs():
+    """`place` says for which input; every entry of it is moved, in any shape."""
+    a, b = leaf(np.arange(6.0).reshape(2, 3)), leaf(np.arange(3.0).reshape(3, 1))
+    found = numerical_gradient(matmul, [a, b], 1, np.array([[1.0], [10.0]]))
+    assert_close(found, np.array([[30.0], [41.0], [52.0]]), rtol=1e-6)
+
+
+def test_differences_leave_the_input_as_it_was():
+    """Each entry is put back exactly: adding eps and subtracting it again would not do."""
+    x = leaf([0.1, 1e9])
+    with unchanged(x):
+        numerical_gradient(exp, [leaf([0.0])], 0, np.ones(1))
+        numerical_gradient(lambda a: a * 2.0, [x], 0, np.ones(2))
+
+
+def test_a_right_gradient_passes():
+    """gradcheck(f, inputs) is True where gradients agree with differences; one Tensor may stand for a list of one."""
+    assert_equal(gradcheck(lambda a, b: exp(a) * b, [leaf([1.0, 2.0]), leaf(3.0)]), True, "for two inputs")
+    assert_equal(gradcheck(lambda x: x * x, leaf([[1.0], [2.0]])), True, "for one Tensor")
+
+
+MISTAKES = {
+    "twice too large": lambda grad, x: grad * 4 * x,
+    "the upstream gradient forgotten": lambda grad, x: 2 * x,
+    "wrong in one entry": lambda grad, x: grad * np.where(np.arange(x.size) == 1, 0, 2 * x),
+    "zero": lambda grad, x: grad * 0,
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_wrong_gradient_does_not(mistake):
+    """A gradient that does not agree is a GradcheckError with the place of its input, even if it only forgets grad."""
+    with raises(GradcheckError, 0):
+        gradcheck(lambda x: Wrong.apply(x, MISTAKES[mistake]), leaf([1.0, 2.0, -3.0]))
+
+
+def test_the_second_input_is_checked_too():
+    """The error names the place of the input whose gradient is wrong: here 1."""
+    with raises(GradcheckError, 1):
+        gradcheck(lambda a, b: a * Wrong.apply(b, MISTAKES["zero"]), [leaf([1.0]), leaf([2.0])])
+
+
+def test_false_instead_of_an_error():
+    """With raise_exception=False gradcheck gives False."""
+    right = gradcheck(lambda x: Wrong.apply(x, MISTAKES["zero"]), leaf([1.0]), raise_exception=False)
+    assert_equal(right, False, "the answer for a wrong gradient")
+
+
+def test_inputs_without_a_gradient_are_left_out():
+    """Only inputs that require grad are checked; an input that does not matter has the gradient 0, and passes."""
+    constant, unused = Tensor(np.array([3.0], np.float32)), leaf([5.0])
+    assert_equal(gradcheck(lambda a, b, c: sum(a * b), [leaf([1.0]), constant, unused]), True, "the answer")
+
+
+def test_differences_need_double_precision():
+    """A float32 input is a ValueError with its dtype: a millionth more is lost in rounding there."""
+    with raises(ValueError, "float32"):
+        gradcheck(lambda x: x * x, leaf([1.0], np.float32))
+
+
+def test_there_must_be_something_to_check():
+    """Without an input that requires grad, gradcheck is a ValueError: it would be True of anything."""
+    with raises(ValueError):
+        gradcheck(lambda x: x * x, Tensor(np.ones(2)))

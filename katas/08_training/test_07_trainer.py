@@ -1,0 +1,390 @@
+"""The loop, written once: Trainer."""
+
+import math
+
+import numpy as np
+import pytest
+
+from dojo.spec import assert_close, assert_equal, no_warnings, raises, unchanged
+from tinytorch.layers import Dropout, Linear, Module, Parameter, Sequential
+from tinytorch.losses import mse_loss
+from tinytorch.optimizers import SGD
+from tinytorch.tensor import tensor
+from tinytorch.training import Callback, StepLR, Trainer
+
+PAIR = ([[1.0], [2.0]], [[3.0], [6.0]])
+
+
+class Line(Module):
+    """y = slope * x, and what it saw on the way."""
+
+    def __init__(self, slope=1.0):
+        self.slope = Parameter(tensor([slope]))
+        self.modes = []
+
+    def forward(self, x):
+        self.modes.append(self.training)
+        return x * self.slope
+
+
+class Log(Callback):
+    """Writes down which hooks are called, and when."""
+
+    def __init__(self, seen):
+        self.seen = seen
+
+    def on_fit_start(self, trainer):
+        self.seen.append("fit starts")
+
+    def on_epoch_start(self, trainer):
+        self.seen.append(f"epoch starts after {trainer.epoch}")
+
+    def on_step_end(self, trainer, loss, samples):
+        self.seen.append(f"step of {samples}")
+
+    def on_epoch_end(self, trainer):
+        self.seen.append(f"epoch {trainer.epoch} ends")
+
+    def on_checkpoint(self, trainer):
+        self.seen.append(f"checkpoint {trainer.epoch}")
+
+    def on_fit_end(self, trainer):
+        self.seen.append("fit ends")
+
+
+class Again:
+    """Batches without a length, which can be gone through again and again."""
+
+    def __init__(self, *batches):
+        self.batches = batches
+
+    def __iter__(self):
+        return iter(self.batches)
+
+
+def batch(x, y):
+    return tensor(x), tensor(y)
+
+
+def line_trainer(slope=1.0, lr=0.1, **options):
+    """A trainer of a Line under the mean squared error, with plain descent."""
+    model = Line(slope)
+    return Trainer(model, mse_loss, SGD(model.parameters(), lr=lr), **options)
+
+
+def walk(slope, batches, lr, epochs=1):
+    """The oracle: the slope after each epoch, and the mean loss in each, in NumPy's float64."""
+    slopes, losses = [], []
+    for _ in range(epochs):
+        squares = []
+        for x, y in batches:
+            x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+            squares += list(((slope * x - y) ** 2).flat)
+            slope -= lr * np.mean(2 * (slope * x - y) * x)
+        slopes.append(slope)
+        losses.append(np.mean(squares))
+    return slopes, losses
+
+
+# One step
+
+
+def test_a_step_by_hand():
+    """A Linear(1, 1) with weight 1 and bias 0, x [1, 2], y [3, 6]: loss 10, gradients -10 and -6, so that a step with
+    lr 0.1 makes 2 and 0.6. Loss and output are returned.
+    """
+    model = Linear(1, 1)
+    model.load_state_dict({"weight": tensor([[1.0]]), "bias": tensor([0.0])})
+    trainer = Trainer(model, mse_loss, SGD(model.parameters(), lr=0.1))
+    loss, output = trainer.train_step(*batch(*PAIR))
+    assert_close(model.weight, np.array([[2.0]], np.float32), "the weight")
+    assert_close(model.bias, np.array([0.6], np.float32), "the bias")
+    assert_close(loss, np.array(10.0, np.float32), "the loss")
+    assert_close(output, np.array([[1.0], [2.0]], np.float32), "the output")
+
+
+def test_gradients_of_the_last_step_are_forgotten():
+    """Each step goes along the gradient of its own batch: three steps are those of a loop by hand."""
+    trainer, batches = line_trainer(lr=0.05), [PAIR, ([[1.0]], [[0.0]]), PAIR]
+    for each in batches:
+        trainer.train_step(*batch(*each))
+    assert_close(float(trainer.model.slope.data[0]), walk(1.0, batches, 0.05)[0][0], "the slope", rtol=1e-5)
+
+
+def test_a_step_is_clipped():
+    """With clip_grad_norm=2 the gradient -10 counts as -2: the slope goes from 1 to 1.2 with lr 0.1."""
+    trainer = line_trainer(clip_grad_norm=2.0)
+    trainer.train_step(*batch(*PAIR))
+    assert_close(trainer.model.slope, np.array([1.2], np.float32), "the slope")
+
+
+def test_the_scheduler_steps_after_the_optimizer():
+    """With scheduler_interval="step" each step of the optimizer is followed by one of the scheduler: of a gradient that
+    is always -1, rates 1, 0.5 and 0.25 make 1.75.
+    """
+    model = Line(0.0)
+    optimizer = SGD(model.parameters(), lr=1.0)
+    trainer = Trainer(model, lambda out, y: -out.mean(), optimizer, StepLR(optimizer, 1, 0.5), "step")
+    for expected in (1.0, 1.5, 1.75):
+        trainer.train_step(*batch([[1.0]], [[0.0]]))
+        assert_close(model.slope, np.array([expected], np.float32), "the slope")
+
+
+def test_the_interval_is_epoch_or_step():
+    """A scheduler_interval "batch" is a ValueError that holds it."""
+    with raises(ValueError, "batch"):
+        line_trainer(scheduler_interval="batch")
+
+
+# Epochs
+
+
+def test_an_epoch_is_a_step_for_every_batch():
+    """train_epoch makes a step for every batch, in order, and gives the mean loss: {"loss": ...}."""
+    batches = [PAIR, ([[1.0], [-1.0]], [[0.0], [1.0]])]
+    trainer = line_trainer()
+    numbers = trainer.train_epoch([batch(*each) for each in batches])
+    slopes, losses = walk(1.0, batches, 0.1)
+    assert_close(float(trainer.model.slope.data[0]), slopes[0], "the slope", rtol=1e-5)
+    assert_equal(sorted(numbers), ["loss"], "what is measured")
+    assert_equal(type(numbers["loss"]), float, "the type of the loss")
+    assert_close(numbers["loss"], losses[0], "the loss", rtol=1e-5)
+
+
+def test_a_smaller_batch_counts_less():
+    """The mean is one over samples: a batch of 3 with loss 0 and one of 1 with loss 8 make 2, in training and after."""
+    batches = [batch([[0.0]] * 3, [[0.0]] * 3), batch([[0.0]], [[math.sqrt(8)]])]
+    trainer = line_trainer(metrics={"rows": lambda out, y: float(len(y))})
+    for numbers in (trainer.train_epoch(batches), trainer.evaluate(batches)):
+        assert_close(numbers["loss"], 2.0, "the loss", rtol=1e-5)
+        assert_close(numbers["rows"], 2.5, "a metric that is 3 for the first batch and 1 for the second")
+
+
+def test_metrics_see_the_output_and_the_target():
+    """Each metric is a function of the model's output and y, and its mean stands under its name."""
+    metrics = {"sum": lambda out, y: float(out.data.sum()), "target": lambda out, y: float(y.data.sum())}
+    numbers = line_trainer(metrics=metrics).train_epoch([batch(*PAIR)])
+    assert_equal(sorted(numbers), ["loss", "sum", "target"], "what is measured")
+    assert_close([numbers["sum"], numbers["target"]], [3.0, 9.0], "the metrics, of the model before the step")
+
+
+def test_training_is_in_train_mode_and_evaluation_is_not():
+    """The model is in train mode while it learns and in eval mode while it is evaluated, whatever it was before."""
+    trainer = line_trainer()
+    trainer.model.eval()
+    trainer.train_epoch([batch(*PAIR)])
+    trainer.evaluate([batch(*PAIR)])
+    assert_equal(trainer.model.modes, [True, False], "`training` during train_epoch and during evaluate")
+
+
+def test_evaluate_leaves_everything_as_it_was():
+    """evaluate moves no parameter, leaves gradients alone, and each module in the mode in which it was before."""
+    model = Sequential(Line(), Dropout(0.5))
+    trainer = Trainer(model, mse_loss, SGD(model.parameters(), lr=0.1))
+    model.train()
+    model[1].eval()
+    slope = model[0].slope
+    slope.grad = tensor([7.0])
+    with unchanged(slope, slope.grad):
+        numbers = trainer.evaluate([batch(*PAIR)])
+    assert_close(numbers["loss"], 10.0, "the loss")
+    assert_equal(
+        [m.training for m in (model, model[0], model[1])], [True, True, False], "`training` of each module"
+    )
+
+
+def test_evaluate_leaves_the_mode_even_after_an_error():
+    """A batch that does not fit is its own error, and the model is in train mode again."""
+    trainer = line_trainer()
+    trainer.model.train()
+    with raises(ValueError):
+        trainer.evaluate([batch([[1.0]], [[1.0], [2.0]])])
+    assert_equal(trainer.model.training, True, "`training` afterwards")
+    output = trainer.model(tensor([[1.0]]))
+    assert_equal(output.requires_grad, True, "whether a new output requires grad afterwards")
+
+
+def test_evaluate_and_metrics_are_not_recorded():
+    """While a model is evaluated nothing is recorded, nor is what metrics compute in training."""
+    seen = {}
+
+    def metric(out, y):
+        seen.setdefault(out.requires_grad, []).append((out * 2.0).requires_grad)
+        return 0.0
+
+    trainer = line_trainer(metrics={"metric": metric})
+    trainer.train_epoch([batch(*PAIR)])
+    assert_equal(
+        seen, {True: [False]}, "requires_grad of the output, and of what the metric computed, in training"
+    )
+    seen.clear()
+    trainer.evaluate([batch(*PAIR)])
+    assert_equal(
+        seen, {False: [False]}, "requires_grad of the output, and of what the metric computed, in evaluate"
+    )
+
+
+def test_predict_gives_all_outputs():
+    """predict gives the outputs for all batches one below the other, in eval mode, not recorded."""
+    trainer = line_trainer(slope=2.0)
+    output = trainer.predict([batch(*PAIR), batch([[5.0]], [[0.0]])])
+    assert_close(output, np.array([[2.0], [4.0], [10.0]], np.float32), "the outputs")
+    assert_equal(output.requires_grad, False, "whether they require grad")
+    assert_equal(trainer.model.modes, [False, False], "`training` meanwhile")
+
+
+def test_no_batches_are_an_error():
+    """train_epoch, evaluate and predict of no batch at all are ValueErrors, and the mode is as before."""
+    for name in ("train_epoch", "evaluate", "predict"):
+        trainer = line_trainer()
+        with raises(ValueError):
+            getattr(trainer, name)([])
+
+
+# fit
+
+
+def test_fit_by_hand():
+    """Three epochs over two batches: the slope and the history of a loop by hand, and fit gives the history."""
+    batches = [PAIR, ([[1.0]], [[0.0]])]
+    trainer = line_trainer(lr=0.05)
+    history = trainer.fit([batch(*each) for each in batches], epochs=3)
+    slopes, losses = walk(1.0, batches, 0.05, epochs=3)
+    assert_close(float(trainer.model.slope.data[0]), slopes[-1], "the slope", rtol=1e-5)
+    assert history is trainer.history, "fit gave another history than trainer.history"
+    assert_close(history["train_loss"], losses, "train_loss", rtol=1e-5)
+    assert_equal(trainer.epoch, 3, "the number of finished epochs")
+
+
+def test_the_history_has_a_number_for_every_epoch():
+    """Names: lr, seconds, train_ and val_ before loss and each metric; without a validation set none with val_."""
+    train, val = [batch(*PAIR)], [batch([[1.0]], [[1.0]])]
+    metrics = {"one": lambda out, y: 1.0}
+    history = line_trainer(metrics=metrics).fit(train, val, epochs=2)
+    names = ["lr", "seconds", "train_loss", "train_one", "val_loss", "val_one"]
+    assert_equal(sorted(history), names, "the names in the history")
+    for name, values in history.items():
+        assert_equal([type(value) for value in values], [float, float], f"the types in {name}")
+    assert all(seconds >= 0 for seconds in history["seconds"]), f"seconds are {history['seconds']}"
+    assert_equal(
+        sorted(line_trainer().fit(train, epochs=1)), ["lr", "seconds", "train_loss"], "the names without val"
+    )
+
+
+def test_validation_comes_after_the_epoch():
+    """val_loss is that of the model at the end of each epoch, over the whole validation set."""
+    held_out = [([[1.0], [2.0]], [[0.0], [0.0]]), ([[3.0]], [[1.0]])]
+    history = line_trainer(lr=0.05).fit([batch(*PAIR)], [batch(*each) for each in held_out], epochs=3)
+    slopes, _ = walk(1.0, [PAIR], 0.05, epochs=3)
+    expected = [(s**2 + (2 * s) ** 2 + (3 * s - 1) ** 2) / 3 for s in slopes]
+    assert_close(history["val_loss"], expected, "val_loss", rtol=1e-5)
+
+
+def test_the_scheduler_steps_once_an_epoch():
+    """By default the scheduler steps after each epoch; "lr" in the history is that with which the epoch began."""
+    model = Line()
+    optimizer = SGD(model.parameters(), lr=0.1)
+    trainer = Trainer(model, mse_loss, optimizer, StepLR(optimizer, 1, 0.5))
+    history = trainer.fit([batch(*PAIR), batch(*PAIR)], epochs=3)
+    assert_close(history["lr"], [0.1, 0.05, 0.025], "lr in the history")
+    assert_close(optimizer.param_groups[0]["lr"], 0.0125, "the rate after three epochs")
+    slope = 1.0
+    for lr in history["lr"]:
+        slope = walk(slope, [PAIR, PAIR], lr)[0][0]
+    assert_close(float(model.slope.data[0]), slope, "the slope", rtol=1e-5)
+
+
+def test_epochs_are_counted_in_all():
+    """`epochs` is where the run ends: fit(epochs=2) and fit(epochs=5) are 5 epochs, fit(epochs=5) again none more."""
+    trainer = line_trainer(lr=0.01)
+    for epochs, finished in ((2, 2), (5, 5), (5, 5), (1, 5)):
+        trainer.fit([batch(*PAIR)], epochs=epochs)
+        assert_equal(trainer.epoch, finished, f"the number of finished epochs after fit(epochs={epochs})")
+        assert_equal(len(trainer.history["train_loss"]), finished, "the length of the history")
+
+
+@pytest.mark.parametrize("place", ["train", "val"])
+def test_an_iterator_is_refused(place):
+    """A generator, or iter(list), has nothing left after the first epoch: a TypeError that holds its type, at once."""
+    trainer = line_trainer()
+    batches = {"train": [batch(*PAIR)], "val": [batch(*PAIR)]}
+    for iterator, name in (
+        (iter([batch(*PAIR)]), "list_iterator"),
+        ((each for each in [batch(*PAIR)]), "generator"),
+    ):
+        with unchanged(trainer.model.slope), raises(TypeError, name):
+            trainer.fit(**{**batches, place: iterator}, epochs=2)
+    assert_equal(trainer.epoch, 0, "the number of finished epochs")
+
+
+def test_whatever_can_be_gone_through_again_will_do():
+    """Batches may come from any object with __iter__; steps_per_epoch is its length, None where it has none."""
+    trainer = line_trainer()
+    history = trainer.fit(Again(batch(*PAIR), batch(*PAIR)), Again(batch(*PAIR)), epochs=2)
+    assert_equal(len(history["val_loss"]), 2, "the length of val_loss")
+    assert_equal(trainer.steps_per_epoch, None, "steps_per_epoch without a length")
+    trainer.fit([batch(*PAIR)] * 3, epochs=3)
+    assert_equal(trainer.steps_per_epoch, 3, "steps_per_epoch of a list of 3")
+
+
+def test_callbacks_are_told():
+    """Every hook is called at its time; on_checkpoint comes after every callback's on_epoch_end."""
+    seen = []
+    trainer = line_trainer(callbacks=[Log(seen), Log(seen)])
+    trainer.fit([batch(*PAIR), batch([[1.0]], [[0.0]])], [batch(*PAIR)], epochs=2)
+    expected = ["fit starts", "fit starts"]
+    for epoch in (1, 2):
+        expected += [f"epoch starts after {epoch - 1}"] * 2 + ["step of 2"] * 2 + ["step of 1"] * 2
+        expected += [f"epoch {epoch} ends"] * 2 + [f"checkpoint {epoch}"] * 2
+    assert_equal(
+        seen, [*expected, "fit ends", "fit ends"], "the hooks that were called, each of both callbacks"
+    )
+
+
+def test_a_callback_is_told_the_loss_of_a_step():
+    """on_step_end gets the loss of the step as a float, and how many samples it had."""
+    told = []
+
+    class Told(Callback):
+        def on_step_end(self, trainer, loss, samples):
+            told.append((loss, samples))
+
+    line_trainer(callbacks=[Told()]).fit([batch(*PAIR), batch([[0.0]], [[2.0]])])
+    assert_equal([type(loss) for loss, _ in told], [float, float], "the types of the losses")
+    assert_close([loss for loss, _ in told], [10.0, 4.0], "the losses")
+    assert_equal([samples for _, samples in told], [2, 1], "the numbers of samples")
+
+
+def test_a_callback_sees_the_whole_epoch():
+    """In on_epoch_end the history has the epoch's numbers, the epoch is counted, and the scheduler has stepped."""
+    seen = []
+
+    class Look(Callback):
+        def on_epoch_end(self, trainer):
+            rate = trainer.optimizer.param_groups[0]["lr"]
+            seen.append((trainer.epoch, {len(values) for values in trainer.history.values()}, rate))
+
+    model = Line()
+    optimizer = SGD(model.parameters(), lr=1.0)
+    trainer = Trainer(model, mse_loss, optimizer, StepLR(optimizer, 1, 0.5), callbacks=[Look()])
+    with no_warnings():
+        trainer.fit([batch([[0.1]], [[0.0]])], epochs=2)
+    assert_equal(seen, [(1, {1}, 0.5), (2, {2}, 0.25)], "epoch, lengths in the history, and rate")
+
+
+def test_a_callback_can_stop_the_run():
+    """trainer.stopped = True ends the run after that epoch: on_checkpoint and on_fit_end are still called; a later fit
+    makes no epoch.
+    """
+    seen = []
+
+    class Stop(Callback):
+        def on_epoch_end(self, trainer):
+            trainer.stopped = trainer.epoch == 2
+
+    trainer = line_trainer(lr=0.01, callbacks=[Stop(), Log(seen)])
+    trainer.fit([batch(*PAIR)], epochs=5)
+    assert_equal(trainer.epoch, 2, "the number of finished epochs")
+    assert_equal(seen[-3:], ["epoch 2 ends", "checkpoint 2", "fit ends"], "the last hooks")
+    trainer.fit([batch(*PAIR)], epochs=5)
+    assert_equal(trainer.epoch, 2, "the number of finished epochs after another fit")

@@ -1,0 +1,278 @@
+"""What happens beside the training: EarlyStopping and ProgressBar."""
+
+import io
+import math
+
+from dojo.spec import assert_close, assert_equal, raises
+from tinytorch.layers import Buffer, Module, Parameter
+from tinytorch.losses import mse_loss
+from tinytorch.optimizers import SGD
+from tinytorch.tensor import tensor
+from tinytorch.training import EarlyStopping, ProgressBar, Trainer, improves, latest
+
+
+class Counter(Module):
+    """A model whose weight and buffer count the steps that it made: 1, 2, 3, ..."""
+
+    def __init__(self):
+        self.weight = Parameter(tensor([0.0]))
+        self.seen = Buffer(tensor([0.0]))
+
+    def forward(self, x):
+        if self.training:
+            self.seen.add_(1.0)
+        return x * self.weight
+
+
+def minus_mean(output, y):
+    """A loss whose gradient is always -1 for an input of 1: with lr 1 each step adds 1 to the weight."""
+    return -output.mean()
+
+
+BATCH = ([[1.0]], [[0.0]])
+
+
+def counting_trainer(callbacks, values=()):
+    """A trainer in which val_score is the next of `values` after each epoch, and an epoch is one step."""
+    scores = iter(values)
+
+    def score(output, y):
+        return 0.0 if output.requires_grad else next(scores)
+
+    model = Counter()
+    return Trainer(
+        model, minus_mean, SGD(model.parameters(), lr=1.0), metrics={"score": score}, callbacks=callbacks
+    )
+
+
+def run(values, epochs=None, **options):
+    """The trainer after a run that EarlyStopping watches, and the callback."""
+    stopping = EarlyStopping("val_score", **options)
+    trainer = counting_trainer([stopping], values)
+    batches = [(tensor(BATCH[0]), tensor(BATCH[1]))]
+    trainer.fit(batches, batches, epochs=len(values) if epochs is None else epochs)
+    return trainer, stopping
+
+
+# Better or not
+
+
+def test_improves_by_hand():
+    """With "min" 1 improves on 2 and neither 2 nor 3 does; with "max" it is the other way round."""
+    assert_equal([improves(v, 2.0, "min") for v in (1.0, 2.0, 3.0)], [True, False, False], 'with "min"')
+    assert_equal([improves(v, 2.0, "max") for v in (1.0, 2.0, 3.0)], [False, False, True], 'with "max"')
+
+
+def test_improves_by_more_than_min_delta():
+    """With min_delta=0.5, 1.5 is no improvement on 2, and 1.25 is; with "max" neither is 2.5, and 2.75 is."""
+    answers = [improves(v, 2.0, "min", 0.5) for v in (1.5, 1.25)]
+    answers += [improves(v, 2.0, "max", 0.5) for v in (2.5, 2.75)]
+    assert_equal(answers, [False, True, False, True], "whether 1.5, 1.25, 2.5 and 2.75 improve on 2")
+
+
+def test_nan_never_improves():
+    """nan improves on nothing, in either mode; the first number improves on infinity."""
+    answers = [
+        improves(math.nan, best, mode) for best in (1.0, math.inf, -math.inf) for mode in ("min", "max")
+    ]
+    assert_equal(answers, [False] * 6, "whether nan improves")
+    assert_equal(improves(1e300, math.inf, "min"), True, "whether 1e300 improves on inf")
+
+
+def test_the_mode_is_min_or_max():
+    """A mode "auto" is a ValueError that holds it."""
+    with raises(ValueError, "auto"):
+        improves(1.0, 2.0, "auto")
+    with raises(ValueError, "auto"):
+        EarlyStopping(mode="auto")
+
+
+def test_latest_is_the_newest_number():
+    """latest(trainer, "val_loss") is the last number in that list of the history; an unknown name is a KeyError with
+    the name and those that there are.
+    """
+    trainer = counting_trainer([])
+    trainer.history = {"train_loss": [9.0, 8.0], "val_loss": [3.0, 2.0]}
+    assert_equal(latest(trainer, "val_loss"), 2.0, "the latest val_loss")
+    with raises(KeyError, "val_acc", "train_loss", "val_loss"):
+        latest(trainer, "val_acc")
+
+
+# EarlyStopping
+
+
+def test_a_run_without_improvement_is_stopped():
+    """With patience=2, scores 5, 4, 6, 4, 3 stop the run after the fourth: 6 and 4 do not improve on 4."""
+    trainer, stopping = run([5.0, 4.0, 6.0, 4.0, 3.0], patience=2)
+    assert_equal(trainer.epoch, 4, "the number of epochs")
+    assert_equal(trainer.stopped, True, "trainer.stopped")
+    assert_equal(stopping.best, 4.0, "the best score")
+    assert_equal(stopping.wait, 2, "the number of epochs since")
+
+
+def test_an_improvement_starts_the_count_anew():
+    """With patience=2, scores 5, 6, 4, 5, 3, 4 go through: never two in a row without improvement."""
+    trainer, stopping = run([5.0, 6.0, 4.0, 5.0, 3.0, 4.0], patience=2)
+    assert_equal(trainer.epoch, 6, "the number of epochs")
+    assert_equal(stopping.wait, 1, "the number of epochs since the best one")
+
+
+def test_patience_is_3_by_default():
+    """By default val_loss is watched, and three epochs in a row without improvement are too many."""
+    stopping = EarlyStopping()
+    assert_equal((stopping.monitor, stopping.patience, stopping.mode), ("val_loss", 3, "min"), "the defaults")
+    trainer, _ = run([1.0, 2.0, 2.0, 2.0, 2.0])
+    assert_equal(trainer.epoch, 4, "the number of epochs with scores 1, 2, 2, 2, 2")
+
+
+def test_more_is_better_with_max():
+    """With mode="max" and patience=1, scores 1, 2, 3, 2 stop the run after the fourth."""
+    trainer, stopping = run([1.0, 2.0, 3.0, 2.0, 9.0], mode="max", patience=1)
+    assert_equal(trainer.epoch, 4, "the number of epochs")
+    assert_equal(stopping.best, 3.0, "the best score")
+
+
+def test_a_small_improvement_is_none():
+    """With min_delta=1 and patience=2, scores 5, 4.5, 4.25 stop the run: neither is 1 below 5."""
+    trainer, stopping = run([5.0, 4.5, 4.25, 1.0], min_delta=1.0, patience=2)
+    assert_equal(trainer.epoch, 3, "the number of epochs")
+    assert_equal(stopping.best, 5.0, "the best score")
+
+
+def test_scores_of_nan_stop_the_run():
+    """nan is no improvement: with patience=2, scores 5, nan, nan stop the run."""
+    trainer, stopping = run([5.0, math.nan, math.nan, 1.0], patience=2)
+    assert_equal(trainer.epoch, 3, "the number of epochs")
+    assert_equal(stopping.best, 5.0, "the best score")
+
+
+def test_the_best_weights_come_back():
+    """With restore_best the model has the weights and buffers of its best epoch, here the second, when fit ends."""
+    trainer, _ = run([5.0, 4.0, 6.0, 7.0], patience=2, restore_best=True)
+    assert_equal(trainer.epoch, 4, "the number of epochs")
+    assert_close(trainer.model.weight, tensor([2.0]).data, "the weight")
+    assert_close(trainer.model.seen, tensor([2.0]).data, "the buffer")
+
+
+def test_the_best_weights_come_back_when_time_is_up():
+    """They come back where the run was not stopped too, and without restore_best they do not."""
+    trainer, _ = run([5.0, 4.0, 6.0], patience=5, restore_best=True)
+    assert_close(trainer.model.weight, tensor([2.0]).data, "the weight with restore_best")
+    trainer, _ = run([5.0, 4.0, 6.0], patience=5)
+    assert_close(trainer.model.weight, tensor([3.0]).data, "the weight without")
+
+
+def test_patience_is_at_least_1():
+    """A patience of 0 is a ValueError that holds it."""
+    with raises(ValueError, 0):
+        EarlyStopping(patience=0)
+
+
+def test_what_is_watched_must_be_there():
+    """A monitor that is not in the history is a KeyError with its name and the names that there are."""
+    trainer = counting_trainer([EarlyStopping("val_loss")])
+    with raises(KeyError, "val_loss", "train_loss"):
+        trainer.fit([(tensor(BATCH[0]), tensor(BATCH[1]))])
+
+
+def test_the_state_of_early_stopping():
+    """Gone on with by a new one with its state, it stops when an unstopped one would, and knows the best weights."""
+    _, old = run([5.0, 4.0, 6.0], patience=2, restore_best=True)
+    new = EarlyStopping("val_score", patience=2, restore_best=True)
+    new.load_state_dict(old.state_dict())
+    trainer = counting_trainer([new], [7.0, 8.0])
+    batches = [(tensor(BATCH[0]), tensor(BATCH[1]))]
+    trainer.fit(batches, batches, epochs=2)
+    assert_equal(trainer.epoch, 1, "the number of epochs: the one before the stop counts")
+    assert_equal(new.best, 4.0, "the best score")
+    assert_close(trainer.model.weight, tensor([2.0]).data, "the weight, of the best epoch before the stop")
+
+
+# ProgressBar
+
+
+class Screen(io.StringIO):
+    def __init__(self, terminal):
+        super().__init__()
+        self.terminal = terminal
+
+    def isatty(self):
+        return self.terminal
+
+
+class Batches:
+    """Four batches of 5 samples, with a length or without."""
+
+    def __iter__(self):
+        return iter([(tensor([[1.0]] * 5), tensor([[0.0]] * 5))] * 4)
+
+
+class Sized(Batches):
+    def __len__(self):
+        return 4
+
+
+def ticking(seconds):
+    """A clock that goes so many seconds further each time that it is read."""
+    now = [0.0]
+
+    def clock():
+        now[0] += seconds
+        return now[0]
+
+    return clock
+
+
+def watched(batches, terminal, epochs=1):
+    """What a ProgressBar writes during a run."""
+    screen = Screen(terminal)
+    model = Counter()
+    bar = ProgressBar(screen, clock=ticking(1.0), width=8)
+    Trainer(model, mse_loss, SGD(model.parameters(), lr=0.0), callbacks=[bar]).fit(batches, epochs=epochs)
+    return screen.getvalue()
+
+
+def test_a_log_has_a_line_for_each_epoch():
+    """Where the stream is no terminal, it writes one line for each epoch, with each number of the history."""
+    lines = watched(Sized(), terminal=False, epochs=2).splitlines()
+    assert_equal(len(lines), 2, "the number of lines")
+    for number, line in enumerate(lines, 1):
+        assert line.startswith(f"epoch {number}: "), f"line {number} is {line!r}"
+        for word in ("lr 0", "train_loss 0", "seconds "):
+            assert word in line, f"line {number} should hold {word!r}, it is {line!r}"
+    assert "\r" not in "".join(lines), "there is a carriage return in what is no terminal"
+
+
+def test_a_terminal_has_a_line_that_grows():
+    """On a terminal the line is written anew after each step, behind a carriage return: half a bar after 2 of 4."""
+    text = watched(Sized(), terminal=True)
+    parts = text.split("\r")[1:]
+    assert_equal(len(parts), 5, "how often the line is written: four steps, and the end of the epoch")
+    for number, bar in enumerate(("[==      ] 1/4", "[====    ] 2/4", "[======  ] 3/4", "[========] 4/4")):
+        assert f"epoch 1 {bar} loss 0.0000 " in parts[number], (
+            f"after step {number + 1} it is {parts[number]!r}"
+        )
+    assert parts[4].startswith("epoch 1: ") and parts[4].endswith("\n"), f"the last one is {parts[4]!r}"
+
+
+def test_the_speed_and_the_time_left():
+    """It says how many samples a second there were, and how long the rest will take at that pace."""
+    now, model = [0.0], Counter()
+    bar = ProgressBar(Screen(True), clock=lambda: now[0], width=8)
+    trainer = Trainer(model, mse_loss, SGD(model.parameters(), lr=0.0), callbacks=[bar])
+    trainer.steps_per_epoch = 4
+    bar.on_epoch_start(trainer)
+    now[0] = 60.0
+    bar.on_step_end(trainer, 0.5, 60)
+    first = "epoch 1 [==      ] 1/4 loss 0.5000 1 samples/s 3:00 left"
+    assert_equal(bar.line(trainer), first, "the line after a minute")
+    bar.on_step_end(trainer, 0.25, 240)
+    second = "epoch 1 [====    ] 2/4 loss 0.2500 5 samples/s 1:00 left"
+    assert_equal(bar.line(trainer), second, "the line after the second step, at the same moment")
+
+
+def test_without_a_length_there_is_no_bar():
+    """Where nobody knows the number of steps, the line counts them: "epoch 1 2 steps loss ..."."""
+    parts = watched(Batches(), terminal=True).split("\r")[1:]
+    assert parts[1].startswith("epoch 1 2 steps loss 0.0000 "), f"after step 2 it is {parts[1]!r}"
+    assert "left" not in parts[1], f"after step 2 it is {parts[1]!r}"

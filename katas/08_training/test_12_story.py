@@ -1,0 +1,128 @@
+"""Three evenings that this kata saves: a rate that is too large in the end, one bad batch, and a power cut."""
+
+import numpy as np
+
+from dojo.spec import assert_close
+from dojo.spec.child import die, in_child, killed
+from tinytorch.layers import Linear, Module, Parameter
+from tinytorch.losses import mse_loss
+from tinytorch.optimizers import SGD, Adam
+from tinytorch.setup import default_generator, manual_seed
+from tinytorch.tensor import Tensor, tensor
+from tinytorch.training import Callback, CosineAnnealingLR, EarlyStopping, ModelCheckpoint, Trainer
+
+
+class Noisy:
+    """Lines with the slope 3, and noise: one sample a batch, in an order that the default generator draws."""
+
+    def __init__(self):
+        rng = np.random.default_rng(0)
+        self.x = rng.standard_normal((64, 1)).astype(np.float32)
+        self.y = (3 * self.x + rng.standard_normal((64, 1))).astype(np.float32)
+
+    def __iter__(self):
+        rows = default_generator().permutation(64)
+        return ((Tensor(self.x[[row]]), Tensor(self.y[[row]])) for row in rows)
+
+
+class Slope(Module):
+    def __init__(self):
+        self.slope = Parameter(tensor([[0.0]]))
+
+    def forward(self, x):
+        return x @ self.slope
+
+
+def distance(schedule):
+    """How far the slope is from the best one after ten epochs."""
+    manual_seed(0)
+    data, model = Noisy(), Slope()
+    optimizer = SGD(model.parameters(), lr=0.2)
+    scheduler = CosineAnnealingLR(optimizer, T_max=640) if schedule else None
+    Trainer(model, mse_loss, optimizer, scheduler, "step").fit(data, epochs=10)
+    best = float((data.x * data.y).sum() / (data.x * data.x).sum())
+    return abs(float(model.slope.data[0, 0]) - best)
+
+
+def test_large_steps_never_settle():
+    """A rate of 0.2 gets near the best slope, and then is thrown about by the noise of each sample, for ever; one that
+    falls along a cosine arrives: ten times nearer.
+    """
+    fixed, annealed = distance(schedule=False), distance(schedule=True)
+    assert annealed < 0.02, f"with the schedule the slope is {annealed:.3g} away, expected less than 0.02"
+    assert fixed > 10 * annealed, f"without it {fixed:.3g} away, with it {annealed:.3g}"
+
+
+def weight_after(clip):
+    """The weight after five good batches, which want 1, and one of which the sensor said 1e6."""
+    model = Slope()
+    one = (tensor([[1.0]]), tensor([[1.0]]))
+    trainer = Trainer(model, mse_loss, SGD(model.parameters(), lr=0.4), clip_grad_norm=clip)
+    trainer.fit([*[one] * 5, (tensor([[1.0]]), tensor([[1e6]]))], epochs=1)
+    return float(model.slope.data[0, 0])
+
+
+def test_one_bad_batch_undoes_everything():
+    """Five batches bring the weight to 1, and a sixth, with a target of 1e6, throws it to 800,000; clipped to a norm
+    of 1 it moves by 0.4 and no more.
+    """
+    lost, kept = weight_after(None), weight_after(1.0)
+    assert abs(lost) > 1e5, f"without clipping the weight is {lost:.4g}"
+    assert abs(kept - 1.4) < 0.1, f"with clipping the weight is {kept:.4g}, expected about 1.4"
+
+
+class PowerCut(Callback):
+    """In this epoch the lights go out, in the middle of it."""
+
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def on_step_end(self, trainer, loss, samples):
+        if trainer.epoch + 1 == self.epoch and samples < 16:
+            die()
+
+
+class Digits:
+    """Noise with a pattern in it: batches of 16, and a last one of 4."""
+
+    def __iter__(self):
+        rng = np.random.default_rng(1)
+        x = rng.standard_normal((100, 6)).astype(np.float32)
+        y = (x @ np.ones((6, 1)) + x[:, :1] * x[:, 1:2]).astype(np.float32)
+        rows = default_generator().permutation(100)
+        return ((Tensor(x[part]), Tensor(y[part])) for part in np.split(rows, range(16, 100, 16)))
+
+
+def night(directory, cut=0):
+    """The program that somebody starts in the evening, and again whenever the power is back. All of it."""
+    manual_seed(3)
+    model = Linear(6, 1)
+    optimizer = Adam(model.parameters(), lr=0.1)
+    scheduler = CosineAnnealingLR(optimizer, T_max=6)
+    callbacks = [EarlyStopping("train_loss", patience=4, restore_best=True), ModelCheckpoint(directory)]
+    trainer = Trainer(
+        model, mse_loss, optimizer, scheduler, clip_grad_norm=5.0, callbacks=[*callbacks, PowerCut(cut)]
+    )
+    trainer.resume(directory)
+    history = trainer.fit(Digits(), epochs=6)
+    return {
+        "weight": model.weight.data,
+        "bias": model.bias.data,
+        "train_loss": history["train_loss"],
+        "lr": history["lr"],
+    }
+
+
+def test_a_night_with_three_power_cuts(tmp_path):
+    """The same program, started again after each of three power cuts, has in the morning what a quiet night would have
+    given: weights, losses and rates in every bit.
+    """
+    quiet = in_child(lambda: night(tmp_path / "quiet"))
+    for epoch in (2, 5, 6):
+        assert killed(lambda epoch=epoch: night(tmp_path / "stormy", cut=epoch)), (
+            f"no power cut in epoch {epoch}"
+        )
+    stormy = in_child(lambda: night(tmp_path / "stormy"))
+    for name, value in quiet.items():
+        assert_close(stormy[name], value, f"{name} after the stormy night", rtol=0, atol=0)
+    assert quiet["train_loss"][-1] < quiet["train_loss"][0] / 2, f"the losses are {quiet['train_loss']}"

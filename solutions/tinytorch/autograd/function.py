@@ -1,0 +1,84 @@
+"""Operations with a backward of your own (torch.autograd.Function)."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from tinytorch.autograd.tape import Node, edges_to
+from tinytorch.dispatch import Array, observed, recording, wrap
+from tinytorch.tensor import Tensor
+
+
+class Context:
+    """What a Function's forward leaves for its backward; attributes of any name may be set on it.
+
+    `needs_input_grad` says of each argument of `apply` whether a gradient is wanted. `saved_tensors` holds the arrays
+    that forward gave to `save_for_backward`.
+    """
+
+    def __init__(self, needs_input_grad: tuple[bool, ...]) -> None:  # given
+        self.needs_input_grad = needs_input_grad
+        self.saved_tensors: tuple[Array, ...] = ()
+
+    def save_for_backward(self, *arrays: Array) -> None:
+        """Keep inputs or the output, as `saved_tensors`: backward will notice if they were changed in place."""
+        self.saved_tensors = arrays
+
+
+class Function:
+    """An operation whose gradient is written by hand (torch.autograd.Function).
+
+    A subclass writes two static methods, both on arrays; `MyFunction.apply(...)` calls it on Tensors.
+    """
+
+    @staticmethod
+    def forward(ctx: Context, *args: Any) -> Array:  # given
+        """The output from the arguments of `apply`, with arrays in the place of Tensors. Each subclass writes it."""
+        raise NotImplementedError("a Function needs a forward(ctx, ...): write it in your subclass")
+
+    @staticmethod
+    def backward(ctx: Context, grad: Array) -> Any:  # given
+        """A gradient for each argument of `apply`, None where there is none to give. Each subclass writes it."""
+        raise NotImplementedError("a Function needs a backward(ctx, grad): write it in your subclass")
+
+    @classmethod
+    def apply(cls, *args: Any) -> Tensor:
+        """Call forward, through `observed("function", name, forward, ctx, ...)`, and record the call as one Node.
+
+        The Node is called as the class is. Its rule is backward, with ctx.
+
+        Raises:
+            TypeError: forward did not give an array; the message holds the type that it gave.
+            RuntimeError (when the rule is called): backward gave another number of gradients than apply was given
+                arguments; the message holds both numbers.
+        """
+        edges = edges_to(args)
+        wanted = {place for place, *_ in edges}
+        ctx = Context(tuple(place in wanted for place in range(len(args))))
+        arrays = [each.data if isinstance(each, Tensor) else each for each in args]
+        result = observed("function", cls.__name__, cls.forward, ctx, *arrays)
+        if isinstance(result, Tensor) or not hasattr(result, "dtype"):
+            raise TypeError(
+                f"the forward of {cls.__name__} works on arrays, and gave a {type(result).__name__}"
+            )
+        output = wrap(result)
+        if recording() and edges and output.dtype.kind == "f":
+            tensors = [each for each in (*args, output) if isinstance(each, Tensor)]
+            saved = [each for each in tensors if any(each.data is array for array in ctx.saved_tensors)]
+            output.grad_fn = Node(
+                cls.__name__, partial(_gradients, cls, ctx, len(args)), edges, tensors=saved
+            )
+            output.requires_grad = True
+        return output
+
+
+def _gradients(cls: type[Function], ctx: Context, count: int, grad: Array) -> tuple[Array | None, ...]:
+    result = cls.backward(ctx, grad)
+    gradients = result if isinstance(result, tuple) else (result,)
+    if len(gradients) != count:
+        raise RuntimeError(
+            f"the backward of {cls.__name__} gave {len(gradients)} gradients, and apply had {count} arguments: give "
+            "None where there is no gradient"
+        )
+    return gradients

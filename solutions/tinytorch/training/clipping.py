@@ -1,0 +1,68 @@
+"""One batch in a thousand has a gradient a thousand times too large, and one step of it undoes an hour."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from tinytorch.setup import get_array_module
+from tinytorch.tensor import Tensor
+
+
+def clip_grad_norm_(
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+) -> Tensor:
+    """Scale all gradients together, in place, so that their norm is at most `max_norm`
+    (torch.nn.utils.clip_grad_norm_; Pascanu et al., 2013). Returns the norm before that, a 0-d Tensor.
+
+    The norm is that of all entries of all gradients as one vector: (sum |g| ** p) ** (1 / p), or the largest |g|
+    for p = inf, where p is `norm_type`. It is added up in float64, because squares overflow in float32, and
+    returned in the gradients' dtype. Each gradient is multiplied by min(1, max_norm / (norm + 1e-6)). One common
+    factor: the direction stays. Parameters without a gradient do not count; with none at all the norm is 0.
+
+    Raises:
+        ValueError: `max_norm` is negative, or `norm_type` not positive; the message holds it.
+        RuntimeError: the norm is nan or infinite, under `error_if_nonfinite`; the message holds it. No gradient is
+            changed then.
+    """
+    if not max_norm >= 0:
+        raise ValueError(f"max_norm must not be negative, got {max_norm}")
+    if not norm_type > 0:
+        raise ValueError(f"norm_type must be positive, got {norm_type}")
+    grads = _gradients(parameters)
+    if not grads:
+        return Tensor(np.zeros((), np.float32))
+    xp = get_array_module(*(grad.data for grad in grads))
+    sizes = [abs(grad.data).astype(np.float64) for grad in grads]
+    if norm_type == np.inf:
+        norm = xp.stack([size.max(initial=0.0) for size in sizes]).max()
+    else:
+        norm = xp.stack([(size**norm_type).sum() for size in sizes]).sum() ** (1 / norm_type)
+    if error_if_nonfinite and not np.isfinite(float(norm)):
+        raise RuntimeError(f"the norm of the gradients is {float(norm)}: they cannot be clipped")
+    factor = xp.minimum(max_norm / (norm + 1e-6), 1.0)
+    for grad in grads:
+        grad.mul_(float(factor))
+    return Tensor(xp.asarray(norm, grads[0].dtype))
+
+
+def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
+    """Move every entry of every gradient, in place, to between -clip_value and clip_value
+    (torch.nn.utils.clip_grad_value_). The direction changes.
+
+    Raises:
+        ValueError: `clip_value` is negative; the message holds it.
+    """
+    if not clip_value >= 0:
+        raise ValueError(f"clip_value must not be negative, got {clip_value}")
+    for grad in _gradients(parameters):
+        grad.copy_(grad.detach().clamp(-clip_value, clip_value))
+
+
+def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
+    params = [parameters] if isinstance(parameters, Tensor) else parameters
+    return [each.grad for each in params if each.grad is not None]

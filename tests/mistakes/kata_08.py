@@ -1,0 +1,1110 @@
+"""Classic mistakes of kata 08: rates from rates, means of means, half a file, and state that nobody thought of."""
+
+from dojo.mistakes import mistake
+
+# Schedulers ---------------------------------------------------------------------------------------------
+
+
+@mistake("training.LRScheduler.__init__", spec="test_the_first_rate_is_written_at_once", says="expected 0.25")
+def scheduler_waits(self, optimizer, last_epoch=-1):
+    """The first rate is not written before the first step."""
+    for group in optimizer.param_groups:
+        group.setdefault("initial_lr", group["lr"])
+    self.optimizer = optimizer
+    self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
+    self.last_epoch = 0
+
+
+@mistake(
+    "training.LRScheduler.__init__", spec="test_a_group_remembers_its_initial_lr", says="second scheduler"
+)
+def scheduler_forgets_the_beginning(self, optimizer, last_epoch=-1):
+    """Each new scheduler takes the rate as it is now for the beginning."""
+    for group in optimizer.param_groups:
+        if last_epoch == -1:
+            group["initial_lr"] = group["lr"]
+        elif "initial_lr" not in group:
+            raise KeyError("initial_lr")
+    self.optimizer = optimizer
+    self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
+    self.last_epoch = last_epoch
+    self.step()
+
+
+@mistake("training.LRScheduler.step", spec="test_every_group_has_its_own_rate", says="the rates")
+def scheduler_knows_one_group(self):
+    """All groups get the first one's rate."""
+    self.last_epoch += 1
+    for group in self.optimizer.param_groups:
+        group["lr"] = self.get_lr()[0]
+
+
+@mistake(
+    "training.LRScheduler.state_dict", spec="test_the_state_of_a_scheduler", says="base_lrs in the state"
+)
+def scheduler_state_is_shared(self):
+    """The lists in the state are the scheduler's own."""
+    return {name: value for name, value in vars(self).items() if name != "optimizer"}
+
+
+@mistake(
+    "training.LRScheduler.state_dict", spec="test_the_state_of_a_scheduler", says="has a state of its own"
+)
+def scheduler_state_has_the_optimizer(self):
+    """Every attribute, the optimizer too."""
+    return {name: copy.copy(value) for name, value in vars(self).items()}
+
+
+@mistake("training.StepLR.get_lr", spec="test_step_lr_by_hand", says="the rates")
+def step_lr_multiplies(self):
+    """gamma times the rate of the step before, at every step."""
+    return [group["lr"] * self.gamma for group in self.optimizer.param_groups]
+
+
+@mistake("training.StepLR.get_lr", spec="test_step_lr_by_hand", says="the rates")
+def step_lr_is_late(self):
+    """The stair comes one step too late."""
+    return [base * self.gamma ** (max(self.last_epoch - 1, 0) // self.step_size) for base in self.base_lrs]
+
+
+@mistake("training.LinearLR.get_lr", spec="test_linear_lr_by_hand", says="the rates")
+def linear_lr_never_stops(self):
+    """The line goes on after total_iters."""
+    factor = self.start_factor + (self.end_factor - self.start_factor) * self.last_epoch / self.total_iters
+    return [base * factor for base in self.base_lrs]
+
+
+@mistake("training.CosineAnnealingLR.get_lr", spec="test_cosine_goes_up_again", says="after T_max")
+def cosine_stays_down(self):
+    """After T_max the rate stays at eta_min."""
+    height = (1 + math.cos(math.pi * min(self.last_epoch / self.T_max, 1))) / 2
+    return [self.eta_min + (base - self.eta_min) * height for base in self.base_lrs]
+
+
+@mistake("training.CosineAnnealingLR.get_lr", spec="test_cosine_ends_at_eta_min", says="half-way")
+def cosine_adds_eta_min(self):
+    """eta_min is added on top, and the wave keeps its height."""
+    height = (1 + math.cos(math.pi * self.last_epoch / self.T_max)) / 2
+    return [self.eta_min + base * height for base in self.base_lrs]
+
+
+@mistake("training.SequentialLR.step", spec="test_sequential_lr_by_hand", says="the rates")
+def sequential_goes_on_counting(self):
+    """The second scheduler begins at the step of the first."""
+    self.last_epoch += 1
+    scheduler = self.schedulers[bisect.bisect_right(self.milestones, self.last_epoch)]
+    scheduler.last_epoch = self.last_epoch - 1
+    scheduler.step()
+
+
+@mistake("training.SequentialLR.step", spec="test_sequential_lr_has_many_parts", says="the rates")
+def sequential_changes_late(self):
+    """At the milestone itself the first scheduler is still on."""
+    self.last_epoch += 1
+    turn = bisect.bisect_left(self.milestones, self.last_epoch)
+    scheduler = self.schedulers[turn]
+    scheduler.last_epoch = self.last_epoch - (self.milestones[turn - 1] if turn else 0) - 1
+    scheduler.step()
+
+
+@mistake("training.SequentialLR.state_dict", spec="test_the_state_of_a_sequential_lr", says="LinearLR")
+def sequential_state_has_schedulers(self):
+    """The state holds the schedulers themselves, optimizer and all."""
+    return {name: value for name, value in vars(self).items() if name != "optimizer"}
+
+
+@mistake("training.OneCycleLR.between", spec="test_one_cycle_by_default", says="step 29")
+def one_cycle_is_a_step_late(self, low, high, end):
+    """The peak is at pct_start * total_steps, and not one step before it."""
+    peak, last = self.pct_start * self.total_steps, self.total_steps - 1
+    rising = self.last_epoch <= peak
+    first, goal = (0.0, peak) if rising else (peak, float(last))
+    a, b = (low, high) if rising else (high, end)
+    share = min((self.last_epoch - first) / (goal - first), 1.0) if goal > first else 1.0
+    if self.anneal_strategy == "linear":
+        return a + (b - a) * share
+    return b + (a - b) * (1 + math.cos(math.pi * share)) / 2
+
+
+@mistake("training.OneCycleLR.between", spec="test_the_cycle_ends", says="after the last step")
+def one_cycle_goes_below_its_end(self, low, high, end):
+    """Past the last step the line goes on, to a negative rate."""
+    peak, last = self.pct_start * self.total_steps - 1, self.total_steps - 1
+    rising = self.last_epoch <= peak
+    first, goal = (0.0, peak) if rising else (peak, float(last))
+    a, b = (low, high) if rising else (high, end)
+    share = (self.last_epoch - first) / (goal - first) if goal > first else 1.0
+    if self.anneal_strategy == "linear":
+        return a + (b - a) * share
+    return b + (a - b) * (1 + math.cos(math.pi * share)) / 2
+
+
+@mistake("training.OneCycleLR.step", spec="test_the_first_beta_is_a_momentum", says="betas at step")
+def one_cycle_loses_the_second_beta(self):
+    """Both betas are made the momentum."""
+    LRScheduler.step(self)
+    momentum = self.between(self.max_momentum, self.base_momentum, self.max_momentum)
+    for group in self.optimizer.param_groups if self.cycle_momentum else []:
+        if "betas" in group:
+            group["betas"] = (momentum, momentum)
+        else:
+            group["momentum"] = momentum
+
+
+@mistake("training.OneCycleLR.step", spec="test_the_momentum_goes_the_other_way", says="the momentum")
+def one_cycle_moves_the_momentum_along(self):
+    """The momentum rises with the rate."""
+    LRScheduler.step(self)
+    momentum = self.between(self.base_momentum, self.max_momentum, self.base_momentum)
+    for group in self.optimizer.param_groups if self.cycle_momentum else []:
+        if "betas" in group:
+            group["betas"] = (momentum, *group["betas"][1:])
+        else:
+            group["momentum"] = momentum
+
+
+# Clipping -----------------------------------------------------------------------------------------------
+
+
+@mistake("training.clip_grad_norm_", spec="test_clip_grad_norm_by_hand", says="the norm")
+def clip_each_alone(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False):
+    """Each gradient is clipped by its own norm."""
+    norm = 0.0
+    for grad in _gradients(parameters):
+        norm = float((grad.data**2).sum()) ** 0.5
+        grad.mul_(min(1.0, max_norm / (norm + 1e-6)))
+    return Tensor(np.array(norm, np.float32))
+
+
+@mistake("training.clip_grad_norm_", spec="test_small_gradients_stay", says="was changed")
+def clip_always_scales(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False):
+    """Small gradients are scaled up to the norm."""
+    grads = _gradients(parameters)
+    norm = sum(float((abs(g.data) ** norm_type).sum()) for g in grads) ** (1 / norm_type)
+    for grad in grads:
+        grad.mul_(max_norm / (norm + 1e-6))
+    return Tensor(np.array(norm, np.float32))
+
+
+@mistake("training.clip_grad_norm_", spec="test_parameters_may_come_from_a_generator", says="bias")
+def clip_reads_the_generator_twice(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False):
+    """The norm uses the generator up, and nothing is left to scale."""
+    norm = sum(float((p.grad.data**2).sum()) for p in parameters if p.grad is not None) ** 0.5
+    for p in parameters:
+        if p.grad is not None:
+            p.grad.mul_(min(1.0, max_norm / (norm + 1e-6)))
+    return Tensor(np.array(norm, np.float32))
+
+
+@mistake("training.clip_grad_norm_", spec="test_large_gradients_do_not_overflow", says="a warning was given")
+def clip_overflows(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False):
+    """Squares are added up in the gradients' own dtype."""
+    grads = _gradients(parameters)
+    norm = sum(((g.data**2).sum() for g in grads), np.zeros((), np.float32)) ** 0.5
+    for grad in grads:
+        grad.mul_(float(min(1.0, max_norm / (norm + 1e-6))))
+    return Tensor(np.asarray(norm, np.float32))
+
+
+@mistake("training.clip_grad_norm_", spec="test_gradients_of_zero_stay_zero", says="a warning was given")
+def clip_divides_by_zero(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False):
+    """max_norm / norm without anything added."""
+    grads = _gradients(parameters)
+    norm = np.sqrt(sum((g.data.astype(np.float64) ** 2).sum() for g in grads))
+    factor = np.minimum(max_norm / norm, 1.0)
+    for grad in grads:
+        grad.mul_(float(factor))
+    return Tensor(np.asarray(norm, np.float32))
+
+
+@mistake("training.clip_grad_norm_", spec="test_a_norm_that_is_no_number_can_be_an_error", says="was changed")
+def clip_complains_too_late(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False):
+    """The gradients are scaled before the norm is looked at."""
+    grads = _gradients(parameters)
+    norm = sum(float((g.data**2).sum()) for g in grads) ** 0.5
+    for grad in grads:
+        grad.data *= min(1.0, max_norm / (norm + 1e-6))
+    if error_if_nonfinite and not np.isfinite(norm):
+        raise RuntimeError(f"the norm is {norm}")
+    return Tensor(np.array(norm, np.float32))
+
+
+@mistake("training.clip_grad_value_", spec="test_clip_grad_value_by_hand", says="-1.0")
+def clip_value_only_from_above(parameters, clip_value):
+    """Only large positive entries are cut."""
+    for grad in _gradients(parameters):
+        grad.copy_(grad.detach().clamp(max=clip_value))
+
+
+# Metrics ------------------------------------------------------------------------------------------------
+
+
+@mistake("training.top_k_accuracy", spec="test_targets_have_to_fit", says="nothing was raised")
+def accuracy_broadcasts(logits, target, k=5):
+    """Shapes are not compared: (3, 1) against (3,) makes (3, 3)."""
+    if not 1 <= k <= logits.shape[-1]:
+        raise ValueError(f"k is {k} of {logits.shape[-1]}")
+    best = logits.detach().argsort(dim=-1, descending=True).data[..., :k]
+    return float((best == target.data[..., None]).any(axis=-1).mean())
+
+
+@mistake("training.top_k_accuracy", spec="test_equal_logits_are_no_answer", says="the accuracy")
+def accuracy_is_kind(logits, target, k=5):
+    """A target counts as found where fewer than k logits are larger: equal ones are no obstacle."""
+    if logits.shape[:-1] != target.shape:
+        raise ValueError(f"{logits.shape} and {target.shape}")
+    chosen = logits.data[range(len(target)), target.data][:, None]
+    return float(((logits.data > chosen).sum(-1) < k).mean())
+
+
+@mistake("training.Mean.update", spec="test_mean_weighs", says="expected 3.0")
+def mean_of_means(self, value, weight=1.0):
+    """Every batch counts the same."""
+    self.total += float(value)
+    self.weight += 1
+
+
+@mistake("training.Mean.update", spec="test_mean_of_nothing", says="weighs nothing")
+def mean_takes_in_nan(self, value, weight=1.0):
+    """nan times 0 is nan."""
+    if weight < 0:
+        raise ValueError(f"{weight}")
+    self.total += float(value) * weight
+    self.weight += weight
+
+
+# Files --------------------------------------------------------------------------------------------------
+
+
+@mistake(
+    "training.write_atomically", spec="test_the_old_file_is_replaced_and_not_written_over", says="old file"
+)
+def write_in_place(path, data):
+    """The file itself is opened and written over."""
+    Path(path).write_bytes(data)
+
+
+@mistake("training.write_atomically", spec="test_killed_in_the_middle_of_a_write", says="killed after")
+def write_after_unlink(path, data):
+    """The old file is deleted first, then the new one written."""
+    Path(path).unlink(missing_ok=True)
+    Path(path).write_bytes(data)
+
+
+@mistake("training.write_atomically", spec="test_killed_between_two_steps", says="neither old nor new")
+def write_renames_too_early(path, data):
+    """The new file has its name before it has its bytes."""
+    path = Path(path)
+    beside = path.with_name(path.name + ".tmp")
+    with open(beside, "wb") as file:
+        os.replace(beside, path)
+        os.replace(path, beside)
+        os.replace(beside, path)
+        file.write(data)
+
+
+@mistake(
+    "training.write_atomically", spec="test_the_bytes_are_on_the_disk_before_the_name_is", says="['rename']"
+)
+def write_without_fsync(path, data):
+    """Renamed, but never brought to the disk."""
+    beside = Path(path).with_name(Path(path).name + ".tmp")
+    try:
+        beside.write_bytes(data)
+        os.replace(beside, path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+@mistake(
+    "training.write_atomically", spec="test_the_bytes_are_on_the_disk_before_the_name_is", says="0 bytes"
+)
+def write_fsyncs_before_the_flush(path, data):
+    """fsync knows nothing of what is still in Python's own buffer."""
+    path = Path(path)
+    beside = path.with_name(path.name + ".tmp")
+    try:
+        with open(beside, "wb") as file:
+            file.write(data)
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    os.fsync(folder)
+    os.close(folder)
+
+
+@mistake(
+    "training.write_atomically",
+    spec="test_the_bytes_are_on_the_disk_before_the_name_is",
+    says="['file of 5 bytes', 'rename']",
+)
+def write_forgets_the_folder(path, data):
+    """The new name is not brought to the disk."""
+    path = Path(path)
+    beside = path.with_name(path.name + ".tmp")
+    try:
+        with open(beside, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+@mistake("training.write_atomically", spec="test_a_failed_write_leaves_nothing_behind", says="place.tmp")
+def write_leaves_its_mess(path, data):
+    """After an error the file beside it stays."""
+    path = Path(path)
+    beside = path.with_name(path.name + ".tmp")
+    with open(beside, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(beside, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    os.fsync(folder)
+    os.close(folder)
+
+
+@mistake("training.write_atomically", spec="test_the_file_is_as_readable_as_any", says="permissions")
+def write_is_secretive(path, data):
+    """mkstemp's files are for their owner only."""
+    import tempfile
+
+    path = Path(path)
+    fd, beside = tempfile.mkstemp(dir=path.parent)
+    with open(fd, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(beside, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    os.fsync(folder)
+    os.close(folder)
+
+
+@mistake("training.save", spec="test_any_tensor_is_saved_as_what_it_shows", says="entries wrong")
+def save_as_it_lies(state, path, metadata={}):
+    """safetensors is given transposed arrays as they are, and writes their memory."""
+    arrays = {name: value.data for name, value in state.items()}
+    blob = safetensors.numpy.save(arrays, {**metadata, **WRITER, DIGEST: NO_DIGEST})
+    write_atomically(path, _with_digest(blob, NO_DIGEST, hashlib.sha256(blob).hexdigest()))
+
+
+@mistake("training.save", spec="test_any_tensor_is_saved_as_what_it_shows", says="has shape (1,)")
+def save_makes_0d_1d(state, path, metadata={}):
+    """np.ascontiguousarray makes a 0-d array one with an axis."""
+    arrays = {name: np.ascontiguousarray(value.data) for name, value in state.items()}
+    blob = safetensors.numpy.save(arrays, {**metadata, **WRITER, DIGEST: NO_DIGEST})
+    write_atomically(path, _with_digest(blob, NO_DIGEST, hashlib.sha256(blob).hexdigest()))
+
+
+@mistake("training.save", spec="test_save_is_atomic", says="is damaged")
+def save_with_the_library(state, path, metadata={}):
+    """safetensors' own save_file writes to the path itself."""
+    arrays = {name: _on_host(value.data) for name, value in state.items()}
+    blob = safetensors.numpy.save(arrays, {**metadata, **WRITER, DIGEST: NO_DIGEST})
+    Path(path).write_bytes(_with_digest(blob, NO_DIGEST, hashlib.sha256(blob).hexdigest()))
+
+
+@mistake("training.save", spec="test_save_refuses_what_it_cannot_write", says="nothing was raised")
+def save_takes_arrays(state, path, metadata={}):
+    """Whatever has entries is saved."""
+    arrays = {
+        str(name): _on_host(getattr(value, "data", value)) for name, value in state.items() if name != "x"
+    }
+    blob = safetensors.numpy.save(arrays, {**WRITER, DIGEST: NO_DIGEST})
+    write_atomically(path, _with_digest(blob, NO_DIGEST, hashlib.sha256(blob).hexdigest()))
+
+
+@mistake("training.load_with_metadata", spec="test_a_changed_byte_is_noticed", says="was changed, about")
+def load_believes(path):
+    """No checksum is looked at: safetensors itself notices only what breaks its header."""
+    blob = Path(path).read_bytes()
+    try:
+        arrays = safetensors.numpy.load(blob)
+        header = json.loads(blob[8 : 8 + int.from_bytes(blob[:8], "little")])
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    metadata = header.get("__metadata__") or {}
+    for name in (*WRITER, DIGEST):
+        metadata.pop(name, None)
+    return {name: Tensor(array) for name, array in arrays.items()}, metadata
+
+
+@mistake("training.load_with_metadata", spec="test_a_changed_byte_is_noticed", says="was changed, about")
+def load_trusts_what_has_no_checksum(path):
+    """A file whose checksum lost its name counts as another program's."""
+    blob = Path(path).read_bytes()
+    try:
+        arrays = safetensors.numpy.load(blob)
+        header = json.loads(blob[8 : 8 + int.from_bytes(blob[:8], "little")])
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    metadata = header.get("__metadata__") or {}
+    digest = metadata.pop(DIGEST, None)
+    if digest is not None and hashlib.sha256(_with_digest(blob, digest, NO_DIGEST)).hexdigest() != digest:
+        raise CheckpointError(f"{path} is damaged")
+    metadata.pop("writer", None)
+    return {name: Tensor(array) for name, array in arrays.items()}, metadata
+
+
+@mistake("training.load_with_metadata", spec="test_a_file_cut_short_is_noticed", says="SafetensorError")
+def load_lets_the_library_speak(path):
+    """The library's error comes through, which knows no path and is no CheckpointError."""
+    blob = Path(path).read_bytes()
+    arrays = safetensors.numpy.load(blob)
+    header = json.loads(blob[8 : 8 + int.from_bytes(blob[:8], "little")])
+    metadata = header.get("__metadata__") or {}
+    digest = metadata.pop(DIGEST, None)
+    if metadata.items() >= WRITER.items() or digest is not None:
+        if digest is None or hashlib.sha256(_with_digest(blob, digest, NO_DIGEST)).hexdigest() != digest:
+            raise CheckpointError(f"{path} is damaged")
+        metadata.pop("writer", None)
+    return {name: Tensor(array) for name, array in arrays.items()}, metadata
+
+
+@mistake("training.load_with_metadata", spec="test_the_file_of_another_program_is_read", says="no checksum")
+def load_wants_its_own(path):
+    """A file without a checksum is refused."""
+    blob = Path(path).read_bytes()
+    try:
+        arrays = safetensors.numpy.load(blob)
+        header = json.loads(blob[8 : 8 + int.from_bytes(blob[:8], "little")])
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    metadata = header.get("__metadata__") or {}
+    digest = metadata.pop(DIGEST, None)
+    if digest is None:
+        raise CheckpointError(f"{path} has no checksum")
+    if hashlib.sha256(_with_digest(blob, digest, NO_DIGEST)).hexdigest() != digest:
+        raise CheckpointError(f"{path} is damaged")
+    metadata.pop("writer", None)
+    return {name: Tensor(array) for name, array in arrays.items()}, metadata
+
+
+# States -------------------------------------------------------------------------------------------------
+
+
+@mistake("training.pack", spec="test_plain_values_keep_their_types", says="yours:")
+def pack_lets_json_choose(state):
+    """Plain JSON: tuples become lists, and integer keys strings."""
+    tensors = {}
+
+    def described(value, path):
+        if isinstance(value, dict):
+            return {"dict": [[str(k), described(v, _joined(path, k))] for k, v in value.items()]}
+        if isinstance(value, (list, tuple)):
+            return [described(each, _joined(path, i)) for i, each in enumerate(value)]
+        return _described(value, path, tensors)
+
+    return tensors, json.dumps(described(state, ""))
+
+
+@mistake("training.pack", spec="test_what_is_packed_does_not_change", says="the packed")
+def pack_shares_memory(state):
+    """The Tensors are those of the state, and training goes on in them."""
+    tensors = {}
+    text = json.dumps(_described(state, "", tensors))
+    for name, value in tensors.items():
+        found = state
+        for key in name.split("."):
+            found = found[int(key) if key.isdigit() else key]
+        tensors[name] = found if isinstance(found, Tensor) else Tensor(found)
+    return tensors, text
+
+
+# The loop -----------------------------------------------------------------------------------------------
+
+
+@mistake(
+    "training.Trainer.train_step", spec="test_gradients_of_the_last_step_are_forgotten", says="the slope"
+)
+def step_adds_up_gradients(self, x, y):
+    """No zero_grad: every gradient so far counts."""
+    output = self.model(x)
+    loss = self.loss_fn(output, y)
+    loss.backward()
+    if self.clip_grad_norm is not None:
+        clip_grad_norm_(self.model.parameters(), self.clip_grad_norm)
+    self.optimizer.step()
+    if self.scheduler is not None and self.scheduler_interval == "step":
+        self.scheduler.step()
+    return loss, output
+
+
+@mistake("training.Trainer.train_step", spec="test_a_step_is_clipped", says="the slope")
+def step_clips_too_late(self, x, y):
+    """The gradient is clipped when the step is made already."""
+    self.optimizer.zero_grad()
+    output = self.model(x)
+    loss = self.loss_fn(output, y)
+    loss.backward()
+    self.optimizer.step()
+    if self.clip_grad_norm is not None:
+        clip_grad_norm_(self.model.parameters(), self.clip_grad_norm)
+    if self.scheduler is not None and self.scheduler_interval == "step":
+        self.scheduler.step()
+    return loss, output
+
+
+@mistake("training.Trainer.train_step", spec="test_the_scheduler_steps_after_the_optimizer", says="the slope")
+def step_schedules_first(self, x, y):
+    """The scheduler steps before the optimizer: the first rate is never used."""
+    self.optimizer.zero_grad()
+    output = self.model(x)
+    loss = self.loss_fn(output, y)
+    loss.backward()
+    if self.clip_grad_norm is not None:
+        clip_grad_norm_(self.model.parameters(), self.clip_grad_norm)
+    if self.scheduler is not None and self.scheduler_interval == "step":
+        self.scheduler.step()
+    self.optimizer.step()
+    return loss, output
+
+
+@mistake(
+    "training.Trainer.train_epoch",
+    spec="test_training_is_in_train_mode_and_evaluation_is_not",
+    says="`training` during",
+)
+def epoch_forgets_the_mode(self, batches):
+    """The model trains in whatever mode it was left in."""
+    self._begin_generators()
+    means = self._means()
+    for x, y in batches:
+        loss, output = self.train_step(x, y)
+        self._update(means, loss, output, y)
+        self._tell("on_step_end", loss.item(), len(y))
+    return _computed(means)
+
+
+@mistake(
+    "training.Trainer.train_epoch", spec="test_dropout_on_the_device_is_resumed", says="of the resumed run"
+)
+def epoch_leaves_the_device_s_generator(self, batches):
+    """The GPU's generator goes on as it will, and nobody remembers where it was."""
+    self.model.train()
+    means = self._means()
+    for x, y in batches:
+        loss, output = self.train_step(x, y)
+        self._update(means, loss, output, y)
+        self._tell("on_step_end", loss.item(), len(y))
+    return _computed(means)
+
+
+@mistake("training.Trainer.train_epoch", spec="test_no_batches_are_an_error", says="nothing was raised")
+def epoch_of_nothing(self, batches):
+    """An epoch without batches has a loss of nan."""
+    self._begin_generators()
+    self.model.train()
+    means = self._means()
+    for x, y in batches:
+        loss, output = self.train_step(x, y)
+        self._update(means, loss, output, y)
+        self._tell("on_step_end", loss.item(), len(y))
+    return {name: mean.compute() for name, mean in means.items()}
+
+
+@mistake(
+    "training.Trainer.evaluate",
+    spec="test_training_is_in_train_mode_and_evaluation_is_not",
+    says="`training` during",
+)
+def evaluate_in_train_mode(self, batches):
+    """Dropout is on while the model is judged."""
+    means = self._means()
+    with no_grad():
+        for x, y in batches:
+            output = self.model(x)
+            self._update(means, self.loss_fn(output, y), output, y)
+    return _computed(means)
+
+
+@mistake(
+    "training.Trainer.evaluate",
+    spec="test_evaluate_and_metrics_are_not_recorded",
+    says="requires_grad of the output",
+)
+def evaluate_is_recorded(self, batches):
+    """No no_grad: a graph for every batch."""
+    means = self._means()
+    modes = {module: module.training for module in self.model.modules()}
+    self.model.eval()
+    for x, y in batches:
+        output = self.model(x)
+        self._update(means, self.loss_fn(output, y), output, y)
+    for module, mode in modes.items():
+        module.training = mode
+    return _computed(means)
+
+
+@mistake(
+    "training.Trainer.evaluate", spec="test_evaluate_leaves_everything_as_it_was", says="`training` of each"
+)
+def evaluate_thaws_the_frozen(self, batches):
+    """Afterwards every module is in train mode, those too that were not."""
+    means = self._means()
+    self.model.eval()
+    try:
+        with no_grad():
+            for x, y in batches:
+                output = self.model(x)
+                self._update(means, self.loss_fn(output, y), output, y)
+    finally:
+        self.model.train()
+    return _computed(means)
+
+
+@mistake(
+    "training.Trainer.evaluate", spec="test_evaluate_leaves_the_mode_even_after_an_error", says="afterwards"
+)
+def evaluate_forgets_errors(self, batches):
+    """The mode is put back where all goes well."""
+    means = self._means()
+    modes = {module: module.training for module in self.model.modules()}
+    self.model.eval()
+    with no_grad():
+        for x, y in batches:
+            output = self.model(x)
+            self._update(means, self.loss_fn(output, y), output, y)
+    for module, mode in modes.items():
+        module.training = mode
+    return _computed(means)
+
+
+@mistake("training.Trainer.evaluate", spec="test_a_smaller_batch_counts_less", says="the loss")
+def evaluate_means_of_means(self, batches):
+    """Every batch counts the same, the small one at the end too."""
+    means = self._means()
+    with self._evaluating():
+        for x, y in batches:
+            output = self.model(x)
+            means["loss"].update(self.loss_fn(output, y).item())
+            for name, metric in self.metrics.items():
+                means[name].update(metric(output, y))
+    return _computed(means)
+
+
+@mistake("training.Trainer.fit", spec="test_an_iterator_is_refused", says="nothing was raised")
+def fit_takes_iterators(self, train, val=None, epochs=1):
+    """A generator is used up in the first epoch: here only that one is trained."""
+    self.steps_per_epoch = operator.length_hint(train) or None
+    for self.epoch in range(1, epochs):
+        pass
+    return self.history
+
+
+@mistake("training.Trainer.fit", spec="test_epochs_are_counted_in_all", says="finished epochs")
+def fit_counts_from_zero(self, train, val=None, epochs=1):
+    """`epochs` more, whatever was trained before."""
+    for batches in (train, val):
+        if isinstance(batches, Iterator):
+            raise TypeError(type(batches).__name__)
+    self.steps_per_epoch = operator.length_hint(train) or None
+    self._tell("on_fit_start")
+    for _ in range(epochs):
+        self._tell("on_epoch_start")
+        numbers = {"lr": float(self.optimizer.param_groups[0]["lr"])}
+        numbers |= {f"train_{name}": value for name, value in self.train_epoch(train).items()}
+        if val is not None:
+            numbers |= {f"val_{name}": value for name, value in self.evaluate(val).items()}
+        if self.scheduler is not None and self.scheduler_interval == "epoch":
+            self.scheduler.step()
+        for name, value in {**numbers, "seconds": 0.0}.items():
+            self.history.setdefault(name, []).append(value)
+        self.epoch += 1
+        self._tell("on_epoch_end")
+        self._tell("on_checkpoint")
+        if self.stopped:
+            break
+    self._tell("on_fit_end")
+    return self.history
+
+
+@mistake("training.Trainer.fit", spec="test_a_callback_sees_the_whole_epoch", says="epoch, lengths")
+def fit_schedules_after_the_callbacks(self, train, val=None, epochs=1):
+    """The scheduler steps when the checkpoint is written already: a resumed run has one step less."""
+    for batches in (train, val):
+        if isinstance(batches, Iterator):
+            raise TypeError(type(batches).__name__)
+    self.steps_per_epoch = operator.length_hint(train) or None
+    self._tell("on_fit_start")
+    while self.epoch < epochs and not self.stopped:
+        self._tell("on_epoch_start")
+        numbers = {"lr": float(self.optimizer.param_groups[0]["lr"])}
+        numbers |= {f"train_{name}": value for name, value in self.train_epoch(train).items()}
+        if val is not None:
+            numbers |= {f"val_{name}": value for name, value in self.evaluate(val).items()}
+        for name, value in {**numbers, "seconds": 0.0}.items():
+            self.history.setdefault(name, []).append(value)
+        self.epoch += 1
+        self._tell("on_epoch_end")
+        self._tell("on_checkpoint")
+        if self.scheduler is not None and self.scheduler_interval == "epoch":
+            self.scheduler.step()
+    self._tell("on_fit_end")
+    return self.history
+
+
+@mistake("training.Trainer.fit", spec="test_callbacks_are_told", says="hooks that were called")
+def fit_saves_in_between(self, train, val=None, epochs=1):
+    """Each callback saves before the next has heard of the end of the epoch."""
+    self.steps_per_epoch = operator.length_hint(train) or None
+    self._tell("on_fit_start")
+    while self.epoch < epochs and not self.stopped:
+        self._tell("on_epoch_start")
+        numbers = {"lr": float(self.optimizer.param_groups[0]["lr"])}
+        numbers |= {f"train_{name}": value for name, value in self.train_epoch(train).items()}
+        if val is not None:
+            numbers |= {f"val_{name}": value for name, value in self.evaluate(val).items()}
+        if self.scheduler is not None and self.scheduler_interval == "epoch":
+            self.scheduler.step()
+        for name, value in {**numbers, "seconds": 0.0}.items():
+            self.history.setdefault(name, []).append(value)
+        self.epoch += 1
+        for callback in self.callbacks:
+            callback.on_epoch_end(self)
+            callback.on_checkpoint(self)
+    self._tell("on_fit_end")
+    return self.history
+
+
+# Callbacks ----------------------------------------------------------------------------------------------
+
+
+@mistake("training.improves", spec="test_nan_never_improves", says="nan improves")
+def nan_improves(value, best, mode, min_delta=0.0):
+    """Not worse is better: nan is not worse than anything."""
+    if mode not in ("min", "max"):
+        raise ValueError(repr(mode))
+    return not value >= best - min_delta if mode == "min" else not value <= best + min_delta
+
+
+@mistake("training.improves", spec="test_improves_by_hand", says='with "min"')
+def equal_improves(value, best, mode, min_delta=0.0):
+    """The same value again counts as an improvement."""
+    if mode not in ("min", "max"):
+        raise ValueError(repr(mode))
+    return value <= best - min_delta if mode == "min" else value >= best + min_delta
+
+
+@mistake("training.improves", spec="test_improves_by_more_than_min_delta", says="improve on 2")
+def min_delta_has_one_sign(value, best, mode, min_delta=0.0):
+    """min_delta is taken away in both modes."""
+    if mode not in ("min", "max"):
+        raise ValueError(repr(mode))
+    return value < best - min_delta if mode == "min" else value > best - min_delta
+
+
+@mistake(
+    "training.EarlyStopping.on_epoch_end",
+    spec="test_an_improvement_starts_the_count_anew",
+    says="the number of epochs",
+)
+def stopping_never_forgives(self, trainer):
+    """Epochs without improvement add up over the whole run."""
+    value = latest(trainer, self.monitor)
+    if improves(value, self.best, self.mode, self.min_delta):
+        self.best = value
+    else:
+        self.wait += 1
+        trainer.stopped |= self.wait >= self.patience
+
+
+@mistake(
+    "training.EarlyStopping.on_epoch_end",
+    spec="test_a_run_without_improvement_is_stopped",
+    says="the number of epochs",
+)
+def stopping_is_too_patient(self, trainer):
+    """One epoch more than `patience`."""
+    value = latest(trainer, self.monitor)
+    if improves(value, self.best, self.mode, self.min_delta):
+        self.best, self.wait = value, 0
+    else:
+        self.wait += 1
+        trainer.stopped |= self.wait > self.patience
+
+
+@mistake("training.EarlyStopping.on_epoch_end", spec="test_the_best_weights_come_back", says="the weight")
+def stopping_keeps_no_copy(self, trainer):
+    """The state_dict shares its memory with the model, which goes on learning."""
+    value = latest(trainer, self.monitor)
+    if improves(value, self.best, self.mode, self.min_delta):
+        self.best, self.wait = value, 0
+        if self.restore_best:
+            self.weights = trainer.model.state_dict()
+    else:
+        self.wait += 1
+        trainer.stopped |= self.wait >= self.patience
+
+
+@mistake(
+    "training.EarlyStopping.state_dict", spec="test_the_state_of_early_stopping", says="the number of epochs"
+)
+def stopping_forgets_its_wait(self):
+    """A resumed run is patient again from the beginning."""
+    return {"best": self.best, "wait": 0, "weights": dict(self.weights)}
+
+
+@mistake(
+    "training.ProgressBar.on_step_end",
+    spec="test_a_log_has_a_line_for_each_epoch",
+    says="the number of lines",
+)
+def bar_floods_the_log(self, trainer, loss, samples):
+    """The line is written anew where there is no terminal too."""
+    self.steps += 1
+    self.samples += samples
+    self.loss = loss
+    self.stream.write(f"\r{self.line(trainer)}")
+
+
+# The state of a run -------------------------------------------------------------------------------------
+
+
+@mistake(
+    "training.Trainer.state_dict",
+    spec="test_a_resumed_run_ends_where_an_unstopped_one_does",
+    says="resumed run",
+)
+def state_without_generators(self):
+    """Chance is forgotten: dropout and shuffling begin anew."""
+    return {
+        "model": self.model.state_dict(),
+        "optimizer": self.optimizer.state_dict(),
+        "scheduler": self.scheduler.state_dict() if self.scheduler is not None else {},
+        "callbacks": {name: each.state_dict() for name, each in self._named_callbacks().items()},
+        "generators": [np.random.default_rng(0).bit_generator.state for each in self._generators()],
+        "epoch": self.epoch,
+        "history": {name: list(values) for name, values in self.history.items()},
+        "stopped": self.stopped,
+        "classes": self._classes(),
+    }
+
+
+@mistake(
+    "training.Trainer.state_dict",
+    spec="test_a_resumed_run_ends_where_an_unstopped_one_does",
+    says="resumed run",
+)
+def state_without_optimizer(self):
+    """The optimizer's averages are forgotten."""
+    state = self.optimizer.state_dict()
+    return {
+        "model": self.model.state_dict(),
+        "optimizer": {"state": {}, "param_groups": state["param_groups"]},
+        "scheduler": self.scheduler.state_dict() if self.scheduler is not None else {},
+        "callbacks": {name: each.state_dict() for name, each in self._named_callbacks().items()},
+        "generators": [each.bit_generator.state for each in self._generators()],
+        "epoch": self.epoch,
+        "history": {name: list(values) for name, values in self.history.items()},
+        "stopped": self.stopped,
+        "classes": self._classes(),
+    }
+
+
+@mistake("training.Trainer.state_dict", spec="test_a_generator_of_its_own_is_resumed", says="resumed run")
+def state_of_one_generator(self):
+    """Only the default generator is remembered."""
+    state = [each.bit_generator.state for each in self._generators()]
+    fresh = [np.random.default_rng(0).bit_generator.state for _ in self.generators]
+    return {
+        "model": self.model.state_dict(),
+        "optimizer": self.optimizer.state_dict(),
+        "scheduler": self.scheduler.state_dict() if self.scheduler is not None else {},
+        "callbacks": {name: each.state_dict() for name, each in self._named_callbacks().items()},
+        "generators": [state[0], *fresh],
+        "epoch": self.epoch,
+        "history": {name: list(values) for name, values in self.history.items()},
+        "stopped": self.stopped,
+        "classes": self._classes(),
+    }
+
+
+@mistake(
+    "training.Trainer.load_state_dict",
+    spec="test_a_run_that_fits_half_changes_nothing",
+    says="after a refused checkpoint",
+)
+def load_does_half(self, state_dict):
+    """The model is loaded before anybody has looked at the optimizer."""
+    if state_dict["classes"] != self._classes():
+        raise ValueError(f"{state_dict['classes']}, {self._classes()}")
+    self._load(state_dict)
+
+
+@mistake(
+    "training.Trainer.load_state_dict",
+    spec="test_the_checkpoint_of_another_run_changes_nothing",
+    says="nothing was raised",
+)
+def load_takes_any_optimizer(self, state_dict):
+    """Adam takes over the state of SGD."""
+    before = pack(self.state_dict())
+    try:
+        self._load(state_dict)
+    except Exception as error:
+        self._load(unpack(*before))
+        raise ValueError(str(error)) from error
+
+
+@mistake(
+    "training.Trainer.load_state_dict",
+    spec="test_a_resumed_run_ends_where_an_unstopped_one_does",
+    says="in the history",
+)
+def load_forgets_the_history(self, state_dict):
+    """The history begins anew."""
+    if state_dict["classes"] != self._classes():
+        raise ValueError(f"{state_dict['classes']}, {self._classes()}")
+    self._load(state_dict)
+    self.history = {}
+
+
+@mistake(
+    "training.Trainer.load_state_dict",
+    spec="test_a_stopped_run_stays_stopped",
+    says="number of finished epochs is 4",
+)
+def load_starts_what_was_stopped(self, state_dict):
+    """A run that was ended goes on after a resume."""
+    if state_dict["classes"] != self._classes():
+        raise ValueError(f"{state_dict['classes']}, {self._classes()}")
+    self._load(state_dict)
+    self.stopped = False
+
+
+# Checkpoints --------------------------------------------------------------------------------------------
+
+
+@mistake("training.checkpoints", spec="test_checkpoints_are_found", says="epochs")
+def checkpoints_by_name(directory):
+    """Sorted as text: 100000 comes before 99999."""
+    paths = sorted(Path(directory).glob("epoch-*.safetensors"))
+    return {int(path.stem[6:]): path for path in paths if path.stem[6:].isdigit()}
+
+
+@mistake(
+    "training.ModelCheckpoint.on_checkpoint",
+    spec="test_killed_at_any_change_of_the_directory",
+    says="was saved before",
+)
+def checkpoint_makes_room_first(self, trainer):
+    """The old checkpoint is deleted before the new one is written."""
+    found = [path for epoch, path in checkpoints(self.directory).items() if epoch <= trainer.epoch]
+    for path in found[: len(found) - self.keep + 1]:
+        path.unlink()
+    if self.is_best:
+        trainer.save_checkpoint(self.directory / "best.safetensors")
+    trainer.save_checkpoint(checkpoint_path(self.directory, trainer.epoch))
+
+
+@mistake(
+    "training.ModelCheckpoint.on_checkpoint",
+    spec="test_killed_at_any_change_of_the_directory",
+    says="best.safetensors",
+)
+def checkpoint_writes_the_best_last(self, trainer):
+    """Killed between the two, the new run believes that the best one is saved."""
+    trainer.save_checkpoint(checkpoint_path(self.directory, trainer.epoch))
+    if self.is_best:
+        trainer.save_checkpoint(self.directory / "best.safetensors")
+    for path in [path for epoch, path in checkpoints(self.directory).items()][: -self.keep]:
+        path.unlink()
+
+
+@mistake(
+    "training.ModelCheckpoint.on_checkpoint",
+    spec="test_the_newest_two_are_kept",
+    says="epochs of the checkpoints",
+)
+def checkpoint_keeps_all(self, trainer):
+    """Nothing is ever deleted: the disk is full by the morning."""
+    if self.is_best:
+        trainer.save_checkpoint(self.directory / "best.safetensors")
+    trainer.save_checkpoint(checkpoint_path(self.directory, trainer.epoch))
+
+
+@mistake(
+    "training.ModelCheckpoint.on_epoch_end", spec="test_a_checkpoint_is_the_whole_run", says="how often Late"
+)
+def checkpoint_is_too_early(self, trainer):
+    """Saved in on_epoch_end, when the callbacks behind it have not heard of the epoch."""
+    trainer.save_checkpoint(checkpoint_path(self.directory, trainer.epoch))
+    self.on_checkpoint = print
+
+
+@mistake("training.ModelCheckpoint.state_dict", spec="test_the_best_is_remembered", says="best.safetensors")
+def checkpoint_forgets_the_best(self):
+    """A resumed run takes its first epoch for the best."""
+    return {"best": math.inf if self.mode == "min" else -math.inf}
+
+
+@mistake(
+    "training.ModelCheckpoint.on_fit_start",
+    spec="test_a_run_does_not_write_over_one_that_came_further",
+    says="nothing was raised",
+)
+def checkpoint_writes_over_anything(self, trainer):
+    """A program that forgot to resume destroys the run that it was to go on with."""
+    self.directory.mkdir(parents=True, exist_ok=True)
+
+
+@mistake("training.Trainer.resume", spec="test_a_damaged_checkpoint_is_passed_over", says="CheckpointError")
+def resume_gives_up(self, directory):
+    """Only the newest checkpoint is tried."""
+    found = checkpoints(directory)
+    if not found:
+        return None
+    path = found[max(found)]
+    self.load_checkpoint(path)
+    return path
+
+
+@mistake(
+    "training.Trainer.resume",
+    spec="test_the_run_of_another_model_is_not_passed_over",
+    says="nothing was raised",
+)
+def resume_shrugs(self, directory):
+    """Whatever goes wrong, an older one is tried, or the run begins anew."""
+    for path in reversed(checkpoints(directory).values()):
+        try:
+            self.load_checkpoint(path)
+            return path
+        except ValueError:
+            pass
+    return None
+
+
+@mistake("training.Trainer.resume", spec="test_all_damaged_is_no_beginning", says="nothing was raised")
+def resume_begins_anew(self, directory):
+    """Where all checkpoints are damaged, it begins from nothing without a word."""
+    for path in reversed(checkpoints(directory).values()):
+        try:
+            self.load_checkpoint(path)
+            return path
+        except CheckpointError as error:
+            warnings.warn(str(error))
+    return None
+
+
+@mistake(
+    "training.Trainer.save_checkpoint",
+    spec="test_a_checkpoint_is_a_safetensors_file",
+    says="Safetensor",
+)
+def checkpoint_is_a_pickle(self, path):
+    """pickle: reading a checkpoint runs whatever is in it."""
+    import pickle
+
+    with open(path, "wb") as file:
+        pickle.dump(pack(self.state_dict())[1], file)

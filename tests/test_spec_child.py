@@ -1,0 +1,141 @@
+"""in_child, killed, and the three ways to die: what comes back, and what is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dojo.spec.child import die, die_at_file_change, die_when_a_file_grows_beyond, in_child, killed
+
+
+def test_arrays_come_back_bit_for_bit() -> None:
+    given = {
+        "a": np.array([0.1, np.nan, -0.0], np.float32),
+        "b": np.arange(6).reshape(2, 3),
+        "c": np.array(1.5),
+    }
+    back = in_child(lambda: given)
+    assert back.keys() == given.keys()
+    for name, array in given.items():
+        assert (back[name].dtype, back[name].shape) == (array.dtype, array.shape)
+        assert back[name].tobytes() == array.tobytes()
+
+
+def test_nothing_may_come_back() -> None:
+    assert in_child(lambda: None) == {}
+
+
+def test_the_child_is_another_process_and_leaves_this_one_alone() -> None:
+    memory = np.zeros(1)
+
+    def change() -> dict[str, int]:
+        memory[0] = 1
+        return {"pid": os.getpid()}
+
+    assert in_child(change)["pid"] != os.getpid()
+    assert memory[0] == 0
+
+
+def test_an_unwritten_function_is_raised_as_itself() -> None:
+    def unwritten() -> None:
+        raise NotImplementedError("kata 08: save")
+
+    for run in (in_child, killed):
+        with pytest.raises(NotImplementedError, match=r"^kata 08: save$"):
+            run(unwritten)
+
+
+def test_any_other_error_is_told() -> None:
+    def wrong() -> None:
+        raise KeyError("weights")
+
+    for run in (in_child, killed):
+        with pytest.raises(AssertionError, match="in the child process: KeyError: 'weights'"):
+            run(wrong)
+
+
+def test_exit_is_an_error() -> None:
+    with pytest.raises(AssertionError, match="without an answer"):
+        in_child(lambda: os._exit(0))
+    with pytest.raises(AssertionError, match="exit status 3"):
+        in_child(lambda: os._exit(3))
+    with pytest.raises(AssertionError, match="SIGTERM"):
+        killed(lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(AssertionError, match="SIGKILL"):
+        in_child(die)
+
+
+def test_nothing_runs_after_death(tmp_path: Path) -> None:
+    def cautious() -> None:
+        try:
+            die()
+        finally:
+            (tmp_path / "after").touch()
+
+    assert killed(cautious)
+    assert not killed(lambda: None)
+    assert not list(tmp_path.iterdir())
+
+
+def test_death_comes_before_the_nth_change_of_a_file(tmp_path: Path) -> None:
+    inside, outside = tmp_path / "inside", tmp_path / "outside"
+    outside.touch()
+
+    def change(number: int) -> None:
+        die_at_file_change(number, inside)
+        outside.read_bytes()
+        outside.write_bytes(b"not watched")
+        inside.mkdir()  # change 0
+        (inside / "new").write_bytes(b"1")  # change 1
+        (inside / "new").read_bytes()
+        os.replace(inside / "new", inside / "name")  # change 2
+        (inside / "name").unlink()  # change 3
+
+    left = []
+    for number in range(5):
+        dead = killed(lambda number=number: change(number))
+        left.append((dead, sorted(path.name for path in inside.iterdir()) if inside.exists() else None))
+        for path in inside.iterdir() if inside.exists() else ():
+            path.unlink()
+        if inside.exists():
+            inside.rmdir()
+    assert left == [(True, None), (True, []), (True, ["new"]), (True, ["name"]), (False, [])]
+
+
+def test_death_comes_in_the_middle_of_a_write(tmp_path: Path) -> None:
+    def write() -> None:
+        die_when_a_file_grows_beyond(5)
+        (tmp_path / "small").write_bytes(b"12345")
+        (tmp_path / "large").write_bytes(b"123456789")
+
+    assert killed(write)
+    assert (tmp_path / "small").read_bytes() == b"12345"
+    assert (tmp_path / "large").read_bytes() == b"12345"
+
+
+def test_a_child_does_not_outlive_a_spec_that_ran_out_of_time() -> None:
+    reading, writing = os.pipe()
+
+    def forever() -> None:
+        os.write(writing, str(os.getpid()).encode())
+        while True:
+            time.sleep(1)
+
+    def ring(number: int, frame: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        with pytest.raises(TimeoutError):
+            in_child(forever)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(os.read(reading, 20)), 0)

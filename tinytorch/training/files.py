@@ -1,0 +1,100 @@
+"""State on a disk: whole or not at all, and never believed without a look.
+
+The format is safetensors: eight bytes that say how long the header is, a header in JSON that says where each array
+lies, and the bytes of the arrays. No pickle: reading a file never runs code. It has no checksum, so ours is kept
+in its metadata, and it is over the whole file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from tinytorch.tensor import Tensor
+
+WRITER = {"writer": "tinytorch"}
+"""In the metadata of every file that `save` writes: such a file has a checksum."""
+
+DIGEST = "tinytorch_sha256"
+"""Under this name it stands there."""
+
+NO_DIGEST = "0" * 64
+"""What stands in the place of the checksum while it is computed."""
+
+
+class CheckpointError(ValueError):
+    """A file is damaged, or is no safetensors file. The message holds its path, and says what is wrong."""
+
+
+# Tensors to a file and back -----------------------------------------------------------------------------
+
+
+def save(state: Mapping[str, Tensor], path: str | os.PathLike[str], metadata: Mapping[str, str] = {}) -> None:
+    """Write Tensors with their names, such as a model's state_dict, as safetensors (safetensors.torch.save_file).
+
+    Tensors on a GPU, transposed or cut out of others are written as what they show, in C order. `write_atomically`
+    does the writing. The file's metadata are `metadata`, WRITER, and under DIGEST the hexadecimal SHA-256 of the
+    whole file, computed with NO_DIGEST in its place.
+
+    Raises:
+        TypeError: a value is not a Tensor, or a name or an entry of `metadata` no string; the message holds the name.
+        ValueError: `metadata` has "writer" or DIGEST of its own, or a Tensor is called "__metadata__". In all cases
+            nothing is written.
+    """
+    raise NotImplementedError("kata 08: save")
+
+
+def load(path: str | os.PathLike[str], device: Any = "cpu") -> dict[str, Tensor]:
+    """The Tensors of a safetensors file by name, on `device` (safetensors.torch.load_file).
+
+    A file of another program, which has no checksum, is read too.
+
+    Raises:
+        CheckpointError: see `load_with_metadata`.
+    """
+    raise NotImplementedError("kata 08: load")
+
+
+def load_with_metadata(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The Tensors of a file on the CPU, and its metadata without those that `save` added.
+
+    Raises:
+        CheckpointError: the file is cut short, or a byte of it is not what `save` wrote, wherever it is; or it is no
+            safetensors file at all. The message holds the path.
+        FileNotFoundError: there is no such file.
+    """
+    raise NotImplementedError("kata 08: load_with_metadata")
+
+
+def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write a file so that at every moment, in a power cut too, `path` is the old file or the new one, whole.
+
+    The bytes go to a file beside it (its name with ".tmp" behind), which is flushed and fsynced, and then renamed:
+    a rename is all or nothing. The folder is fsynced last, because the new name stands there. An error leaves the
+    old file as it was, and no other file behind.
+    """
+    raise NotImplementedError("kata 08: write_atomically")
+
+
+# Anything that is a state to tensors and text, and back -------------------------------------------------
+
+
+def pack(state: Any) -> tuple[dict[str, Tensor], str]:
+    """Take a state apart: Tensors and arrays, by a name made of the keys on the way to them ("optimizer.state.0.step"),
+    and a JSON text that says how to put all together again.
+
+    A state is a dict with strings or integers as keys, a list, a tuple, a number, a string, a boolean, None, a Tensor
+    or an array. Everything is copied, to the CPU: what is packed does not change when training goes on.
+
+    Raises:
+        TypeError: anything else in it; the message holds the type and the keys on the way.
+        ValueError: two Tensors would have one name; the message holds it.
+    """
+    raise NotImplementedError("kata 08: pack")
+
+
+def unpack(tensors: Mapping[str, Tensor], text: str) -> Any:
+    """The state that `pack` took apart: equal to it, with the same types, integer keys and tuples among them. NumPy's
+    numbers have become Python's, and all arrays are on the CPU."""
+    raise NotImplementedError("kata 08: unpack")

@@ -1,0 +1,209 @@
+"""The learning rate as a function of time: large steps first, small ones at the end.
+
+A scheduler writes into the groups of an optimizer. Each rate follows from the number of the step alone, never from
+the rate before it: so a run that goes on tomorrow needs to remember one integer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tinytorch.optimizers import Optimizer
+
+
+class LRScheduler:
+    """Sets "lr" in every group of an optimizer, step by step (torch.optim.lr_scheduler.LRScheduler).
+
+    `last_epoch` counts the calls of `step`; the one in `__init__`, which sets the first rate, makes it 0. "Epoch"
+    is PyTorch's word: step after every batch and it counts batches. `base_lrs` holds what each group began with,
+    which the group remembers as "initial_lr". Subclasses write `get_lr`.
+    """
+
+    optimizer: Optimizer
+    base_lrs: list[float]
+    last_epoch: int
+
+    def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
+        """Remember the optimizer and its rates, and make the first step.
+
+        A group's rate becomes its "initial_lr", unless it has one already: another scheduler may have come first.
+        `base_lrs` are the "initial_lr". With another `last_epoch` than -1 the schedule goes on after that step.
+
+        Raises:
+            KeyError: `last_epoch` is not -1, and a group has no "initial_lr"; the message holds that name.
+        """
+        raise NotImplementedError("kata 08: LRScheduler.__init__")
+
+    def get_lr(self) -> list[float]:
+        """The rate of each group at step `last_epoch`; each subclass writes its own.
+
+        Raises:
+            NotImplementedError: the subclass has none; the message names its class.
+        """
+        raise NotImplementedError("kata 08: LRScheduler.get_lr")
+
+    def step(self) -> None:
+        """One step further: `last_epoch` grows by 1, and each group gets the rate of that step."""
+        raise NotImplementedError("kata 08: LRScheduler.step")
+
+    def get_last_lr(self) -> list[float]:
+        """The rate of each group now."""
+        raise NotImplementedError("kata 08: LRScheduler.get_last_lr")
+
+    def state_dict(self) -> dict[str, Any]:
+        """Every attribute but the optimizer, by name, as a copy: numbers, strings and lists of them."""
+        raise NotImplementedError("kata 08: LRScheduler.state_dict")
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over what a `state_dict` holds. The optimizer's rates are its own state, and stay."""
+        raise NotImplementedError("kata 08: LRScheduler.load_state_dict")
+
+
+class StepLR(LRScheduler):
+    """lr = base * gamma ** (step // step_size): a staircase (torch.optim.lr_scheduler.StepLR).
+
+    Raises:
+        ValueError: `step_size` is less than 1; the message holds it.
+    """
+
+    def __init__(
+        self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1
+    ) -> None:
+        raise NotImplementedError("kata 08: StepLR.__init__")
+
+    def get_lr(self) -> list[float]:
+        """The rate of each group at step `last_epoch`."""
+        raise NotImplementedError("kata 08: StepLR.get_lr")
+
+
+class LinearLR(LRScheduler):
+    """A straight line from base * start_factor to base * end_factor in `total_iters` steps, and flat after it: a
+    warm-up (torch.optim.lr_scheduler.LinearLR).
+
+    Raises:
+        ValueError: `start_factor` is not above 0 and at most 1, `end_factor` not between 0 and 1, or
+            `total_iters` less than 1; the message holds the value.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        start_factor: float = 1 / 3,
+        end_factor: float = 1.0,
+        total_iters: int = 5,
+        last_epoch: int = -1,
+    ) -> None:
+        raise NotImplementedError("kata 08: LinearLR.__init__")
+
+    def get_lr(self) -> list[float]:
+        """The rate of each group at step `last_epoch`."""
+        raise NotImplementedError("kata 08: LinearLR.get_lr")
+
+
+class CosineAnnealingLR(LRScheduler):
+    """lr = eta_min + (base - eta_min) * (1 + cos(pi * step / T_max)) / 2: half a wave down in `T_max` steps, and up
+    again after it (torch.optim.lr_scheduler.CosineAnnealingLR; Loshchilov and Hutter, 2017).
+
+    Raises:
+        ValueError: `T_max` is less than 1; the message holds it.
+    """
+
+    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
+        raise NotImplementedError("kata 08: CosineAnnealingLR.__init__")
+
+    def get_lr(self) -> list[float]:
+        """The rate of each group at step `last_epoch`."""
+        raise NotImplementedError("kata 08: CosineAnnealingLR.get_lr")
+
+
+class SequentialLR(LRScheduler):
+    """One scheduler after the other: `schedulers[i]` begins at step `milestones[i - 1]`, at its own step 0
+    (torch.optim.lr_scheduler.SequentialLR).
+
+    Raises:
+        ValueError: there is not one milestone fewer than schedulers (the message holds the number that it takes and
+            the one that was given), they do not rise (it holds them), or a scheduler is of another optimizer.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        schedulers: Sequence[LRScheduler],
+        milestones: Sequence[int],
+        last_epoch: int = -1,
+    ) -> None:
+        raise NotImplementedError("kata 08: SequentialLR.__init__")
+
+    def step(self) -> None:
+        """One step of the scheduler whose turn it is. `last_epoch` counts all steps, that scheduler's its own."""
+        raise NotImplementedError("kata 08: SequentialLR.step")
+
+    def state_dict(self) -> dict[str, Any]:
+        """As LRScheduler.state_dict, with the state of each scheduler in the place of the scheduler."""
+        raise NotImplementedError("kata 08: SequentialLR.state_dict")
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over the state, and give each scheduler its own.
+
+        Raises:
+            ValueError: there are other numbers of schedulers; the message holds both. Nothing is changed then.
+        """
+        raise NotImplementedError("kata 08: SequentialLR.load_state_dict")
+
+
+class OneCycleLR(LRScheduler):
+    """Up to `max_lr`, and down to almost nothing, once; the momentum does the opposite. Step it after every batch
+    (torch.optim.lr_scheduler.OneCycleLR; Smith and Topin, 2018).
+
+    The rate begins at max_lr / div_factor, has its peak max_lr at step pct_start * total_steps - 1, and ends at
+    step total_steps - 1 with max_lr / div_factor / final_div_factor. The momentum goes from max_momentum to
+    base_momentum and back at the same steps: "momentum" of a group, or the first of its "betas".
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        max_lr: float | Sequence[float],
+        total_steps: int | None = None,
+        epochs: int | None = None,
+        steps_per_epoch: int | None = None,
+        pct_start: float = 0.3,
+        anneal_strategy: str = "cos",
+        cycle_momentum: bool = True,
+        base_momentum: float = 0.85,
+        max_momentum: float = 0.95,
+        div_factor: float = 25.0,
+        final_div_factor: float = 1e4,
+        last_epoch: int = -1,
+    ) -> None:
+        """`total_steps`, or else epochs * steps_per_epoch. `max_lr`: one for all groups, or one for each.
+
+        What each group begins with becomes its "initial_lr", whether it has one or not.
+
+        Raises:
+            ValueError: no number of steps is given, or one less than 1; `pct_start` is not between 0 and 1;
+                `anneal_strategy` is not "cos" or "linear"; there are other numbers of `max_lr` than of groups;
+                or the optimizer has neither "momentum" nor "betas" to cycle. The message holds the value.
+        """
+        raise NotImplementedError("kata 08: OneCycleLR.__init__")
+
+    def between(self, low: float, high: float, end: float) -> float:
+        """The value now of what rises from `low` to `high` until the peak, and falls to `end` until the last step.
+
+        "linear" goes along straight lines. "cos" goes from a to b as b + (a - b) * (1 + cos(pi * share)) / 2, where
+        share is how much of the way is done, from 0 to 1. After the last step it stays at `end`.
+        """
+        raise NotImplementedError("kata 08: OneCycleLR.between")
+
+    def get_lr(self) -> list[float]:
+        """The rate of each group at step `last_epoch`."""
+        raise NotImplementedError("kata 08: OneCycleLR.get_lr")
+
+    def step(self) -> None:
+        """As LRScheduler.step, and the momentum of each group with it, under `cycle_momentum`.
+
+        Raises:
+            ValueError: more than `total_steps` steps are made; the message holds that number. Nothing is changed.
+        """
+        raise NotImplementedError("kata 08: OneCycleLR.step")
