@@ -60,12 +60,19 @@ class Watched(Dataset):
 
 
 class Slow(Watched, Dataset):
-    """Every sample after the first two takes 10 ms: a batch of all of them takes a second."""
+    """Sample 2 waits until the loop ends, and every one after it takes 10 ms: a batch of all of them takes a second."""
+
+    def __init__(self):
+        super().__init__()
+        self.loop_ends = threading.Event()
 
     def __getitem__(self, index):
-        if index > 1:
+        if index > 2:
             time.sleep(0.01)
-        return super().__getitem__(index)
+        sample = super().__getitem__(index)
+        if index == 2:
+            self.loop_ends.wait(PATIENCE)
+        return sample
 
 
 class Stream(IterableDataset):
@@ -296,6 +303,7 @@ def test_an_abandoned_batch_is_not_read_to_its_end():
     with no_thread_left():
         for _ in DataLoader(dataset, batch_sampler=[[0, 1], list(range(2, 100))], num_workers=1):
             assert dataset.begun[2].wait(PATIENCE), "batch 1 was not begun while the caller had batch 0"
+            dataset.loop_ends.set()
             break
     assert len(dataset.read) < 50, (
         f"{len(dataset.read)} of 100 samples were read, though the loop ended at the third"
