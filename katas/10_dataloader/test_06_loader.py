@@ -245,6 +245,7 @@ BAD = [
     ("num_workers", -1),
     ("num_workers", 1.5),
     ("prefetch_factor", -2),
+    ("prefetch_factor", 0),
 ]
 
 
