@@ -11,8 +11,9 @@
         figure.savefig(report.figure("surface"))         # .dojo/milestones/06_surface.png
         return report.verdict(accuracy == 1.0, f"{accuracy:.0%} of the points are right")
 
-`report.data` is the folder given with DATA=, or None; `report.args` are the words of ARGS=. matplotlib draws without
-a screen. The scene runs in a process of its own, so that whatever happens in it this command still has an answer.
+`report.data` is the folder given with DATA=, or None; `report.args` are the words of ARGS=; `report.folder("run")` is a
+folder that stays for the next run. matplotlib draws without a screen. The scene runs in a process of its own, so that
+whatever happens in it this command still has an answer.
 The last verdict is noted in `.dojo/milestones/NN.json`, where the board finds it.
 """
 
@@ -62,18 +63,32 @@ class Report:
         self._console.print(text, markup=False)
 
     @contextmanager
-    def progress(self, total: int, text: str) -> Iterator[Callable[..., None]]:
-        """A progress bar. It gives a function to be called once a step, with a word about it if you like."""
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    def progress(self, total: int, text: str, unit: str = "", done: int = 0) -> Iterator[Callable[..., None]]:
+        """A progress bar. It gives a function to be called once a step, with a word about it if you like.
 
-        columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
-        with Progress(*columns, console=self._console) as bar:
-            task = bar.add_task(text, total=total)
+        With a `unit`, "images", the bar also says how many a second and how much time is left, and a step may be
+        several of them: step("loss 0.5", 64). `done` were done in an earlier run.
+        """
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-            def step(note: str = "") -> None:
-                bar.update(task, advance=1, description=f"{text}  {note}" if note else text)
+        columns = [TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn()]
+        if unit:
+            columns += [TextColumn("{task.fields[rate]}", markup=False), TimeRemainingColumn()]
+        with Progress(*columns, console=self._console, speed_estimate_period=60) as bar:
+            task = bar.add_task(text, total=total, completed=done, rate="")
+
+            def step(note: str = "", count: int = 1) -> None:
+                speed = bar.tasks[0].speed
+                rate = f"{speed:,.0f} {unit}/s" if unit and speed else ""
+                bar.update(task, advance=count, description=f"{text}  {note}" if note else text, rate=rate)
 
             yield step
+
+    def folder(self, name: str) -> Path:
+        """A folder for what the milestone keeps between two runs, checkpoints and data; it is there."""
+        path = HOME / f"{self._kata.id}_{name}"
+        path.mkdir(parents=True, exist_ok=True)
+        return path
 
     def figure(self, name: str) -> Path:
         """Where to save the picture of that name."""

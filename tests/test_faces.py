@@ -12,7 +12,8 @@ import pytest
 
 from dojo.catalogue import SOLUTIONS
 
-FACES = ["tinytorch", "tinytorch.nn", "tinytorch.nn.functional", "tinytorch.optim"]
+FACES = ["tinytorch", "tinytorch.nn", "tinytorch.nn.functional", "tinytorch.nn.utils", "tinytorch.optim"]
+FACES += ["tinytorch.optim.lr_scheduler", "tinytorch.utils.data"]
 
 
 @pytest.mark.parametrize("name", FACES)

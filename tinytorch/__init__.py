@@ -7,7 +7,7 @@ import sys
 import warnings
 from typing import TYPE_CHECKING
 
-from tinytorch import nn as nn, optim as optim
+from tinytorch import nn as nn, optim as optim, utils as utils
 from tinytorch.faces import face, open_floor
 
 if TYPE_CHECKING:
@@ -114,6 +114,10 @@ if TYPE_CHECKING:
         zeros as zeros,
         zeros_like as zeros_like,
     )
+    from tinytorch.training import (
+        load as load,
+        save as save,
+    )
 
 __getattr__, __dir__ = face(
     __name__,
@@ -129,6 +133,7 @@ __getattr__, __dir__ = face(
             "unsqueeze var where zeros zeros_like"
         ),
         "tinytorch.autograd": "enable_grad is_grad_enabled no_grad",
+        "tinytorch.training": "load save",
         "tinytorch.activations": "log_softmax logsumexp relu sigmoid softmax",
     },
 )

@@ -1,5 +1,7 @@
 """One rule a primitive: from the gradient for its output to those for its inputs. In the order of kata 02."""
 
+from inspect import signature
+
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
@@ -15,9 +17,8 @@ from dojo.spec.strategies import (
     off_kinks,
     shapes,
 )
-from tinytorch import activations
 from tinytorch.autograd import derivatives as rules
-from tinytorch.dispatch import primitives
+from tinytorch.dispatch import is_stub, primitives
 from tinytorch.tensor import Tensor, primitives as t
 
 TWO = arrays_of(broadcastable_shapes(2))
@@ -454,5 +455,7 @@ def test_every_primitive_has_its_rule():
     """Each primitive of katas 02 and 03 that has a slope has a rule, registered with @derivative."""
     missing = [op.name for op in primitives.values() if op.rule is None and op.name not in WITHOUT]
     for name in missing:
-        assert hasattr(rules, f"{name}_backward") or hasattr(activations, f"{name}_backward"), name
+        rule = getattr(rules, f"{name}_backward", None)
+        if rule is not None and is_stub(rule):
+            rule(*[None] * len(signature(rule).parameters))  # says that it is not written yet
     assert not missing, f"these primitives have no rule: {', '.join(missing)}"

@@ -97,6 +97,19 @@ def test_a_function_of_several_arguments():
     assert_close(y.grad, np.array([20.0], np.float32), "y.grad")
 
 
+def test_backward_gives_one_gradient_an_argument():
+    """A backward that gives two gradients for three arguments is a RuntimeError with the class and both numbers."""
+
+    class Forgets(Scale):
+        @staticmethod
+        def backward(ctx, grad):
+            return Scale.backward(ctx, grad)[:2]
+
+    out = Forgets.apply(leaf(2.0), leaf(5.0), 10.0)
+    with raises(RuntimeError, "Forgets", 2, 3):
+        out.backward()
+
+
 def test_needs_input_grad_says_what_is_wanted():
     """ctx.needs_input_grad has one bool for each argument: True for Tensors that require grad."""
     seen = []

@@ -31,14 +31,14 @@ class Function:
     """
 
     @staticmethod
-    def forward(ctx: Context, *args: Any) -> Array:
+    def forward(ctx: Context, *args: Any) -> Array:  # given
         """The output from the arguments of `apply`, with arrays in the place of Tensors. Each subclass writes it."""
-        raise NotImplementedError("kata 07: Function.forward")
+        raise NotImplementedError("a Function needs a forward(ctx, ...): write it in your subclass")
 
     @staticmethod
-    def backward(ctx: Context, grad: Array) -> Any:
+    def backward(ctx: Context, grad: Array) -> Any:  # given
         """A gradient for each argument of `apply`, None where there is none to give. Each subclass writes it."""
-        raise NotImplementedError("kata 07: Function.backward")
+        raise NotImplementedError("a Function needs a backward(ctx, grad): write it in your subclass")
 
     @classmethod
     def apply(cls, *args: Any) -> Tensor:
@@ -48,5 +48,7 @@ class Function:
 
         Raises:
             TypeError: forward did not give an array; the message holds the type that it gave.
+            RuntimeError (when the rule is called): backward gave another number of gradients than apply was given
+                arguments; the message holds both numbers.
         """
         raise NotImplementedError("kata 07: Function.apply")

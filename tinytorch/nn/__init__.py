@@ -6,7 +6,7 @@ Given: a face, which only says in which kata each name is written.
 from typing import TYPE_CHECKING
 
 from tinytorch.faces import face
-from tinytorch.nn import functional as functional
+from tinytorch.nn import functional as functional, utils as utils
 
 if TYPE_CHECKING:
     from tinytorch.layers import (
@@ -38,14 +38,22 @@ if TYPE_CHECKING:
         MSELoss as MSELoss,
         NLLLoss as NLLLoss,
     )
+    from tinytorch.spatial import (
+        AdaptiveAvgPool2d as AdaptiveAvgPool2d,
+        AvgPool2d as AvgPool2d,
+        BatchNorm2d as BatchNorm2d,
+        Conv2d as Conv2d,
+        MaxPool2d as MaxPool2d,
+    )
 
 __getattr__, __dir__ = face(
     __name__,
     {
         "tinytorch.layers": (
-            "Buffer Dropout Flatten GELU Identity LeakyReLU Linear LogSoftmax Module ModuleList "
-            "Parameter ReLU Sequential SiLU Sigmoid Softmax Softplus Tanh init"
+            "Buffer Dropout Flatten GELU Identity LeakyReLU Linear LogSoftmax Module "
+            "ModuleList Parameter ReLU Sequential SiLU Sigmoid Softmax Softplus Tanh init"
         ),
         "tinytorch.losses": "BCEWithLogitsLoss CrossEntropyLoss HuberLoss L1Loss MSELoss NLLLoss",
+        "tinytorch.spatial": "AdaptiveAvgPool2d AvgPool2d BatchNorm2d Conv2d MaxPool2d",
     },
 )

@@ -30,6 +30,13 @@ if TYPE_CHECKING:
         mse_loss as mse_loss,
         nll_loss as nll_loss,
     )
+    from tinytorch.spatial import (
+        adaptive_avg_pool2d as adaptive_avg_pool2d,
+        avg_pool2d as avg_pool2d,
+        batch_norm as batch_norm,
+        conv2d as conv2d,
+        max_pool2d as max_pool2d,
+    )
     from tinytorch.tensor import (
         pad as pad,
         tanh as tanh,
@@ -40,7 +47,10 @@ __getattr__, __dir__ = face(
     {
         "tinytorch.activations": "gelu leaky_relu log_softmax relu sigmoid silu softmax softplus",
         "tinytorch.layers": "dropout linear",
-        "tinytorch.losses": "binary_cross_entropy_with_logits cross_entropy huber_loss l1_loss mse_loss nll_loss",
+        "tinytorch.losses": (
+            "binary_cross_entropy_with_logits cross_entropy huber_loss l1_loss mse_loss nll_loss"
+        ),
         "tinytorch.tensor": "pad tanh",
+        "tinytorch.spatial": "adaptive_avg_pool2d avg_pool2d batch_norm conv2d max_pool2d",
     },
 )

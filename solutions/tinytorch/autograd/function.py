@@ -33,12 +33,12 @@ class Function:
     """
 
     @staticmethod
-    def forward(ctx: Context, *args: Any) -> Array:
+    def forward(ctx: Context, *args: Any) -> Array:  # given
         """The output from the arguments of `apply`, with arrays in the place of Tensors. Each subclass writes it."""
         raise NotImplementedError("a Function needs a forward(ctx, ...): write it in your subclass")
 
     @staticmethod
-    def backward(ctx: Context, grad: Array) -> Any:
+    def backward(ctx: Context, grad: Array) -> Any:  # given
         """A gradient for each argument of `apply`, None where there is none to give. Each subclass writes it."""
         raise NotImplementedError("a Function needs a backward(ctx, grad): write it in your subclass")
 
@@ -50,6 +50,8 @@ class Function:
 
         Raises:
             TypeError: forward did not give an array; the message holds the type that it gave.
+            RuntimeError (when the rule is called): backward gave another number of gradients than apply was given
+                arguments; the message holds both numbers.
         """
         edges = edges_to(args)
         wanted = {place for place, *_ in edges}
@@ -64,6 +66,19 @@ class Function:
         if recording() and edges and output.dtype.kind == "f":
             tensors = [each for each in (*args, output) if isinstance(each, Tensor)]
             saved = [each for each in tensors if any(each.data is array for array in ctx.saved_tensors)]
-            output.grad_fn = Node(cls.__name__, partial(cls.backward, ctx), edges, tensors=saved)
+            output.grad_fn = Node(
+                cls.__name__, partial(_gradients, cls, ctx, len(args)), edges, tensors=saved
+            )
             output.requires_grad = True
         return output
+
+
+def _gradients(cls: type[Function], ctx: Context, count: int, grad: Array) -> tuple[Array | None, ...]:
+    result = cls.backward(ctx, grad)
+    gradients = result if isinstance(result, tuple) else (result,)
+    if len(gradients) != count:
+        raise RuntimeError(
+            f"the backward of {cls.__name__} gave {len(gradients)} gradients, and apply had {count} arguments: give "
+            "None where there is no gradient"
+        )
+    return gradients

@@ -122,11 +122,8 @@ class Node:
                 )
         if self.rule is None:
             raise RuntimeError(f"{self.name} has no derivative")
-        saved = self.saved or ()
-        if observers:
-            result = observed("rule", self.name, self.rule, gradient, *saved)
-        else:
-            result = self.rule(gradient, *saved)
+        args = (gradient, *(self.saved or ()))
+        result = observed("rule", self.name, self.rule, *args) if observers else self.rule(*args)
         return result if isinstance(result, tuple) else (result,)
 
     def free(self) -> None:

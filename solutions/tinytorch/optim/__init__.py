@@ -6,6 +6,7 @@ Given: a face, which only says in which kata each name is written.
 from typing import TYPE_CHECKING
 
 from tinytorch.faces import face
+from tinytorch.optim import lr_scheduler as lr_scheduler
 
 if TYPE_CHECKING:
     from tinytorch.optimizers import (

@@ -1,0 +1,1 @@
+"""The reference beside PyTorch, measured as ratios in one run. PyTorch is needed: `pip install torch==2.13.0`."""

@@ -1,0 +1,230 @@
+"""prefetch: work that is done before it is asked for, in order, bounded, and ended with its reader.
+
+Nothing here waits for ever: what should have happened has three seconds for it, and then the spec says what did not.
+"""
+
+import gc
+import itertools
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from dojo.spec import assert_equal
+from tinytorch.dataloader import prefetch
+
+PATIENCE = 3.0
+
+
+@contextmanager
+def no_thread_left():
+    """Every thread that began inside has ended when the block ends, or very soon after."""
+    before = set(threading.enumerate())
+    yield
+    deadline = time.monotonic() + PATIENCE
+    while left := set(threading.enumerate()) - before:
+        names = ", ".join(thread.name for thread in left)
+        assert time.monotonic() < deadline, f"{len(left)} threads were left behind: {names}"
+        time.sleep(0.001)
+
+
+def double(job):
+    return 2 * job
+
+
+@pytest.mark.parametrize("num_workers", [0, 1, 3])
+def test_results_come_in_the_order_of_the_jobs(num_workers):
+    """list(prefetch(work, jobs, num_workers, ahead)) is [work(job) for job in jobs], with any number of workers."""
+    with no_thread_left():
+        assert_equal(
+            list(prefetch(double, range(20), num_workers, 4)), [2 * i for i in range(20)], "the results"
+        )
+        assert_equal(list(prefetch(double, [], num_workers, 4)), [], "the results of no job")
+        assert_equal(list(prefetch(double, iter([1, 2]), num_workers, 10)), [2, 4], "fewer jobs than `ahead`")
+
+
+def test_without_workers_a_job_is_done_when_it_is_asked_for():
+    """With num_workers=0 there is no thread: the first next() does job 0, in the caller's thread, and no other job."""
+    done = []
+
+    def work(job):
+        done.append((job, threading.current_thread()))
+
+    results = prefetch(work, range(5), 0, 0)
+    assert_equal(done, [], "the jobs done before anybody asked")
+    next(results)
+    assert_equal(done, [(0, threading.current_thread())], "the jobs done after one next(), and their threads")
+
+
+def test_the_next_job_is_done_while_the_caller_is_busy():
+    """While the caller has the result of job 0, a worker does job 1, in a thread of its own."""
+    begun = [threading.Event() for _ in range(5)]
+    threads = set()
+
+    def work(job):
+        threads.add(threading.current_thread())
+        begun[job].set()
+
+    with no_thread_left():
+        results = prefetch(work, range(5), 1, 2)
+        next(results)
+        assert begun[1].wait(PATIENCE), "job 1 was not begun while the caller had the result of job 0"
+        assert threading.current_thread() not in threads, "a job was done in the caller's own thread"
+        list(results)
+        assert_equal(len(threads), 1, "the number of threads that worked, with num_workers=1")
+
+
+def test_workers_work_side_by_side():
+    """Two workers do jobs 0 and 1 at the same time: job 0 may even wait for job 1, and its result still comes first."""
+    finished = threading.Event()
+
+    def work(job):
+        if job == 0 and not finished.wait(PATIENCE):
+            return "waited in vain for job 1"
+        if job == 1:
+            finished.set()
+        return job
+
+    with no_thread_left():
+        assert_equal(list(prefetch(work, range(4), 2, 4)), [0, 1, 2, 3], "the results")
+
+
+@pytest.mark.parametrize(("num_workers", "ahead"), [(1, 1), (2, 4), (3, 3)])
+def test_not_more_than_asked_for_is_done_ahead(num_workers, ahead):
+    """While the caller has one result, `ahead` further jobs are begun, and not one more: memory has a bound."""
+    begun = []
+
+    with no_thread_left():
+        results = prefetch(begun.append, range(50), num_workers, ahead)
+        for taken in range(1, 4):
+            next(results)
+            deadline = time.monotonic() + PATIENCE
+            while len(begun) < taken + ahead and time.monotonic() < deadline:
+                time.sleep(0.001)
+            time.sleep(0.01)  # for what should not happen
+            assert_equal(
+                len(begun), taken + ahead, f"the jobs begun when {taken} results were taken, ahead={ahead}"
+            )
+        results.close()
+
+
+def test_jobs_are_taken_in_the_callers_thread():
+    """`jobs` is iterated over in the caller's thread, as results are asked for: it may be endless."""
+    threads = set()
+
+    def jobs():
+        for job in itertools.count():
+            threads.add(threading.current_thread())
+            yield job
+
+    with no_thread_left():
+        results = prefetch(double, jobs(), 2, 4)
+        assert_equal([next(results) for _ in range(3)], [0, 2, 4], "the first three results")
+        results.close()
+    assert_equal(threads, {threading.current_thread()}, "the threads in which jobs were taken")
+
+
+# Errors
+
+
+def broken_at_3(job):
+    if job == 3:
+        raise LookupError("job 3 is broken")
+    return job
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_an_error_comes_in_its_place(num_workers):
+    """An error of job 3 is raised after the results of jobs 0, 1 and 2, as it is; then there is nothing more."""
+    taken = []
+    with no_thread_left():
+        results = prefetch(broken_at_3, range(10), num_workers, 6)
+        try:
+            for result in results:
+                taken.append(result)
+        except LookupError as error:
+            assert_equal(str(error), "job 3 is broken", "the error's message")
+        else:
+            raise AssertionError(f"the error of job 3 was not raised; the results were {taken}")
+        assert_equal(taken, [0, 1, 2], "the results before the error")
+        assert_equal(list(results), [], "what comes after the error")
+
+
+# The end
+
+
+def begin(num_workers=1, ahead=3):
+    """A prefetch of ten jobs, each of which, but the first, goes on until it is told to stop. One result is taken."""
+    stop, second, begun, told = threading.Event(), threading.Event(), [], []
+
+    def work(job):
+        begun.append(job)
+        if job > 0:
+            second.set()
+            told.append(stop.wait(PATIENCE))
+        return job
+
+    results = prefetch(work, range(10), num_workers, ahead, stop)
+    next(results)
+    assert second.wait(PATIENCE), "job 1 was not begun while the caller had the result of job 0"
+    return results, stop, begun, told
+
+
+def test_closing_ends_the_threads():
+    """results.close() sets `stop`, so that the job in hand can give up, drops those not begun, and leaves no thread."""
+    with no_thread_left():
+        results, stop, begun, told = begin()
+        results.close()
+    assert stop.is_set(), "`stop` is not set after close()"
+    assert_equal(begun, [0, 1], "the jobs that were begun")
+    assert_equal(told, [True], "whether job 1 was told to stop while it worked")
+
+
+def test_all_workers_end():
+    """Three workers in the middle of their jobs end as one does."""
+    with no_thread_left():
+        results, _, begun, told = begin(num_workers=3, ahead=6)
+        results.close()
+    assert all(told), "a job was not told to stop while it worked"
+    assert len(begun) <= 4, f"jobs {begun} were begun: jobs that wait should be dropped"
+
+
+def test_forgetting_ends_the_threads():
+    """Results that nobody holds any more end their threads like closed ones."""
+    with no_thread_left():
+        results, stop, _, told = begin()
+        del results
+        gc.collect()
+    assert stop.is_set(), "`stop` is not set after the results were forgotten"
+    assert_equal(told, [True], "whether job 1 was told to stop while it worked")
+
+
+def test_an_error_ends_the_threads():
+    """After an error of one job the others are told to stop, and no thread is left, even while the error is held."""
+    stop, told = threading.Event(), []
+
+    def work(job):
+        if job == 0:
+            raise LookupError("job 0 is broken")
+        told.append(stop.wait(PATIENCE))
+
+    with no_thread_left():
+        results = prefetch(work, range(10), 2, 4, stop)
+        try:
+            next(results)
+        except LookupError as error:
+            held = error
+        assert stop.is_set(), "`stop` is not set after an error"
+    assert all(told), f"after {held!r} a job was not told to stop while it worked"
+    del results
+
+
+def test_the_last_result_ends_the_threads():
+    """When all results are taken, `stop` is set and no thread is left, though somebody still holds the generator."""
+    stop = threading.Event()
+    with no_thread_left():
+        results = prefetch(double, range(5), 2, 4, stop)
+        assert_equal(list(results), [0, 2, 4, 6, 8], "the results")
+    assert stop.is_set(), "`stop` is not set after the last result"
+    del results

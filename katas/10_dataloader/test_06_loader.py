@@ -1,0 +1,525 @@
+"""The loader without workers: samples are read, put together, and every error says which sample it was."""
+
+import threading
+import traceback
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from hypothesis import given, strategies as st
+
+from dojo.spec import assert_close, assert_equal, raises
+from tinytorch.dataloader import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    RandomSampler,
+    SequentialSampler,
+    TensorDataset,
+    current_generator,
+    default_collate,
+    default_convert,
+    fetch,
+    read_stream,
+)
+from tinytorch.setup import default_generator, manual_seed
+from tinytorch.tensor import Tensor
+
+
+class Squares(Dataset):
+    """Sample i is (i, i * i); what was read is in `read`. Sample 13 is broken."""
+
+    def __init__(self, n):
+        self.n, self.read = n, []
+
+    def __getitem__(self, index):
+        self.read.append(index)
+        if index == 13:
+            raise OSError("the disk is on fire")
+        return index, index * index
+
+    def __len__(self):
+        return self.n
+
+
+class Bulk(Squares):
+    """The same, a batch at a time: two arrays."""
+
+    def __getitems__(self, indices):
+        self.read.append(list(indices))
+        if 13 in indices:
+            raise OSError("the disk is on fire")
+        return np.array(indices), np.array(indices) ** 2
+
+
+class Stream(IterableDataset):
+    """0, 1, 2, ... up to n; how many were read is in `read`. Sample 13 is broken."""
+
+    def __init__(self, n):
+        self.n, self.read, self.begun = n, 0, 0
+
+    def __iter__(self):
+        self.begun += 1
+        return self.numbers()
+
+    def numbers(self):
+        for i in range(self.n):
+            self.read += 1
+            if i == 13:
+                raise OSError("the line is dead")
+            yield i
+
+
+@contextmanager
+def an_error_that_names(kind, message, *words):
+    """The block raises `kind` with the message that it had, and what Python prints of it holds the words."""
+    try:
+        yield
+    except kind as error:
+        assert_equal(str(error), message, "the error's message")
+        printed = "".join(traceback.format_exception_only(error))
+        missing = [word for word in words if word not in printed]
+        assert not missing, (
+            f"the error and its notes should hold {' and '.join(missing)}; they say:\n{printed}"
+        )
+    else:
+        raise AssertionError(f"nothing was raised, expected {kind.__name__}: {message}")
+
+
+def numbers(batches):
+    """The batches of one part as lists of numbers."""
+    return [batch.tolist() for batch in batches]
+
+
+def joined(batches):
+    """The numbers of all batches, one after the other."""
+    return [number for batch in batches for number in batch]
+
+
+# Reading samples
+
+
+def test_samples_are_read_one_by_one():
+    """fetch(dataset, [2, 0, 3]) is the list of the samples 2, 0 and 3; any dataset with [index] will do."""
+    assert_equal(fetch(Squares(5), [2, 0, 3]), [(2, 4), (0, 0), (3, 9)], "three samples")
+    assert_equal(fetch(["a", "b", "c"], [2, 0]), ["c", "a"], "two samples of a list")
+
+
+def test_many_samples_are_read_at_once_where_they_can():
+    """Where many_at_once(dataset) is something, fetch calls it once with all indices and gives what it gives."""
+    dataset = Bulk(5)
+    batch = fetch(dataset, [2, 3])
+    assert_equal(dataset.read, [[2, 3]], "what was read")
+    assert_close(batch[1], np.array([4, 9]), "the second part of the batch")
+
+
+def test_a_broken_sample_is_named():
+    """An error of a sample goes on as it is, with a note that holds the sample's index and the dataset's class."""
+    with an_error_that_names(OSError, "the disk is on fire", "sample 13 ", "Squares"):
+        fetch(Squares(20), [2, 13, 5])
+
+
+def test_a_broken_sample_among_many_is_named():
+    """Where many are read at once, the note of an error holds all their indices and the dataset's class."""
+    with an_error_that_names(OSError, "the disk is on fire", "[2, 13, 5]", "Bulk"):
+        fetch(Bulk(20), [2, 13, 5])
+
+
+def test_reading_stops_when_nobody_waits():
+    """Once `stop` is set fetch reads no further sample: concurrent.futures.CancelledError says so."""
+    stop = threading.Event()
+
+    class Stopped(Squares):
+        def __getitem__(self, index):
+            if index == 2:
+                stop.set()
+            return super().__getitem__(index)
+
+    dataset = Stopped(9)
+    assert_equal(len(fetch(dataset, [0, 1], stop)), 2, "the number of samples before `stop` was set")
+    with raises(CancelledError):
+        fetch(dataset, [0, 1, 2, 3, 4], stop)
+    assert_equal(dataset.read, [0, 1, 0, 1, 2], "what was read until `stop` was set, and after")
+
+
+def test_a_stream_is_read_as_it_is_asked_for():
+    """read_stream(dataset) calls iter(dataset) at once, and gives samples, each read when it is asked for."""
+    dataset = Stream(3)
+    samples = read_stream(dataset)
+    assert_equal(
+        (dataset.begun, dataset.read), (1, 0), "how often iter() was called, and how many samples were read"
+    )
+    assert_equal((next(samples), dataset.read), (0, 1), "the first sample, and how many were read")
+    assert_equal(list(samples), [1, 2], "the other samples")
+
+
+def test_a_broken_sample_of_a_stream_is_named():
+    """An error of a stream has a note with the number of the sample, counted from 0, and the class."""
+    samples = read_stream(Stream(20))
+    assert_equal([next(samples) for _ in range(13)], list(range(13)), "the samples before it")
+    with an_error_that_names(OSError, "the line is dead", "sample 13 ", "Stream"):
+        next(samples)
+
+
+def test_a_stream_stops_when_nobody_waits():
+    """Once `stop` is set read_stream reads no further sample: CancelledError says so."""
+    stop, dataset = threading.Event(), Stream(9)
+    samples = read_stream(dataset, stop)
+    next(samples)
+    stop.set()
+    with raises(CancelledError):
+        next(samples)
+    assert_equal(dataset.read, 1, "how many samples were read")
+
+
+# What the options mean
+
+
+def test_the_usual_values():
+    """DataLoader(dataset) has batches of 1 in order, no workers, and drops nothing; its attributes say so."""
+    dataset = Squares(5)
+    loader = DataLoader(dataset)
+    found = (
+        loader.batch_size,
+        loader.num_workers,
+        loader.drop_last,
+        loader.generator,
+        loader.prefetch_factor,
+    )
+    assert_equal(
+        found, (1, 0, False, None, None), "batch_size, num_workers, drop_last, generator, prefetch_factor"
+    )
+    assert loader.dataset is dataset, "loader.dataset is not the dataset"
+    assert loader.collate_fn is default_collate, "loader.collate_fn is not default_collate"
+    assert_equal(type(loader.sampler), SequentialSampler, "the type of loader.sampler")
+    assert_equal(type(loader.batch_sampler), BatchSampler, "the type of loader.batch_sampler")
+    assert_equal(DataLoader(dataset, num_workers=3).prefetch_factor, 2, "prefetch_factor with workers")
+
+
+def test_what_the_options_leave():
+    """With shuffle, sampler is a RandomSampler with the loader's generator; with a batch_sampler batch_size is None."""
+    generator = np.random.default_rng(0)
+    loader = DataLoader(Squares(5), 2, shuffle=True, generator=generator)
+    assert_equal(type(loader.sampler), RandomSampler, "the type of loader.sampler with shuffle")
+    assert loader.sampler.generator is generator, "the sampler does not draw from the loader's generator"
+    batches = [[0, 1], [4]]
+    loader = DataLoader(Squares(5), batch_sampler=batches)
+    assert loader.batch_sampler is batches, "loader.batch_sampler is not the one that was given"
+    assert_equal(loader.batch_size, None, "batch_size with a batch_sampler")
+    loader = DataLoader(Squares(5), None)
+    assert_equal(loader.batch_sampler, None, "batch_sampler with batch_size=None")
+    assert loader.collate_fn is default_convert, "with batch_size=None collate_fn is not default_convert"
+
+
+CONFLICTS = [
+    ({"batch_sampler": [[0]], "batch_size": 2}, "batch_size"),
+    ({"batch_sampler": [[0]], "batch_size": None}, "batch_size"),
+    ({"batch_sampler": [[0]], "shuffle": True}, "shuffle"),
+    ({"batch_sampler": [[0]], "sampler": [0]}, "sampler"),
+    ({"batch_sampler": [[0]], "drop_last": True}, "drop_last"),
+    ({"sampler": [0], "shuffle": True}, "shuffle"),
+    ({"batch_size": None, "drop_last": True}, "drop_last"),
+    ({"prefetch_factor": 2}, "prefetch_factor"),
+]
+
+
+@pytest.mark.parametrize(("options", "name"), CONFLICTS, ids=["-".join(options) for options, _ in CONFLICTS])
+def test_options_that_contradict_each_other(options, name):
+    """Two options that both decide one thing are a ValueError with their names."""
+    with raises(ValueError, name, next(iter(options))):
+        DataLoader(Squares(5), **options)
+
+
+@pytest.mark.parametrize("options", [{"shuffle": True}, {"sampler": [0]}, {"batch_sampler": [[0]]}])
+def test_a_stream_has_no_order_to_choose(options):
+    """An IterableDataset with shuffle, sampler or batch_sampler is a ValueError with that name and the word."""
+    with raises(ValueError, "IterableDataset", next(iter(options))):
+        DataLoader(Stream(5), **options)
+
+
+BAD = [
+    ("batch_size", 0),
+    ("batch_size", 2.5),
+    ("num_workers", -1),
+    ("num_workers", 1.5),
+    ("prefetch_factor", -2),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), BAD)
+def test_options_are_positive_integers(name, value):
+    """batch_size and prefetch_factor are integers from 1, num_workers from 0 on: else a ValueError with both."""
+    more = {"num_workers": 1} if name == "prefetch_factor" else {}
+    with raises(ValueError, name, value):
+        DataLoader(Squares(5), **{name: value}, **more)
+    if name == "batch_size":
+        with raises(ValueError, name, value):
+            DataLoader(Stream(5), batch_size=value)
+
+
+# An epoch
+
+
+def test_batches_in_order():
+    """Ten samples, 4 at a time: batches of 4, 4 and 2, each part a Tensor; len(loader) is 3; and so in every epoch."""
+    loader = DataLoader(Squares(10), batch_size=4)
+    assert_equal(len(loader), 3, "len(loader)")
+    for epoch in ("the first epoch", "the second epoch"):
+        batches = list(loader)
+        assert all(isinstance(part, Tensor) for batch in batches for part in batch), "a part is not a Tensor"
+        squares = numbers(batch[1] for batch in batches)
+        assert_equal(squares, [[0, 1, 4, 9], [16, 25, 36, 49], [64, 81]], f"the squares of {epoch}")
+
+
+def test_the_last_batch_may_be_dropped():
+    """With drop_last the short batch at the end is left out, and len(loader) knows."""
+    loader = DataLoader(Squares(10), 4, drop_last=True)
+    assert_equal(len(loader), 2, "len(loader)")
+    assert_equal(numbers(batch[0] for batch in loader), [[0, 1, 2, 3], [4, 5, 6, 7]], "the batches")
+
+
+def test_a_batch_is_read_when_it_is_asked_for():
+    """Without workers, nothing is read before the first next(), and then one batch."""
+    dataset = Squares(10)
+    batches = iter(DataLoader(dataset, 3))
+    assert_equal(dataset.read, [], "what was read by iter(loader)")
+    next(batches)
+    assert_equal(dataset.read, [0, 1, 2], "what was read by the first next()")
+
+
+def test_shuffle():
+    """With shuffle each sample comes once, in another order in every epoch, the same order from the same generator."""
+
+    def epochs(seed):
+        loader = DataLoader(Squares(12), 5, shuffle=True, generator=np.random.default_rng(seed))
+        return [joined(numbers(batch[0] for batch in loader)) for _ in range(2)]
+
+    first, second = epochs(0)
+    assert_equal(sorted(first), list(range(12)), "the samples of an epoch, sorted")
+    assert first != sorted(first), "the samples come in order"
+    assert first != second, "two epochs have the same order"
+    assert_equal(epochs(0), [first, second], "two epochs, again from the same seed")
+
+
+def test_a_sampler_says_which_and_a_batch_sampler_what_with_what():
+    """sampler=[3, 1, 3] gives these samples, batch_sampler=[[0, 1], [5]] these batches; len(loader) is theirs."""
+    loader = DataLoader(Squares(10), 2, sampler=[3, 1, 3])
+    assert_equal(numbers(batch[0] for batch in loader), [[3, 1], [3]], "the batches of a sampler")
+    assert_equal(len(loader), 2, "len(loader) with a sampler")
+    loader = DataLoader(Squares(10), batch_sampler=[[0, 1], [5]])
+    assert_equal(numbers(batch[0] for batch in loader), [[0, 1], [5]], "the batches of a batch_sampler")
+    assert_equal(len(loader), 2, "len(loader) with a batch_sampler")
+
+
+def test_without_a_batch_size_samples_come_as_they_are():
+    """batch_size=None gives samples one by one, not put together; their arrays are Tensors. Nothing else changes."""
+    dataset = [np.array([1.0, 2.0]), "cat", (np.array(3.0), 4)]
+    found = list(DataLoader(dataset, None))
+    assert isinstance(found[0], Tensor), f"an array came as a {type(found[0]).__name__}"
+    assert_close(found[0], dataset[0], "the first sample")
+    assert_equal((found[1], found[2][1]), ("cat", 4), "the rest")
+    loader = DataLoader(Bulk(9), None, sampler=[2, 4])
+    assert_equal(
+        [list(sample) for sample in loader], [[2, 4], [4, 16]], "two samples of a dataset with many at once"
+    )
+    assert_equal(len(loader), 2, "len(loader)")
+
+
+@given(n=st.integers(0, 12), batch_size=st.integers(1, 5), drop_last=st.booleans(), stream=st.booleans())
+def test_every_sample_comes_once(n, batch_size, drop_last, stream):
+    """Whatever the numbers: each sample comes once and in order, all batches but the last are full, and len fits."""
+    dataset = Stream(n) if stream else list(range(n))
+    loader = DataLoader(dataset, batch_size, drop_last=drop_last)
+    batches = numbers(loader)
+    kept = n - n % batch_size if drop_last else n
+    assert_equal(joined(batches), list(range(kept)), "all samples")
+    assert all(len(batch) == batch_size for batch in batches[:-1]), f"the batches are {batches}"
+    if not stream:
+        assert_equal(len(loader), len(batches), "len(loader)")
+
+
+def test_a_stream_begins_anew_in_each_epoch():
+    """Each iter(loader) calls iter() of an IterableDataset anew; where it has no length, len(loader) is a TypeError."""
+    dataset = Stream(5)
+    loader = DataLoader(dataset, 2)
+    for epoch in (1, 2):
+        assert_equal(numbers(loader), [[0, 1], [2, 3], [4]], f"epoch {epoch}")
+    assert_equal(dataset.begun, 2, "how often iter(dataset) was called")
+    assert_equal(list(DataLoader(Stream(3), None)), [0, 1, 2], "a stream with batch_size=None")
+    with raises(TypeError):
+        len(loader)
+
+
+def test_a_stream_that_knows_its_length():
+    """len(loader) is the number of batches where the stream has a length."""
+
+    class Known(Stream):
+        def __len__(self):
+            return self.n
+
+    assert_equal(len(DataLoader(Known(5), 2)), 3, "len(loader)")
+    assert_equal(len(DataLoader(Known(5), 2, drop_last=True)), 2, "len(loader) with drop_last")
+    assert_equal(len(DataLoader(Known(5), None)), 5, "len(loader) with batch_size=None")
+
+
+# Putting together
+
+
+def test_a_collate_fn_puts_together():
+    """collate_fn gets the list of the samples of a batch, and what it gives is the batch."""
+    found = list(DataLoader(Squares(5), 2, collate_fn=lambda samples: ("mine", samples)))
+    assert_equal(found[0], ("mine", [(0, 0), (1, 1)]), "the first batch")
+    found = list(DataLoader(Stream(3), 2, collate_fn=lambda samples: ("mine", samples)))
+    assert_equal(found, [("mine", [0, 1]), ("mine", [2])], "the batches of a stream")
+
+
+def test_a_batch_that_is_one_already_is_only_converted():
+    """What `__getitems__` gave as a tuple of arrays becomes a list of Tensors, with no axis more."""
+    dataset = Bulk(10)
+    for loader in (DataLoader(dataset, 3), DataLoader(dataset, 3, collate_fn=default_collate)):
+        batch = next(iter(loader))
+        assert_equal(type(batch), list, "the type of the batch")
+        assert isinstance(batch[1], Tensor), f"a part of the batch is a {type(batch[1]).__name__}"
+        assert_close(batch[1], np.array([0, 1, 4]), "the second part of the batch")
+    x = Tensor(np.arange(6, dtype=np.float32).reshape(3, 2))
+    assert_close(next(iter(DataLoader(TensorDataset(x), 2)))[0], x.data[:2], "a batch of a TensorDataset")
+
+
+def test_a_collate_fn_gets_samples_all_the_same():
+    """A collate_fn of your own gets a list of samples, also where the dataset reads a whole batch at once."""
+    x, y = np.arange(6, dtype=np.float32).reshape(3, 2), np.array([7, 8, 9])
+    samples = next(
+        iter(DataLoader(TensorDataset(Tensor(x), Tensor(y)), 2, collate_fn=lambda samples: samples))
+    )
+    assert_equal((type(samples), len(samples)), (list, 2), "what collate_fn got")
+    assert_close(samples[1][0], x[1], "the first part of the second sample")
+    assert_close(samples[1][1], np.array(8), "the second part of the second sample")
+
+
+# Errors
+
+
+@pytest.mark.parametrize("kind", [Squares, Bulk])
+def test_the_loader_names_a_broken_sample(kind):
+    """The error of a broken sample comes out as it is, after the good batches, with the note that names it."""
+    taken = []
+    with an_error_that_names(OSError, "the disk is on fire", "13", kind.__name__):
+        for batch in DataLoader(kind(20), 5):
+            taken.append(batch[0].tolist())
+    assert_equal(taken, [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]], "the batches before it")
+
+
+def test_the_loader_names_a_broken_sample_of_a_stream():
+    """The error of a stream's sample comes out as it is, after the good batches, with the note that names it."""
+    taken = []
+    with an_error_that_names(OSError, "the line is dead", "sample 13 ", "Stream"):
+        for batch in DataLoader(Stream(20), 5):
+            taken.append(batch.tolist())
+    assert_equal(len(taken), 2, "the number of batches before it")
+
+
+def test_samples_that_do_not_fit_together_are_named():
+    """An error of collate_fn has a note with the number of the batch, counted from 0, and the dataset's class."""
+    ragged = [np.zeros(2), np.zeros(2), np.zeros(2), np.zeros(3)]
+    batches = iter(DataLoader(ragged, 2))
+    next(batches)
+    try:
+        next(batches)
+    except ValueError as error:
+        printed = "".join(traceback.format_exception_only(error))
+        assert "batch 1 " in printed and "list" in printed, f"the batch is not named: {printed}"
+    else:
+        raise AssertionError("two samples of the shapes (2,) and (3,) were put together")
+
+
+# Chance
+
+
+def test_an_epoch_draws_when_it_begins_and_never_again():
+    """iter(loader) draws the epoch's seed, and what the order needs; reading the batches draws nothing more."""
+    generator = np.random.default_rng(0)
+    loader = DataLoader(Squares(12), 3, generator=generator)
+    before = generator.bit_generator.state["state"]
+    batches = iter(loader)
+    begun = generator.bit_generator.state["state"]
+    assert begun != before, "iter(loader) drew no seed"
+    list(batches)
+    assert_equal(generator.bit_generator.state["state"], begun, "the generator's state after the epoch")
+
+
+def test_a_generator_of_its_own_leaves_the_default_one_alone():
+    """With generator=g the default generator draws nothing; without it, it is the one that draws."""
+    manual_seed(1)
+    before = default_generator("cpu").bit_generator.state["state"]
+    list(DataLoader(Squares(12), 3, shuffle=True, generator=np.random.default_rng(0)))
+    assert_equal(
+        default_generator("cpu").bit_generator.state["state"], before, "the default generator's state"
+    )
+    orders = []
+    for _ in range(2):
+        manual_seed(1)
+        orders.append(numbers(batch[0] for batch in DataLoader(Squares(12), 3, shuffle=True)))
+    assert_equal(orders[0], orders[1], "the batches, again from the same manual_seed")
+
+
+class Noise(Dataset):
+    """Sample i is a random number from the current generator."""
+
+    def __getitem__(self, index):
+        return current_generator().integers(2**62)
+
+    def __len__(self):
+        return 6
+
+
+class NoisyStream(IterableDataset):
+    def __iter__(self):
+        return (current_generator().integers(2**62) for _ in range(6))
+
+
+@pytest.mark.parametrize("kind", [Noise, NoisyStream])
+def test_each_batch_draws_from_its_own_generator(kind):
+    """While a batch is read, its own generator is current: other numbers in each batch and epoch, all from the seed."""
+
+    def epochs():
+        loader = DataLoader(kind(), 2, generator=np.random.default_rng(0))
+        return [joined(numbers(loader)) for _ in range(2)]
+
+    manual_seed(1)
+    before = default_generator("cpu").bit_generator.state["state"]
+    first, second = epochs()
+    assert_equal(len({*first, *second}), 12, "how many different numbers two epochs of 6 samples have")
+    assert_equal(
+        default_generator("cpu").bit_generator.state["state"], before, "the default generator's state"
+    )
+    assert_equal(epochs(), [first, second], "two epochs, again from the same generator")
+    assert current_generator() is default_generator("cpu"), (
+        "after the epoch the default generator is not current"
+    )
+
+
+def test_the_generator_is_current_while_a_batch_is_put_together():
+    """A collate_fn that draws, as one that mixes pictures does, draws from the batch's generator too."""
+
+    def draws():
+        loader = DataLoader(
+            Squares(4),
+            2,
+            collate_fn=lambda samples: int(current_generator().integers(2**62)),
+            generator=np.random.default_rng(0),
+        )
+        return list(loader)
+
+    first = draws()
+    assert first[0] != first[1], "two batches drew the same number"
+    assert_equal(draws(), first, "the draws, again from the same generator")
+
+
+def test_the_callers_draws_are_not_the_batchs():
+    """Between two batches the default generator is current in the caller's thread, and not that of a batch."""
+    for _ in DataLoader(Squares(4), 2):
+        assert current_generator() is default_generator("cpu"), (
+            "inside the loop the default generator is not current"
+        )

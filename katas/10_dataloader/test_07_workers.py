@@ -1,0 +1,347 @@
+"""The loader with workers: the same batches, made ahead of time, and nothing left behind, whatever ends the loop.
+
+Nothing here waits for ever: what should have happened has three seconds for it, and then the spec says what did not.
+"""
+
+import gc
+import signal
+import threading
+import time
+import traceback
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from dojo.spec import assert_equal
+from tinytorch.dataloader import DataLoader, Dataset, IterableDataset, current_generator
+from tinytorch.setup import default_generator, manual_seed
+
+PATIENCE = 3.0
+
+
+@contextmanager
+def no_thread_left():
+    """Every thread that began inside has ended when the block ends, or very soon after."""
+    before = set(threading.enumerate())
+    yield
+    deadline = time.monotonic() + PATIENCE
+    while left := set(threading.enumerate()) - before:
+        names = ", ".join(thread.name for thread in left)
+        assert time.monotonic() < deadline, f"{len(left)} threads were left behind: {names}"
+        time.sleep(0.001)
+
+
+class Noisy(Dataset):
+    """Sample i is i and a random number from the current generator; every other sample takes a little longer."""
+
+    def __getitem__(self, index):
+        time.sleep(0.0002 * (index % 2))
+        return index, current_generator().integers(2**62)
+
+    def __len__(self):
+        return 24
+
+
+class Watched(Dataset):
+    """100 samples; `begun[i]` is set when sample i is read, and what was read is in `read`."""
+
+    def __init__(self):
+        self.begun = [threading.Event() for _ in range(100)]
+        self.read = []
+
+    def __getitem__(self, index):
+        self.read.append(index)
+        self.begun[index].set()
+        return index
+
+    def __len__(self):
+        return 100
+
+
+class Slow(Watched):
+    """Every sample after the first two takes 10 ms: a batch of all of them takes a second."""
+
+    def __getitem__(self, index):
+        if index > 1:
+            time.sleep(0.01)
+        return super().__getitem__(index)
+
+
+class Stream(IterableDataset):
+    """0 to 19, read by one thread at a time or it is an error. Sample `broken` is an error too."""
+
+    def __init__(self, broken=None):
+        self.broken, self.lock = broken, threading.Lock()
+
+    def __iter__(self):
+        for i in range(20):
+            assert self.lock.acquire(blocking=False), "two threads read the stream at once"
+            time.sleep(0.0005)
+            self.lock.release()
+            if i == self.broken:
+                raise OSError("the line is dead")
+            yield i
+
+
+def numbers(loader):
+    return [np.asarray([part.data for part in batch]).tolist() for batch in loader]
+
+
+# The same batches
+
+
+def test_workers_change_nothing():
+    """From the same generator the batches are the same for 0, 1 and 3 workers: the order, and what is drawn in them."""
+    expected = None
+    for num_workers in (0, 1, 3):
+        loader = DataLoader(
+            Noisy(), 4, shuffle=True, num_workers=num_workers, generator=np.random.default_rng(5)
+        )
+        with no_thread_left():
+            found = [numbers(loader) for _ in range(2)]
+        expected = expected or found
+        assert_equal(found, expected, f"two epochs with {num_workers} workers")
+
+
+def test_workers_leave_the_callers_chance_alone():
+    """What the loop draws from the default generator, as dropout does, does not depend on workers, nor they on it."""
+    expected = None
+    for num_workers in (0, 1, 3):
+        manual_seed(3)
+        found, dropped = [], []
+        for batch in DataLoader(Noisy(), 4, shuffle=True, num_workers=num_workers):
+            found.append(batch[1].tolist())
+            dropped.append(int(default_generator("cpu").integers(2**62)))
+        expected = expected or (found, dropped)
+        assert_equal(dropped, expected[1], f"what the loop drew, with {num_workers} workers")
+        assert_equal(found, expected[0], f"what the batches drew, with {num_workers} workers")
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_a_run_can_be_resumed_exactly(num_workers):
+    """The generator's state at an epoch's end is all there is: put back, it gives the same next epoch."""
+    generator = np.random.default_rng(5)
+    loader = DataLoader(Noisy(), 4, shuffle=True, num_workers=num_workers, generator=generator)
+    numbers(loader)
+    saved = generator.bit_generator.state
+    expected = numbers(loader)
+    resumed = np.random.default_rng()
+    resumed.bit_generator.state = saved
+    loader = DataLoader(Noisy(), 4, shuffle=True, num_workers=num_workers, generator=resumed)
+    assert_equal(numbers(loader), expected, "the epoch after the one that was saved")
+
+
+def test_order_is_the_callers_business():
+    """Samplers are iterated over in the caller's thread: one that draws from the default generator disturbs nobody."""
+    threads = set()
+
+    class Sampler:
+        def __iter__(self):
+            for i in range(20):
+                threads.add(threading.current_thread())
+                yield i
+
+    with no_thread_left():
+        batches = [batch.tolist() for batch in DataLoader(Watched(), 5, sampler=Sampler(), num_workers=2)]
+    assert_equal([i for batch in batches for i in batch], list(range(20)), "the samples")
+    assert_equal(threads, {threading.current_thread()}, "the threads in which the sampler was asked")
+
+
+@pytest.mark.parametrize("num_workers", [1, 3])
+def test_a_stream_has_one_reader(num_workers):
+    """A stream is read in order, by one thread, however many workers there are."""
+    loader = DataLoader(Stream(), 3, num_workers=num_workers)
+    with no_thread_left():
+        found = [batch.tolist() for batch in loader]
+    assert_equal([i for batch in found for i in batch], list(range(20)), "the samples")
+    assert_equal(len(found), 7, "the number of batches")
+
+
+def test_two_loops_over_one_loader():
+    """Two loops over the same loader do not disturb each other."""
+    loader = DataLoader(Watched(), 10, num_workers=2)
+    with no_thread_left():
+        pairs = [(a.tolist(), b.tolist()) for a, b in zip(loader, loader, strict=True)]
+    assert_equal(len(pairs), 10, "the number of pairs of batches")
+    assert all(a == b for a, b in pairs), "the two loops got different batches"
+
+
+# Ahead of time
+
+
+def test_the_next_batch_is_read_while_the_model_learns():
+    """While the caller has batch 0, a worker reads batch 1; a stream's too."""
+    dataset = Watched()
+    with no_thread_left():
+        for _ in DataLoader(dataset, 10, num_workers=1):
+            assert dataset.begun[10].wait(PATIENCE), "batch 1 was not begun while the caller had batch 0"
+            break
+    begun = threading.Event()
+
+    class Told(IterableDataset):
+        def __iter__(self):
+            yield from range(10)
+            begun.set()
+            yield from range(10)
+
+    with no_thread_left():
+        for _ in DataLoader(Told(), 5, num_workers=1):
+            assert begun.wait(PATIENCE), "batch 2 of a stream was not begun while the caller had batch 0"
+            break
+
+
+@pytest.mark.parametrize(("num_workers", "prefetch_factor", "ahead"), [(1, None, 2), (2, None, 4), (2, 1, 2)])
+def test_the_look_ahead_has_a_bound(num_workers, prefetch_factor, ahead):
+    """While the caller has batch 0, prefetch_factor * num_workers further batches are read, and not one more."""
+    dataset = Watched()
+    with no_thread_left():
+        for _ in DataLoader(dataset, 5, num_workers=num_workers, prefetch_factor=prefetch_factor):
+            assert dataset.begun[5 * ahead].wait(PATIENCE), (
+                f"batch {ahead} was not read while the caller had batch 0"
+            )
+            time.sleep(0.02)  # for what should not happen
+            assert not dataset.begun[5 * ahead + 5].is_set(), (
+                f"batch {ahead + 1} was read too: the bound is {ahead}"
+            )
+            break
+
+
+# Errors
+
+
+def test_an_error_of_a_worker_reaches_the_caller():
+    """A broken sample's error comes to the caller, after the good batches before it, with the sample's index."""
+
+    class Broken(Watched):
+        def __getitem__(self, index):
+            if index == 13:
+                raise LookupError("no such picture")
+            return super().__getitem__(index)
+
+    taken = []
+    with no_thread_left():
+        try:
+            for batch in DataLoader(Broken(), 5, num_workers=2):
+                taken.append(batch.tolist())
+        except LookupError as error:
+            printed = "".join(traceback.format_exception(error))
+        else:
+            raise AssertionError("the error of sample 13 did not reach the caller")
+    assert_equal(taken, [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]], "the batches before it")
+    assert "no such picture" in printed, f"the error's own message is lost: {printed}"
+    assert "sample 13 " in printed and "Broken" in printed, f"sample 13 of Broken is not named: {printed}"
+    assert "in __getitem__" in printed, f"the line in the dataset is lost: {printed}"
+
+
+def test_an_error_of_a_stream_reaches_the_caller():
+    """A broken sample of a stream is named with workers too, after the good batches before it."""
+    taken = []
+    with no_thread_left():
+        try:
+            for batch in DataLoader(Stream(broken=7), 2, num_workers=2):
+                taken.append(batch.tolist())
+        except OSError as error:
+            printed = "".join(traceback.format_exception_only(error))
+        else:
+            raise AssertionError("the error of sample 7 did not reach the caller")
+    assert_equal(taken, [[0, 1], [2, 3], [4, 5]], "the batches before it")
+    assert "sample 7 " in printed and "Stream" in printed, f"sample 7 of Stream is not named: {printed}"
+
+
+# The end of a loop
+
+
+class Stop(Exception):
+    """What the loop's body raises."""
+
+
+@pytest.mark.parametrize("end", ["break", "an error", "KeyboardInterrupt", "the last batch"])
+def test_no_thread_survives_its_loop(end):
+    """A loop that ends by break, by an error, by Ctrl-C or by itself leaves no thread behind."""
+    errors = {"an error": Stop, "KeyboardInterrupt": KeyboardInterrupt}
+    with no_thread_left():
+        try:
+            for n, _ in enumerate(DataLoader(Watched(), 10, num_workers=3)):
+                if n == 2 and end == "break":
+                    break
+                if n == 2 and end in errors:
+                    raise errors[end]
+        except (Stop, KeyboardInterrupt):
+            pass
+
+
+def test_no_thread_survives_a_forgotten_iterator():
+    """An iterator that nobody holds any more, after its first batch or before it, leaves no thread behind."""
+    with no_thread_left():
+        batches = iter(DataLoader(Watched(), 10, num_workers=2))
+        next(batches)
+        del batches
+        gc.collect()
+    with no_thread_left():
+        batches = iter(DataLoader(Watched(), 10, num_workers=2))
+        del batches
+        gc.collect()
+
+
+def test_no_thread_survives_the_last_batch():
+    """When the last batch was taken, the threads have ended, though the iterator is still held; a stream's too."""
+    for dataset in (Watched(), Stream()):
+        with no_thread_left():
+            batches = iter(DataLoader(dataset, 10, num_workers=2))
+            for _ in batches:
+                pass
+        assert_equal(list(batches), [], "what an iterator gives after its end")
+
+
+def test_an_abandoned_batch_is_not_read_to_its_end():
+    """After break a worker ends with the sample in hand: of a batch of 98 slow samples only the first few are read."""
+    dataset = Slow()
+    with no_thread_left():
+        for _ in DataLoader(dataset, batch_sampler=[[0, 1], list(range(2, 100))], num_workers=1):
+            assert dataset.begun[2].wait(PATIENCE), "batch 1 was not begun while the caller had batch 0"
+            break
+    assert len(dataset.read) < 50, (
+        f"{len(dataset.read)} of 100 samples were read, though the loop ended at the third"
+    )
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["samples", "a stream"])
+def test_ctrl_c_while_waiting(stream):
+    """Ctrl-C while the caller waits for a batch comes out as KeyboardInterrupt, and leaves no thread behind."""
+
+    def interrupt():
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        time.sleep(0.05)  # the caller still waits for this sample
+
+    class Interrupting(Dataset):
+        def __getitem__(self, index):
+            if index == 13:
+                interrupt()
+            return index
+
+        def __len__(self):
+            return 100
+
+    class InterruptingStream(IterableDataset):
+        def __iter__(self):
+            for i in range(100):
+                if i == 13:
+                    interrupt()
+                yield i
+
+    taken, before = [], signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with no_thread_left():
+            try:
+                dataset = InterruptingStream() if stream else Interrupting()
+                for batch in DataLoader(dataset, 10, num_workers=1, prefetch_factor=1):
+                    taken.append(batch.tolist())
+            except KeyboardInterrupt:
+                interrupted = True
+            else:
+                interrupted = False
+        assert interrupted, "KeyboardInterrupt did not come out of the loop"
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert len(taken) <= 1, f"{len(taken)} batches came, though Ctrl-C came in the middle of the second"

@@ -1,0 +1,167 @@
+"""In which order samples come. A sampler is an object to iterate over: it gives indices, anew for each epoch.
+
+Every sampler draws what it needs at `iter(sampler)`, once and for all. So the draws do not depend on how far
+ahead somebody reads, nor on what else draws from the same generator during the epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from tinytorch.setup import default_generator
+
+
+class SequentialSampler:
+    """0, 1, 2, ... (torch.utils.data.SequentialSampler)."""
+
+    def __init__(self, data_source: Sized) -> None:  # given
+        self.data_source = data_source
+
+    def __iter__(self) -> Iterator[int]:
+        """Each index of `data_source` once, in order."""
+        n = len(self.data_source)
+        return iter(range(n))
+
+    def __len__(self) -> int:
+        return len(self.data_source)
+
+
+class RandomSampler:
+    """Indices in random order (torch.utils.data.RandomSampler).
+
+    Without replacement each index comes once before any comes again; `num_samples` of them, by default as many as
+    there are. With replacement each is drawn from all.
+    """
+
+    def __init__(
+        self,
+        data_source: Sized,
+        replacement: bool = False,
+        num_samples: int | None = None,
+        generator: np.random.Generator | None = None,
+    ) -> None:
+        """`generator`: None draws from the default generator of the CPU.
+
+        Raises:
+            TypeError: replacement is not a bool; the message holds it.
+            ValueError: num_samples is given and not a positive integer; the message holds it.
+        """
+        if not isinstance(replacement, bool):
+            raise TypeError(f"replacement is True or False, got {replacement!r}")
+        if num_samples is not None:
+            _positive_integer("num_samples", num_samples)
+        self.data_source = data_source
+        self.replacement = replacement
+        self.generator = generator
+        self._num_samples = num_samples
+
+    @property
+    def num_samples(self) -> int:
+        """How many indices an epoch has: as asked for, or as many as `data_source` has now."""
+        return len(self.data_source) if self._num_samples is None else self._num_samples
+
+    def __iter__(self) -> Iterator[int]:
+        """The indices of one epoch, Python integers, all drawn now.
+
+        Without replacement, and with more than there are, permutations follow one another.
+        """
+        n, wanted = len(self.data_source), self.num_samples
+        if n == 0:
+            return iter([])
+        generator = self.generator or default_generator("cpu")
+        if self.replacement:
+            return iter(generator.integers(n, size=wanted).tolist())
+        rounds = [generator.permutation(n) for _ in range(-(-wanted // n))]
+        return iter(np.concatenate(rounds)[:wanted].tolist())
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+
+class WeightedRandomSampler:
+    """Index i is drawn with a probability proportional to weights[i] (torch.utils.data.WeightedRandomSampler)."""
+
+    def __init__(
+        self,
+        weights: Sequence[float],
+        num_samples: int,
+        replacement: bool = True,
+        generator: np.random.Generator | None = None,
+    ) -> None:
+        """`weights` need not sum up to 1. Without replacement no index comes twice.
+
+        Raises:
+            TypeError: replacement is not a bool.
+            ValueError: num_samples is not a positive integer; a weight is negative, infinite or nan, or all are 0;
+                without replacement, more are asked for than have a weight above 0. The message holds the bad number.
+        """
+        if not isinstance(replacement, bool):
+            raise TypeError(f"replacement is True or False, got {replacement!r}")
+        _positive_integer("num_samples", num_samples)
+        self.weights = np.asarray(weights, np.float64)
+        if self.weights.ndim != 1:
+            raise ValueError(f"weights are a list of numbers, got the shape {self.weights.shape}")
+        for weight in self.weights:
+            if not 0 <= weight < float("inf"):
+                raise ValueError(f"a weight is a number from 0 on, got {weight}")
+        possible = np.count_nonzero(self.weights)
+        if possible < (1 if replacement else num_samples):
+            raise ValueError(f"{num_samples} samples cannot be drawn: {possible} weights are above 0")
+        self.num_samples = num_samples
+        self.replacement = replacement
+        self.generator = generator
+
+    def __iter__(self) -> Iterator[int]:
+        """The indices of one epoch, Python integers, all drawn now."""
+        generator = self.generator or default_generator("cpu")
+        p = self.weights / self.weights.sum()
+        return iter(generator.choice(len(p), self.num_samples, self.replacement, p).tolist())
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+
+class BatchSampler:
+    """Lists of `batch_size` indices of another sampler (torch.utils.data.BatchSampler).
+
+    The last one is shorter where they do not divide, or left out with `drop_last`.
+    """
+
+    def __init__(self, sampler: Iterable[Any], batch_size: int, drop_last: bool) -> None:
+        """`sampler`: anything to iterate over.
+
+        Raises:
+            ValueError: batch_size is not a positive integer, or drop_last is not a bool; the message holds its name
+                and what was given.
+        """
+        _positive_integer("batch_size", batch_size)
+        if not isinstance(drop_last, bool):
+            raise ValueError(f"drop_last is True or False, got {drop_last!r}")
+        self.sampler = sampler
+        self.batch_size = batch_size
+        self.drop_last = drop_last
+
+    def __iter__(self) -> Iterator[list[Any]]:
+        """The batches of one epoch. `iter(sampler)` is called now; its indices are taken as batches are asked for."""
+        return batched(iter(self.sampler), self.batch_size, self.drop_last)
+
+    def __len__(self) -> int:
+        """How many batches. It needs a sampler with a length."""
+        n: int = len(self.sampler)  # type: ignore[arg-type]
+        return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
+
+
+def batched(items: Iterator[Any], batch_size: int, drop_last: bool) -> Iterator[list[Any]]:
+    """Lists of `batch_size` items, the last one shorter or left out; an item is taken when its batch is asked for."""
+    while batch := list(islice(items, batch_size)):
+        if len(batch) == batch_size or not drop_last:
+            yield batch
+
+
+def _positive_integer(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name} is an integer from 1 on, got {value!r}")

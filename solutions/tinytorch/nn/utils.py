@@ -1,0 +1,21 @@
+"""What is done to the gradients of a model, under the names that PyTorch users know (torch.nn.utils).
+
+Given: a face, which only says in which kata each name is written.
+"""
+
+from typing import TYPE_CHECKING
+
+from tinytorch.faces import face
+
+if TYPE_CHECKING:
+    from tinytorch.training import (
+        clip_grad_norm_ as clip_grad_norm_,
+        clip_grad_value_ as clip_grad_value_,
+    )
+
+__getattr__, __dir__ = face(
+    __name__,
+    {
+        "tinytorch.training": "clip_grad_norm_ clip_grad_value_",
+    },
+)

@@ -1,0 +1,120 @@
+"""In which order samples come. A sampler is an object to iterate over: it gives indices, anew for each epoch.
+
+Every sampler draws what it needs at `iter(sampler)`, once and for all. So the draws do not depend on how far
+ahead somebody reads, nor on what else draws from the same generator during the epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from typing import Any
+
+import numpy as np
+
+
+class SequentialSampler:
+    """0, 1, 2, ... (torch.utils.data.SequentialSampler)."""
+
+    def __init__(self, data_source: Sized) -> None:  # given
+        self.data_source = data_source
+
+    def __iter__(self) -> Iterator[int]:
+        """Each index of `data_source` once, in order."""
+        raise NotImplementedError("kata 10: SequentialSampler.__iter__")
+
+    def __len__(self) -> int:
+        return len(self.data_source)
+
+
+class RandomSampler:
+    """Indices in random order (torch.utils.data.RandomSampler).
+
+    Without replacement each index comes once before any comes again; `num_samples` of them, by default as many as
+    there are. With replacement each is drawn from all.
+    """
+
+    def __init__(
+        self,
+        data_source: Sized,
+        replacement: bool = False,
+        num_samples: int | None = None,
+        generator: np.random.Generator | None = None,
+    ) -> None:
+        """`generator`: None draws from the default generator of the CPU.
+
+        Raises:
+            TypeError: replacement is not a bool; the message holds it.
+            ValueError: num_samples is given and not a positive integer; the message holds it.
+        """
+        raise NotImplementedError("kata 10: RandomSampler.__init__")
+
+    @property
+    def num_samples(self) -> int:
+        """How many indices an epoch has: as asked for, or as many as `data_source` has now."""
+        raise NotImplementedError("kata 10: RandomSampler.num_samples")
+
+    def __iter__(self) -> Iterator[int]:
+        """The indices of one epoch, Python integers, all drawn now.
+
+        Without replacement, and with more than there are, permutations follow one another.
+        """
+        raise NotImplementedError("kata 10: RandomSampler.__iter__")
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+
+class WeightedRandomSampler:
+    """Index i is drawn with a probability proportional to weights[i] (torch.utils.data.WeightedRandomSampler)."""
+
+    def __init__(
+        self,
+        weights: Sequence[float],
+        num_samples: int,
+        replacement: bool = True,
+        generator: np.random.Generator | None = None,
+    ) -> None:
+        """`weights` need not sum up to 1. Without replacement no index comes twice.
+
+        Raises:
+            TypeError: replacement is not a bool.
+            ValueError: num_samples is not a positive integer; a weight is negative, infinite or nan, or all are 0;
+                without replacement, more are asked for than have a weight above 0. The message holds the bad number.
+        """
+        raise NotImplementedError("kata 10: WeightedRandomSampler.__init__")
+
+    def __iter__(self) -> Iterator[int]:
+        """The indices of one epoch, Python integers, all drawn now."""
+        raise NotImplementedError("kata 10: WeightedRandomSampler.__iter__")
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+
+class BatchSampler:
+    """Lists of `batch_size` indices of another sampler (torch.utils.data.BatchSampler).
+
+    The last one is shorter where they do not divide, or left out with `drop_last`.
+    """
+
+    def __init__(self, sampler: Iterable[Any], batch_size: int, drop_last: bool) -> None:
+        """`sampler`: anything to iterate over.
+
+        Raises:
+            ValueError: batch_size is not a positive integer, or drop_last is not a bool; the message holds its name
+                and what was given.
+        """
+        raise NotImplementedError("kata 10: BatchSampler.__init__")
+
+    def __iter__(self) -> Iterator[list[Any]]:
+        """The batches of one epoch. `iter(sampler)` is called now; its indices are taken as batches are asked for."""
+        raise NotImplementedError("kata 10: BatchSampler.__iter__")
+
+    def __len__(self) -> int:
+        """How many batches. It needs a sampler with a length."""
+        raise NotImplementedError("kata 10: BatchSampler.__len__")
+
+
+def batched(items: Iterator[Any], batch_size: int, drop_last: bool) -> Iterator[list[Any]]:
+    """Lists of `batch_size` items, the last one shorter or left out; an item is taken when its batch is asked for."""
+    raise NotImplementedError("kata 10: batched")

@@ -1,0 +1,333 @@
+"""Layers for pictures: they look at small windows, with the same weights everywhere.
+
+A picture is a Tensor (N, C, H, W): N pictures of C channels, H rows and W columns. A kernel of kh rows and kw
+columns is laid on every place; what each of its kh * kw positions sees, over all places at once, is a strided
+slice of the picture (`windows`). Convolution and pooling are sums and maxima of these slices: compositions,
+whose gradients kata 07 gives for free, and whose faster versions kata 15 puts in their place.
+"""
+
+from __future__ import annotations
+
+from tinytorch.dispatch import accelerable
+from tinytorch.layers import Module
+from tinytorch.tensor import Tensor
+
+Pair = int | tuple[int, int]
+"""One number for rows and columns alike, or one for each."""
+
+
+def pair(value: Pair, name: str) -> tuple[int, int]:  # given
+    """(rows, columns) from one number or two, with an error that names what was given."""
+    both = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+    if len(both) != 2 or not all(hasattr(each, "__index__") for each in both):
+        raise ValueError(f"{name} must be one integer or two, got {value!r}")
+    return both
+
+
+# Windows ------------------------------------------------------------------------------------------------
+
+
+def conv_output_size(
+    size: int, kernel_size: int, stride: int = 1, padding: int = 0, dilation: int = 1
+) -> int:
+    """How many places a kernel has along one axis of `size` entries: the length of the output.
+
+    The kernel spans dilation * (kernel_size - 1) + 1 entries, the axis has size + 2 * padding, and a place begins
+    at every `stride`-th entry: floor((size + 2 * padding - span) / stride) + 1.
+
+    Raises:
+        ValueError: kernel_size, stride or dilation is below 1 or padding below 0; the message holds its name and
+            value. Or the span is larger than the padded axis; the message holds both.
+    """
+    raise NotImplementedError("kata 09: conv_output_size")
+
+
+def windows(x: Tensor, kernel_size: Pair, stride: Pair = 1, dilation: Pair = 1) -> list[Tensor]:
+    """What each position of a kernel sees: kh * kw Tensors (..., OH, OW), views of `x` (..., H, W).
+
+    Entry [..., r, c] of the one for row i and column j of the kernel is
+    x[..., r * stride + i * dilation, c * stride + j * dilation]. They come row by row: (0, 0), (0, 1), ...
+
+    Raises:
+        ValueError: as conv_output_size.
+    """
+    raise NotImplementedError("kata 09: windows")
+
+
+# Convolution --------------------------------------------------------------------------------------------
+
+
+@accelerable
+def conv2d(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Pair = 1,
+    padding: Pair | str = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+) -> Tensor:
+    """The sum of a window times a kernel, at every place, for every kernel (torch.nn.functional.conv2d).
+
+    x (N, C, H, W), weight (O, C / groups, kh, kw) and bias (O,) give (N, O, OH, OW):
+
+        out[n, o, r, c] = bias[o] + sum over k, i, j of
+            weight[o, k, i, j] * padded[n, first + k, r * stride + i * dilation, c * stride + j * dilation]
+
+    where `padded` is x with `padding` zeros on each side, and `first` is 0 for one group. With more, channels and
+    kernels are dealt out in equal parts, in order: kernels of group g see the channels of group g only, the first
+    of which is g * C / groups. One picture (C, H, W) gives one (O, OH, OW).
+
+    padding="valid" is 0. padding="same" keeps H and W: dilation * (k - 1) zeros along each axis, half of them
+    before and half after, the odd one after.
+
+    Raises:
+        ValueError: x has neither three axes nor four, or weight not four; the message holds the shape. The channels
+            of x are not groups * weight.shape[1], or groups does not divide the kernels; the message holds both
+            shapes and groups. bias is not (O,); the message holds its shape. padding is another word, or "same"
+            with a stride; the message holds both. As conv_output_size, for the padded picture.
+        TypeError: x is not floating point; the message holds its dtype.
+    """
+    raise NotImplementedError("kata 09: conv2d")
+
+
+# Pooling ------------------------------------------------------------------------------------------------
+
+
+@accelerable
+def max_pool2d(
+    x: Tensor, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0, dilation: Pair = 1
+) -> Tensor:
+    """The largest entry of every window, (N, C, H, W) -> (N, C, OH, OW) (torch.nn.functional.max_pool2d).
+
+    `stride` is kernel_size by default. Padding counts as -inf, so it is never the largest. nan is larger than
+    everything. Where the largest stands twice, the gradient goes to the first one, row by row. One picture
+    (C, H, W) gives one (C, OH, OW).
+
+    Raises:
+        ValueError: x has neither three axes nor four; the message holds the shape. padding is more than half of
+            kernel_size; the message holds both. As conv_output_size, for the padded picture.
+        TypeError: x is not floating point; the message holds its dtype.
+    """
+    raise NotImplementedError("kata 09: max_pool2d")
+
+
+@accelerable
+def avg_pool2d(
+    x: Tensor,
+    kernel_size: Pair,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    *,
+    count_include_pad: bool = True,
+) -> Tensor:
+    """The mean of every window, (N, C, H, W) -> (N, C, OH, OW) (torch.nn.functional.avg_pool2d).
+
+    `stride` is kernel_size by default. Padding counts as zeros, or, with count_include_pad=False, not at all: then
+    the sum is divided by how many entries of the picture the window holds. One picture (C, H, W) gives one
+    (C, OH, OW).
+
+    Raises:
+        ValueError: as max_pool2d.
+        TypeError: as max_pool2d.
+    """
+    raise NotImplementedError("kata 09: avg_pool2d")
+
+
+@accelerable
+def adaptive_avg_pool2d(x: Tensor, output_size: Pair) -> Tensor:
+    """The means of output_size[0] times output_size[1] parts of a picture of any size, (N, C, H, W) ->
+    (N, C, *output_size) (torch.nn.functional.adaptive_avg_pool2d).
+
+    Part i of n along an axis of `size` entries goes from floor(i * size / n) up to, not including,
+    ceil((i + 1) * size / n): the parts may overlap. One picture (C, H, W) gives one (C, *output_size).
+
+    Raises:
+        ValueError: x has neither three axes nor four, or H or W is 0; the message holds the shape. output_size is
+            below 1; the message holds it.
+        TypeError: x is not floating point; the message holds its dtype.
+    """
+    raise NotImplementedError("kata 09: adaptive_avg_pool2d")
+
+
+# Normalisation ------------------------------------------------------------------------------------------
+
+
+@accelerable
+def batch_norm(
+    x: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Every channel with mean 0 and variance 1, then times weight plus bias (torch.nn.functional.batch_norm;
+    Ioffe and Szegedy, 2015): (x - mean) / sqrt(var + eps) * weight + bias.
+
+    x has shape (N, C, ...), the others (C,). In training, mean and variance are those of the batch, over every
+    axis but the channels', the variance divided by n, the number of values in a channel; gradients flow through
+    both. Else they are running_mean and running_var.
+
+    In training, running_mean becomes (1 - momentum) * running_mean + momentum * mean, and running_var likewise,
+    with the variance divided by n - 1. They are written into as arrays, which no tape sees; None is left out.
+
+    Raises:
+        ValueError: x has fewer than two axes, or another argument is not (C,); the message holds the shape. In
+            training, a channel has one value only, or none; the message holds the shape of x. Not in training,
+            running_mean or running_var is None.
+        TypeError: x is not floating point; the message holds its dtype.
+    """
+    raise NotImplementedError("kata 09: batch_norm")
+
+
+# Modules ------------------------------------------------------------------------------------------------
+
+
+class Conv2d(Module):
+    """conv2d with kernels that are learned (torch.nn.Conv2d).
+
+    weight (out_channels, in_channels / groups, kh, kw) and bias (out_channels,), or None, are drawn from the uniform
+    distribution on [-1 / sqrt(fan_in), 1 / sqrt(fan_in)), with fan_in = in_channels / groups * kh * kw.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Pair,
+        stride: Pair = 1,
+        padding: Pair | str = 0,
+        dilation: Pair = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+    ) -> None:
+        """Sets every argument as an attribute of its name: kernel_size, stride, dilation and padding (unless it is a
+        word) as pairs, bias as the parameter or None.
+
+        Raises:
+            ValueError: groups does not divide in_channels and out_channels; the message holds the three. padding_mode
+                is not "zeros"; the message holds it.
+        """
+        raise NotImplementedError("kata 09: Conv2d.__init__")
+
+    def reset_parameters(self) -> None:
+        """Draw weight and bias anew."""
+        raise NotImplementedError("kata 09: Conv2d.reset_parameters")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """conv2d of x with this layer's weight, bias and options."""
+        raise NotImplementedError("kata 09: Conv2d.forward")
+
+    def extra_repr(self) -> str:  # given
+        text = (
+            f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
+        )
+        if self.padding != (0, 0):
+            text += f", padding={self.padding}"
+        if self.dilation != (1, 1):
+            text += f", dilation={self.dilation}"
+        if self.groups != 1:
+            text += f", groups={self.groups}"
+        return text if self.bias is not None else text + ", bias=False"
+
+
+class MaxPool2d(Module):
+    """max_pool2d as a module (torch.nn.MaxPool2d)."""
+
+    def __init__(
+        self, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0, dilation: Pair = 1
+    ) -> None:  # given
+        self.kernel_size = kernel_size
+        self.stride = kernel_size if stride is None else stride
+        self.padding = padding
+        self.dilation = dilation
+
+    def forward(self, x: Tensor) -> Tensor:  # given
+        return max_pool2d(x, self.kernel_size, self.stride, self.padding, self.dilation)
+
+    def extra_repr(self) -> str:  # given
+        return (
+            f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, "
+            f"dilation={self.dilation}, ceil_mode=False"
+        )
+
+
+class AvgPool2d(Module):
+    """avg_pool2d as a module (torch.nn.AvgPool2d)."""
+
+    def __init__(
+        self,
+        kernel_size: Pair,
+        stride: Pair | None = None,
+        padding: Pair = 0,
+        *,
+        count_include_pad: bool = True,
+    ) -> None:  # given
+        self.kernel_size = kernel_size
+        self.stride = kernel_size if stride is None else stride
+        self.padding = padding
+        self.count_include_pad = count_include_pad
+
+    def forward(self, x: Tensor) -> Tensor:  # given
+        return avg_pool2d(
+            x, self.kernel_size, self.stride, self.padding, count_include_pad=self.count_include_pad
+        )
+
+    def extra_repr(self) -> str:  # given
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class AdaptiveAvgPool2d(Module):
+    """adaptive_avg_pool2d as a module (torch.nn.AdaptiveAvgPool2d)."""
+
+    def __init__(self, output_size: Pair) -> None:  # given
+        self.output_size = output_size
+
+    def forward(self, x: Tensor) -> Tensor:  # given
+        return adaptive_avg_pool2d(x, self.output_size)
+
+    def extra_repr(self) -> str:  # given
+        return f"output_size={self.output_size}"
+
+
+class BatchNorm2d(Module):
+    """batch_norm of pictures (N, C, H, W) that remembers what it saw in training (torch.nn.BatchNorm2d).
+
+    Parameters weight (ones) and bias (zeros) of shape (C,), both None without `affine`, the bias also without `bias`.
+    Buffers running_mean (zeros) and
+    running_var (ones) of shape (C,), and num_batches_tracked, a 0-d int64; None where track_running_stats is False.
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        *,
+        bias: bool = True,
+    ) -> None:
+        raise NotImplementedError("kata 09: BatchNorm2d.__init__")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """batch_norm of x: in training with the statistics of the batch, in eval mode with the running ones, or with
+        those of the batch where there are no running ones.
+
+        In training, num_batches_tracked counts the batches. A momentum of None means 1 / (batches up to this one):
+        the running statistics are then the plain mean over all batches.
+
+        Raises:
+            ValueError: x has not four axes; the message holds its shape. As batch_norm.
+        """
+        raise NotImplementedError("kata 09: BatchNorm2d.forward")
+
+    def extra_repr(self) -> str:  # given
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
+            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
+        )
