@@ -101,7 +101,8 @@ def _run(function: Callable[[], Any]) -> tuple[int, bytes]:
     sys.stdout.flush()
     sys.stderr.flush()
     reading, writing = os.pipe()
-    with warnings.catch_warnings():  # Python warns of a fork beside threads: the watchdog of the time limit is one
+    with warnings.catch_warnings():
+        # Python warns of a fork beside threads, and the watchdog of the time limit is one.
         warnings.simplefilter("ignore", DeprecationWarning)
         pid = os.fork()
     if pid == 0:
