@@ -229,7 +229,7 @@ def test_a_file_of_characters_is_read_strictly(tmp_path, places, to, held):
 
 
 def test_a_token_has_a_name():
-    """token_name(b" the") is "Ġthe", and of b"\\\\n\\\\xc3" it is "ĊÃ": a character of bytes_to_unicode for each byte."""
+    """token_name(b" the") is "Ġthe": for each byte its character in bytes_to_unicode."""
     assert_equal(token_name(b" the"), "Ġthe", "the name of b' the'")
     assert_equal(token_name(b"\n\xc3"), "ĊÃ", "the name of b'\\n\\xc3'")
 
@@ -314,7 +314,7 @@ def test_a_vocabulary_comes_back_in_its_own_order(tmp_path):
     ],
 )
 def test_other_spellings_are_understood(tmp_path, places, to):
-    """What versions of `tokenizers` write in another way, and mean the same, loads too: a merge as a list of two names."""
+    """What versions of `tokenizers` write in another way to mean the same loads too: merges as lists of two names."""
     path = saved(tmp_path)
     changed(path, *places, to=to)
     tokenizer = BPETokenizer.load(path)
@@ -372,7 +372,7 @@ def test_a_file_of_bytes_is_read_strictly(tmp_path, places, to, held):
 
 
 def test_a_file_of_characters_is_none_of_bytes(tmp_path):
-    """BPETokenizer.load of a CharTokenizer's file is a ValueError that holds the path; so is a file without an object."""
+    """BPETokenizer.load of a CharTokenizer's file is a ValueError with the path; so is a file without an object."""
     path = tmp_path / "a.json"
     CharTokenizer("ab").save(path)
     with raises(ValueError, path):

@@ -6,6 +6,7 @@ be others, without a word.
 
 from __future__ import annotations
 
+import copy
 from os import PathLike
 from typing import Any
 
@@ -77,7 +78,7 @@ def filled(table: Any) -> Any:  # given
     """What a table says to write: the first of the values of each entry, None where there are none."""
     if isinstance(table, dict):
         return {name: filled(entry) for name, entry in table.items()}
-    return table[0] if table else None
+    return copy.deepcopy(table[0]) if table else None
 
 
 def check_fields(path: FilePath, place: str, value: Any, table: Any) -> None:

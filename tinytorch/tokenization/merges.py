@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
 
 Pair = tuple[int, int]
 """Two ids side by side."""
@@ -13,7 +12,6 @@ Merge = tuple[bytes, bytes]
 """Two tokens that become one."""
 
 
-@cache
 def bytes_to_unicode() -> dict[int, str]:
     """A character that can be seen for each byte: how a file names the tokens, and the order of the first 256 ids.
 

@@ -15,7 +15,6 @@ Merge = tuple[bytes, bytes]
 """Two tokens that become one."""
 
 
-@cache
 def bytes_to_unicode() -> dict[int, str]:
     """A character that can be seen for each byte: how a file names the tokens, and the order of the first 256 ids.
 
@@ -29,7 +28,7 @@ def bytes_to_unicode() -> dict[int, str]:
 
 def token_name(token: bytes) -> str:
     """The name of a token in a file: the character of each of its bytes. b" the" is "Ġthe"."""
-    characters = bytes_to_unicode()
+    characters = _characters()
     return "".join([characters[byte] for byte in token])
 
 
@@ -44,6 +43,11 @@ def token_bytes(name: str) -> bytes:
         if character not in values:
             raise ValueError(f"the token {name!r} holds {character!r}, which stands for no byte")
     return bytes([values[character] for character in name])
+
+
+@cache
+def _characters() -> dict[int, str]:
+    return bytes_to_unicode()
 
 
 @cache
