@@ -98,6 +98,7 @@ def test_words_begin_at_a_change_of_kind(text, words):
         ("a  ", ["a", "  "]),
         ("\n", ["\n"]),
         ("a\u3000b\u3000 c", ["a", "\u3000", "b", "\u3000", " c"]),
+        ("a\u3000\u3000b", ["a", "\u3000", "\u3000", "b"]),
     ],
 )
 def test_white_space_leaves_its_last_character(text, words):
