@@ -2,8 +2,16 @@
 
 from hypothesis import example, given, strategies as st
 
-from dojo.spec import assert_equal
-from tinytorch.tokenization import bytes_to_unicode, count_pairs, merge_pair, train_by_rescan, vocabulary
+from dojo.spec import assert_equal, raises
+from tinytorch.tokenization import (
+    bytes_to_unicode,
+    count_pairs,
+    merge_pair,
+    token_bytes,
+    token_name,
+    train_by_rescan,
+    vocabulary,
+)
 
 IDS = st.lists(st.integers(0, 2), max_size=8)
 
@@ -29,6 +37,26 @@ def test_the_visible_bytes_come_first():
         [254, 255, 0, 1, 2, 160, 173],
         "places 186 to 190, and the last two bytes",
     )
+
+
+def test_a_token_has_a_name():
+    """token_name(b" the") is "Ġthe": for each byte its character in bytes_to_unicode."""
+    assert_equal(token_name(b" the"), "Ġthe", "the name of b' the'")
+    assert_equal(token_name(b"\n\xc3"), "ĊÃ", "the name of b'\\n\\xc3'")
+
+
+@given(token=st.binary(max_size=6))
+def test_a_name_has_a_token(token):
+    """token_bytes gives the token back from its name: of "Ġthe", b" the"."""
+    assert_equal(token_bytes("Ġthe"), b" the", "the token of 'Ġthe'")
+    assert_equal(token_bytes(token_name(token)), token, f"the token of {token_name(token)!r}")
+
+
+def test_a_name_of_other_characters_is_refused():
+    """A name with a character that stands for no byte, as a space does, is a ValueError that holds both."""
+    for name, character in (("a b", "' '"), ("x\u017f", "\u017f")):
+        with raises(ValueError, name, character):
+            token_bytes(name)
 
 
 def test_a_vocabulary_begins_with_the_bytes():

@@ -13,8 +13,6 @@ from tinytorch.tokenization import (
     check_fields,
     read_json,
     read_vocab,
-    token_bytes,
-    token_name,
     vocabulary,
     write_json,
 )
@@ -226,26 +224,6 @@ def test_a_file_of_characters_is_read_strictly(tmp_path, places, to, held):
     changed(path, *places, to=to)
     with raises(ValueError, path, held):
         CharTokenizer.load(path)
-
-
-def test_a_token_has_a_name():
-    """token_name(b" the") is "Ġthe": for each byte its character in bytes_to_unicode."""
-    assert_equal(token_name(b" the"), "Ġthe", "the name of b' the'")
-    assert_equal(token_name(b"\n\xc3"), "ĊÃ", "the name of b'\\n\\xc3'")
-
-
-@given(token=st.binary(max_size=6))
-def test_a_name_has_a_token(token):
-    """token_bytes gives the token back from its name: of "Ġthe", b" the"."""
-    assert_equal(token_bytes("Ġthe"), b" the", "the token of 'Ġthe'")
-    assert_equal(token_bytes(token_name(token)), token, f"the token of {token_name(token)!r}")
-
-
-def test_a_name_of_other_characters_is_refused():
-    """A name with a character that stands for no byte, as a space does, is a ValueError that holds both."""
-    for name, character in (("a b", "' '"), ("x\u017f", "\u017f")):
-        with raises(ValueError, name, character):
-            token_bytes(name)
 
 
 def test_a_byte_tokenizer_is_saved(tmp_path):

@@ -40,7 +40,8 @@ def check_ids(ids: Any, vocab_size: int) -> list[int]:
     """`ids` as a list of ints: from a list or tuple of integers, or a 1-d array or Tensor of integers, on any device.
 
     Raises:
-        TypeError: an entry is not an integer (nor is a boolean), or `ids` is one number; the message holds it.
+        TypeError: an entry is not an integer (a boolean is none), or `ids` is something else, such as one number or a
+            string; the message holds the entry, or `ids`.
         IndexError: an id is not from 0 to vocab_size - 1; the message holds the id and vocab_size.
     """
     entries = ids.tolist() if hasattr(ids, "tolist") else ids

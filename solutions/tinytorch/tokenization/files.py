@@ -85,13 +85,14 @@ def filled(table: Any) -> Any:  # given
 
 
 def check_fields(path: FilePath, place: str, value: Any, table: Any) -> None:
-    """Nothing, where `value`, which stands at `place` in the file `path`, is understood: it is one of the values of
-    `table`, a tuple (an empty one, LOOKED_AT, takes anything), or, where `table` is a dict, an object whose every
-    entry is understood by the table's of that name. An absent entry counts as null, None.
+    """Nothing, where the tables above understand `value`, which stands at `place` in the file `path`.
+
+    A tuple understands the values in it, and an empty one, LOOKED_AT, anything. A dict understands an object in which
+    its own entry of that name understands each entry; one that is absent from the object counts as None.
 
     Raises:
-        ValueError: a value is none of those, an entry is not in the table, or there is no object where the table is
-            a dict. The message holds the path, the place (of an entry: its name) and the value.
+        ValueError: the value is not understood, or it has an entry that the dict has not. The message holds the path,
+            the place (for an entry, its name) and the value.
     """
     if isinstance(table, dict):
         if not isinstance(value, dict):
