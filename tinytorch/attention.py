@@ -158,5 +158,3 @@ class MultiHeadAttention(Module):
         """The weights that `forward` uses, without dropout, to be looked at: (..., H, L, S)."""
         raise NotImplementedError("kata 13: MultiHeadAttention.attention_map")
 
-    def extra_repr(self) -> str:  # given
-        return f"embed_dim={self.embed_dim}, num_heads={self.num_heads}, dropout={self.dropout}"

@@ -223,5 +223,3 @@ class MultiHeadAttention(Module):
         k = split_heads(self.k_proj(query if key is None else key), self.num_heads)
         return attention_weights(q, k, attn_mask, is_causal)
 
-    def extra_repr(self) -> str:  # given
-        return f"embed_dim={self.embed_dim}, num_heads={self.num_heads}, dropout={self.dropout}"
