@@ -116,16 +116,27 @@ class MultiHeadAttention(Module):
     """Attention in `num_heads` subspaces at once (torch.nn.MultiheadAttention, batch first).
 
     q_proj, k_proj, v_proj and out_proj are Linear(embed_dim, embed_dim, bias). `dropout` is the probability with
-    which a weight is dropped while training.
+    which a weight is dropped while training. `rope` turns queries and keys by their places (apply_rope).
     """
 
-    def __init__(self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True) -> None:
+    def __init__(
+        self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True, rope: bool = False
+    ) -> None:
         """
         Raises:
             ValueError: embed_dim is not a multiple of num_heads (the message holds both), or dropout is not between
                 0 and 1 (it holds dropout).
         """
         raise NotImplementedError("kata 13: MultiHeadAttention.__init__")
+
+    def queries_and_keys(self, query: Tensor, key: Tensor, start: int = 0) -> tuple[Tensor, Tensor]:
+        """What the heads ask, and what they can be asked for: (..., L, D), (..., S, D) -> (..., H, L, D / H),
+        (..., H, S, D / H).
+
+        Projected by q_proj and k_proj and split into heads; with rope also turned, the first row of each from place
+        `start` on.
+        """
+        raise NotImplementedError("kata 13: MultiHeadAttention.queries_and_keys")
 
     def forward(
         self,
@@ -140,11 +151,12 @@ class MultiHeadAttention(Module):
         """(..., L, D), (..., S, D), (..., S, D) -> (..., L, D). `key` is `query` where it is left out, and `value` is
         `key`: attention(x) is self-attention.
 
-        Project, split into heads, attend in each, merge, project: out_proj(merge_heads(...)). `attn_mask` broadcasts
-        to (..., H, L, S), and True means may look, as in scaled_dot_product_attention.
+        queries_and_keys and the split v_proj(value) go to scaled_dot_product_attention, its heads are merged, and
+        out_proj has the last word. `attn_mask` broadcasts to (..., H, L, S); True means may look.
 
-        With a `cache`, keys and values of earlier tokens come before the new ones, which it remembers as those of
-        `layer`; `is_causal` then counts from the first earlier key (the offset of causal_mask).
+        With a `cache`, the new keys and values join the earlier ones of `layer`, and the queries meet all of them.
+        The first new token is at place cache.length: rope turns by it, and with `is_causal` query i sees the keys up
+        to place cache.length + i.
         """
         raise NotImplementedError("kata 13: MultiHeadAttention.forward")
 
@@ -155,6 +167,5 @@ class MultiHeadAttention(Module):
         attn_mask: Tensor | None = None,
         is_causal: bool = False,
     ) -> Tensor:
-        """The weights that `forward` uses, without dropout, to be looked at: (..., H, L, S)."""
+        """The weights with which `forward` mixes the values, without dropout: (..., H, L, S), to be looked at."""
         raise NotImplementedError("kata 13: MultiHeadAttention.attention_map")
-

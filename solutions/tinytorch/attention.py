@@ -13,6 +13,7 @@ import math
 from typing import Any, Protocol
 
 from tinytorch.dispatch import accelerable
+from tinytorch.embeddings import apply_rope
 from tinytorch.layers import Linear, Module, dropout
 from tinytorch.tensor import Tensor, amax, bool_, broadcast_shapes, exp, ones, sum, tril, where
 
@@ -155,10 +156,12 @@ class MultiHeadAttention(Module):
     """Attention in `num_heads` subspaces at once (torch.nn.MultiheadAttention, batch first).
 
     q_proj, k_proj, v_proj and out_proj are Linear(embed_dim, embed_dim, bias). `dropout` is the probability with
-    which a weight is dropped while training.
+    which a weight is dropped while training. `rope` turns queries and keys by their places (apply_rope).
     """
 
-    def __init__(self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True) -> None:
+    def __init__(
+        self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True, rope: bool = False
+    ) -> None:
         """
         Raises:
             ValueError: embed_dim is not a multiple of num_heads (the message holds both), or dropout is not between
@@ -168,13 +171,24 @@ class MultiHeadAttention(Module):
             raise ValueError(f"embed_dim {embed_dim} cannot be divided among {num_heads} heads")
         if not 0 <= dropout <= 1:
             raise ValueError(f"the probability of dropout must be between 0 and 1, got {dropout}")
-        self.embed_dim = embed_dim
         self.num_heads = num_heads
         self.dropout = dropout
+        self.rope = rope
         self.q_proj = Linear(embed_dim, embed_dim, bias)
         self.k_proj = Linear(embed_dim, embed_dim, bias)
         self.v_proj = Linear(embed_dim, embed_dim, bias)
         self.out_proj = Linear(embed_dim, embed_dim, bias)
+
+    def queries_and_keys(self, query: Tensor, key: Tensor, start: int = 0) -> tuple[Tensor, Tensor]:
+        """What the heads ask, and what they can be asked for: (..., L, D), (..., S, D) -> (..., H, L, D / H),
+        (..., H, S, D / H).
+
+        Projected by q_proj and k_proj and split into heads; with rope also turned, the first row of each from place
+        `start` on.
+        """
+        q = split_heads(self.q_proj(query), self.num_heads)
+        k = split_heads(self.k_proj(key), self.num_heads)
+        return (apply_rope(q, start), apply_rope(k, start)) if self.rope else (q, k)
 
     def forward(
         self,
@@ -189,24 +203,21 @@ class MultiHeadAttention(Module):
         """(..., L, D), (..., S, D), (..., S, D) -> (..., L, D). `key` is `query` where it is left out, and `value` is
         `key`: attention(x) is self-attention.
 
-        Project, split into heads, attend in each, merge, project: out_proj(merge_heads(...)). `attn_mask` broadcasts
-        to (..., H, L, S), and True means may look, as in scaled_dot_product_attention.
+        queries_and_keys and the split v_proj(value) go to scaled_dot_product_attention, its heads are merged, and
+        out_proj has the last word. `attn_mask` broadcasts to (..., H, L, S); True means may look.
 
-        With a `cache`, keys and values of earlier tokens come before the new ones, which it remembers as those of
-        `layer`; `is_causal` then counts from the first earlier key (the offset of causal_mask).
+        With a `cache`, the new keys and values join the earlier ones of `layer`, and the queries meet all of them.
+        The first new token is at place cache.length: rope turns by it, and with `is_causal` query i sees the keys up
+        to place cache.length + i.
         """
         key = query if key is None else key
-        value = key if value is None else value
-        q = split_heads(self.q_proj(query), self.num_heads)  # (..., H, L, D / H)
-        k = split_heads(self.k_proj(key), self.num_heads)  # (..., H, S, D / H)
-        v = split_heads(self.v_proj(value), self.num_heads)
+        past = 0 if cache is None else cache.length
+        q, k = self.queries_and_keys(query, key, past)  # (..., H, L, D / H), (..., H, S, D / H)
+        v = split_heads(self.v_proj(key if value is None else value), self.num_heads)
         if cache is not None:
-            new = k.shape[-2]
-            k, v = cache.update(layer, k, v)
-            past = k.shape[-2] - new
+            k, v = cache.update(layer, k, v)  # S is all so far
             if is_causal and past and attn_mask is None:
-                attn_mask = causal_mask(q.shape[-2], k.shape[-2], past, q.device)
-                is_causal = False
+                attn_mask, is_causal = causal_mask(q.shape[-2], k.shape[-2], past, q.device), False
         dropout_p = self.dropout if self.training else 0.0
         heads = scaled_dot_product_attention(q, k, v, attn_mask, dropout_p, is_causal)  # (..., H, L, D / H)
         return self.out_proj(merge_heads(heads))
@@ -218,8 +229,6 @@ class MultiHeadAttention(Module):
         attn_mask: Tensor | None = None,
         is_causal: bool = False,
     ) -> Tensor:
-        """The weights that `forward` uses, without dropout, to be looked at: (..., H, L, S)."""
-        q = split_heads(self.q_proj(query), self.num_heads)
-        k = split_heads(self.k_proj(query if key is None else key), self.num_heads)
+        """The weights with which `forward` mixes the values, without dropout: (..., H, L, S), to be looked at."""
+        q, k = self.queries_and_keys(query, query if key is None else key)
         return attention_weights(q, k, attn_mask, is_causal)
-
