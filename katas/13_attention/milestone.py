@@ -135,7 +135,8 @@ def draw(sentence, weights, same, path):
     """A panel for each head: row by row, where that place looks. Framed: what followed the same two letters before."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, HEADS, figsize=(7.4 * HEADS, 7.6), layout="constrained")
+    side = 0.2 * max(len(sentence), 25)  # inches
+    figure, axes = plt.subplots(1, HEADS, figsize=(side * HEADS, side), layout="constrained")
     letters = [{" ": "\u2423", "\n": "\u21b5"}.get(letter, letter) for letter in sentence]
     for head, (panel, map_) in enumerate(zip(axes, weights, strict=True)):
         image = panel.imshow(map_, cmap="Blues", vmin=0, vmax=1)
