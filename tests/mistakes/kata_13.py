@@ -207,13 +207,13 @@ def weights_add_any_mask(query, key, attn_mask=None, is_causal=False, scale=None
 # Attention
 
 
-@mistake("attention.scaled_dot_product_attention", spec="test_dropout_drops_weights", says="were kept")
+@mistake("attention.scaled_dot_product_attention", spec="test_dropout_drops_weights", says="lost no weight")
 def attention_never_drops(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None):
     """dropout_p is forgotten."""
     return attention_weights(query, key, attn_mask, is_causal, scale) @ value
 
 
-@mistake("attention.scaled_dot_product_attention", spec="test_dropout_drops_weights", says="some")
+@mistake("attention.scaled_dot_product_attention", spec="test_dropout_drops_weights", says="some key")
 def attention_drops_values(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None):
     """Whole values are dropped, for all queries alike, and not weights."""
     kept = dropout(ones(value.shape[-2], 1), dropout_p)
@@ -244,7 +244,7 @@ def heads_take_turns(x, num_heads):
     return x.transpose(-3, -1).transpose(-2, -1)
 
 
-@mistake("attention.split_heads", spec="test_heads_entry_by_entry", says="split_heads")
+@mistake("attention.split_heads", spec="test_heads_entry_by_entry", says="too many values")
 def heads_of_a_batch(x, num_heads):
     """Only one leading axis is thought of."""
     B, T, D = x.shape if x.ndim == 3 else (1, *x.shape)
@@ -306,9 +306,7 @@ def layer_without_the_last_word(
     return merge_heads(scaled_dot_product_attention(q, k, v, attn_mask, 0.0, is_causal))
 
 
-@mistake(
-    "attention.MultiHeadAttention.forward", spec="test_attention_to_another_sequence", says="do not fit"
-)
+@mistake("attention.MultiHeadAttention.forward", spec="test_attention_to_another_sequence", says="do not fit")
 def layer_says_what_it_asks(
     self, query, key=None, value=None, attn_mask=None, is_causal=False, cache=None, layer=0
 ):
