@@ -70,9 +70,7 @@ class Embedding(Module):
         raise NotImplementedError("kata 12: Embedding.reset_parameters")
 
     @classmethod
-    def from_pretrained(
-        cls, embeddings: Tensor, freeze: bool = True, padding_idx: int | None = None
-    ) -> Self:
+    def from_pretrained(cls, embeddings: Tensor, freeze: bool = True, padding_idx: int | None = None) -> Self:
         """An Embedding over rows that are there already (V, D); it shares their memory.
 
         Frozen, it does not learn: its weight does not require grad. The row of `padding_idx` keeps its value.
@@ -96,12 +94,12 @@ class Embedding(Module):
 
 
 def position_angles(places: Array, d_model: int, base: float = 10000.0) -> Array:
-    """How far the clock hand of each pair of features has turned at each place: (T,) -> (T, ceil(d_model / 2)), float64.
+    """How far each clock hand, one for two features, has turned at each place: (T,) -> (T, ceil(d_model / 2)).
 
         angles[t, i] = places[t] / base ** (2 * i / d_model)
 
-    Hand 0 turns by one radian a place and the last ones hardly at all, like seconds, minutes and hours. In float64,
-    since at place 100,000 a float32 no longer knows a hundredth of a radian. On arrays.
+    Hand 0 turns by one radian a place and the last ones hardly at all, like seconds, minutes and hours. The result
+    is float64: at place 100,000 a float32 is only good to a hundredth of a radian. On arrays.
     """
     raise NotImplementedError("kata 12: position_angles")
 

@@ -162,6 +162,21 @@ def test_what_was_not_saved_may_change():
     assert_close(x.grad, np.array([1.0], np.float32), "x.grad")
 
 
+def test_an_input_that_is_given_back_keeps_its_version():
+    """A forward may return its input itself: a change of the output in place is one of the input, and is noticed."""
+
+    class Same(Identity):
+        @staticmethod
+        def forward(ctx, x):
+            return x
+
+    x, w = leaf(3.0), Tensor(np.array([2.0], np.float32))
+    y = x * w
+    Same.apply(w).add_(1.0)
+    with raises(RuntimeError, "mul", "in place"):
+        y.backward()
+
+
 def test_forward_gives_an_array():
     """A forward that returns a Tensor is a TypeError that names the class: it works on arrays."""
 

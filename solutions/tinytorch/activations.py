@@ -115,7 +115,7 @@ def logsumexp(x: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
 
 def relu_backward(grad: Array, x: Array) -> Array:
     """The gradient for x: `grad` where x > 0, and 0 elsewhere, at 0 too. All arrays have one shape."""
-    return grad * (x > 0)
+    return get_array_module(x).where(x <= 0, 0, grad)  # grad * (x > 0) would make nan of an infinite gradient
 
 
 def leaky_relu_backward(grad: Array, x: Array, negative_slope: float = 0.01) -> Array:

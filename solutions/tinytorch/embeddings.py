@@ -99,9 +99,7 @@ class Embedding(Module):
             self.weight.data[self.padding_idx] = 0
 
     @classmethod
-    def from_pretrained(
-        cls, embeddings: Tensor, freeze: bool = True, padding_idx: int | None = None
-    ) -> Self:
+    def from_pretrained(cls, embeddings: Tensor, freeze: bool = True, padding_idx: int | None = None) -> Self:
         """An Embedding over rows that are there already (V, D); it shares their memory.
 
         Frozen, it does not learn: its weight does not require grad. The row of `padding_idx` keeps its value.
@@ -130,12 +128,12 @@ class Embedding(Module):
 
 
 def position_angles(places: Array, d_model: int, base: float = 10000.0) -> Array:
-    """How far the clock hand of each pair of features has turned at each place: (T,) -> (T, ceil(d_model / 2)), float64.
+    """How far each clock hand, one for two features, has turned at each place: (T,) -> (T, ceil(d_model / 2)).
 
         angles[t, i] = places[t] / base ** (2 * i / d_model)
 
-    Hand 0 turns by one radian a place and the last ones hardly at all, like seconds, minutes and hours. In float64,
-    since at place 100,000 a float32 no longer knows a hundredth of a radian. On arrays.
+    Hand 0 turns by one radian a place and the last ones hardly at all, like seconds, minutes and hours. The result
+    is float64: at place 100,000 a float32 is only good to a hundredth of a radian. On arrays.
     """
     xp = get_array_module(places)
     pairs = xp.arange(0, d_model, 2)  # 2 * i
@@ -152,7 +150,9 @@ def rows_for(table: Tensor, x: Tensor, start: int) -> Tensor:
     """
     max_len, d_model = table.shape
     if x.ndim < 2 or x.shape[-1] != d_model:
-        raise ValueError(f"positions of {d_model} features need x of shape (..., T, {d_model}), got {x.shape}")
+        raise ValueError(
+            f"positions of {d_model} features need x of shape (..., T, {d_model}), got {x.shape}"
+        )
     if start < 0:
         raise ValueError(f"start must be 0 or more, got {start}")
     stop = start + x.shape[-2]

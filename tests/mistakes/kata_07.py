@@ -602,6 +602,23 @@ def apply_counts_nothing(cls, *args):
     return output
 
 
+@mistake(
+    "autograd.Function.apply",
+    spec="test_an_input_that_is_given_back_keeps_its_version",
+    says="nothing was raised",
+)
+def apply_forgets_what_it_gives_back(cls, *args):
+    """The output has a version counter of its own, and the input's memory."""
+    edges = edges_to(args)
+    ctx = Context(tuple(isinstance(each, Tensor) and each.requires_grad for each in args))
+    arrays = [each.data if isinstance(each, Tensor) else each for each in args]
+    output = wrap(observed("function", cls.__name__, cls.forward, ctx, *arrays))
+    if recording() and edges and output.dtype.kind == "f":
+        output.grad_fn = Node(cls.__name__, partial(_gradients, cls, ctx, len(args)), edges)
+        output.requires_grad = True
+    return output
+
+
 @mistake("autograd.numerical_gradient", spec="test_differences_leave_the_input_as_it_was", says="was changed")
 def differences_add_and_subtract(function, inputs, place, cotangent, eps=1e-6):
     """The entry is moved back by subtracting, which rounds."""

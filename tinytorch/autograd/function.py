@@ -44,7 +44,8 @@ class Function:
     def apply(cls, *args: Any) -> Tensor:
         """Call forward, through `observed("function", name, forward, ctx, ...)`, and record the call as one Node.
 
-        The Node is called as the class is. Its rule is backward, with ctx.
+        The Node is called as the class is. Its rule is backward, with ctx. Where forward gives an input back, or a
+        view of it, the output shares its `_version`.
 
         Raises:
             TypeError: forward did not give an array; the message holds the type that it gave.

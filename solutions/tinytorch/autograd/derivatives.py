@@ -51,8 +51,7 @@ def mul_backward(grad: Array, a: Array, b: Array) -> tuple[Array, Array]:
 @derivative(t.div)
 def div_backward(grad: Array, b: Array, out: Array) -> tuple[Array, Array]:
     """out = a / b. With `out` at hand, `a` is not needed."""
-    grad = grad / b
-    return grad, -grad * out
+    return grad / b, -grad * (out / b)
 
 
 @derivative(t.remainder)

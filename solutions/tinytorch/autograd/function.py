@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from tinytorch.autograd.tape import Node, edges_to
 from tinytorch.dispatch import Array, observed, recording, wrap
 from tinytorch.tensor import Tensor
@@ -46,7 +48,8 @@ class Function:
     def apply(cls, *args: Any) -> Tensor:
         """Call forward, through `observed("function", name, forward, ctx, ...)`, and record the call as one Node.
 
-        The Node is called as the class is. Its rule is backward, with ctx.
+        The Node is called as the class is. Its rule is backward, with ctx. Where forward gives an input back, or a
+        view of it, the output shares its `_version`.
 
         Raises:
             TypeError: forward did not give an array; the message holds the type that it gave.
@@ -63,6 +66,9 @@ class Function:
                 f"the forward of {cls.__name__} works on arrays, and gave a {type(result).__name__}"
             )
         output = wrap(result)
+        for each in args:
+            if isinstance(each, Tensor) and np.may_share_memory(each.data, output.data):
+                output._version = each._version  # forward gave an input back, or a view of it
         if recording() and edges and output.dtype.kind == "f":
             tensors = [each for each in (*args, output) if isinstance(each, Tensor)]
             saved = [each for each in tensors if any(each.data is array for array in ctx.saved_tensors)]
