@@ -409,7 +409,8 @@ def layer_has_no_number(
     v = split_heads(self.v_proj(key if value is None else value), self.num_heads)
     if cache is not None:
         k, v = cache.update(0, k, v)
-    return self.out_proj(merge_heads(scaled_dot_product_attention(q, k, v, attn_mask, 0.0, is_causal)))
+    p = self.dropout if self.training else 0.0
+    return self.out_proj(merge_heads(scaled_dot_product_attention(q, k, v, attn_mask, p, is_causal)))
 
 
 @mistake(
