@@ -11,9 +11,9 @@
         figure.savefig(report.figure("surface"))         # .dojo/milestones/06_surface.png
         return report.verdict(accuracy == 1.0, f"{accuracy:.0%} of the points are right")
 
-`report.data` is the folder given with DATA=, or None; `report.args` are the words of ARGS=; `report.folder("run")` is a
-folder that stays for the next run. matplotlib draws without a screen. The scene runs in a process of its own, so that
-whatever happens in it this command still has an answer.
+`report.data` is the folder given with DATA=, or None; `report.args` are the words of ARGS=; `report.folder("data")` is a
+folder that stays, `report.checkpoints("run")` one that stays until the verdict. matplotlib draws without a screen. The
+scene runs in a process of its own, so that whatever happens in it this command still has an answer.
 The last verdict is noted in `.dojo/milestones/NN.json`, where the board finds it.
 """
 
@@ -23,6 +23,7 @@ import argparse
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -41,6 +42,7 @@ from dojo.report import Spec, explain
 from dojo.screen import say
 
 HOME = ROOT / ".dojo" / "milestones"
+RUN = ".run"  # behind the names of folders of checkpoints
 SHOW_CURSOR = "\033[?25h"
 
 
@@ -56,6 +58,7 @@ class Report:
         self.passed: bool | None = None
         self.text = ""
         self._kata = kata
+        self._runs: list[Path] = []
         self._console = Console(highlight=False)
 
     def say(self, text: str) -> None:
@@ -85,9 +88,19 @@ class Report:
             yield step
 
     def folder(self, name: str) -> Path:
-        """A folder for what the milestone keeps between two runs, checkpoints and data; it is there."""
+        """A folder for what the milestone keeps: data, weights. It is there."""
         path = HOME / f"{self._kata.id}_{name}"
         path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def checkpoints(self, name: str, fresh: bool = False) -> Path:
+        """A folder for the checkpoints of a run that may be interrupted, and gone on with. It is there, empty if
+        `fresh`; the verdict removes it."""
+        path = HOME / f"{self._kata.id}_{name}{RUN}"
+        if fresh:
+            shutil.rmtree(path, ignore_errors=True)
+        path.mkdir(parents=True, exist_ok=True)
+        self._runs.append(path)
         return path
 
     def figure(self, name: str) -> Path:
@@ -100,6 +113,8 @@ class Report:
     def verdict(self, passed: bool, text: str) -> bool:
         """The last word: whether the milestone is reached, and the number that says so. Returns `passed`."""
         self.passed, self.text = bool(passed), text
+        for path in self._runs:
+            shutil.rmtree(path, ignore_errors=True)
         return self.passed
 
 
@@ -131,7 +146,12 @@ def run(options: argparse.Namespace) -> int:
         _say_what_is_missing(kata)
     plan = overlay.plan_for(options.impl, None)
     started = time.monotonic()
-    answer = _play(script, kata, plan, data, args)
+    try:
+        answer = _play(script, kata, plan, data, args)
+    except KeyboardInterrupt:
+        if any(HOME.glob(f"{kata.id}_*{RUN}/*")):
+            say(f"\nWhat is finished is kept: `make milestone N={kata.number}` goes on after it.")
+        raise
     if options.impl == "student" and "passed" in answer:
         note = {"passed": answer["passed"], "text": answer["text"], "seconds": time.monotonic() - started}
         standing.write_json(HOME / f"{kata.id}.json", note)

@@ -96,3 +96,37 @@ def test_what_cannot_be_played_is_a_usage_error(home: Path, words: list[str], sa
 
     assert done.returncode == 2
     assert says in done.stdout
+
+
+LONG_SCENE = '''
+import time
+
+
+def main(report):
+    """Counts the runs that it goes on with, and is interrupted in the first."""
+    folder = report.checkpoints("count", fresh="fresh" in report.args)
+    before = len(list(folder.iterdir()))
+    (folder / f"{before}.safetensors").touch()
+    report.say(f"run {before + 1}")
+    if before == 0:
+        raise KeyboardInterrupt
+    return report.verdict(True, f"{before + 1} runs")
+'''
+
+
+def test_a_run_that_was_interrupted_is_gone_on_with_until_its_verdict(home: Path) -> None:
+    scene = home / "katas/06_optimizers/milestone.py"
+    write(scene, LONG_SCENE)
+    try:
+        stopped = dojo(home, "milestone", "6", "--impl", "tinytorch")
+        assert stopped.returncode == 130
+        assert "What is finished is kept: `make milestone N=6` goes on after it." in stopped.stdout
+
+        again = dojo(home, "milestone", "6", "--impl", "tinytorch", "--args=fresh")
+        assert "run 1" in again.stdout and again.returncode == 130
+
+        done = dojo(home, "milestone", "6", "--impl", "tinytorch")
+        assert "Milestone reached: 2 runs" in done.stdout and done.returncode == 0
+        assert not list((home / ".dojo/milestones").glob("06_count*")), "the verdict left the checkpoints"
+    finally:
+        write(scene, SCENE)

@@ -4,8 +4,6 @@ Without data it runs on drawn digits in colour, in the layout of CIFAR-10's file
 which begins a run anew that was interrupted.
 """
 
-import shutil
-
 import numpy as np
 
 from dojo.datasets import downloads, strokes
@@ -139,10 +137,7 @@ def main(report):
     seed = int(next((word for word in words if word.isdecimal()), 0))
     root = downloads.find("cifar10", report.data)
     plan, name = (PHOTOS, "cifar10") if root else (DIGITS, "strokes")
-    folder = report.folder(f"{name}_seed{seed}")
-    if "fresh" in words:
-        shutil.rmtree(folder)
-        folder.mkdir()
+    folder = report.checkpoints(f"{name}_seed{seed}", fresh="fresh" in words)
     if root is None:
         report.say(
             "No CIFAR-10 here (`make data NAME=cifar10` brings it, DATA= says where it is): these are drawn digits in "
@@ -159,7 +154,6 @@ def main(report):
     logits = trainer.predict(test).data
     draw_predictions(dataset.data, dataset.targets, logits, classes, report.figure("predictions"))
     save(trainer.model.state_dict(), report.folder("models") / f"{name}.safetensors")
-    shutil.rmtree(folder)  # the run is over; the next one begins anew
 
     right = float((logits.argmax(1) == dataset.targets).mean())
     minutes = sum(trainer.history["seconds"]) / 60
