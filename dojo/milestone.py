@@ -11,9 +11,9 @@
         figure.savefig(report.figure("surface"))         # .dojo/milestones/06_surface.png
         return report.verdict(accuracy == 1.0, f"{accuracy:.0%} of the points are right")
 
-`report.data` is the folder given with DATA=, or None; `report.args` are the words of ARGS=; `report.folder("data")` is a
-folder that stays, `report.checkpoints("run")` one that stays until the verdict. matplotlib draws without a screen. The
-scene runs in a process of its own, so that whatever happens in it this command still has an answer.
+`report.data` is the folder given with DATA=, or None; `report.args` are the words of ARGS=; `report.folder("data")` is
+a folder that stays, `report.checkpoints("run")` one that stays until the verdict. matplotlib draws without a screen.
+The scene runs in a process of its own, so that whatever happens in it this command still has an answer.
 The last verdict is noted in `.dojo/milestones/NN.json`, where the board finds it.
 """
 
