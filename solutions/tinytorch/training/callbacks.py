@@ -144,8 +144,8 @@ class ProgressBar(Callback):
         self.started, self.steps, self.samples = self.clock(), 0, 0
 
     def on_step_end(self, trainer: Trainer, loss: float, samples: int) -> None:
-        """Count, and on a terminal write the line anew, over the one before: nothing stays of one that was longer. Blanks
-        do it, or the escape sequence "\\x1b[K", which clears the rest of a line."""
+        """Count, and on a terminal write the line anew, over the one before, of which nothing stays where it was
+        longer: blanks do it, or the escape sequence "\\x1b[K", which clears the rest of a line."""
         self.steps += 1
         self.samples += samples
         self.loss = loss
@@ -156,7 +156,8 @@ class ProgressBar(Callback):
     def line(self, trainer: Trainer) -> str:
         """How far the epoch is: "epoch 3 [======      ] 12/24 loss 0.1234 1200 samples/s 0:05 left".
 
-        The loss is that of the last batch. Without `trainer.steps_per_epoch` there is neither bar nor time: "epoch 3 12 steps loss 0.1234 1200 samples/s".
+        The loss is that of the last batch. Without `trainer.steps_per_epoch` there is neither bar nor time:
+        "epoch 3 12 steps loss 0.1234 1200 samples/s".
         A bar is `width` wide; of its "=" there are as many, rounded down, as the share of the steps that are done.
         """
         seconds = max(self.clock() - self.started, 1e-9)

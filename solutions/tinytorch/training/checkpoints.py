@@ -88,8 +88,10 @@ class ModelCheckpoint(Callback):
                 self.best = value
 
     def on_checkpoint(self, trainer: Trainer) -> None:
-        """Save, then delete the checkpoints that are too many: of those up to this epoch the newest `keep` stay. Those of
-        later epochs are damaged, or `fit` would not have begun: they neither count nor go, and are written over in time.
+        """Save, then delete the checkpoints that are too many: of those up to this epoch the newest `keep` stay.
+
+        Those of later epochs are damaged, or `fit` would not have begun: they do not count, and stay until the run
+        writes over them.
 
         The best one is written first: killed between the two, the run does the epoch again, and writes both.
         """

@@ -155,7 +155,8 @@ class SequentialLR(LRScheduler):
 
     Raises:
         ValueError: there is not one milestone fewer than schedulers (the message holds the number that it takes and
-            the one that was given), one is not above the one before it (it holds them), or a scheduler is of another optimizer.
+            the one that was given), one is not above the one before it (it holds them), or a scheduler is of another
+            optimizer.
     """
 
     def __init__(
@@ -177,8 +178,8 @@ class SequentialLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def step(self) -> None:
-        """One step of the scheduler whose turn it is. `last_epoch` counts all steps, that scheduler's its own. What that
-        scheduler refuses is not counted."""
+        """One step of the scheduler whose turn it is. `last_epoch` counts all steps, that scheduler's its own. What
+        that one refuses is not counted."""
         turn = bisect.bisect_right(self.milestones, self.last_epoch + 1)
         scheduler = self.schedulers[turn]
         start = self.milestones[turn - 1] if turn else 0

@@ -60,7 +60,7 @@ class Trainer:
         generators: Sequence[np.random.Generator] = (),
     ) -> None:
         """`loss_fn` takes the model's output and y, and gives the mean over the batch. The scheduler steps after each
-        "epoch", or after each "step" of the optimizer. Gradients are clipped to the norm `clip_grad_norm`, unless it is None.
+        "epoch", or after each "step" of the optimizer. Gradients are clipped to `clip_grad_norm`, unless it is None.
         `generators` are those besides the default one that the run draws from: a DataLoader's own, for one.
 
         Raises:
@@ -233,8 +233,8 @@ class Trainer:
 
         Raises:
             ValueError: it is of another class of optimizer or scheduler, or has another number of generators (the
-                message holds both), or one of the parts refuses its state: model, optimizer, scheduler or a callback (it
-                holds what that says).
+                message holds both), or one of the parts refuses its state: model, optimizer, scheduler or a callback
+                (it holds what that says).
         """
         if state_dict["classes"] != self._classes():
             raise ValueError(f"the state is of {state_dict['classes']}, this run has {self._classes()}")
