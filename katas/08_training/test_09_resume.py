@@ -15,6 +15,7 @@ from tinytorch.optimizers import SGD, Adam
 from tinytorch.setup import default_generator, manual_seed
 from tinytorch.tensor import Tensor, tensor
 from tinytorch.training import (
+    Callback,
     CheckpointError,
     EarlyStopping,
     OneCycleLR,
@@ -249,7 +250,7 @@ def test_a_stopped_run_stays_stopped(tmp_path):
         stopping = EarlyStopping("lr", mode="max", patience=1, restore_best=True)
         return a_run(seed, callbacks=[stopping, *others])
 
-    class Saving(training.Callback):
+    class Saving(Callback):
         def on_checkpoint(self, trainer):
             trainer.save_checkpoint(tmp_path / "run")
 
@@ -368,7 +369,7 @@ def test_a_run_that_fits_half_changes_nothing():
     assert_left_alone(trainer, before)
 
 
-class Limit(training.Callback):
+class Limit(Callback):
     """A callback that takes over no state but that of its own limit."""
 
     def __init__(self, limit):
