@@ -264,13 +264,16 @@ def test_sequential_lr_has_many_parts():
 
 
 def test_sequential_lr_refuses_what_does_not_fit():
-    """Two schedulers and two milestones, milestones 5 and 2, and a scheduler of another optimizer are ValueErrors."""
+    """Two schedulers and two milestones, milestones 5 and 2 or 2 and 2, and a scheduler of another optimizer are
+    ValueErrors.
+    """
     optimizer, other = sgd(), sgd()
     parts = [StepLR(optimizer, 1), StepLR(optimizer, 1), StepLR(optimizer, 1)]
     with raises(ValueError, 1, 2):
         SequentialLR(optimizer, parts[:2], milestones=[1, 2])
-    with raises(ValueError, [5, 2]):
-        SequentialLR(optimizer, parts, milestones=[5, 2])
+    for milestones in ([5, 2], [2, 2]):
+        with raises(ValueError, milestones):
+            SequentialLR(optimizer, parts, milestones=milestones)
     with raises(ValueError):
         SequentialLR(other, parts[:2], milestones=[1])
 

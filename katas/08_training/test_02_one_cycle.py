@@ -94,6 +94,17 @@ def test_one_cycle_with_any_number_of_steps(total, pct, strategy):
     assert_close(rates, expected, "the rates", rtol=1e-9)
 
 
+def test_a_cycle_begins_with_a_rate_of_its_own():
+    """Made for an optimizer that another scheduler had before, with an "initial_lr" of 7, it begins at max_lr / 25 all
+    the same, has its peak at max_lr, and "initial_lr" is max_lr / 25.
+    """
+    optimizer = sgd()
+    StepLR(optimizer, 1).step()
+    rates = follow(OneCycleLR(optimizer, 2.5, 100), 99)
+    assert_close([rates[0], rates[29]], [0.1, 2.5], "the rates at step 0 and at the peak, step 29")
+    assert_close(optimizer.param_groups[0]["initial_lr"], 0.1, "initial_lr of the group")
+
+
 def test_epochs_and_steps_make_the_total():
     """epochs=4 and steps_per_epoch=25 are 100 steps: the same rates as total_steps=100."""
     rates = follow(OneCycleLR(sgd(), 1.0, epochs=4, steps_per_epoch=25), 99)
@@ -156,11 +167,15 @@ def test_without_a_momentum_there_is_nothing_to_cycle():
 
 
 def test_one_cycle_refuses_what_makes_no_cycle():
-    """No number of steps, 0 of them, pct_start 1.5, a strategy "sine", and 3 max_lr for 1 group are ValueErrors."""
+    """No number of steps, 0 of them, -1 epochs of -5, pct_start 1.5, a strategy "sine", and 3 max_lr for 1 group are
+    ValueErrors.
+    """
     with raises(ValueError, "total_steps"):
         OneCycleLR(sgd(), 1.0)
     with raises(ValueError, "total_steps"):
         OneCycleLR(sgd(), 1.0, epochs=3)
+    with raises(ValueError, "total_steps", -1, -5):
+        OneCycleLR(sgd(), 1.0, epochs=-1, steps_per_epoch=-5)
     with raises(ValueError, 0):
         OneCycleLR(sgd(), 1.0, 0)
     with raises(ValueError, 1.5):
@@ -202,3 +217,18 @@ def test_a_cycle_can_be_a_part():
         optimizer, [flat, OneCycleLR(optimizer, 1.0, 9, pct_start=5 / 9)], milestones=[3]
     )
     assert_close(follow(scheduler, 7, "momentum")[7], 0.85, "the momentum at the peak, step 4 of the cycle")
+
+
+def test_a_part_that_is_over_is_not_counted():
+    """In a SequentialLR a cycle of 3 steps that begins at step 2 refuses step 6: a ValueError, and last_epoch stays 5,
+    that of the cycle 3.
+    """
+    optimizer = sgd()
+    cycle = OneCycleLR(optimizer, 1.0, 3)
+    scheduler = SequentialLR(optimizer, [StepLR(optimizer, 100), cycle], milestones=[2])
+    last = follow(scheduler, 5)[5]
+    for _ in range(2):
+        with raises(ValueError, 3):
+            scheduler.step()
+        assert_equal((scheduler.last_epoch, cycle.last_epoch), (5, 3), "last_epoch of both, after the error")
+    assert_close(optimizer.param_groups[0]["lr"], last, "the rate after the error")

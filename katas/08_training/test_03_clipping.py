@@ -137,6 +137,16 @@ def test_a_norm_that_is_no_number_is_given_back():
     assert_close(b.grad, np.array([0.0], np.float32), "the finite gradient")
 
 
+def test_a_norm_of_nan_is_seen_in_every_gradient():
+    """Without it the norm is nan where a gradient has one, and every gradient is nan afterwards, as in PyTorch: to pass
+    over the nan without a word would hide it.
+    """
+    a, b = params_with([math.nan], [3.0])
+    norm = clip_grad_norm_([a, b], 1.0)
+    assert_close(norm, np.array(math.nan, np.float32), "the norm")
+    assert_close(b.grad, np.array([math.nan], np.float32), "the gradient without a nan of its own")
+
+
 def test_clip_grad_norm_refuses_what_is_no_norm():
     """A max_norm of -1 and a norm_type of 0 are ValueErrors that hold them, and change nothing."""
     (p,) = params_with([3.0, 4.0])

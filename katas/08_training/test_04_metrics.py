@@ -62,6 +62,13 @@ def test_equal_logits_are_no_answer():
     )
 
 
+def test_logits_of_nan_are_no_answer():
+    """A model that has become nan says the same of every class too: of the targets 0, 1, 3 one is right, not all."""
+    logits, target = Tensor(np.full((3, 4), np.nan, np.float32)), tensor([0, 1, 3])
+    assert_close(accuracy(logits, target), 1 / 3, "the accuracy")
+    assert_close(top_k_accuracy(logits, target, k=2), 2 / 3, "the accuracy for k=2")
+
+
 def test_a_model_that_requires_grad_is_looked_at():
     """Logits that require grad are looked at like any other."""
     logits = tensor([[1.0, 3.0], [5.0, 2.0]], requires_grad=True)

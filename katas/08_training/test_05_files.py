@@ -119,6 +119,26 @@ def test_the_bytes_are_on_the_disk_before_the_name_is(tmp_path, monkeypatch):
     )
 
 
+def test_the_new_file_is_written_in_the_folder_of_the_old_one(tmp_path):
+    """A rename is all or nothing within a folder, and may be a copy, or impossible, from another disk: so the bytes are
+    written beside the path, and a run killed at the right moment leaves the old file and that one there.
+    """
+    path, seen = tmp_path / "file", []
+
+    def write(number):
+        die_at_file_change(number, tmp_path)
+        write_atomically(path, b"new")
+
+    write_atomically(path, b"old")
+    for number in range(20):
+        if not killed(lambda number=number: write(number)):
+            break
+        seen.append(len(names_in(tmp_path)))
+    assert max(seen, default=0) > 1, (
+        f"killed before each change of the folder, there were {seen} files in it: the new one was written elsewhere"
+    )
+
+
 def test_a_failed_write_leaves_nothing_behind(tmp_path):
     """Where the path is a folder, the write is an OSError, and no other file is left in the folder."""
     (tmp_path / "place" / "inside").mkdir(parents=True)
@@ -193,6 +213,17 @@ def test_the_metadata_come_back(tmp_path):
     assert_equal(metadata, {"epoch": "3", "note": 'with "quotes" and é'}, "the metadata")
     save(a_state(), tmp_path / "b")
     assert_equal(load_with_metadata(tmp_path / "b")[1], {}, "the metadata where none was given")
+
+
+def test_data_may_look_like_the_place_of_the_checksum(tmp_path):
+    """64 zeros stand where the checksum comes, and they may stand elsewhere too: a uint8 Tensor of 64 times 48, which
+    is "0", and a note of 64 "0" come back as they were.
+    """
+    zeros = np.full(64, 48, np.uint8)
+    save({"zeros": Tensor(zeros)}, tmp_path / "a", {"note": "0" * 64})
+    state, metadata = load_with_metadata(tmp_path / "a")
+    assert_close(state["zeros"], zeros, "the Tensor", rtol=0, atol=0)
+    assert_equal(metadata, {"note": "0" * 64}, "the metadata")
 
 
 def test_any_program_reads_the_file(tmp_path):

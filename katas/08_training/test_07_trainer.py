@@ -101,11 +101,26 @@ def test_gradients_of_the_last_step_are_forgotten():
     assert_close(float(trainer.model.slope.data[0]), walk(1.0, batches, 0.05)[0][0], "the slope", rtol=1e-5)
 
 
+def test_gradients_from_elsewhere_are_forgotten():
+    """A gradient that is there before the first step, from whatever was tried before, does not count: 1 becomes 2."""
+    trainer = line_trainer()
+    trainer.model.slope.grad = tensor([70.0])
+    trainer.train_step(*batch(*PAIR))
+    assert_close(trainer.model.slope, np.array([2.0], np.float32), "the slope")
+
+
 def test_a_step_is_clipped():
     """With clip_grad_norm=2 the gradient -10 counts as -2: the slope goes from 1 to 1.2 with lr 0.1."""
     trainer = line_trainer(clip_grad_norm=2.0)
     trainer.train_step(*batch(*PAIR))
     assert_close(trainer.model.slope, np.array([1.2], np.float32), "the slope")
+
+
+def test_a_norm_of_zero_is_a_norm():
+    """clip_grad_norm=0.0 is not None: every gradient is clipped to 0, and nothing moves."""
+    trainer = line_trainer(clip_grad_norm=0.0)
+    trainer.train_step(*batch(*PAIR))
+    assert_close(trainer.model.slope, np.array([1.0], np.float32), "the slope")
 
 
 def test_the_scheduler_steps_after_the_optimizer():
@@ -196,22 +211,26 @@ def test_evaluate_leaves_the_mode_even_after_an_error():
 
 def test_evaluate_and_metrics_are_not_recorded():
     """While a model is evaluated nothing is recorded, nor is what metrics compute in training."""
-    seen = {}
+    losses, metrics = [], []
+
+    def loss_fn(out, y):
+        loss = mse_loss(out, y)
+        losses.append(loss.requires_grad)
+        return loss
 
     def metric(out, y):
-        seen.setdefault(out.requires_grad, []).append((out * 2.0).requires_grad)
+        metrics.append((out * 2.0).requires_grad)
         return 0.0
 
-    trainer = line_trainer(metrics={"metric": metric})
+    model = Line()
+    trainer = Trainer(model, loss_fn, SGD(model.parameters(), lr=0.1), metrics={"metric": metric})
     trainer.train_epoch([batch(*PAIR)])
-    assert_equal(
-        seen, {True: [False]}, "requires_grad of the output, and of what the metric computed, in training"
-    )
-    seen.clear()
+    assert_equal(metrics, [False], "requires_grad of what the metric computed, in training")
+    losses.clear()
+    metrics.clear()
     trainer.evaluate([batch(*PAIR)])
-    assert_equal(
-        seen, {False: [False]}, "requires_grad of the output, and of what the metric computed, in evaluate"
-    )
+    assert_equal(losses, [False], "requires_grad of the loss, in evaluate")
+    assert_equal(metrics, [False], "requires_grad of what the metric computed, in evaluate")
 
 
 def test_predict_gives_all_outputs():
@@ -223,12 +242,33 @@ def test_predict_gives_all_outputs():
     assert_equal(trainer.model.modes, [False, False], "`training` meanwhile")
 
 
+def test_predict_leaves_the_mode_as_it_was():
+    """After predict each module is in the mode in which it was before, and where a batch raises an error too."""
+
+    def broken():
+        yield batch(*PAIR)
+        raise ValueError("the disk is gone")
+
+    model = Sequential(Line(), Dropout(0.5))
+    trainer = Trainer(model, mse_loss, SGD(model.parameters(), lr=0.1))
+    model.train()
+    model[1].eval()
+    trainer.predict([batch(*PAIR)])
+    modes = [module.training for module in (model, model[0], model[1])]
+    assert_equal(modes, [True, True, False], "`training` of each module after predict")
+    with raises(ValueError, "the disk is gone"):
+        trainer.predict(Again(broken))
+    modes = [module.training for module in (model, model[0], model[1])]
+    assert_equal(modes, [True, True, False], "`training` of each module after an error in predict")
+
+
 def test_no_batches_are_an_error():
-    """train_epoch, evaluate and predict of no batch at all are ValueErrors, and the mode is as before."""
+    """train_epoch, evaluate and predict of no batch at all are ValueErrors; the last two leave the mode as it was."""
     for name in ("train_epoch", "evaluate", "predict"):
         trainer = line_trainer()
         with raises(ValueError):
             getattr(trainer, name)([])
+        assert_equal(trainer.model.training, True, f"`training` after {name}")
 
 
 # fit
@@ -268,6 +308,20 @@ def test_validation_comes_after_the_epoch():
     slopes, _ = walk(1.0, [PAIR], 0.05, epochs=3)
     expected = [(s**2 + (2 * s) ** 2 + (3 * s - 1) ** 2) / 3 for s in slopes]
     assert_close(history["val_loss"], expected, "val_loss", rtol=1e-5)
+
+
+def test_an_empty_validation_set_is_an_error():
+    """val=[] is not None: fit raises a ValueError, and does not leave validation out without a word."""
+    with raises(ValueError):
+        line_trainer().fit([batch(*PAIR)], [], epochs=1)
+
+
+def test_the_rate_in_the_history_is_the_first_group_s():
+    """Of an optimizer with two groups, with rates 0.1 and 0.2, "lr" in the history is 0.1."""
+    model = Linear(1, 1)
+    groups = [{"params": [model.weight]}, {"params": [model.bias], "lr": 0.2}]
+    trainer = Trainer(model, mse_loss, SGD(groups, lr=0.1))
+    assert_close(trainer.fit([batch(*PAIR)])["lr"], [0.1], "lr in the history")
 
 
 def test_the_scheduler_steps_once_an_epoch():

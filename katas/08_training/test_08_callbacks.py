@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 
 from dojo.spec import Again, assert_close, assert_equal, raises
 from tinytorch.layers import Buffer, Module, Parameter
@@ -36,10 +37,11 @@ def counting_trainer(callbacks, values=()):
     """A trainer in which val_score is the next of `values` after each epoch, and an epoch is one step."""
     scores = iter(values)
 
-    def score(output, y):
-        return 0.0 if output.requires_grad else next(scores)
-
     model = Counter()
+
+    def score(output, y):
+        return 0.0 if model.training else next(scores)
+
     return Trainer(
         model, minus_mean, SGD(model.parameters(), lr=1.0), metrics={"score": score}, callbacks=callbacks
     )
@@ -186,6 +188,8 @@ def test_the_state_of_early_stopping():
     assert_equal(trainer.epoch, 1, "the number of epochs: the one before the stop counts")
     assert_equal(new.best, 4.0, "the best score")
     assert_close(trainer.model.weight, tensor([2.0]).data, "the weight, of the best epoch before the stop")
+    plain = run([5.0, 4.0], patience=2)[1].state_dict()
+    assert_equal(plain, {"best": 4.0, "wait": 0, "weights": {}}, "the state without restore_best")
 
 
 # ProgressBar
@@ -247,7 +251,9 @@ def test_a_terminal_has_a_line_that_grows():
 
 
 def test_the_speed_and_the_time_left():
-    """It says how many samples a second there were, and how long the rest will take at that pace."""
+    """It says the loss of the last batch, how many samples a second there were, and how long the rest will take at that
+    pace.
+    """
     now, model = [0.0], Counter()
     bar = ProgressBar(screen(True), clock=lambda: now[0], width=8)
     trainer = Trainer(model, mse_loss, SGD(model.parameters(), lr=0.0), callbacks=[bar])
@@ -260,6 +266,44 @@ def test_the_speed_and_the_time_left():
     bar.on_step_end(trainer, 0.25, 240)
     second = "epoch 1 [====    ] 2/4 loss 0.2500 5 samples/s 1:00 left"
     assert_equal(bar.line(trainer), second, "the line after the second step, at the same moment")
+
+
+def seen_on(terminal):
+    """The lines that a terminal shows: a carriage return goes back, what is written then goes over what was there."""
+    lines, column = [""], 0
+    for token in re.findall(r"\x1b\[[0-9;]*[A-Za-z]|.|\n", terminal, re.DOTALL):
+        if token == "\r":
+            column = 0
+        elif token == "\n":
+            lines.append("")
+            column = 0
+        elif token in ("\x1b[K", "\x1b[0K"):
+            lines[-1] = lines[-1][:column]
+        elif token == "\x1b[2K":
+            lines[-1] = " " * column
+        else:
+            assert len(token) == 1, (
+                f"the escape sequence {token!r} was written, which not every terminal knows"
+            )
+            lines[-1] = lines[-1][:column].ljust(column) + token + lines[-1][column + 1 :]
+            column += 1
+    return [line.rstrip() for line in lines]
+
+
+def test_nothing_stays_of_a_longer_line():
+    """On a terminal a line goes over the one before, which may have been longer: nothing of that is seen after it."""
+    stream, model = screen(True), Counter()
+    bar = ProgressBar(stream, clock=ticking(1.0), width=8)
+    trainer = Trainer(model, mse_loss, SGD(model.parameters(), lr=0.0), callbacks=[bar])
+    trainer.steps_per_epoch = 4
+    bar.on_epoch_start(trainer)
+    for loss, words in ((12345678.0, "loss 12345678.0000 "), (0.5, "loss 0.5000 ")):
+        bar.on_step_end(trainer, loss, 5)
+        line = seen_on(stream.getvalue())[-1]
+        assert words in line and re.search(r" \d+:\d\d left$", line), f"the terminal shows {line!r}"
+    trainer.epoch, trainer.history = 1, {"lr": [0.5]}
+    bar.on_epoch_end(trainer)
+    assert_equal(seen_on(stream.getvalue()), ["epoch 1: lr 0.5", ""], "what the terminal shows in the end")
 
 
 def test_without_a_length_there_is_no_bar():

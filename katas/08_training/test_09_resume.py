@@ -1,5 +1,6 @@
 """A run that is stopped and gone on with ends, bit for bit, where an unstopped one does."""
 
+import io
 import math
 
 import numpy as np
@@ -14,9 +15,11 @@ from tinytorch.optimizers import SGD, Adam
 from tinytorch.setup import default_generator, manual_seed
 from tinytorch.tensor import Tensor, tensor
 from tinytorch.training import (
+    Callback,
     CheckpointError,
     EarlyStopping,
     OneCycleLR,
+    ProgressBar,
     StepLR,
     Trainer,
     accuracy,
@@ -136,6 +139,7 @@ def test_the_state_of_a_run():
     assert_equal(state["callbacks"], {"EarlyStopping": stop.state_dict()}, "the callbacks' states")
     assert_equal(len(state["generators"]), 1, "the number of generators")
     assert_equal(state["classes"], {"optimizer": "Adam", "scheduler": "StepLR"}, "the classes")
+    assert_equal(a_run(schedule="none").state_dict()["scheduler"], {}, "the state of no scheduler")
 
 
 def test_a_state_is_loaded():
@@ -151,13 +155,30 @@ def test_a_state_is_loaded():
     assert_equal(default_generator().random(), draw, "the next draw of the default generator")
 
 
+def test_the_history_in_a_state_is_its_own():
+    """Neither the run that gave a state nor the one that took it over writes into its history when it goes on."""
+    old, new = a_run(), a_run(seed=1)
+    old.fit(shuffled(), epochs=1)
+    state = old.state_dict()
+    old.fit(shuffled(), epochs=2)
+    assert_equal(len(state["history"]["lr"]), 1, "the length of lr in the state, after its run went on")
+    new.load_state_dict(state)
+    new.fit(shuffled(), epochs=3)
+    assert_equal(
+        len(state["history"]["lr"]), 1, "the length of lr in the state, after the loaded run went on"
+    )
+
+
 def test_two_callbacks_of_one_class_have_two_states():
-    """The second EarlyStopping is known as "EarlyStopping.1", and each gets its own state back."""
-    callbacks = [EarlyStopping("train_loss"), EarlyStopping("val_loss", mode="max")]
+    """The second EarlyStopping is known as "EarlyStopping.1", whatever stands between them, and each gets its own state
+    back.
+    """
+    callbacks = [EarlyStopping("train_loss"), ProgressBar(io.StringIO()), EarlyStopping("lr", mode="max")]
     trainer = a_run(callbacks=callbacks)
-    callbacks[0].best, callbacks[1].best = 1.0, 2.0
+    callbacks[0].best, callbacks[2].best = 1.0, 2.0
     state = trainer.state_dict()
-    assert_equal(sorted(state["callbacks"]), ["EarlyStopping", "EarlyStopping.1"], "the names of the states")
+    names = ["EarlyStopping", "EarlyStopping.1", "ProgressBar"]
+    assert_equal(sorted(state["callbacks"]), names, "the names of the states")
     others = [EarlyStopping("train_loss"), EarlyStopping("val_loss", mode="max")]
     a_run(callbacks=others).load_state_dict(state)
     assert_equal([each.best for each in others], [1.0, 2.0], "the best values of the new ones")
@@ -225,15 +246,15 @@ def test_a_generator_of_its_own_is_resumed(tmp_path):
 def test_a_stopped_run_stays_stopped(tmp_path):
     """A run that EarlyStopping has ended is not gone on with, and its best weights come back as in an unstopped one."""
 
-    def started(seed):
-        return a_run(seed, callbacks=[EarlyStopping("lr", mode="max", patience=1, restore_best=True)])
+    def started(seed, *others):
+        stopping = EarlyStopping("lr", mode="max", patience=1, restore_best=True)
+        return a_run(seed, callbacks=[stopping, *others])
 
-    class Saving(training.Callback):
+    class Saving(Callback):
         def on_checkpoint(self, trainer):
             trainer.save_checkpoint(tmp_path / "run")
 
-    first = started(0)
-    first.callbacks.append(Saving())
+    first = started(0, Saving())
     first.fit(shuffled(), epochs=EPOCHS)
     assert_equal(
         (first.stopped, first.epoch), (True, 3), "whether the first run was stopped, and after which epoch"
@@ -346,6 +367,37 @@ def test_a_run_that_fits_half_changes_nothing():
     with raises(ValueError, [1, 3], [4]):
         trainer.load_state_dict(source.state_dict())
     assert_left_alone(trainer, before)
+
+
+class Limit(Callback):
+    """A callback that takes over no state but that of its own limit."""
+
+    def __init__(self, limit):
+        self.limit = limit
+
+    def state_dict(self):
+        return {"limit": self.limit}
+
+    def load_state_dict(self, state_dict):
+        if state_dict["limit"] != self.limit:
+            raise ValueError(f"a limit of {state_dict['limit']}")
+
+
+def test_a_callback_that_refuses_changes_nothing():
+    """Where a callback refuses its state, it is a ValueError that holds what it says, and all that was loaded before it
+    is as it was: the scheduler and the other callbacks too.
+    """
+    source = a_run(seed=1, callbacks=[EarlyStopping(), Limit(7)])
+    source.fit(shuffled(), shuffled(), epochs=2)
+    stopping = EarlyStopping()
+    trainer = a_run(callbacks=[stopping, Limit(8)])
+    trainer.fit(shuffled(), shuffled(), epochs=1)
+    before, known = state_of(trainer), (trainer.scheduler.last_epoch, stopping.best)
+    with raises(ValueError, "a limit of 7"):
+        trainer.load_state_dict(source.state_dict())
+    assert_left_alone(trainer, before)
+    found = (trainer.scheduler.last_epoch, stopping.best)
+    assert_equal(found, known, "last_epoch of the scheduler, and best of the other callback")
 
 
 def test_a_file_without_a_run(tmp_path):

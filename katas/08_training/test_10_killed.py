@@ -48,7 +48,7 @@ def a_run(directory=None, seed=0, extra=(), hidden=8, values=None, **options):
     kept = [] if directory is None else [ModelCheckpoint(directory, **options)]
 
     def score(output, y):
-        return 0.0 if scores is None or output.requires_grad else next(scores)
+        return 0.0 if scores is None or model.training else next(scores)
 
     return Trainer(
         model,
@@ -215,10 +215,10 @@ def test_a_run_does_not_write_over_one_that_came_further(tmp_path):
     """A program that forgot to resume, in a directory whose run came further, gets a ValueError with the path of that
     checkpoint, before anything is trained or written.
     """
-    a_run(tmp_path).fit(TRAIN, VAL, epochs=3)
+    a_run(tmp_path, keep=1).fit(TRAIN, VAL, epochs=3)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     forgetful = a_run(tmp_path)
-    with raises(ValueError, tmp_path):
+    with raises(ValueError, checkpoint_path(tmp_path, 3)):
         forgetful.fit(TRAIN, VAL, epochs=5)
     assert_equal(forgetful.epoch, 0, "the number of finished epochs")
     after = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
@@ -286,6 +286,22 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path, damage):
     assert_bit_for_bit(weights_of(trainer), weights_of(unstopped), "whose newest checkpoint was damaged")
     assert_equal(list(checkpoints(tmp_path)), [3, 4], "the checkpoints in the end")
     load(newest)
+
+
+def test_damaged_checkpoints_of_later_epochs_do_not_count(tmp_path):
+    """Of the checkpoints 3, 4 and 5 the last two are damaged, and the run goes on from 3, to keep one from now on. When
+    epoch 4 is done its checkpoint is that one, beside the damaged one of epoch 5; 3 is deleted.
+    """
+    a_run(tmp_path, keep=3).fit(TRAIN, VAL, epochs=5)
+    for epoch in (4, 5):
+        checkpoint_path(tmp_path, epoch).write_bytes(b"damaged")
+    trainer = a_run(tmp_path, seed=99, keep=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        trainer.resume(tmp_path)
+    trainer.fit(TRAIN, VAL, epochs=4)
+    assert_equal(list(checkpoints(tmp_path)), [4, 5], "the checkpoints that are left after epoch 4")
+    load(checkpoint_path(tmp_path, 4))
 
 
 def test_all_damaged_is_no_beginning(tmp_path):

@@ -163,6 +163,106 @@ def one_cycle_moves_the_momentum_along(self):
             group["momentum"] = momentum
 
 
+@mistake(
+    "training.SequentialLR.__init__",
+    spec="test_sequential_lr_refuses_what_does_not_fit",
+    says="nothing was raised",
+)
+def sequential_takes_equal_milestones(self, optimizer, schedulers, milestones, last_epoch=-1):
+    """[2, 2] is said to rise, and the scheduler between the two never has its turn."""
+    if len(milestones) != len(schedulers) - 1:
+        raise ValueError(f"{len(schedulers) - 1} milestones, got {len(milestones)}")
+    if any(late < early for early, late in itertools.pairwise(milestones)):
+        raise ValueError(f"the milestones must rise, got {list(milestones)}")
+    if any(each.optimizer is not optimizer for each in schedulers):
+        raise ValueError("a scheduler of another optimizer")
+    self.schedulers, self.milestones = list(schedulers), list(milestones)
+    super().__init__(optimizer, last_epoch)
+
+
+@mistake(
+    "training.SequentialLR.step", spec="test_a_part_that_is_over_is_not_counted", says="last_epoch of both"
+)
+def sequential_counts_what_is_refused(self):
+    """The step is counted before the scheduler has made it."""
+    self.last_epoch += 1
+    turn = bisect.bisect_right(self.milestones, self.last_epoch)
+    scheduler = self.schedulers[turn]
+    start = self.milestones[turn - 1] if turn else 0
+    scheduler.last_epoch = self.last_epoch - start - 1
+    scheduler.step()
+
+
+@mistake(
+    "training.OneCycleLR.__init__",
+    spec="test_a_cycle_begins_with_a_rate_of_its_own",
+    says="the rates at step 0",
+)
+def one_cycle_begins_where_another_did(
+    self,
+    optimizer,
+    max_lr,
+    total_steps=None,
+    epochs=None,
+    steps_per_epoch=None,
+    pct_start=0.3,
+    anneal_strategy="cos",
+    cycle_momentum=True,
+    base_momentum=0.85,
+    max_momentum=0.95,
+    div_factor=25.0,
+    final_div_factor=1e4,
+    last_epoch=-1,
+):
+    """An "initial_lr" that is there already stays, though it is that of another schedule."""
+    groups = optimizer.param_groups
+    peaks = list(max_lr) if isinstance(max_lr, Sequence) else [max_lr] * len(groups)
+    self.total_steps = epochs * steps_per_epoch if total_steps is None else total_steps
+    self.pct_start, self.anneal_strategy = pct_start, anneal_strategy
+    self.cycle_momentum = cycle_momentum
+    self.base_momentum, self.max_momentum = base_momentum, max_momentum
+    self.div_factor, self.final_div_factor = div_factor, final_div_factor
+    for group, peak in zip(groups, peaks, strict=True):
+        group.setdefault("initial_lr", peak / div_factor)
+    super().__init__(optimizer, last_epoch)
+
+
+@mistake(
+    "training.OneCycleLR.__init__",
+    spec="test_one_cycle_refuses_what_makes_no_cycle",
+    says="nothing was raised",
+)
+def one_cycle_multiplies_negatives(
+    self,
+    optimizer,
+    max_lr,
+    total_steps=None,
+    epochs=None,
+    steps_per_epoch=None,
+    pct_start=0.3,
+    anneal_strategy="cos",
+    cycle_momentum=True,
+    base_momentum=0.85,
+    max_momentum=0.95,
+    div_factor=25.0,
+    final_div_factor=1e4,
+    last_epoch=-1,
+):
+    """-1 epochs of -5 steps are 5 steps."""
+    if total_steps is None and epochs is not None and steps_per_epoch is not None:
+        total_steps = epochs * steps_per_epoch
+    if total_steps is None or total_steps < 1:
+        raise ValueError(f"total_steps is {total_steps}")
+    groups = optimizer.param_groups
+    self.total_steps, self.pct_start, self.anneal_strategy = total_steps, pct_start, anneal_strategy
+    self.cycle_momentum = cycle_momentum
+    self.base_momentum, self.max_momentum = base_momentum, max_momentum
+    self.div_factor, self.final_div_factor = div_factor, final_div_factor
+    for group in groups:
+        group["initial_lr"] = max_lr / div_factor
+    super().__init__(optimizer, last_epoch)
+
+
 # Clipping -----------------------------------------------------------------------------------------------
 
 
@@ -236,6 +336,20 @@ def clip_value_only_from_above(parameters, clip_value):
         grad.copy_(grad.detach().clamp(max=clip_value))
 
 
+@mistake(
+    "training.clip_grad_norm_",
+    spec="test_a_norm_of_nan_is_seen_in_every_gradient",
+    says="without a nan of its own",
+)
+def clip_hides_nan(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False):
+    """min(1.0, nan) is 1.0: the gradients stay as large as they are."""
+    grads = _gradients(parameters)
+    norm = sum(float((g.data.astype(np.float64) ** 2).sum()) for g in grads) ** 0.5
+    for grad in grads:
+        grad.mul_(min(1.0, max_norm / (norm + 1e-6)))
+    return Tensor(np.array(norm, np.float32))
+
+
 # Metrics ------------------------------------------------------------------------------------------------
 
 
@@ -271,6 +385,17 @@ def mean_takes_in_nan(self, value, weight=1.0):
         raise ValueError(f"{weight}")
     self.total += float(value) * weight
     self.weight += weight
+
+
+@mistake("training.top_k_accuracy", spec="test_logits_of_nan_are_no_answer", says="the accuracy")
+def accuracy_counts_what_is_larger(logits, target, k=5):
+    """Nothing is larger than nan, and nothing equal: such a row is always right."""
+    import numpy as np
+
+    scores, places = logits.data, np.arange(logits.shape[-1])
+    chosen = np.take_along_axis(scores, target.data[..., None], axis=-1)
+    before = (scores > chosen) | ((scores == chosen) & (places < target.data[..., None]))
+    return float((before.sum(axis=-1) < k).mean())
 
 
 # Files --------------------------------------------------------------------------------------------------
@@ -489,6 +614,48 @@ def load_wants_its_own(path):
     return {name: Tensor(array) for name, array in arrays.items()}, metadata
 
 
+@mistake(
+    "training.write_atomically",
+    spec="test_the_new_file_is_written_in_the_folder_of_the_old_one",
+    says="was written elsewhere",
+)
+def write_from_another_disk(path, data):
+    """The new file is written where temporary files are, perhaps on another disk, and renamed from there."""
+    import tempfile
+
+    path = Path(path)
+    beside = Path(tempfile.gettempdir()) / f"{os.getpid()}.tmp"
+    try:
+        with open(beside, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    os.fsync(folder)
+    os.close(folder)
+
+
+@mistake("training.save", spec="test_data_may_look_like_the_place_of_the_checksum", says="is damaged")
+def save_writes_over_zeros(state, path, metadata={}):
+    """The checksum takes the place of every run of 64 zeros, data or not."""
+    for name, value in state.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor):
+            raise TypeError(f"{type(value).__name__} for {name!r}")
+    arrays = {name: _on_host(value.data) for name, value in state.items()}
+    blob = safetensors.numpy.save(arrays, {**metadata, **WRITER, DIGEST: NO_DIGEST})
+    write_atomically(path, blob.replace(NO_DIGEST.encode(), hashlib.sha256(blob).hexdigest().encode()))
+
+
+@mistake("training._with_digest", spec="test_data_may_look_like_the_place_of_the_checksum", says="the Tensor")
+def zeros_are_written_over_both_ways(blob, old, new):
+    """Every run of 64 zeros becomes the checksum, and back: the file fits its checksum, and the data is gone."""
+    return blob.replace(old.encode(), new.encode())
+
+
 # States -------------------------------------------------------------------------------------------------
 
 
@@ -518,6 +685,15 @@ def pack_shares_memory(state):
             found = found[int(key) if key.isdigit() else key]
         tensors[name] = found if isinstance(found, Tensor) else Tensor(found)
     return tensors, text
+
+
+@mistake("training.pack", spec="test_a_state_may_be_one_tensor", says="a state is a dict")
+def pack_wants_a_dict(state):
+    """Only a dict or a list is a state."""
+    if not isinstance(state, (dict, list)):
+        raise TypeError("a state is a dict")
+    tensors = {}
+    return tensors, json.dumps(_described(state, "", tensors))
 
 
 # The loop -----------------------------------------------------------------------------------------------
@@ -630,7 +806,7 @@ def evaluate_in_train_mode(self, batches):
 @mistake(
     "training.Trainer.evaluate",
     spec="test_evaluate_and_metrics_are_not_recorded",
-    says="requires_grad of the output",
+    says="requires_grad of the loss",
 )
 def evaluate_is_recorded(self, batches):
     """No no_grad: a graph for every batch."""
@@ -776,6 +952,122 @@ def fit_saves_in_between(self, train, val=None, epochs=1):
     return self.history
 
 
+@mistake("training.Trainer.train_step", spec="test_gradients_from_elsewhere_are_forgotten", says="the slope")
+def step_forgets_too_late(self, x, y):
+    """zero_grad after the step: what was there before the first one counts."""
+    output = self.model(x)
+    loss = self.loss_fn(output, y)
+    loss.backward()
+    if self.clip_grad_norm is not None:
+        clip_grad_norm_(self.model.parameters(), self.clip_grad_norm)
+    self.optimizer.step()
+    self.optimizer.zero_grad()
+    if self.scheduler is not None and self.scheduler_interval == "step":
+        self.scheduler.step()
+    return loss, output
+
+
+@mistake("training.Trainer.train_step", spec="test_a_norm_of_zero_is_a_norm", says="the slope")
+def step_takes_zero_for_none(self, x, y):
+    """A norm of 0.0 is false, and counts as no clipping."""
+    self.optimizer.zero_grad()
+    output = self.model(x)
+    loss = self.loss_fn(output, y)
+    loss.backward()
+    if self.clip_grad_norm:
+        clip_grad_norm_(self.model.parameters(), self.clip_grad_norm)
+    self.optimizer.step()
+    if self.scheduler is not None and self.scheduler_interval == "step":
+        self.scheduler.step()
+    return loss, output
+
+
+@mistake("training.Trainer._update", spec="test_evaluate_and_metrics_are_not_recorded", says="in training")
+def metrics_are_recorded(self, means, loss, output, y):
+    """What a metric computes from the output goes into a graph."""
+    means["loss"].update(loss.item(), len(y))
+    for name, metric in self.metrics.items():
+        means[name].update(metric(output, y), len(y))
+
+
+@mistake("training.Trainer.predict", spec="test_predict_leaves_the_mode_as_it_was", says="after predict")
+def predict_stays_in_eval_mode(self, batches):
+    """Dropout is off from now on."""
+    self.model.eval()
+    with no_grad():
+        outputs = [self.model(x) for x, _ in batches]
+    if not outputs:
+        raise ValueError("there are no batches")
+    return cat(outputs)
+
+
+@mistake("training.Trainer.predict", spec="test_no_batches_are_an_error", says="`training` after predict")
+def predict_of_nothing_forgets_the_mode(self, batches):
+    """The error comes before the modes are put back."""
+    modes = {module: module.training for module in self.model.modules()}
+    self.model.eval()
+    with no_grad():
+        outputs = [self.model(x) for x, _ in batches]
+        output = cat(outputs) if outputs else None
+        if output is None:
+            raise ValueError("there are no batches")
+    for module, mode in modes.items():
+        module.training = mode
+    return output
+
+
+@mistake("training.Trainer.fit", spec="test_an_empty_validation_set_is_an_error", says="nothing was raised")
+def fit_leaves_out_what_is_empty(self, train, val=None, epochs=1):
+    """`if val`: an empty list counts as None."""
+    for batches in (train, val):
+        if isinstance(batches, Iterator):
+            raise TypeError(type(batches).__name__)
+    self.steps_per_epoch = operator.length_hint(train) or None
+    self._tell("on_fit_start")
+    while self.epoch < epochs and not self.stopped:
+        self._tell("on_epoch_start")
+        numbers = {"lr": float(self.optimizer.param_groups[0]["lr"])}
+        numbers |= {f"train_{name}": value for name, value in self.train_epoch(train).items()}
+        if val:
+            numbers |= {f"val_{name}": value for name, value in self.evaluate(val).items()}
+        if self.scheduler is not None and self.scheduler_interval == "epoch":
+            self.scheduler.step()
+        for name, value in {**numbers, "seconds": 0.0}.items():
+            self.history.setdefault(name, []).append(value)
+        self.epoch += 1
+        self._tell("on_epoch_end")
+        self._tell("on_checkpoint")
+    self._tell("on_fit_end")
+    return self.history
+
+
+@mistake(
+    "training.Trainer.fit", spec="test_the_rate_in_the_history_is_the_first_group_s", says="lr in the history"
+)
+def fit_notes_the_last_rate(self, train, val=None, epochs=1):
+    """A loop over the groups, of which the last one stays."""
+    for batches in (train, val):
+        if isinstance(batches, Iterator):
+            raise TypeError(type(batches).__name__)
+    self.steps_per_epoch = operator.length_hint(train) or None
+    self._tell("on_fit_start")
+    while self.epoch < epochs and not self.stopped:
+        self._tell("on_epoch_start")
+        numbers = {"lr": float(group["lr"]) for group in self.optimizer.param_groups}
+        numbers |= {f"train_{name}": value for name, value in self.train_epoch(train).items()}
+        if val is not None:
+            numbers |= {f"val_{name}": value for name, value in self.evaluate(val).items()}
+        if self.scheduler is not None and self.scheduler_interval == "epoch":
+            self.scheduler.step()
+        for name, value in {**numbers, "seconds": 0.0}.items():
+            self.history.setdefault(name, []).append(value)
+        self.epoch += 1
+        self._tell("on_epoch_end")
+        self._tell("on_checkpoint")
+    self._tell("on_fit_end")
+    return self.history
+
+
 # Callbacks ----------------------------------------------------------------------------------------------
 
 
@@ -865,6 +1157,32 @@ def bar_floods_the_log(self, trainer, loss, samples):
     self.samples += samples
     self.loss = loss
     self.stream.write(f"\r{self.line(trainer)}")
+
+
+@mistake(
+    "training.ProgressBar.on_step_end", spec="test_nothing_stays_of_a_longer_line", says="the terminal shows"
+)
+def bar_leaves_its_tail(self, trainer, loss, samples):
+    """Only a carriage return: of a longer line the end is still there."""
+    self.steps += 1
+    self.samples += samples
+    self.loss = loss
+    if self.stream.isatty():
+        self.stream.write(f"\r{self.line(trainer)}")
+        self.stream.flush()
+
+
+@mistake(
+    "training.ProgressBar.on_epoch_end",
+    spec="test_nothing_stays_of_a_longer_line",
+    says="what the terminal shows in the end",
+)
+def bar_stays_behind_the_numbers(self, trainer):
+    """The line of the epoch is written over the bar, and is shorter."""
+    numbers = ", ".join(f"{name} {values[-1]:.4g}" for name, values in trainer.history.items())
+    start = "\r" if self.stream.isatty() else ""
+    self.stream.write(f"{start}epoch {trainer.epoch}: {numbers}\n")
+    self.stream.flush()
 
 
 # The state of a run -------------------------------------------------------------------------------------
@@ -980,6 +1298,57 @@ def load_starts_what_was_stopped(self, state_dict):
         raise ValueError(f"{state_dict['classes']}, {self._classes()}")
     self._load(state_dict)
     self.stopped = False
+
+
+@mistake(
+    "training.Trainer._named_callbacks",
+    spec="test_two_callbacks_of_one_class_have_two_states",
+    says="the names of the states",
+)
+def callbacks_by_their_place(self):
+    """The second EarlyStopping is called by its place in the list: a callback more before it, and its state is lost."""
+    named = {}
+    for place, callback in enumerate(self.callbacks):
+        name = type(callback).__name__
+        named[f"{name}.{place}" if name in named else name] = callback
+    return named
+
+
+@mistake("training.Trainer._load", spec="test_the_history_in_a_state_is_its_own", says="loaded run went on")
+def load_shares_the_history(self, state):
+    """The lists of the state are the run's own from now on."""
+    self.model.load_state_dict(state["model"])
+    self.optimizer.load_state_dict(state["optimizer"])
+    if self.scheduler is not None:
+        self.scheduler.load_state_dict(state["scheduler"])
+    for name, callback in self._named_callbacks().items():
+        if name in state["callbacks"]:
+            callback.load_state_dict(state["callbacks"][name])
+    for generator, saved in zip(self._generators(), state["generators"], strict=True):
+        generator.bit_generator.state = saved
+    self.epoch, self.stopped = state["epoch"], state["stopped"]
+    self.history = dict(state["history"])
+
+
+@mistake(
+    "training.Trainer.load_state_dict",
+    spec="test_a_callback_that_refuses_changes_nothing",
+    says="last_epoch of the scheduler",
+)
+def load_takes_back_half(self, state_dict):
+    """After an error model and optimizer are put back, and nothing else."""
+    if state_dict["classes"] != self._classes():
+        raise ValueError(f"{state_dict['classes']}, {self._classes()}")
+    if len(state_dict["generators"]) != len(self._generators()):
+        raise ValueError(f"{len(state_dict['generators'])} and {len(self._generators())} generators")
+    before = pack(self.state_dict())
+    try:
+        self._load(state_dict)
+    except Exception as error:
+        state = unpack(*before)
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        raise ValueError(str(error)) from error
 
 
 # Checkpoints --------------------------------------------------------------------------------------------
@@ -1108,3 +1477,17 @@ def checkpoint_is_a_pickle(self, path):
 
     with open(path, "wb") as file:
         pickle.dump(pack(self.state_dict())[1], file)
+
+
+@mistake(
+    "training.ModelCheckpoint.on_checkpoint",
+    spec="test_damaged_checkpoints_of_later_epochs_do_not_count",
+    says="left after epoch 4",
+)
+def checkpoint_keeps_the_damaged(self, trainer):
+    """The newest of all are kept, and damaged ones of later epochs push out the whole ones."""
+    if self.is_best:
+        trainer.save_checkpoint(self.directory / "best.safetensors")
+    trainer.save_checkpoint(checkpoint_path(self.directory, trainer.epoch))
+    for path in list(checkpoints(self.directory).values())[: -self.keep]:
+        path.unlink()

@@ -547,15 +547,13 @@ def leaves_a_file_behind(path, value):
     aside = Path(path).with_name("aside.tmp")
     with open(aside, "w", encoding="utf-8") as file:
         json.dump(value, file, ensure_ascii=False, indent=2)
-    os.replace(aside, path)
+    aside.replace(path)
 
 
 @mistake("tokenization.write_json", spec="test_write_json_is_readable", says="u00e9")
 def escapes_characters(path, value):
     """json's default is ASCII."""
-    aside = Path(path).with_name("aside.tmp")
-    aside.write_text(json.dumps(value, indent=2), encoding="utf-8")
-    os.replace(aside, path)
+    write_atomically(path, json.dumps(value, indent=2).encode("utf-8"))
 
 
 @mistake(

@@ -146,6 +146,16 @@ def test_clipping(norm_type, max_norm):
         np.testing.assert_allclose(p.grad.data, q.grad.numpy(), rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("bad", [math.inf, math.nan])
+def test_clipping_to_a_norm_that_is_no_number(bad):
+    p, q = Parameter(np.zeros(2, np.float32)), torch.zeros(2, requires_grad=True)
+    p.grad, q.grad = Tensor(np.array([bad, 3.0], np.float32)), torch.tensor([bad, 3.0])
+    with np.errstate(invalid="ignore"):
+        norm = ours.clip_grad_norm_(p, 1.0)
+    np.testing.assert_array_equal(norm.data, torch.nn.utils.clip_grad_norm_(q, 1.0).numpy())
+    np.testing.assert_array_equal(p.grad.data, q.grad.numpy())
+
+
 def test_pytorch_reads_our_files(tmp_path):
     model = Sequential(Linear(3, 4), Tanh(), Linear(4, 2))
     ours.save(model.state_dict(), tmp_path / "model.safetensors", {"epoch": "3"})

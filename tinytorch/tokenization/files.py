@@ -97,8 +97,8 @@ def check_fields(path: FilePath, place: str, value: Any, table: Any) -> None:
 def write_json(path: FilePath, value: Any) -> None:
     """Write `value` as JSON to read: UTF-8, indented by 2, characters as they are and not as \\u escapes.
 
-    Whole or not at all: into a new file beside it, which then takes its name (os.replace). Whoever has the old file
-    open reads the old one to its end, and after an error nothing is left behind.
+    Whole or not at all: `write_atomically` of kata 08 does the writing. Whoever has the old file open reads the old one
+    to its end, and after an error nothing is left behind.
     """
     raise NotImplementedError("kata 11: write_json")
 

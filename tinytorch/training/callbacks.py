@@ -94,7 +94,7 @@ class EarlyStopping(Callback):
         raise NotImplementedError("kata 08: EarlyStopping.on_fit_end")
 
     def state_dict(self) -> dict[str, Any]:
-        """{"best", "wait", "weights"}: the weights are copies by name, none without `restore_best`."""
+        """{"best", "wait", "weights"}: the weights are copies by name, {} without `restore_best` or before the best."""
         raise NotImplementedError("kata 08: EarlyStopping.state_dict")
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -116,18 +116,20 @@ class ProgressBar(Callback):
         raise NotImplementedError("kata 08: ProgressBar.on_epoch_start")
 
     def on_step_end(self, trainer: Trainer, loss: float, samples: int) -> None:
-        """Count, and on a terminal write the line anew."""
+        """Count, and on a terminal write the line anew, over the one before, of which nothing stays where it was
+        longer: blanks do it, or the escape sequence "\\x1b[K", which clears the rest of a line."""
         raise NotImplementedError("kata 08: ProgressBar.on_step_end")
 
     def line(self, trainer: Trainer) -> str:
         """How far the epoch is: "epoch 3 [======      ] 12/24 loss 0.1234 1200 samples/s 0:05 left".
 
-        Without `trainer.steps_per_epoch` there is neither bar nor time: "epoch 3 12 steps loss 0.1234 1200 samples/s".
+        The loss is that of the last batch. Without `trainer.steps_per_epoch` there is neither bar nor time:
+        "epoch 3 12 steps loss 0.1234 1200 samples/s".
         A bar is `width` wide; of its "=" there are as many, rounded down, as the share of the steps that are done.
         """
         raise NotImplementedError("kata 08: ProgressBar.line")
 
     def on_epoch_end(self, trainer: Trainer) -> None:
         """A line with every number of the epoch: "epoch 3: train_loss 0.1234, val_loss 0.2345, ..."; each with 4
-        significant digits. On a terminal it takes the place of the bar."""
+        significant digits. On a terminal it takes the place of the bar, and nothing of that stays."""
         raise NotImplementedError("kata 08: ProgressBar.on_epoch_end")

@@ -51,8 +51,8 @@ class ModelCheckpoint(Callback):
         """Make the directory. A run never writes over the work of another that came further.
 
         Raises:
-            ValueError: the directory has a whole checkpoint of a later epoch than the trainer's; the message holds its
-                path. The run was meant to be gone on with, or needs a directory of its own. Nothing is written.
+            ValueError: the directory has a whole checkpoint of a later epoch than the trainer's; the message holds the
+                path of one. The run was meant to be gone on with, or needs a directory of its own. Nothing is written.
         """
         raise NotImplementedError("kata 08: ModelCheckpoint.on_fit_start")
 
@@ -65,7 +65,10 @@ class ModelCheckpoint(Callback):
         raise NotImplementedError("kata 08: ModelCheckpoint.on_epoch_end")
 
     def on_checkpoint(self, trainer: Trainer) -> None:
-        """Save, then delete the checkpoints of earlier epochs that are too many.
+        """Save, then delete the checkpoints that are too many: of those up to this epoch the newest `keep` stay.
+
+        Those of later epochs are damaged, or `fit` would not have begun: they do not count, and stay until the run
+        writes over them.
 
         The best one is written first: killed between the two, the run does the epoch again, and writes both.
         """

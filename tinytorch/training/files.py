@@ -35,7 +35,7 @@ def save(state: Mapping[str, Tensor], path: str | os.PathLike[str], metadata: Ma
 
     Tensors on a GPU, transposed or cut out of others are written as what they show, in C order. `write_atomically`
     does the writing. The file's metadata are `metadata`, WRITER, and under DIGEST the hexadecimal SHA-256 of the
-    whole file, computed with NO_DIGEST in its place.
+    whole file, computed with NO_DIGEST in its place, and there only: data may look like it.
 
     Raises:
         TypeError: a value is not a Tensor, or a name or an entry of `metadata` no string; the message holds the name.
@@ -71,8 +71,8 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     """Write a file so that at every moment, in a power cut too, `path` is the old file or the new one, whole.
 
     The bytes go to a file beside it (its name with ".tmp" behind), which is flushed and fsynced, and then renamed:
-    a rename is all or nothing. The folder is fsynced last, because the new name stands there. An error leaves the
-    old file as it was, and no other file behind.
+    within a folder a rename is all or nothing. The folder is fsynced last, because the new name stands there. An error
+    leaves the old file as it was, and no other file behind.
     """
     raise NotImplementedError("kata 08: write_atomically")
 
@@ -88,7 +88,8 @@ def pack(state: Any) -> tuple[dict[str, Tensor], str]:
     or an array. Everything is copied, to the CPU: what is packed does not change when training goes on.
 
     Raises:
-        TypeError: anything else in it; the message holds the type and the keys on the way, as in "model.0".
+        TypeError: anything else in it; the message holds the type and the keys on the way, as in "model.0". For a key
+            of another type, it holds those on the way to its dict.
         ValueError: two Tensors would have one name; the message holds it.
     """
     raise NotImplementedError("kata 08: pack")

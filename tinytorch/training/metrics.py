@@ -17,7 +17,8 @@ def accuracy(logits: Tensor, target: Tensor) -> float:
 
 def top_k_accuracy(logits: Tensor, target: Tensor, k: int = 5) -> float:
     """The share of rows where the target is among the `k` largest logits. Of equal logits the first counts as the
-    largest, as argmax has it: so a model that says the same of every class is not called right.
+    largest, as argmax has it: so a model that says the same of every class is not called right. That holds for nan too:
+    a row of nothing but nan is right where the target is among the first `k` classes.
 
     Raises:
         ValueError: the shapes do not fit, as in `accuracy`; or k is not between 1 and C (the message holds k and C).

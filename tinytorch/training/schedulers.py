@@ -123,7 +123,8 @@ class SequentialLR(LRScheduler):
 
     Raises:
         ValueError: there is not one milestone fewer than schedulers (the message holds the number that it takes and
-            the one that was given), they do not rise (it holds them), or a scheduler is of another optimizer.
+            the one that was given), one is not above the one before it (it holds them), or a scheduler is of another
+            optimizer.
     """
 
     def __init__(
@@ -136,7 +137,8 @@ class SequentialLR(LRScheduler):
         raise NotImplementedError("kata 08: SequentialLR.__init__")
 
     def step(self) -> None:
-        """One step of the scheduler whose turn it is. `last_epoch` counts all steps, that scheduler's its own."""
+        """One step of the scheduler whose turn it is. `last_epoch` counts all steps, that scheduler's its own. What
+        that one refuses is not counted."""
         raise NotImplementedError("kata 08: SequentialLR.step")
 
     def state_dict(self) -> dict[str, Any]:
@@ -182,7 +184,8 @@ class OneCycleLR(LRScheduler):
         What each group begins with becomes its "initial_lr", whether it has one or not.
 
         Raises:
-            ValueError: no number of steps is given, or one less than 1 (the message says total_steps, and holds it);
+            ValueError: no number of steps is given, or one of those that make it is less than 1 (the message says
+                total_steps, and holds it);
                 `pct_start` is not between 0 and 1, or `anneal_strategy` not "cos" or "linear" (it holds that); there
                 are other numbers of `max_lr` than of groups (it holds both numbers); or there is a momentum to cycle,
                 and a group has neither "momentum" nor "betas" (it says momentum). Nothing is changed then.

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 from os import PathLike
 from pathlib import Path
 from typing import Any
+
+from tinytorch.training import write_atomically
 
 FilePath = str | PathLike[str]
 
@@ -111,20 +112,11 @@ def check_fields(path: FilePath, place: str, value: Any, table: Any) -> None:
 def write_json(path: FilePath, value: Any) -> None:
     """Write `value` as JSON to read: UTF-8, indented by 2, characters as they are and not as \\u escapes.
 
-    Whole or not at all: into a new file beside it, which then takes its name (os.replace). Whoever has the old file
-    open reads the old one to its end, and after an error nothing is left behind.
+    Whole or not at all: `write_atomically` of kata 08 does the writing. Whoever has the old file open reads the old one
+    to its end, and after an error nothing is left behind.
     """
-    path = Path(path)
     text = json.dumps(value, ensure_ascii=False, indent=2) + "\n"
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(aside, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
+    write_atomically(path, text.encode("utf-8"))
 
 
 def read_json(path: FilePath) -> Any:

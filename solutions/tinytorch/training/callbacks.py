@@ -119,7 +119,7 @@ class EarlyStopping(Callback):
             trainer.model.load_state_dict(self.weights)
 
     def state_dict(self) -> dict[str, Any]:
-        """{"best", "wait", "weights"}: the weights are copies by name, none without `restore_best`."""
+        """{"best", "wait", "weights"}: the weights are copies by name, {} without `restore_best` or before the best."""
         return {"best": self.best, "wait": self.wait, "weights": dict(self.weights)}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -144,7 +144,8 @@ class ProgressBar(Callback):
         self.started, self.steps, self.samples = self.clock(), 0, 0
 
     def on_step_end(self, trainer: Trainer, loss: float, samples: int) -> None:
-        """Count, and on a terminal write the line anew."""
+        """Count, and on a terminal write the line anew, over the one before, of which nothing stays where it was
+        longer: blanks do it, or the escape sequence "\\x1b[K", which clears the rest of a line."""
         self.steps += 1
         self.samples += samples
         self.loss = loss
@@ -155,7 +156,8 @@ class ProgressBar(Callback):
     def line(self, trainer: Trainer) -> str:
         """How far the epoch is: "epoch 3 [======      ] 12/24 loss 0.1234 1200 samples/s 0:05 left".
 
-        Without `trainer.steps_per_epoch` there is neither bar nor time: "epoch 3 12 steps loss 0.1234 1200 samples/s".
+        The loss is that of the last batch. Without `trainer.steps_per_epoch` there is neither bar nor time:
+        "epoch 3 12 steps loss 0.1234 1200 samples/s".
         A bar is `width` wide; of its "=" there are as many, rounded down, as the share of the steps that are done.
         """
         seconds = max(self.clock() - self.started, 1e-9)
@@ -172,7 +174,7 @@ class ProgressBar(Callback):
 
     def on_epoch_end(self, trainer: Trainer) -> None:
         """A line with every number of the epoch: "epoch 3: train_loss 0.1234, val_loss 0.2345, ..."; each with 4
-        significant digits. On a terminal it takes the place of the bar."""
+        significant digits. On a terminal it takes the place of the bar, and nothing of that stays."""
         numbers = ", ".join(f"{name} {values[-1]:.4g}" for name, values in trainer.history.items())
         start, end = ("\r", "\x1b[K\n") if self.stream.isatty() else ("", "\n")
         self.stream.write(f"{start}epoch {trainer.epoch}: {numbers}{end}")

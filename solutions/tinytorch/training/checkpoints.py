@@ -64,8 +64,8 @@ class ModelCheckpoint(Callback):
         """Make the directory. A run never writes over the work of another that came further.
 
         Raises:
-            ValueError: the directory has a whole checkpoint of a later epoch than the trainer's; the message holds its
-                path. The run was meant to be gone on with, or needs a directory of its own. Nothing is written.
+            ValueError: the directory has a whole checkpoint of a later epoch than the trainer's; the message holds the
+                path of one. The run was meant to be gone on with, or needs a directory of its own. Nothing is written.
         """
         for epoch, path in checkpoints(self.directory).items():
             if epoch > trainer.epoch and _is_whole(path):
@@ -88,15 +88,18 @@ class ModelCheckpoint(Callback):
                 self.best = value
 
     def on_checkpoint(self, trainer: Trainer) -> None:
-        """Save, then delete the checkpoints of earlier epochs that are too many.
+        """Save, then delete the checkpoints that are too many: of those up to this epoch the newest `keep` stay.
+
+        Those of later epochs are damaged, or `fit` would not have begun: they do not count, and stay until the run
+        writes over them.
 
         The best one is written first: killed between the two, the run does the epoch again, and writes both.
         """
         if self.is_best:
             trainer.save_checkpoint(self.directory / "best.safetensors")
         trainer.save_checkpoint(checkpoint_path(self.directory, trainer.epoch))
-        earlier = [path for epoch, path in checkpoints(self.directory).items() if epoch <= trainer.epoch]
-        for path in earlier[: -self.keep]:
+        so_far = [path for epoch, path in checkpoints(self.directory).items() if epoch <= trainer.epoch]
+        for path in so_far[: -self.keep]:
             path.unlink()
 
     def state_dict(self) -> dict[str, Any]:

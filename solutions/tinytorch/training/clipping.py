@@ -22,7 +22,8 @@ def clip_grad_norm_(
     The norm is that of all entries of all gradients as one vector: (sum |g| ** p) ** (1 / p), or the largest |g|
     for p = inf, where p is `norm_type`. It is added up in float64, because squares overflow in float32, and
     returned in the gradients' dtype. Each gradient is multiplied by min(1, max_norm / (norm + 1e-6)). One common
-    factor: the direction stays. Parameters without a gradient do not count; with none at all the norm is 0.
+    factor: the direction stays. Parameters without a gradient do not count; with none at all the norm is 0. Where the
+    norm is infinite the factor is 0, and where it is nan the factor is nan, and so is every gradient afterwards.
 
     Raises:
         ValueError: `max_norm` is negative, or `norm_type` not positive; the message holds it.

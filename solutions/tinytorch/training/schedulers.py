@@ -155,7 +155,8 @@ class SequentialLR(LRScheduler):
 
     Raises:
         ValueError: there is not one milestone fewer than schedulers (the message holds the number that it takes and
-            the one that was given), they do not rise (it holds them), or a scheduler is of another optimizer.
+            the one that was given), one is not above the one before it (it holds them), or a scheduler is of another
+            optimizer.
     """
 
     def __init__(
@@ -177,13 +178,14 @@ class SequentialLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def step(self) -> None:
-        """One step of the scheduler whose turn it is. `last_epoch` counts all steps, that scheduler's its own."""
-        self.last_epoch += 1
-        turn = bisect.bisect_right(self.milestones, self.last_epoch)
+        """One step of the scheduler whose turn it is. `last_epoch` counts all steps, that scheduler's its own. What
+        that one refuses is not counted."""
+        turn = bisect.bisect_right(self.milestones, self.last_epoch + 1)
         scheduler = self.schedulers[turn]
         start = self.milestones[turn - 1] if turn else 0
-        scheduler.last_epoch = self.last_epoch - start - 1
+        scheduler.last_epoch = self.last_epoch - start
         scheduler.step()
+        self.last_epoch += 1
 
     def state_dict(self) -> dict[str, Any]:
         """As LRScheduler.state_dict, with the state of each scheduler in the place of the scheduler."""
@@ -233,14 +235,14 @@ class OneCycleLR(LRScheduler):
         What each group begins with becomes its "initial_lr", whether it has one or not.
 
         Raises:
-            ValueError: no number of steps is given, or one less than 1 (the message says total_steps, and holds it);
+            ValueError: no number of steps is given, or one of those that make it is less than 1 (the message says
+                total_steps, and holds it);
                 `pct_start` is not between 0 and 1, or `anneal_strategy` not "cos" or "linear" (it holds that); there
                 are other numbers of `max_lr` than of groups (it holds both numbers); or there is a momentum to cycle,
                 and a group has neither "momentum" nor "betas" (it says momentum). Nothing is changed then.
         """
-        if total_steps is None and epochs is not None and steps_per_epoch is not None:
-            total_steps = epochs * steps_per_epoch
-        if total_steps is None or total_steps < 1:
+        counts = [epochs or 0, steps_per_epoch or 0] if total_steps is None else [total_steps]
+        if min(counts) < 1:
             raise ValueError(
                 f"OneCycleLR needs total_steps, or epochs and steps_per_epoch, of at least 1, got "
                 f"{total_steps}, {epochs} and {steps_per_epoch}"
@@ -255,7 +257,7 @@ class OneCycleLR(LRScheduler):
             raise ValueError(f"max_lr has {len(peaks)} entries, the optimizer {len(groups)} groups")
         if cycle_momentum and not all("momentum" in group or "betas" in group for group in groups):
             raise ValueError('cycle_momentum needs an optimizer with "momentum" or "betas"')
-        self.total_steps, self.pct_start, self.anneal_strategy = total_steps, pct_start, anneal_strategy
+        self.total_steps, self.pct_start, self.anneal_strategy = math.prod(counts), pct_start, anneal_strategy
         self.cycle_momentum = cycle_momentum
         self.base_momentum, self.max_momentum = base_momentum, max_momentum
         self.div_factor, self.final_div_factor = div_factor, final_div_factor

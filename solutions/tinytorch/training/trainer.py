@@ -43,7 +43,8 @@ class Trainer:
     `epoch` counts finished epochs. `history` has one list for each name, with one number for each epoch: "lr" (of the
     first group, as the epoch began), "seconds", "train_loss" and "train_" with each metric's name, and with a
     validation set "val_loss" and so on. `stopped` says that no epoch shall follow. `steps_per_epoch` is the length of
-    the training set in batches, None where it has none.
+    the training set in batches, None where it has none. The arguments of `__init__` are attributes under their own
+    names: `metrics` is a dict, `callbacks` and `generators` are lists, to which more may be added before `fit`.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class Trainer:
         generators: Sequence[np.random.Generator] = (),
     ) -> None:
         """`loss_fn` takes the model's output and y, and gives the mean over the batch. The scheduler steps after each
-        "epoch", or after each "step" of the optimizer. Gradients are clipped to the norm `clip_grad_norm`, if given.
+        "epoch", or after each "step" of the optimizer. Gradients are clipped to `clip_grad_norm`, unless it is None.
         `generators` are those besides the default one that the run draws from: a DataLoader's own, for one.
 
         Raises:
@@ -210,7 +211,8 @@ class Trainer:
 
         "callbacks" has the state of each by the name of its class, with ".1", ".2" behind for the second and third of
         one class. "generators" has `bit_generator.state` of the CPU's default generator, and of each in `generators`.
-        "classes" has the names of the classes of optimizer and scheduler, "NoneType" where there is none.
+        "classes" has the names of the classes of optimizer and scheduler. Without a scheduler its state is {}, and its
+        class "NoneType".
         """
         return {
             "model": self.model.state_dict(),
@@ -231,7 +233,8 @@ class Trainer:
 
         Raises:
             ValueError: it is of another class of optimizer or scheduler, or has another number of generators (the
-                message holds both), or the model or the optimizer refuses its part (it holds what they say).
+                message holds both), or one of the parts refuses its state: model, optimizer, scheduler or a callback
+                (it holds what that says).
         """
         if state_dict["classes"] != self._classes():
             raise ValueError(f"the state is of {state_dict['classes']}, this run has {self._classes()}")
