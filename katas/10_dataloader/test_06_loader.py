@@ -417,6 +417,8 @@ def test_a_list_of_many_samples_is_put_together():
     ):
         name = f"a {type(dataset).__name__}"
         batches = list(DataLoader(dataset, 2))
+        kinds = {type(part).__name__ for batch in batches for part in batch}
+        assert_equal(kinds, {"Tensor"}, f"the types of the parts of the batches of {name}")
         sizes = [[tuple(part.shape) for part in batch] for batch in batches]
         assert_equal(
             sizes, [[(2,), (2,)], [(2,), (2,)], [(1,), (1,)]], f"the shapes in the batches of {name}"

@@ -671,7 +671,7 @@ def true_is_one_worker(name, value, least):
 @mistake(
     "dataloader.DataLoader._collated",
     spec="test_a_list_of_many_samples_is_put_together",
-    says="the shapes in the batches of a Listed",
+    says="the types of the parts of the batches of a Listed",
 )
 def many_at_once_are_a_batch(self, data):
     """Whatever __getitems__ gave is taken for a finished batch, a list of samples too."""
@@ -1163,7 +1163,7 @@ def only_the_usual_errors_are_caught(path):
     data = Path(path).read_bytes()
     try:
         batch = CifarUnpickler(io.BytesIO(data), encoding="bytes").load()
-        _, shape, dtype, columns_first, pixels = batch[b"data"].state
+        _, shape, _, _, pixels = batch[b"data"].state
         labels = np.array(batch[b"labels"])
         images = np.frombuffer(pixels, np.uint8).reshape(shape)
     except (
@@ -1183,7 +1183,7 @@ def half_numbers_are_not_caught(path):
     data = Path(path).read_bytes()
     try:
         batch = CifarUnpickler(io.BytesIO(data), encoding="bytes").load()
-        _, shape, dtype, columns_first, pixels = batch[b"data"].state
+        _, shape, _, _, pixels = batch[b"data"].state
         labels = np.array(batch[b"labels"])
         images = np.frombuffer(pixels, np.uint8).reshape(shape)
     except (

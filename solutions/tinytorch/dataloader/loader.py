@@ -67,8 +67,8 @@ def fetch(dataset: Any, indices: Sequence[Any], stop: threading.Event | None = N
     """The samples at `indices`: what `many_at_once(dataset)` gives, where there is one, else a list, one by one.
 
     An error goes on as it is, with a note (BaseException.add_note) that holds, in words of yours, the index of the
-    sample (where many are read at once, the list of all of them) and the class of the dataset. Once `stop` is set no further sample is read: the
-    result is not wanted, and CancelledError says so.
+    sample (where many are read at once, the list of all of them) and the class of the dataset. Once `stop` is set no
+    further sample is read: the result is not wanted, and CancelledError says so.
     """
     if many := many_at_once(dataset):
         with _noting(f"while samples {list(indices)} of {type(dataset).__name__} were read"):
