@@ -116,6 +116,14 @@ def test_a_wide_range_is_reached_to_its_ends() -> None:
     assert drawn.min() < -250 and drawn.max() > 250
 
 
+@pytest.mark.parametrize(("dtype", "low", "high"), [(np.uint8, 0, 255), (np.int64, -300, 65235)])
+def test_as_many_values_as_the_bytes_of_an_index_can_count(dtype: Any, low: int, high: int) -> None:
+    drawn = np.concatenate(sample(arrays(20, dtype, low=low, high=high)))
+    assert drawn.dtype == dtype
+    assert low <= drawn.min() and drawn.max() <= high
+    assert len(np.unique(drawn)) > 200
+
+
 def test_most_arrays_have_no_two_entries_alike_for_no_reason() -> None:
     assert np.mean([len(np.unique(x)) for x in sample(arrays((2, 3)))]) > 4
 

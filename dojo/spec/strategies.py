@@ -218,7 +218,7 @@ def _filled(draw: DrawFn, shape: ShapeLike, values: Array) -> Array:
     """An array of `shape` of some of the `values`."""
     sides = _shape(draw, shape)
     width = 1 if len(values) <= 256 else 2
-    index = np.frombuffer(draw(_bytes(width * math.prod(sides))), f">u{width}")
+    index = np.frombuffer(draw(_bytes(width * math.prod(sides))), f">u{width}").astype(np.intp)
     return np.asarray(values[index % len(values)]).reshape(sides)
 
 

@@ -161,7 +161,7 @@ def test_a_random_split_loses_nothing():
 
 
 def test_a_split_depends_on_its_generator_alone():
-    """The same generator gives the same split; without one, the CPU's default generator draws."""
+    """The same generator gives the same split; without one, the CPU's default generator draws, and each time anew."""
     splits = [random_split(range(50), [0.5, 0.5], np.random.default_rng(3)) for _ in range(2)]
     assert_equal(list(splits[0][0]), list(splits[1][0]), "the first part, split again")
     manual_seed(1)
@@ -170,8 +170,14 @@ def test_a_split_depends_on_its_generator_alone():
     assert default_generator("cpu").bit_generator.state == before, (
         "the default generator drew, not the given one"
     )
-    parts = []
-    for _ in range(2):
-        manual_seed(1)
-        parts.append(list(random_split(range(50), [0.5, 0.5])[0]))
-    assert_equal(parts[0], parts[1], "the first part, split again from the same manual_seed")
+
+    def two_splits(seed):
+        manual_seed(seed)
+        return [list(random_split(range(50), [0.5, 0.5])[0]) for _ in range(2)]
+
+    first, second = two_splits(1)
+    assert_equal(
+        two_splits(1), [first, second], "the first parts of two splits, again from the same manual_seed"
+    )
+    assert first != second, "split twice without a generator, the parts are the same: who draws?"
+    assert two_splits(2)[0] != first, "manual_seed(1) and manual_seed(2) gave the same split: who draws?"

@@ -53,20 +53,30 @@ def test_every_place_is_as_likely():
     assert (abs(firsts - 500) < 100).all(), f"in 2000 epochs they come first {firsts.tolist()} times"
 
 
-def test_an_order_depends_on_its_generator_alone():
-    """The same generator gives the same order; without one, the CPU's default generator draws."""
-    assert_equal(
-        list(RandomSampler(range(30), generator=rng(5))),
-        list(RandomSampler(range(30), generator=rng(5))),
-        "the order, drawn again from the same seed",
-    )
-    orders = []
-    for _ in range(2):
-        manual_seed(2)
-        orders.append(list(RandomSampler(range(30))))
-    assert_equal(orders[0], orders[1], "the order, drawn again from the same manual_seed")
+SAMPLERS = {
+    "a permutation": lambda generator: RandomSampler(range(30), generator=generator),
+    "with replacement": lambda generator: RandomSampler(range(30), True, generator=generator),
+    "by weight": lambda generator: WeightedRandomSampler([1.0] * 30, 30, generator=generator),
+}
+
+
+@pytest.mark.parametrize("kind", SAMPLERS)
+def test_an_order_depends_on_its_generator_alone(kind):
+    """The same generator gives the same order; without one, the CPU's default generator draws, and each time anew."""
+    make = SAMPLERS[kind]
+    assert_equal(list(make(rng(5))), list(make(rng(5))), "the order, drawn again from the same seed")
+
+    def two_epochs(seed):
+        manual_seed(seed)
+        sampler = make(None)
+        return [list(sampler), list(sampler)]
+
+    first, second = two_epochs(2)
+    assert_equal(two_epochs(2), [first, second], "two epochs, drawn again from the same manual_seed")
+    assert first != second, "without a generator two epochs have the same order: who draws?"
+    assert two_epochs(3)[0] != first, "manual_seed(2) and manual_seed(3) gave the same order: who draws?"
     before = state(default_generator("cpu"))
-    list(RandomSampler(range(30), generator=rng(5)))
+    list(make(rng(5)))
     assert_equal(
         state(default_generator("cpu")), before, "the default generator's state after another one drew"
     )

@@ -26,12 +26,16 @@ def test_a_seed_comes_from_the_generator_that_was_named():
     assert_equal(
         draw_seed(np.random.default_rng(7)), draw_seed(np.random.default_rng(7)), "a seed, drawn again"
     )
-    seeds = []
-    for _ in range(2):
-        manual_seed(1)
+
+    def two_seeds(seed):
+        manual_seed(seed)
         draw_seed(np.random.default_rng(7))
-        seeds.append(draw_seed())
-    assert_equal(seeds[0], seeds[1], "a seed, drawn again from the same manual_seed")
+        return draw_seed(), draw_seed()
+
+    first, second = two_seeds(1)
+    assert_equal(two_seeds(1), (first, second), "two seeds, drawn again from the same manual_seed")
+    assert first != second, "without a generator two seeds are the same: who draws?"
+    assert two_seeds(2)[0] != first, "manual_seed(1) and manual_seed(2) gave the same seed: who draws?"
     manual_seed(1)
     first = default_generator("cpu").integers(2**62)
     manual_seed(1)

@@ -7,7 +7,7 @@ import gc
 import itertools
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -19,14 +19,12 @@ PATIENCE = 3.0
 
 @contextmanager
 def no_thread_left():
-    """Every thread that began inside has ended when the block ends, or very soon after."""
+    """Every thread that began inside has ended when the block ends: whoever ends them waits for them."""
     before = set(threading.enumerate())
     yield
-    deadline = time.monotonic() + PATIENCE
-    while left := set(threading.enumerate()) - before:
-        names = ", ".join(thread.name for thread in left)
-        assert time.monotonic() < deadline, f"{len(left)} threads were left behind: {names}"
-        time.sleep(0.001)
+    left = set(threading.enumerate()) - before
+    names = ", ".join(thread.name for thread in left)
+    assert not left, f"{len(left)} threads were left behind, at work or not: {names}"
 
 
 def double(job):
@@ -181,6 +179,34 @@ def test_closing_ends_the_threads():
     assert stop.is_set(), "`stop` is not set after close()"
     assert_equal(begun, [0, 1], "the jobs that were begun")
     assert_equal(told, [True], "whether job 1 was told to stop while it worked")
+
+
+@pytest.mark.parametrize("end", ["closed", "forgotten", "an error"])
+def test_the_job_in_hand_is_waited_for(end):
+    """However the results end: a job that takes 50 ms to give up has given up when they have ended, not later."""
+    stop, second, given_up = threading.Event(), threading.Event(), []
+
+    def work(job):
+        if job == 1:
+            second.set()
+            stop.wait(PATIENCE)
+            time.sleep(0.05)
+            given_up.append(job)
+            return
+        second.wait(PATIENCE)
+        if end == "an error":
+            raise LookupError("job 0 is broken")
+
+    with no_thread_left():
+        results = prefetch(work, range(2), 2, 2, stop)
+        with suppress(LookupError):
+            next(results)
+        if end == "closed":
+            results.close()
+        elif end == "forgotten":
+            del results
+            gc.collect()
+        assert_equal(given_up, [1], f"the jobs that had given up when the results were at their end ({end})")
 
 
 def test_all_workers_end():

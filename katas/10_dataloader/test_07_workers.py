@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from dojo.spec import assert_equal
+from dojo.spec import assert_equal, raises
 from tinytorch.dataloader import DataLoader, Dataset, IterableDataset, current_generator
 from tinytorch.setup import default_generator, manual_seed
 
@@ -22,14 +22,12 @@ PATIENCE = 3.0
 
 @contextmanager
 def no_thread_left():
-    """Every thread that began inside has ended when the block ends, or very soon after."""
+    """Every thread that began inside has ended when the block ends: whoever ends them waits for them."""
     before = set(threading.enumerate())
     yield
-    deadline = time.monotonic() + PATIENCE
-    while left := set(threading.enumerate()) - before:
-        names = ", ".join(thread.name for thread in left)
-        assert time.monotonic() < deadline, f"{len(left)} threads were left behind: {names}"
-        time.sleep(0.001)
+    left = set(threading.enumerate()) - before
+    names = ", ".join(thread.name for thread in left)
+    assert not left, f"{len(left)} threads were left behind, at work or not: {names}"
 
 
 class Noisy(Dataset):
@@ -59,6 +57,18 @@ class Watched(Dataset):
         return 100
 
 
+@contextmanager
+def an_error_that_names(kind, message, *values):
+    """The block raises `kind` with the message that it had, and its notes hold the values, in words of any kind."""
+    with raises(kind, *values):
+        try:
+            yield
+        except kind as error:
+            assert_equal(str(error), message, "the error's message")
+            notes = "; ".join(getattr(error, "__notes__", ["none"]))
+            raise kind(f"{message}, with the notes: {notes}") from None
+
+
 class Slow(Watched, Dataset):
     """Sample 2 waits until the loop ends, and every one after it takes 10 ms: a batch of all of them takes a second."""
 
@@ -73,6 +83,23 @@ class Slow(Watched, Dataset):
         if index == 2:
             self.loop_ends.wait(PATIENCE)
         return sample
+
+
+class SlowStream(IterableDataset):
+    """0 to 99. Sample 51 waits until the loop ends, and every one after it takes 10 ms. What was read is in `read`."""
+
+    def __init__(self):
+        self.begun, self.loop_ends, self.read = threading.Event(), threading.Event(), []
+
+    def __iter__(self):
+        for i in range(100):
+            if i > 51:
+                time.sleep(0.01)
+            self.read.append(i)
+            if i == 51:
+                self.begun.set()
+                self.loop_ends.wait(PATIENCE)
+            yield i
 
 
 class Stream(IterableDataset):
@@ -198,7 +225,10 @@ def test_the_next_batch_is_read_while_the_model_learns():
             break
 
 
-@pytest.mark.parametrize(("num_workers", "prefetch_factor", "ahead"), [(1, None, 2), (2, None, 4), (2, 1, 2)])
+LOOK_AHEAD = [(1, None, 2), (2, None, 4), (2, 1, 2)]
+
+
+@pytest.mark.parametrize(("num_workers", "prefetch_factor", "ahead"), LOOK_AHEAD)
 def test_the_look_ahead_has_a_bound(num_workers, prefetch_factor, ahead):
     """While the caller has batch 0, prefetch_factor * num_workers further batches are read, and not one more."""
     dataset = Watched()
@@ -214,11 +244,32 @@ def test_the_look_ahead_has_a_bound(num_workers, prefetch_factor, ahead):
             break
 
 
+@pytest.mark.parametrize(("num_workers", "prefetch_factor", "ahead"), LOOK_AHEAD)
+def test_the_look_ahead_of_a_stream_has_the_same_bound(num_workers, prefetch_factor, ahead):
+    """prefetch_factor * num_workers further batches of a stream are read too, by its one reader, and not one more."""
+    read, enough = [], threading.Event()
+
+    class Counted(IterableDataset):
+        def __iter__(self):
+            for i in range(100):
+                read.append(i)
+                if i == 5 * ahead + 4:
+                    enough.set()
+                yield i
+
+    with no_thread_left():
+        for _ in DataLoader(Counted(), 5, num_workers=num_workers, prefetch_factor=prefetch_factor):
+            assert enough.wait(PATIENCE), f"batch {ahead} was not read while the caller had batch 0"
+            time.sleep(0.02)  # for what should not happen
+            assert_equal(len(read), 5 * ahead + 5, "the samples read while the caller had batch 0")
+            break
+
+
 # Errors
 
 
 def test_an_error_of_a_worker_reaches_the_caller():
-    """A broken sample's error comes to the caller, after the good batches before it, with the sample's index."""
+    """A broken sample's error comes to the caller, after the good batches before it, with a note of its index."""
 
     class Broken(Watched):
         def __getitem__(self, index):
@@ -226,34 +277,25 @@ def test_an_error_of_a_worker_reaches_the_caller():
                 raise LookupError("no such picture")
             return super().__getitem__(index)
 
-    taken = []
-    with no_thread_left():
+    taken, places = [], []
+    with no_thread_left(), an_error_that_names(LookupError, "no such picture", 13, "Broken"):
         try:
             for batch in DataLoader(Broken(), 5, num_workers=2):
                 taken.append(batch.tolist())
         except LookupError as error:
-            printed = "".join(traceback.format_exception(error))
-        else:
-            raise AssertionError("the error of sample 13 did not reach the caller")
+            places = [place.name for place in traceback.extract_tb(error.__traceback__)]
+            raise
     assert_equal(taken, [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]], "the batches before it")
-    assert "no such picture" in printed, f"the error's own message is lost: {printed}"
-    assert "sample 13 " in printed and "Broken" in printed, f"sample 13 of Broken is not named: {printed}"
-    assert "in __getitem__" in printed, f"the line in the dataset is lost: {printed}"
+    assert "__getitem__" in places, f"the line in the dataset is lost: the error comes from {places}"
 
 
 def test_an_error_of_a_stream_reaches_the_caller():
     """A broken sample of a stream is named with workers too, after the good batches before it."""
     taken = []
-    with no_thread_left():
-        try:
-            for batch in DataLoader(Stream(broken=7), 2, num_workers=2):
-                taken.append(batch.tolist())
-        except OSError as error:
-            printed = "".join(traceback.format_exception_only(error))
-        else:
-            raise AssertionError("the error of sample 7 did not reach the caller")
+    with no_thread_left(), an_error_that_names(OSError, "the line is dead", 7, "Stream"):
+        for batch in DataLoader(Stream(broken=7), 2, num_workers=2):
+            taken.append(batch.tolist())
     assert_equal(taken, [[0, 1], [2, 3], [4, 5]], "the batches before it")
-    assert "sample 7 " in printed and "Stream" in printed, f"sample 7 of Stream is not named: {printed}"
 
 
 # The end of a loop
@@ -307,6 +349,19 @@ def test_an_abandoned_batch_is_not_read_to_its_end():
             break
     assert len(dataset.read) < 50, (
         f"{len(dataset.read)} of 100 samples were read, though the loop ended at the third"
+    )
+
+
+def test_an_abandoned_batch_of_a_stream_is_not_read_to_its_end():
+    """So it is with a stream: after break its reader ends with the sample in hand, the second of 50 slow ones."""
+    dataset = SlowStream()
+    with no_thread_left():
+        for _ in DataLoader(dataset, 50, num_workers=1):
+            assert dataset.begun.wait(PATIENCE), "batch 1 was not begun while the caller had batch 0"
+            dataset.loop_ends.set()
+            break
+    assert len(dataset.read) < 75, (
+        f"{len(dataset.read)} of 100 samples were read, though the loop ended at sample 51"
     )
 
 

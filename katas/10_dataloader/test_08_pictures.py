@@ -176,11 +176,15 @@ def test_a_window_has_a_size(size, padding, bad):
 
 
 def test_a_flip_turns_left_and_right():
-    """RandomHorizontalFlip(1.0) mirrors a picture along its last axis; with 0.0 it stays. The input is unchanged."""
+    """RandomHorizontalFlip(1.0) mirrors a picture along its last axis; with 0.0 it stays. Both give a new array."""
     picture, mirrored = pixels(2, 2, 3), pixels(2, 2, 3)[:, :, ::-1].copy()
     with unchanged(picture):
         assert_close(RandomHorizontalFlip(1.0)(picture), mirrored, "the picture with p=1")
     assert_close(RandomHorizontalFlip(0.0)(picture), picture, "the picture with p=0")
+    for p in (0.0, 1.0):
+        for pictures in (picture, picture[None]):
+            found = RandomHorizontalFlip(p)(pictures)
+            assert not np.shares_memory(found, picture), f"with p={p} the result is no new array, but a view"
 
 
 @pytest.mark.parametrize("p", [0.25, 0.5])

@@ -292,6 +292,16 @@ def test_a_pickle_with_a_wrong_byte_is_right_or_refused(folder, data, byte):
         assert ((numbers >= 0) & (numbers < 10)).all(), f"the labels are {numbers.tolist()}"
 
 
+@pytest.mark.parametrize(("place", "byte"), [(0, 150), (151, 149), (-4, 139)])
+def test_these_wrong_bytes_are_refused(tmp_path, place, byte):
+    """A wrong byte that asks for all the memory there is, or leaves half a number, is a DatasetError with the path."""
+    whole = bytearray(python_2(*some(2)))
+    whole[place] = byte
+    path = written(tmp_path, bytes(whole))
+    with raises(DatasetError, path):
+        read_cifar10_py(path)
+
+
 # The whole data set
 
 

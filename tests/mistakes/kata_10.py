@@ -88,6 +88,18 @@ def split_forgets_its_generator(dataset, lengths, generator=None):
     return [Subset(dataset, order[end - n : end]) for end, n in zip(accumulate(sizes), sizes)]
 
 
+@mistake(
+    "dataloader.random_split",
+    spec="test_a_split_depends_on_its_generator_alone",
+    says="split twice without a generator",
+)
+def every_split_the_same(dataset, lengths, generator=None):
+    """Without a generator, one with a seed of its own: every split is the first one."""
+    sizes = split_lengths(len(dataset), lengths)
+    order = (generator or np.random.default_rng(0)).permutation(len(dataset)).tolist()
+    return [Subset(dataset, order[end - n : end]) for end, n in zip(accumulate(sizes), sizes)]
+
+
 # Samplers
 
 
@@ -120,6 +132,35 @@ def the_order_is_seeded_anew(self):
         (list(np.random.default_rng(0).permutation(n)) * wanted)[:wanted]
         and [int(i) for i in np.random.default_rng(0).permutation(n)]
     )
+
+
+@mistake(
+    "dataloader.RandomSampler.__iter__",
+    spec="test_an_order_depends_on_its_generator_alone",
+    says="without a generator two epochs have the same order",
+)
+def one_order_for_all_epochs(self):
+    """Without a generator, one with a seed of its own: shuffled once and for all."""
+    n, wanted = len(self.data_source), self.num_samples
+    if n == 0:
+        return iter([])
+    generator = self.generator or np.random.default_rng(0)
+    if self.replacement:
+        return iter(generator.integers(n, size=wanted).tolist())
+    rounds = [generator.permutation(n) for _ in range(-(-wanted // n))]
+    return iter(np.concatenate(rounds)[:wanted].tolist())
+
+
+@mistake(
+    "dataloader.WeightedRandomSampler.__iter__",
+    spec="test_an_order_depends_on_its_generator_alone",
+    says="without a generator two epochs have the same order",
+)
+def weighed_once_for_all_epochs(self):
+    """The same, by weight."""
+    generator = self.generator or np.random.default_rng(0)
+    p = self.weights / self.weights.sum()
+    return iter(generator.choice(len(p), self.num_samples, self.replacement, p).tolist())
 
 
 @mistake("dataloader.RandomSampler.__iter__", spec="test_as_many_as_wanted", says="the number of samples")
@@ -255,6 +296,16 @@ def seeds_of_32_bits(generator=None):
 def seeds_always_from_the_default(generator=None):
     """The named generator is ignored."""
     return int(default_generator("cpu").integers(2**63 - 1, endpoint=True))
+
+
+@mistake(
+    "dataloader.draw_seed",
+    spec="test_a_seed_comes_from_the_generator_that_was_named",
+    says="without a generator two seeds are the same",
+)
+def one_seed_for_all_epochs(generator=None):
+    """Without a generator, one with a seed of its own: every epoch draws the same numbers."""
+    return int((generator or np.random.default_rng(0)).integers(2**63 - 1, endpoint=True))
 
 
 @mistake("dataloader.batch_generator", spec="test_a_batch_has_a_generator_of_its_own", says="draws what seed")
@@ -403,6 +454,31 @@ def threads_that_stay(work, jobs, num_workers, ahead, stop=None):
         stop.set()
 
 
+@mistake(
+    "dataloader.prefetch",
+    spec="test_the_job_in_hand_is_waited_for",
+    says="the jobs that had given up",
+)
+def the_end_does_not_wait(work, jobs, num_workers, ahead, stop=None):
+    """The threads are told to end, and nobody waits until they have."""
+    if num_workers == 0:
+        yield from map(work, jobs)
+        return
+    pool = ThreadPoolExecutor(num_workers)
+    waiting = deque()
+    try:
+        for job in jobs:
+            waiting.append(pool.submit(work, job))
+            if len(waiting) > ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        if stop:
+            stop.set()
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
 @mistake("dataloader.prefetch", spec="test_an_error_comes_in_its_place", says="was not raised")
 def errors_end_in_silence(work, jobs, num_workers, ahead, stop=None):
     """A thread that dies, and a reader who takes it for the end."""
@@ -448,7 +524,7 @@ def jobs_are_taken_in_the_thread(work, jobs, num_workers, ahead, stop=None):
 # Reading
 
 
-@mistake("dataloader.fetch", spec="test_a_broken_sample_is_named", says="sample 13")
+@mistake("dataloader.fetch", spec="test_a_broken_sample_is_named", says="should hold 13")
 def errors_without_a_name(dataset, indices, stop=None):
     """Of 50,000 samples one is broken. Which?"""
     many = many_at_once(dataset)
@@ -502,7 +578,175 @@ def the_stream_is_read_at_once(dataset, stop=None):
     return iter(list(dataset))
 
 
+@mistake(
+    "dataloader.read_stream",
+    spec="test_none_is_a_sample_like_any_other",
+    says="the samples of read_stream",
+)
+def none_ends_the_stream(dataset, stop=None):
+    """next(it, None), and None is taken for the end."""
+
+    def samples(source):
+        while (sample := next(source, None)) is not None:
+            _go_on(stop)
+            yield sample
+
+    return samples(iter(dataset))
+
+
 # The loader
+
+
+@mistake(
+    "dataloader.DataLoader._make",
+    spec="test_none_is_a_sample_like_any_other",
+    says="batch_size=None",
+)
+def none_ends_the_epoch(self, job, seed, stop):
+    """The loader's own next(it, None)."""
+    number, indices = job
+    with drawing_from(batch_generator(seed, number)):
+        if isinstance(self.dataset, IterableDataset):
+            data = next(indices, None)
+            return NO_MORE if data is None else self._collated(data)
+        return self._collated(fetch(self.dataset, indices, stop))
+
+
+@mistake("dataloader.read_stream", spec="test_a_broken_sample_of_a_stream_is_named", says="should hold 13")
+def a_stream_counts_from_one(dataset, stop=None):
+    """The thirteenth sample is called the fourteenth."""
+
+    def samples(source):
+        for number in count(1):
+            _go_on(stop)
+            with _noting(f"sample {number} of {type(dataset).__name__}"):
+                sample = next(source, NO_MORE)
+            if sample is NO_MORE:
+                return
+            yield sample
+
+    return samples(iter(dataset))
+
+
+@mistake(
+    "dataloader.DataLoader.__init__",
+    spec="test_what_is_false_contradicts_nothing",
+    says="exclude each other",
+)
+def false_is_taken_for_an_order(
+    self,
+    dataset,
+    batch_size=1,
+    shuffle=None,
+    sampler=None,
+    batch_sampler=None,
+    num_workers=0,
+    collate_fn=None,
+    *,
+    drop_last=False,
+    generator=None,
+    prefetch_factor=None,
+):
+    """Whoever says shuffle=False beside a sampler is refused."""
+    if shuffle is not None and (sampler is not None or batch_sampler is not None):
+        raise ValueError("sampler and shuffle exclude each other")
+    self.dataset, self.batch_size, self.drop_last = dataset, batch_size, drop_last
+    self.sampler = sampler or SequentialSampler(dataset)
+    self.batch_sampler = batch_sampler or BatchSampler(self.sampler, batch_size, drop_last)
+    self.num_workers, self.collate_fn = num_workers, collate_fn or default_collate
+    self.generator, self.prefetch_factor = generator, prefetch_factor
+
+
+@mistake(
+    "dataloader._count",
+    spec="test_options_are_positive_integers",
+    says="nothing was raised, expected ValueError with a message that holds num_workers and True",
+)
+def true_is_one_worker(name, value, least):
+    """isinstance(True, int)."""
+    if not isinstance(value, int) or value < least:
+        raise ValueError(f"{name} is an integer from {least} on, got {value!r}")
+
+
+@mistake(
+    "dataloader.DataLoader._collated",
+    spec="test_a_list_of_many_samples_is_put_together",
+    says="the types of the parts of the batches of a Listed",
+)
+def many_at_once_are_a_batch(self, data):
+    """Whatever __getitems__ gave is taken for a finished batch, a list of samples too."""
+    if self.batch_sampler is not None and self.collate_fn is default_collate:
+        if not isinstance(self.dataset, IterableDataset) and many_at_once(self.dataset):
+            return default_convert(data)
+    if self.batch_sampler is None or isinstance(data, list):
+        return self.collate_fn(data)
+    return self.collate_fn(list(zip(*data)) if isinstance(data, tuple) else list(data))
+
+
+@mistake(
+    "dataloader.DataLoader._collated",
+    spec="test_a_collate_fn_gets_samples_all_the_same",
+    says="what collate_fn got, where the batch was one array",
+)
+def one_array_is_passed_on(self, data):
+    """A tuple is taken apart for collate_fn, one array is not."""
+    if self.batch_sampler is None or isinstance(data, list):
+        return self.collate_fn(data)
+    if self.collate_fn is default_collate:
+        return default_convert(data)
+    return self.collate_fn(list(zip(*data)) if isinstance(data, tuple) else data)
+
+
+@mistake(
+    "dataloader.DataLoader._collated",
+    spec="test_a_batch_that_is_one_already_is_only_converted",
+    says="a batch that was one array is a list",
+)
+def one_array_is_taken_apart(self, data):
+    """One array becomes a list of its rows."""
+    if self.batch_sampler is None or isinstance(data, list):
+        return self.collate_fn(data)
+    if self.collate_fn is default_collate:
+        return [default_convert(part) for part in data]
+    return self.collate_fn(list(zip(*data)) if isinstance(data, tuple) else list(data))
+
+
+@mistake(
+    "dataloader.DataLoader.__iter__",
+    spec="test_an_abandoned_batch_of_a_stream_is_not_read_to_its_end",
+    says="though the loop ended at sample 51",
+)
+def the_stream_is_not_told(self):
+    """fetch gets the event, read_stream does not."""
+    seed, stop = draw_seed(self.generator), threading.Event()
+    if isinstance(self.dataset, IterableDataset):
+        samples = read_stream(self.dataset)
+        jobs = repeat(samples if self.batch_size is None else self._groups(samples))
+    else:
+        jobs = iter(self.sampler if self.batch_sampler is None else self.batch_sampler)
+    make = partial(self._make, seed=seed, stop=stop)
+    ahead = self.num_workers * (self.prefetch_factor or 0)
+    return _until_no_more(prefetch(make, enumerate(jobs), min(1, self.num_workers), ahead, stop))
+
+
+@mistake(
+    "dataloader.DataLoader.__iter__",
+    spec="test_the_look_ahead_of_a_stream_has_the_same_bound",
+    says="batch 4 was not read",
+)
+def a_stream_looks_less_far(self):
+    """One reader, and so the look-ahead of one worker."""
+    seed, stop = draw_seed(self.generator), threading.Event()
+    workers = self.num_workers
+    if isinstance(self.dataset, IterableDataset):
+        samples = read_stream(self.dataset, stop)
+        jobs = repeat(samples if self.batch_size is None else self._groups(samples))
+        workers = min(workers, 1)
+    else:
+        jobs = iter(self.sampler if self.batch_sampler is None else self.batch_sampler)
+    make = partial(self._make, seed=seed, stop=stop)
+    ahead = workers * (self.prefetch_factor or 0)
+    return _until_no_more(prefetch(make, enumerate(jobs), workers, ahead, stop))
 
 
 @mistake(
@@ -737,6 +981,19 @@ def p_to_stay(self, pictures):
 
 
 @mistake(
+    "dataloader.RandomHorizontalFlip.transform",
+    spec="test_a_flip_turns_left_and_right",
+    says="with p=0.0 the result is no new array",
+)
+def nothing_to_do_is_not_copied(self, pictures):
+    """A short way for p=0 and p=1: the input itself, or a view of it."""
+    if self.p in (0, 1):
+        return pictures[..., ::-1] if self.p else pictures
+    flips = current_generator().random(pictures.shape[:-3]) < self.p
+    return np.where(flips[..., None, None, None], pictures[..., ::-1], pictures)
+
+
+@mistake(
     "dataloader.RandomHorizontalFlip.transform", spec="test_a_flip_turns_left_and_right", says="was changed"
 )
 def flipped_in_place(self, pictures):
@@ -898,6 +1155,44 @@ def only_pickle_errors_are_caught(path):
         raise DatasetError(f"{path}: {error}") from error
     pixels = batch[b"data"].state[4]
     return np.frombuffer(pixels, np.uint8).reshape(-1, 3, 32, 32), np.array(batch[b"labels"])
+
+
+@mistake("dataloader.read_cifar10_py", spec="test_these_wrong_bytes_are_refused", says="MemoryError")
+def only_the_usual_errors_are_caught(path):
+    """A list of what a broken pickle may raise: there is always one more."""
+    data = Path(path).read_bytes()
+    try:
+        batch = CifarUnpickler(io.BytesIO(data), encoding="bytes").load()
+        _, shape, _, _, pixels = batch[b"data"].state
+        labels = np.array(batch[b"labels"])
+        images = np.frombuffer(pixels, np.uint8).reshape(shape)
+    except (
+        *(KeyError, ValueError, AttributeError, TypeError, EOFError, IndexError),
+        pickle.UnpicklingError,
+        struct.error,
+    ) as error:
+        raise DatasetError(f"{path}: {error}") from error
+    return images.reshape(-1, 3, 32, 32), labels
+
+
+@mistake(
+    "dataloader.read_cifar10_py", spec="test_these_wrong_bytes_are_refused", says="unpack requires a buffer"
+)
+def half_numbers_are_not_caught(path):
+    """The same list, with MemoryError and without struct.error."""
+    data = Path(path).read_bytes()
+    try:
+        batch = CifarUnpickler(io.BytesIO(data), encoding="bytes").load()
+        _, shape, _, _, pixels = batch[b"data"].state
+        labels = np.array(batch[b"labels"])
+        images = np.frombuffer(pixels, np.uint8).reshape(shape)
+    except (
+        *(KeyError, ValueError, AttributeError, TypeError, EOFError, IndexError),
+        pickle.UnpicklingError,
+        MemoryError,
+    ) as error:
+        raise DatasetError(f"{path}: {error}") from error
+    return images.reshape(-1, 3, 32, 32), labels
 
 
 @mistake(

@@ -219,6 +219,7 @@ BAD = [
     {"prefetch_factor": 2},
     {"num_workers": -1},
     {"batch_size": 0},
+    {"batch_size": True},
     {"prefetch_factor": -2, "num_workers": 1},
 ]
 
@@ -228,6 +229,12 @@ def test_options_that_are_refused_there_are_refused_here(options):
     for module in (ours, theirs):
         with pytest.raises(ValueError):
             module.DataLoader([1, 2, 3], **options)
+
+
+@pytest.mark.parametrize("options", [{"sampler": [0]}, {"batch_sampler": [[0]]}, {"batch_size": None}])
+def test_what_is_false_is_refused_neither_there_nor_here(options):
+    for module in (ours, theirs):
+        assert len(list(module.DataLoader([1, 2, 3], shuffle=False, drop_last=False, **options))) in (1, 3)
 
 
 def test_getitems_gives_a_list_of_samples_there_and_may_here():

@@ -10,7 +10,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
     """A list of samples to one batch, N entries along a new first axis (torch.utils.data.default_collate).
 
     * Tensors of one shape: one Tensor with the shape (N, ...), on their device;
-    * arrays and NumPy's numbers: the same, their dtype kept;
+    * arrays (NumPy's or CuPy's: anything with a `dtype`) and NumPy's numbers: the same, their dtype kept;
     * Python numbers: a Tensor of shape (N,): bool, int64 or float32;
     * str and bytes: a list, as they are;
     * dicts: a dict of the collated values of each key;
@@ -25,7 +25,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
 
 
 def default_convert(data: Any) -> Any:
-    """The arrays in `data` as Tensors that share their memory (torch.utils.data.default_convert).
+    """The arrays in `data`, NumPy's or CuPy's, as Tensors that share their memory (torch.utils.data.default_convert).
 
     Goes into dicts, tuples and lists as default_collate does; everything else stays as it is.
     """

@@ -43,9 +43,9 @@ def prefetch(
 def fetch(dataset: Any, indices: Sequence[Any], stop: threading.Event | None = None) -> Any:
     """The samples at `indices`: what `many_at_once(dataset)` gives, where there is one, else a list, one by one.
 
-    An error goes on as it is, with a note (BaseException.add_note) that holds the index of the sample (where many
-    are read at once, all of them) and the class of the dataset. Once `stop` is set no further sample is read: the
-    result is not wanted, and CancelledError says so.
+    An error goes on as it is, with a note (BaseException.add_note) that holds, in words of yours, the index of the
+    sample (where many are read at once, the list of all of them) and the class of the dataset. Once `stop` is set no
+    further sample is read: the result is not wanted, and CancelledError says so.
     """
     raise NotImplementedError("kata 10: fetch")
 
@@ -87,19 +87,21 @@ class DataLoader:
             batch_size: None gives samples as they are, arrays as Tensors, not put together.
             sampler: the indices of an epoch; by default a RandomSampler with shuffle, else a SequentialSampler.
             batch_sampler: the lists of indices of an epoch.
-            num_workers: how many threads make batches ahead; a stream is read by one at most. 0: none does.
+            num_workers: how many threads make batches ahead. 0: none does. A stream is read by one thread at most.
             collate_fn: makes a batch of a list of samples; default_collate, or default_convert with batch_size=None.
             generator: what the epoch's seed and the order are drawn from; None is the CPU's default generator.
-            prefetch_factor: how many batches ahead for each worker, 2 by default.
+            prefetch_factor: how many batches ahead for each worker, 2 by default. In all they are prefetch_factor *
+                num_workers, for a stream too, though it has one reader: num_workers=3 reads 6 batches of it ahead.
 
         All are attributes. `sampler` is the one that is used; a stream is its own. `batch_sampler` is the one that was
         given, and then batch_size is None; or a BatchSampler over `sampler`; or None where batch_size is None.
 
         Raises:
             ValueError: options contradict each other; the message holds their names: batch_sampler with batch_size,
-                shuffle, sampler or drop_last; sampler with shuffle; shuffle, sampler or batch_sampler with an
-                IterableDataset; batch_size=None with drop_last; prefetch_factor without num_workers. Or one has a
-                bad value: the message holds its name and value.
+                shuffle=True, sampler or drop_last=True; sampler with shuffle=True; shuffle=True, sampler or
+                batch_sampler with an IterableDataset; batch_size=None with drop_last=True; prefetch_factor without
+                num_workers. What is False asks for nothing, and contradicts nothing. Or batch_size, num_workers or
+                prefetch_factor has a bad value (too small, no integer, True): the message holds its name and value.
         """
         raise NotImplementedError("kata 10: DataLoader.__init__")
 
