@@ -148,19 +148,13 @@ def test_one_picture_gives_one(x, weight):
     assert_close(conv2d(Tensor(x), Tensor(weight), padding=(1, 0)), expected)
 
 
-@given(
-    x=arrays((4, 5, 7)),
-    weight=arrays((4, 2, 2, 3)),
-    bias=arrays((4,)),
-    padding=st.sampled_from([(1, 0), "valid"]),
-)
-@example(np.ones((4, 5, 7), np.float32), np.ones((4, 2, 2, 3), np.float32), np.ones(4, np.float32), (1, 0))
-def test_one_picture_with_all_options(x, weight, bias, padding):
+@given(x=arrays((2, 4, 6)), weight=arrays((2, 1, 2, 3)), bias=arrays((2,)))
+@example(np.ones((2, 4, 6), np.float32), np.ones((2, 1, 2, 3), np.float32), np.ones(2, np.float32))
+def test_one_picture_with_all_options(x, weight, bias):
     """Bias, stride, padding, dilation and groups count for one picture (C, H, W) as they do for many."""
-    options = {"stride": (2, 1), "dilation": (1, 2), "groups": 2}
-    zeros = (0, 0) if padding == "valid" else padding
-    expected = seven_loops(x[None], weight, bias, padding=zeros, **options)[0]
-    out = conv2d(Tensor(x), Tensor(weight), Tensor(bias), padding=padding, **options)
+    options = {"stride": (2, 1), "padding": (1, 0), "dilation": (1, 2), "groups": 2}
+    expected = seven_loops(x[None], weight, bias, **options)[0]
+    out = conv2d(Tensor(x), Tensor(weight), Tensor(bias), **options)
     assert_close(out, expected, "conv2d of one picture", atol=1e-5)
 
 

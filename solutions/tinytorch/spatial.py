@@ -202,8 +202,7 @@ def max_pool2d(
 
     Raises:
         ValueError: x has neither three axes nor four; the message holds the shape. padding is more than half of
-            kernel_size; the message holds both. As conv_output_size, for the padded picture:
-            a stride of 0 too, which is not None.
+            kernel_size; the message holds both. As conv_output_size, for the padded picture: stride 0 is not None.
         TypeError: x is not floating point; the message holds its dtype.
     """
     _check_pictures(x)

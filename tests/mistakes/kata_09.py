@@ -165,6 +165,7 @@ def conv2d_says_nothing_of_use(x, weight, bias, groups):
 @mistake("spatial.conv2d", spec="test_one_picture_with_all_options", says="conv2d of one picture")
 def one_picture_loses_its_bias(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """The batch of one is made without the bias."""
+    _check_kernels(x, weight, bias, groups)
     if x.ndim == 3:
         return squeeze(conv2d(unsqueeze(x, 0), weight, None, stride, padding, dilation, groups), 0)
     seen = stack(
@@ -186,6 +187,7 @@ def one_picture_loses_its_bias(x, weight, bias=None, stride=1, padding=0, dilati
 @mistake("spatial.conv2d", spec="test_one_picture_with_all_options", says="groups=1")
 def one_picture_loses_its_options(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """The batch of one is made without stride, dilation and groups."""
+    _check_kernels(x, weight, bias, groups)
     if x.ndim == 3:
         return squeeze(conv2d(unsqueeze(x, 0), weight, bias, 1, padding), 0)
     seen = stack(
