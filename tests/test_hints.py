@@ -54,6 +54,7 @@ def test_the_next_hint_is_for_the_first_red_spec_and_another_spec_starts_over(ho
 
 
 def test_k_chooses_the_spec(home: Path) -> None:
+    (home / ".dojo/hints.json").unlink(missing_ok=True)
     write(home / "tinytorch/setup.py", STUB)
     said = hint(home, "K=triple")
     assert "hint 1 of 3 for test_triple_of_two" in said and "`make hint N=1 K=triple` again" in said
