@@ -20,7 +20,7 @@ DOJO = @$(PYTHON) -m dojo
 help:             ; $(DOJO)
 kata:             ; $(DOJO) kata N="$$N" K="$$K" ARGS="$$ARGS"
 watch:            ; $(DOJO) watch N="$$N"
-hint:             ; $(DOJO) hint N="$$N"
+hint:             ; $(DOJO) hint N="$$N" K="$$K"
 board:            ; $(DOJO) board
 milestone:        ; $(DOJO) milestone N="$$N" DATA="$$DATA" ARGS="$$ARGS"
 data:             ; $(DOJO) data NAME="$$NAME" DIR="$$DIR"

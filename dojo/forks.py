@@ -186,7 +186,7 @@ class Fork:
         spec = self.current or next((a for a in self.job.args if not a.startswith("-")), "the run")
         during = f"while {spec} was running" if self.current else "before the first spec"
         if self.stopped:
-            summary = f"stopped after {self.job.limit:g} s {during}: a loop that never ends?"
+            summary = f"stopped after {self.job.limit:g} s {during}: a loop that never ends, or something very slow?"
         elif self.status is not None and self.status < 0:
             summary = f"killed by {signal.Signals(-self.status).name} {during}"
         elif self.code is None:

@@ -1,5 +1,7 @@
 """`make hint`: the next hint for the first red spec, from a question to nearly the code, never the whole answer.
 
+With K= it is the first red one of the specs whose names match.
+
 `katas/NN_slug/hints.toml` has one table for each spec function, with the three LEVELS. What was shown already is a
 small state that may be deleted at any time: it belongs to one spec, and starts over as soon as that spec is no
 longer the first red one.
@@ -10,10 +12,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import shlex
 import tomllib
 
 from dojo.catalogue import ROOT, Kata, built_kata
-from dojo.errors import DojoError
+from dojo.errors import USAGE, DojoError
 from dojo.overlay import shown
 from dojo.run import Result, run_kata
 from dojo.screen import say
@@ -26,20 +29,29 @@ STATE = ROOT / ".dojo" / "hints.json"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("n", nargs="?", metavar="N", help="the kata's number, 1 to 20")
+    parser.add_argument("-k", "--k", metavar="WORDS", help="of the specs whose names match, as pytest's -k")
 
 
 def run(options: argparse.Namespace) -> int:
     if not options.n:
         raise DojoError("Say which kata: `make hint N=1`.")
     kata = built_kata(options.n)
-    print(f"looking for the first red spec of kata {kata.name} ...", flush=True)
-    verdict = run_kata(kata, args=("-x",), relay=False)
+    part = f" that match K={options.k}" if options.k else ""
+    print(f"looking for the first red spec of kata {kata.name}{part and ', of those' + part} ...", flush=True)
+    verdict = run_kata(kata, args=["-x", *(["-k", options.k] if options.k else [])], relay=False)
     red = verdict.first_red
+    if part and verdict.code == USAGE:
+        whole = f"`make kata N={kata.number}`"
+        raise DojoError(
+            f"Kata {kata.name} has no specs{part}, or cannot be imported: {whole} shows all of it."
+        )
     moved_on(red)
     if red:
-        say(next_hint(kata, red))
+        again = f"`make hint N={kata.number} K={shlex.quote(options.k)}` again" if part else ""
+        say(next_hint(kata, red, again))
     elif verdict.code == 0:
-        say(f"Kata {kata.name} is green: there is nothing to hint at.")
+        green = f"The specs{part} are" if part else f"Kata {kata.name} is"
+        say(f"{green} green: there is nothing to hint at.")
     else:
         say(f"No spec is red, and not all is well: `make kata N={kata.number}` says why.")
     return 0

@@ -22,7 +22,7 @@ from dojo import overlay
 from dojo.bootstrap import pin_blas
 from dojo.catalogue import ROOT, SOLUTIONS, Kata
 from dojo.errors import DojoError
-from dojo.report import Hang, Spec, explain, kata_of
+from dojo.report import SLOW, Hang, Spec, explain, kata_of
 from dojo.terminal import KataTerminal, Ledger
 
 GRACE = 2.0  # seconds from the alarm, which code can swallow, to the end of the process
@@ -182,7 +182,7 @@ def _limited(config: pytest.Config, marker: pytest.Mark | None = None) -> Iterat
         return
 
     def ring(number: int, frame: FrameType | None) -> NoReturn:
-        raise Hang(f"It was still running after {limit:g} s. A loop that never ends?")
+        raise Hang(f"It was still running after {limit:g} s. {SLOW}")
 
     before = signal.signal(signal.SIGALRM, ring)
     faulthandler.dump_traceback_later(limit + GRACE, exit=True, file=config.stash[STDERR])

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from dojo.catalogue import KATAS, ROOT, Kata
 from dojo.overlay import shown
-from dojo.whereabouts import is_of_kata, is_student, suspects, where_to_import
+from dojo.whereabouts import is_given, is_of_kata, is_student, suspects, where_to_import
 
 FOLDERS = {k.name: k for k in KATAS}
 STUB = re.compile(r"kata (\d\d): (.+)")
@@ -24,6 +24,7 @@ MESSAGE_LINES = 24
 LINE_LENGTH = 400
 PRINTED_LINES = 5
 PRINTED_LENGTH = 5000
+SLOW = "A loop that never ends, or something very slow?"  # what ran into a time limit
 WIDTH = 100  # columns; longer lines are hard to read
 LABEL = 11  # the width of the column of labels
 LABELS = ("for ", "your line ", "look at ", "raised in ", "spec ", "printed ", "also wrong ", "to write ")
@@ -169,18 +170,35 @@ def _cut(lines: list[str], most: int) -> list[str]:
 
 def _example(error: BaseException, spec: Spec) -> list[str]:
     """The values that the spec failed with: hypothesis notes them on the exception, smallest first."""
-    lines = [f"{name} = {value}" for name, value in spec.values.items()]
+    values = [f"{name} = {value}" for name, value in spec.values.items()]
     for note in getattr(error, "__notes__", ()):
         if re.match(r"(Failing|Falsifying) .*\(\n", note):
-            for line in note.splitlines()[1:-1]:
-                line = re.sub(r",?(\s+# or any other generated value)?$", "", line[4:])
-                lines.append(re.sub(r"^(\w+)=", r"\1 = ", line))
+            values += _arguments(note.splitlines()[1:-1])
         elif drawn := re.match(r"Draw \d+(?: \((.*?)\))?: (.*)", note, re.DOTALL):
-            lines += f"{drawn[1] or 'drawn'} = {drawn[2]}".splitlines()
+            values.append(_assigned(drawn[1] or "drawn", drawn[2]))
         elif note.startswith("An array of shape "):  # from dojo.spec.strategies: strided
-            lines.append(note)
+            values.append(note)
     hidden = re.compile(r"= data\(\.\.\.\)$| at 0x[0-9a-f]+>")
-    return _cut(list(dict.fromkeys(line for line in lines if not hidden.search(line))), MESSAGE_LINES)
+    lines = [line for value in dict.fromkeys(values) for line in value.splitlines()]
+    return _cut([line for line in lines if line.strip() and not hidden.search(line)], MESSAGE_LINES)
+
+
+def _arguments(lines: list[str]) -> list[str]:
+    """The arguments of a call that hypothesis wrote, one on some lines each, which are indented by 4."""
+    found: list[tuple[str, list[str]]] = []
+    for line in lines:
+        line = re.sub(r"\s+# or any other generated value$", "", line[4:])
+        if first := re.match(r"(\w+)=(.*)", line):
+            found.append((first[1], [first[2]]))
+        elif found:
+            found[-1][1].append(line)
+    return [_assigned(name, "\n".join(value).removesuffix(",")) for name, value in found]
+
+
+def _assigned(name: str, value: str) -> str:
+    """`name = value`, where the rows of an array stand below each other."""
+    rows = "\n" + " " * len(f"{name} = ")
+    return f"{name} = " + (value.replace("\n", rows) if value.startswith("array(") else value)
 
 
 def _printed(output: str) -> list[str]:
@@ -197,13 +215,14 @@ def _printed(output: str) -> list[str]:
 
 
 def _your_line(error: BaseException, spec: Spec) -> list[str]:
-    """The deepest frame in the kata's own module, or else in the student's tree; where a wrong value left none,
-    what the spec calls."""
+    """The deepest frame in the kata's own module, or else in the student's tree, in what was not given; where a
+    wrong value left none, what the spec calls."""
     for each in _chain(error):
         frames = [f for f in traceback.extract_tb(each.__traceback__) if is_student(f.filename)]
         if frames:
-            own = [f for f in frames if is_of_kata(f.filename, spec.kata)]
-            frame, deepest = (own or frames)[-1], frames[-1]
+            written = [f for f in frames if not is_given(f.filename, f.lineno)]
+            own = [f for f in written if is_of_kata(f.filename, spec.kata)]
+            frame, deepest = (own or written or frames)[-1], frames[-1]
             source = ["  " + frame.line.strip()] if frame.line else []
             lines = labelled("your line", [f"{shown(frame.filename)}:{frame.lineno}", *source])
             if frame is not deepest:

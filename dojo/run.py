@@ -24,7 +24,7 @@ from dojo.catalogue import ROOT, Kata
 from dojo.errors import RED, USAGE
 from dojo.manifest import expected
 from dojo.overlay import Plan, plan_for, shown
-from dojo.report import labelled, page
+from dojo.report import SLOW, labelled, page
 from dojo.screen import say
 from dojo.whereabouts import is_student
 
@@ -164,10 +164,10 @@ def _death(running: str, status: int | None, complaint: str, limit: float, plan:
     """One clear sentence on a process that did not come to its end."""
     own: list[str] = []
     if status is None:
-        why = f"It was stopped after {limit:g} s. A loop that never ends?"
+        why = f"It was stopped after {limit:g} s. {SLOW}"
     elif hung := re.search(r"Timeout \((\d+):(\d+):([\d.]+)\)!", complaint):
         seconds = int(hung[1]) * 3600 + int(hung[2]) * 60 + float(hung[3])
-        why = f"It was still running after {seconds:g} s, and nothing could interrupt it. A loop that never ends?"
+        why = f"It was still running after {seconds:g} s, and nothing could interrupt it. {SLOW}"
         frames = re.findall(r'File "(.+)", line (\d+) in ', complaint[hung.start() :])
         own = [f"{shown(name)}:{line}" for name, line in frames if is_student(name, plan)][:1]
     elif status < 0:

@@ -8,12 +8,14 @@ import linecache
 import sys
 import textwrap
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dojo import overlay
 from dojo.catalogue import Kata
 from dojo.overlay import shown
+from dojo.skeleton.names import GIVEN, Definition
 
 if TYPE_CHECKING:
     from dojo.report import Spec
@@ -37,6 +39,29 @@ def is_of_kata(filename: str, kata: Kata) -> bool:
     """Whether a file is the kata's module, or a file of it where that is a package."""
     path = Path(filename)
     return path.stem == kata.slug or path.parent.name == kata.slug
+
+
+def is_given(filename: str, line: int | None) -> bool:
+    """Whether a line stands in a function or class that carries `# given`: the student did not write it."""
+    return line is not None and any(line in lines for lines in _given("".join(linecache.getlines(filename))))
+
+
+@lru_cache(maxsize=64)
+def _given(source: str) -> list[range]:
+    """The lines of each definition in a module that carries `# given`."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return []
+    lines = source.splitlines()
+    return [
+        range(node.lineno, (node.end_lineno or node.lineno) + 1)
+        for node in ast.walk(tree)
+        if isinstance(node, Definition)
+        and any(
+            GIVEN.search(line) for line in lines[node.lineno - 1 : max(node.lineno, node.body[0].lineno - 1)]
+        )
+    ]
 
 
 def suspects(spec: Spec) -> list[str]:
@@ -107,7 +132,7 @@ def _defined(thing: Any, kata: Kata) -> str | None:
         if text.lstrip().startswith("def "):
             break
         line += 1
-    if "# given" in text:
+    if is_given(code.co_filename, line):
         return None
     return f"{shown(code.co_filename)}:{line} ({code.co_qualname})"
 

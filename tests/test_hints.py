@@ -20,8 +20,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return small_house.build(tmp_path_factory.mktemp("house"))
 
 
-def hint(home: Path) -> str:
-    done = dojo(home, "hint", "1")
+def hint(home: Path, *words: str) -> str:
+    done = dojo(home, "hint", "N=1", *words)
     assert done.returncode == 0, done.stdout
     return done.stdout
 
@@ -51,6 +51,20 @@ def test_the_next_hint_is_for_the_first_red_spec_and_another_spec_starts_over(ho
 
     write(home / "tinytorch/setup.py", SETUP.replace("3 * x", "4 * x"))
     assert "hint 1 of 3 for test_triple_of_two" in hint(home)
+
+
+def test_k_chooses_the_spec(home: Path) -> None:
+    (home / ".dojo/hints.json").unlink(missing_ok=True)
+    write(home / "tinytorch/setup.py", STUB)
+    said = hint(home, "K=triple")
+    assert "hint 1 of 3 for test_triple_of_two" in said and "`make hint N=1 K=triple` again" in said
+    assert "hint 2 of 3 for test_triple_of_two" in hint(home, "K=triple")
+
+    write(home / "tinytorch/setup.py", SETUP.replace("2 * x", "3 * x"))
+    assert "The specs that match K=triple are green" in hint(home, "K=triple")
+
+    done = dojo(home, "hint", "N=1", "K=quadruple")
+    assert done.returncode == 2 and "has no specs that match K=quadruple" in done.stdout
 
 
 def test_a_green_kata_needs_no_hint_and_the_state_starts_over(home: Path) -> None:

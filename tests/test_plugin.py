@@ -196,6 +196,45 @@ def test_a_crash_in_a_lower_kata_points_at_the_line_that_called_it(house: Path) 
     assert "  raised in  tinytorch/tensor.py:6 (total)\n" in shown
 
 
+GIVEN = """
+def checked(  # the student gets this
+    x,
+):  # given
+    \"\"\"x, if it is a number.\"\"\"
+    return x + 0
+
+
+def relu(x):
+    return max(x, 0)
+
+
+def swish(x):
+    return checked(x)
+"""
+
+
+def test_a_crash_in_what_was_given_points_at_the_line_that_called_it(house: Path) -> None:
+    shown = run(house, "katas/03_activations", "-k", "swish_of_text", module=GIVEN)
+    assert "  your line  tinytorch/activations.py:14\n               return checked(x)\n" in shown
+    assert "  raised in  tinytorch/activations.py:6 (checked)\n" in shown
+
+
+def test_an_array_in_an_example_is_whole_and_where_it_is_cut_it_says_so(house: Path) -> None:
+    write(
+        house / "katas/03_activations/test_02_array.py",
+        "from hypothesis import given\nfrom dojo.spec.strategies import arrays\n\n\n"
+        "@given(x=arrays((2, 2, 3)), many=arrays((30, 1)))\ndef test_array(x, many):\n    assert x.ndim == 2, 'no'\n",
+    )
+    try:
+        shown = run(house, "katas/03_activations/test_02_array.py")
+    finally:
+        (house / "katas/03_activations/test_02_array.py").unlink()
+    assert "x = array([[[0., 0., 0.],\n" in shown
+    assert shown.count("[0., 0., 0.]") == 4, "rows that are equal are shown all the same"
+    assert "[0., 0., 0.]]], dtype=float32)\n" in shown
+    assert "many = array([[0.],\n" in shown and "... and 10 more lines\n" in shown
+
+
 def test_a_name_that_is_not_imported_is_looked_for(house: Path) -> None:
     shown = run(house, "katas/03_activations", "-k", "swish_of_text", module=FORGOT)
     assert "It is not imported: `import numpy as np`." in shown

@@ -116,7 +116,8 @@ def test_exit_at_import_is_seen(house: Path) -> None:
 
 def test_a_loop_is_stopped_at_its_line(house: Path) -> None:
     verdict, shown = run(house, double("while True: pass"), args=("-x", "--dojo-limit=0.5"))
-    assert verdict.code == 1 and "It was still running after 0.5 s. A loop that never ends?" in shown
+    assert verdict.code == 1 and "It was still running after 0.5 s." in shown
+    assert "A loop that never ends, or something very slow?" in " ".join(shown.split())
     assert "your line  tinytorch/setup.py:5" in shown
 
 

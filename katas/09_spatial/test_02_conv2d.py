@@ -148,6 +148,16 @@ def test_one_picture_gives_one(x, weight):
     assert_close(conv2d(Tensor(x), Tensor(weight), padding=(1, 0)), expected)
 
 
+@given(x=arrays((2, 4, 6)), weight=arrays((2, 1, 2, 3)), bias=arrays((2,)))
+@example(np.ones((2, 4, 6), np.float32), np.ones((2, 1, 2, 3), np.float32), np.ones(2, np.float32))
+def test_one_picture_with_all_options(x, weight, bias):
+    """Bias, stride, padding, dilation and groups count for one picture (C, H, W) as they do for many."""
+    options = {"stride": (2, 1), "padding": (1, 0), "dilation": (1, 2), "groups": 2}
+    expected = seven_loops(x[None], weight, bias, **options)[0]
+    out = conv2d(Tensor(x), Tensor(weight), Tensor(bias), **options)
+    assert_close(out, expected, "conv2d of one picture", atol=1e-5)
+
+
 def test_valid_is_no_padding():
     """padding="valid" is padding 0."""
     x, weight = np.arange(12, dtype=np.float32).reshape(1, 1, 3, 4), np.ones((1, 1, 2, 2), np.float32)

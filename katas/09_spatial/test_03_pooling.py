@@ -71,6 +71,13 @@ def test_max_pool2d_with_dilation(x, kernel, dilation):
     )
 
 
+def test_padding_is_no_number_at_all():
+    """Of a picture of -inf every maximum is -inf, at the edges too: a very small number is too large for a padding."""
+    x = np.full((1, 1, 3, 3), -np.inf, np.float32)
+    out = max_pool2d(Tensor(x), 3, 1, 1)
+    assert_close(out, x, "max_pool2d(x, 3, 1, 1)")
+
+
 def test_a_window_with_a_nan_is_nan():
     """nan counts as larger than everything, wherever it stands in the window; other windows do not feel it."""
     for row, column in itertools.product(range(2), range(2)):
@@ -181,24 +188,27 @@ def test_one_picture_is_pooled_to_one(x):
 
 
 def test_pools_refuse_more_padding_than_half_a_kernel():
-    """A padding of more than half of kernel_size, along either axis, is a ValueError with both: some windows would
-    hold no pixel.
+    """A padding of more than half of kernel_size, along either axis, is a ValueError with both, as they were given:
+    some windows would hold no pixel.
     """
     x = Tensor(np.ones((1, 1, 5, 5), np.float32))
     for pool in (max_pool2d, avg_pool2d):
         with raises(ShapeError, (0, 2), (3, 3)):
-            pool(x, 3, 1, (0, 2))
+            pool(x, (3, 3), 1, (0, 2))
         with raises(ShapeError, (2, 0), (3, 4)):
             pool(x, (3, 4), 1, (2, 0))
 
 
 def test_pools_refuse_options_out_of_range():
-    """kernel_size and stride below 1, and padding below 0, are a ValueError with the name and the value."""
+    """kernel_size and stride below 1, and padding below 0, are a ValueError with the name and the value: one number or
+    one of a pair. A stride of 0 is no stride that was not given.
+    """
     x = Tensor(np.ones((1, 1, 4, 4), np.float32))
     for pool in (max_pool2d, avg_pool2d):
-        for name, value in (("kernel_size", 0), ("stride", -1), ("padding", -1)):
-            with raises(ShapeError, name, value):
-                pool(x, **({"kernel_size": (2, 3)} | {name: (1, value)}))
+        for name, value in (("kernel_size", 0), ("stride", -1), ("stride", 0), ("padding", -1)):
+            for given_value in ((1, value), value):
+                with raises(ShapeError, name, value):
+                    pool(x, **({"kernel_size": (2, 3)} | {name: given_value}))
 
 
 def test_pools_refuse_what_is_no_picture():

@@ -85,6 +85,16 @@ def test_running_statistics_of_every_channel(x, momentum):
     assert_close(arrays_before[1], expected[1], "the array of running_var", atol=1e-5)
 
 
+def test_one_running_statistic_may_be_missing():
+    """In training with running_mean only, or running_var only, that one takes its step: None is left out."""
+    x = np.array([[1.0], [3.0]])
+    mean, var = Buffer(np.array([10.0])), Buffer(np.array([1.0]))
+    train(x, mean, None)
+    assert_close(mean, np.array([9.2]), "running_mean without running_var")
+    train(x, None, var)
+    assert_close(var, np.array([1.1]), "running_var without running_mean")
+
+
 def test_the_batch_is_normalised_by_its_own_statistics():
     """In training the running statistics change nothing in the result, nor does momentum."""
     x = np.array([[1.0], [3.0]])
@@ -128,7 +138,9 @@ def test_a_constant_channel_becomes_zero():
 
 
 def test_a_large_mean_does_not_hide_the_variance():
-    """3000 - 1.5, 3000 - 0.25, 3000 + 0.25 and so on, in float32: take the mean away before you square."""
+    """3000 - 1.5, 3000 - 0.25, 3000 + 0.25 and so on, in float32: take the mean away before you square it, and before
+    you scale it.
+    """
     x = (3000 + np.array([-1.5, -0.25, 0.25, 0.5, 1], np.float32)).reshape(5, 1, 1, 1)
     expected = normalised(x, *statistics(x, 0)).astype(np.float32)
     assert_close(train(x, None, None), expected, rtol=1e-4, atol=1e-6)
@@ -162,8 +174,12 @@ def test_batch_norm_refuses_what_has_no_channels():
 
 
 def test_afterwards_needs_running_statistics():
-    """Not training without running_mean or running_var is a ValueError that names them."""
+    """Not training without running_mean or running_var is a ValueError that names the missing one."""
     x, one = Tensor(np.ones((2, 1), np.float32)), Buffer(np.ones(1, np.float32))
-    for mean, var in ((None, None), (one, None), (None, one)):
-        with raises(ValueError, "running_mean", "running_var"):
+    for mean, var, missing in (
+        (None, one, "running_mean"),
+        (one, None, "running_var"),
+        (None, None, "running_"),  # either will do
+    ):
+        with raises(ValueError, missing):
             batch_norm(x, mean, var)

@@ -77,6 +77,19 @@ def test_kernels_start_small():
     assert not np.array_equal(before, layer.weight.data), "reset_parameters() drew the same numbers"
 
 
+def test_kernels_follow_the_seed():
+    """After the same manual_seed a layer draws the same weight and bias, and after another seed other ones."""
+
+    def drawn(seed):
+        manual_seed(seed)
+        layer = Conv2d(2, 3, 2)
+        return layer.weight.data, layer.bias.data
+
+    for name, first, again, other in zip(("weight", "bias"), drawn(1), drawn(1), drawn(2), strict=True):
+        assert_close(again, first, f"the {name} after the same seed")
+        assert not np.array_equal(other, first), f"after another seed the {name} is the same"
+
+
 @given(x=arrays((2, 4, 6, 7)))
 def test_conv2d_layer_computes(x):
     """Conv2d(...)(x) is conv2d of x with its weight, bias, stride, padding, dilation and groups."""
@@ -87,10 +100,22 @@ def test_conv2d_layer_computes(x):
 
 
 def test_a_layer_tells_what_it_is():
-    """Numbers become pairs, a word for padding stays a word, and the layer prints as PyTorch's."""
+    """Every argument is an attribute of its name: numbers become pairs, a word for padding stays a word. The layer
+    prints as PyTorch's.
+    """
     layer = Conv2d(3, 8, 5, stride=2, padding=1, bias=False)
-    assert_equal(layer.kernel_size, (5, 5), "kernel_size")
-    assert_equal((layer.in_channels, layer.out_channels, layer.groups), (3, 8, 1), "channels and groups")
+    for name, expected in {
+        "in_channels": 3,
+        "out_channels": 8,
+        "kernel_size": (5, 5),
+        "stride": (2, 2),
+        "padding": (1, 1),
+        "dilation": (1, 1),
+        "groups": 1,
+        "padding_mode": "zeros",
+    }.items():
+        assert hasattr(layer, name), f"the layer has no attribute {name}"
+        assert_equal(getattr(layer, name), expected, name)
     assert_equal(
         repr(layer),
         "Conv2d(3, 8, kernel_size=(5, 5), stride=(2, 2), padding=(1, 1), bias=False)",
@@ -182,6 +207,36 @@ def test_without_momentum_all_batches_count_alike():
     assert_close(layer.running_mean, np.array([5], np.float32), "running_mean")
     assert_close(layer.running_var, np.array([2], np.float32), "running_var")
     assert_close(layer.num_batches_tracked, np.array(3), "num_batches_tracked")
+
+
+def test_a_fresh_layer_can_be_looked_at():
+    """BatchNorm2d(1, eps=0.0) in eval mode leaves pixels as they are before it has seen a batch, also with
+    momentum=None.
+    """
+    x = np.array([[[[5.0, -2.0]]]], np.float32)
+    for momentum in (0.1, None):
+        layer = BatchNorm2d(1, eps=0.0, momentum=momentum).eval()
+        assert_close(layer(Tensor(x)), x, f"in eval mode with momentum={momentum}")
+
+
+def test_a_momentum_of_zero_is_a_number():
+    """With momentum=0.0 the running statistics stay 0 and 1, whatever comes: 0.0 is not None."""
+    layer = BatchNorm2d(1, momentum=0.0)
+    for _ in range(2):
+        layer(Tensor(np.array([4.0, 8.0], np.float32).reshape(2, 1, 1, 1)))
+    assert_close(layer.running_mean, np.array([0], np.float32), "running_mean")
+    assert_close(layer.running_var, np.array([1], np.float32), "running_var")
+
+
+def test_the_count_stays_a_buffer():
+    """After two batches state_dict() still has its five names, and num_batches_tracked is an int64 2 in it."""
+    layer = BatchNorm2d(2)
+    before = sorted(layer.state_dict())
+    for _ in range(2):
+        layer(Tensor(np.arange(4, dtype=np.float32).reshape(1, 2, 1, 2)))
+    state = layer.state_dict()
+    assert_equal(sorted(state), before, "the names in state_dict() after training")
+    assert_close(state["num_batches_tracked"], np.array(2, np.int64), "num_batches_tracked")
 
 
 def test_batch_norm_layer_without_parameters():

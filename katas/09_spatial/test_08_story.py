@@ -1,5 +1,7 @@
 """The same digits, the same Trainer: one model sees a list of pixels, the other sees a picture."""
 
+import pytest
+
 from dojo.datasets import strokes
 from dojo.datasets.strokes import EASY
 from tinytorch.layers import Flatten, Linear, ReLU, Sequential
@@ -47,6 +49,7 @@ def score(trainer, shift):
     return trainer.evaluate(batches(200, 1000, shift))["accuracy"]
 
 
+@pytest.mark.timeout(60)
 def test_a_picture_is_known_wherever_it_stands():
     """Trained on digits in the middle of the canvas, convolutions and pools know most of them elsewhere too; linear
     layers, which know those in the middle as well, are lost.
@@ -61,6 +64,7 @@ def test_a_picture_is_known_wherever_it_stands():
             assert moved < 0.45, f"{name}: {moved:.0%} of the moved digits are right, expected below 45%"
 
 
+@pytest.mark.timeout(60)
 def test_a_list_of_pixels_hits_its_ceiling():
     """Trained on moved digits, convolutions get nearly all of the next ones right; linear layers, with three times the
     weights and four times the epochs, learn the 300 by heart and get half of the next ones wrong.

@@ -109,16 +109,17 @@ def conv2d(
 
     where `padded` is x with `padding` zeros on each side, and `first` is 0 for one group. With more, channels and
     kernels are dealt out in equal parts, in order: kernels of group g see the channels of group g only, the first
-    of which is g * C / groups. One picture (C, H, W) gives one (O, OH, OW).
+    of which is g * C / groups. One picture (C, H, W) gives one (O, OH, OW). All the numbers that one place sees,
+    C * kh * kw of them, are a column: channel by channel, and row by row in each, as in a kernel.
 
     padding="valid" is 0. padding="same" keeps H and W: dilation * (k - 1) zeros along each axis, half of them
     before and half after, the odd one after.
 
     Raises:
         ValueError: x has neither three axes nor four, or weight not four; the message holds the shape. The channels
-            of x are not groups * weight.shape[1], or groups does not divide the kernels; the message holds both
-            shapes and groups. bias is not (O,); the message holds its shape. padding is another word, or "same"
-            with a stride; the message holds both. As conv_output_size, for the padded picture.
+            of x are not groups * weight.shape[1], or groups is below 1 or does not divide the kernels; the message
+            holds both shapes and groups. bias is not (O,); the message holds its shape. padding is another word, or
+            "same" with a stride; the message holds both. As conv_output_size, for the padded picture.
         TypeError: x is not floating point; the message holds its dtype.
     """
     _check_pictures(x)
@@ -201,7 +202,7 @@ def max_pool2d(
 
     Raises:
         ValueError: x has neither three axes nor four; the message holds the shape. padding is more than half of
-            kernel_size; the message holds both. As conv_output_size, for the padded picture.
+            kernel_size; the message holds both. As conv_output_size, for the padded picture: stride 0 is not None.
         TypeError: x is not floating point; the message holds its dtype.
     """
     _check_pictures(x)
@@ -307,12 +308,13 @@ def batch_norm(
     both. Else they are running_mean and running_var.
 
     In training, running_mean becomes (1 - momentum) * running_mean + momentum * mean, and running_var likewise,
-    with the variance divided by n - 1. They are written into as arrays, which no tape sees; None is left out.
+    with the variance divided by n - 1. They are written into as arrays, which no tape sees. One that is None is left
+    out, and the other takes its step.
 
     Raises:
         ValueError: x has fewer than two axes, or another argument is not (C,); the message holds the shape. In
             training, a channel has one value only, or none; the message holds the shape of x. Not in training,
-            running_mean or running_var is None.
+            running_mean or running_var is None; the message holds the name of the one that is missing.
         TypeError: x is not floating point; the message holds its dtype.
     """
     _check_floating(x)
@@ -381,8 +383,8 @@ class Conv2d(Module):
         word) as pairs, bias as the parameter or None.
 
         Raises:
-            ValueError: groups does not divide in_channels and out_channels; the message holds the three. padding_mode
-                is not "zeros"; the message holds it.
+            ValueError: groups is below 1, or does not divide in_channels and out_channels; the message holds the
+                three. padding_mode is not "zeros"; the message holds it.
         """
         if groups < 1 or in_channels % groups or out_channels % groups:
             raise ValueError(
@@ -490,8 +492,8 @@ class BatchNorm2d(Module):
     """batch_norm of pictures (N, C, H, W) that remembers what it saw in training (torch.nn.BatchNorm2d).
 
     Parameters weight (ones) and bias (zeros) of shape (C,), both None without `affine`, the bias also without `bias`.
-    Buffers running_mean (zeros) and
-    running_var (ones) of shape (C,), and num_batches_tracked, a 0-d int64; None where track_running_stats is False.
+    Buffers running_mean (zeros) and running_var (ones) of shape (C,), and num_batches_tracked, a 0-d int64, which
+    stays one; None where track_running_stats is False.
     """
 
     def __init__(
@@ -519,8 +521,8 @@ class BatchNorm2d(Module):
         """batch_norm of x: in training with the statistics of the batch, in eval mode with the running ones, or with
         those of the batch where there are no running ones.
 
-        In training, num_batches_tracked counts the batches. A momentum of None means 1 / (batches up to this one):
-        the running statistics are then the plain mean over all batches.
+        In training, num_batches_tracked counts the batches; a refused batch is not counted. A momentum of None means
+        1 / (batches up to this one): the running statistics are then the plain mean over all batches.
 
         Raises:
             ValueError: x has not four axes; the message holds its shape. As batch_norm.

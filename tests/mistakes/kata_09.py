@@ -162,6 +162,50 @@ def conv2d_says_nothing_of_use(x, weight, bias, groups):
         raise ValueError("matmul: operands could not be multiplied")
 
 
+@mistake("spatial.conv2d", spec="test_one_picture_with_all_options", says="conv2d of one picture")
+def one_picture_loses_its_bias(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """The batch of one is made without the bias."""
+    _check_kernels(x, weight, bias, groups)
+    if x.ndim == 3:
+        return squeeze(conv2d(unsqueeze(x, 0), weight, None, stride, padding, dilation, groups), 0)
+    seen = stack(
+        windows(
+            pad(x, _sides(padding, weight.shape[2:], pair(stride, "s"), pair(dilation, "d"))),
+            weight.shape[2:],
+            stride,
+            dilation,
+        ),
+        2,
+    )
+    n, c, k, h, w = seen.shape
+    o, depth = weight.shape[0], c // groups * k
+    out = reshape(weight, (groups, o // groups, depth)) @ reshape(seen, (n, groups, depth, h * w))
+    out = reshape(out, (n, o, h, w))
+    return out if bias is None else out + reshape(bias, (o, 1, 1))
+
+
+@mistake("spatial.conv2d", spec="test_one_picture_with_all_options", says="groups=1")
+def one_picture_loses_its_options(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """The batch of one is made without stride, dilation and groups."""
+    _check_kernels(x, weight, bias, groups)
+    if x.ndim == 3:
+        return squeeze(conv2d(unsqueeze(x, 0), weight, bias, 1, padding), 0)
+    seen = stack(
+        windows(
+            pad(x, _sides(padding, weight.shape[2:], pair(stride, "s"), pair(dilation, "d"))),
+            weight.shape[2:],
+            stride,
+            dilation,
+        ),
+        2,
+    )
+    n, c, k, h, w = seen.shape
+    o, depth = weight.shape[0], c // groups * k
+    out = reshape(weight, (groups, o // groups, depth)) @ reshape(seen, (n, groups, depth, h * w))
+    out = reshape(out, (n, o, h, w))
+    return out if bias is None else out + reshape(bias, (o, 1, 1))
+
+
 # Pooling
 
 
@@ -179,6 +223,45 @@ def max_pool_pads_with_zeros(x, kernel_size, stride=None, padding=0, dilation=1)
     for each in others:
         best = where((each > best) | isnan(each), each, best)
     return best
+
+
+@mistake("spatial.max_pool2d", spec="test_padding_is_no_number_at_all", says="max_pool2d(x, 3, 1, 1)")
+def max_pool_pads_with_a_small_number(x, kernel_size, stride=None, padding=0, dilation=1):
+    """-1e9 is smaller than any pixel, as far as anybody knows."""
+    _check_pictures(x)
+    kernel = pair(kernel_size, "kernel_size")
+    padded = pad(x, _pool_sides(padding, kernel), -1e9)
+    best, *others = windows(padded, kernel, kernel if stride is None else stride, dilation)
+    for each in others:
+        best = where((each > best) | isnan(each), each, best)
+    return best
+
+
+@mistake("spatial.max_pool2d", spec="test_pools_refuse_options_out_of_range", says="nothing was raised")
+def max_pool_takes_a_stride_of_zero_for_none(x, kernel_size, stride=None, padding=0, dilation=1):
+    """`or` takes 0 for a stride that was not given."""
+    _check_pictures(x)
+    kernel = pair(kernel_size, "kernel_size")
+    stride = stride or kernel_size
+    best, *others = windows(pad(x, _pool_sides(padding, kernel), -math.inf), kernel, stride, dilation)
+    for each in others:
+        best = where((each > best) | isnan(each), each, best)
+    return best
+
+
+@mistake("spatial.avg_pool2d", spec="test_pools_refuse_options_out_of_range", says="nothing was raised")
+def avg_pool_takes_a_stride_of_zero_for_none(
+    x, kernel_size, stride=None, padding=0, *, count_include_pad=True
+):
+    """The same in the other pool."""
+    _check_pictures(x)
+    kernel = pair(kernel_size, "kernel_size")
+    sides = _pool_sides(padding, kernel)
+    stride = stride or kernel_size
+    total = _sum(windows(pad(x, sides), kernel, stride))
+    inside = pad(ones(x.shape[-2:], dtype=x.dtype, device=x.device), sides)
+    count = kernel[0] * kernel[1] if count_include_pad else _sum(windows(inside, kernel, stride))
+    return total / count
 
 
 @mistake("spatial.max_pool2d", spec="test_a_window_with_a_nan_is_nan", says="with nan at")
@@ -346,6 +429,20 @@ def statistics_are_detached(
     return (x - m) / sqrt(v + eps) * reshape(weight, m.shape[1:]) + reshape(bias, m.shape[1:])
 
 
+@mistake("spatial.batch_norm", spec="test_one_running_statistic_may_be_missing", says="running_mean without")
+def both_statistics_or_none(
+    x, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5
+):
+    """Nothing takes a step where one of the two is missing."""
+    axes = [axis for axis in range(x.ndim) if axis != 1]
+    n = x.numel() // x.shape[1]
+    batch_mean, batch_var = mean(x, axes, True), x.var(axes, 0, True)
+    if running_mean is not None and running_var is not None:
+        _move(running_mean, batch_mean.data, momentum)
+        _move(running_var, batch_var.data * (n / (n - 1)), momentum)
+    return (x - batch_mean) / sqrt(batch_var + eps)
+
+
 @mistake("spatial._move", spec="test_running_statistics_take_a_step", says="running_mean")
 def momentum_the_wrong_way_round(running, batch, momentum):
     """momentum as in an optimizer: how much of the old is kept."""
@@ -379,6 +476,41 @@ def kernels_start_by_their_channels(self):
     init.uniform_(self.weight, -bound, bound)
     if self.bias is not None:
         init.uniform_(self.bias, -bound, bound)
+
+
+@mistake("spatial.Conv2d.reset_parameters", spec="test_kernels_follow_the_seed", says="after the same seed")
+def kernels_ignore_the_seed(self):
+    """NumPy's own generator, of which manual_seed knows nothing."""
+    import numpy as np
+
+    fan_in, _ = init.calculate_fan(self.weight)
+    bound = 1 / math.sqrt(fan_in) if fan_in else 0.0
+    for each in (self.weight, self.bias):
+        if each is not None:
+            each.data[...] = np.random.uniform(-bound, bound, each.shape)
+
+
+@mistake("spatial.Conv2d.__init__", spec="test_a_layer_tells_what_it_is", says="no attribute padding_mode")
+def layer_forgets_padding_mode(
+    self,
+    in_channels,
+    out_channels,
+    kernel_size,
+    stride=1,
+    padding=0,
+    dilation=1,
+    groups=1,
+    bias=True,
+    padding_mode="zeros",
+):
+    """An argument that is checked and not kept."""
+    self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
+    self.kernel_size, self.stride = pair(kernel_size, "kernel_size"), pair(stride, "stride")
+    self.padding = padding if isinstance(padding, str) else pair(padding, "padding")
+    self.dilation = pair(dilation, "dilation")
+    self.weight = Parameter(zeros(out_channels, in_channels // groups, *self.kernel_size))
+    self.bias = Parameter(zeros(out_channels)) if bias else None
+    self.reset_parameters()
 
 
 @mistake("spatial.Conv2d.forward", spec="test_conv2d_layer_computes", says="the layer with")
@@ -438,3 +570,61 @@ def memory_is_taken_for_granted(self, x):
     return batch_norm(
         x, self.running_mean, self.running_var, self.weight, self.bias, self.training, self.momentum, self.eps
     )
+
+
+@mistake("spatial.BatchNorm2d.forward", spec="test_a_fresh_layer_can_be_looked_at", says="ZeroDivisionError")
+def momentum_is_needed_for_looking(self, x):
+    """momentum=None is worked out in eval mode too, where no batch is counted."""
+    if x.ndim != 4:
+        raise ValueError(f"BatchNorm2d needs pictures (N, C, H, W), got {x.shape}")
+    count = self.num_batches_tracked
+    momentum = self.momentum
+    if momentum is None:
+        momentum = 1 / (count.item() + self.training) if count is not None else 0.0
+    training = self.training or self.running_mean is None
+    out = batch_norm(
+        x, self.running_mean, self.running_var, self.weight, self.bias, training, momentum, self.eps
+    )
+    if self.training and count is not None:
+        count.data[...] += 1
+    return out
+
+
+@mistake("spatial.BatchNorm2d.forward", spec="test_a_momentum_of_zero_is_a_number", says="running_mean")
+def no_momentum_is_none(self, x):
+    """`not momentum`: 0.0 counts as None."""
+    if x.ndim != 4:
+        raise ValueError(f"BatchNorm2d needs pictures (N, C, H, W), got {x.shape}")
+    count = self.num_batches_tracked
+    momentum = self.momentum
+    if not momentum:
+        momentum = 1 / (1 + count.item()) if count is not None else 0.0
+    training = self.training or self.running_mean is None
+    out = batch_norm(
+        x, self.running_mean, self.running_var, self.weight, self.bias, training, momentum, self.eps
+    )
+    if self.training and count is not None:
+        count.data[...] += 1
+    return out
+
+
+@mistake(
+    "spatial.BatchNorm2d.forward",
+    spec="test_the_count_stays_a_buffer",
+    says="the names in state_dict() after training",
+)
+def the_count_becomes_a_tensor(self, x):
+    """A sum of a Buffer and 1 is a plain Tensor, and takes its place."""
+    if x.ndim != 4:
+        raise ValueError(f"BatchNorm2d needs pictures (N, C, H, W), got {x.shape}")
+    count = self.num_batches_tracked
+    momentum = self.momentum
+    if momentum is None:
+        momentum = 1 / (1 + count.item()) if count is not None else 0.0
+    training = self.training or self.running_mean is None
+    out = batch_norm(
+        x, self.running_mean, self.running_var, self.weight, self.bias, training, momentum, self.eps
+    )
+    if self.training and count is not None:
+        self.num_batches_tracked = count + 1
+    return out
