@@ -17,7 +17,7 @@ from tinytorch.setup import manual_seed
 from tinytorch.tensor import Tensor, arange, cat, cumsum, zeros
 from tinytorch.training import OneCycleLR
 
-MARKED = "followed the same two letters before"
+MARKED = "the letter that came next, after the same two letters"
 SENTENCE = "how much wood would a woodchuck chuck"
 LETTERS = " abcdefghijklmnopqrstuvwxyz0123456789.,;:!?'\"()[]{}<>=+-*/_#@\n"
 PLACES, BATCH, FEATURES, HEADS = 48, 32, 64, 2
@@ -161,15 +161,18 @@ def main(report):
         bag = learn(Bag(), train, step)
     first, bagged = foretold(bag, validation)
     report.say(
-        f"The bag foretells {first:.0%} of the letters at first, and {bagged:.0%} of those said again."
+        f"The bag foretells {first:.0%} the first time a passage is said, {bagged:.0%} when it is said again."
     )
     with report.progress(STEPS, "attention") as step:
         reader = learn(MultiHeadAttention(FEATURES, HEADS), train, step)
     first, again = foretold(reader, validation)
-    report.say(f"Attention foretells {first:.0%} at first, and {again:.0%} of those said again.")
+    report.say(
+        f"Attention foretells {first:.0%} the first time a passage is said, {again:.0%} when it is said again."
+    )
 
     letters = numbers(" ".join(report.args))
-    if len(letters) < 3:
+    own = len(letters) >= 3
+    if not own:
         letters = numbers(SENTENCE)
     sentence = "".join(LETTERS[number] for number in letters)
     with no_grad():
@@ -180,7 +183,9 @@ def main(report):
     )
     for head in range(HEADS if same.any() else 0):
         report.say(f"  head {head + 1}: {in_words(weights[head], same)}")
-    draw(sentence, weights, same, report.figure("attention"))
+    if same.any():
+        report.say("  Only rows with a frame are counted.")
+    draw(sentence, weights, same, report.figure("your_sentence" if own else "attention"))
     return report.verdict(
         again >= PASSED,
         f"{again:.0%} of what is said again is foretold ({PASSED:.0%} are asked for; the bag has {bagged:.0%})",

@@ -53,6 +53,14 @@ def test_a_row_of_nothing_but_minus_infinity_is_0():
     assert_close(out, np.array([[0, 0, 0], [0, 0.5, 0.5]], np.float32))
 
 
+def test_a_very_low_score_is_still_a_score():
+    """safe_softmax([-3e38, -3e38, -inf], 0) is [0.5, 0.5, 0]: only a row of nothing but -inf has nowhere to look."""
+    x = Tensor(np.array([-3e38, -3e38, -INF], np.float32))
+    with no_warnings():
+        out = safe_softmax(x, 0)
+    assert_close(out, np.array([0.5, 0.5, 0], np.float32))
+
+
 def test_large_scores_do_not_overflow():
     """safe_softmax([90000, 89999, -90000], 0) is [0.731, 0.269, 0] in float32, without a warning."""
     x = Tensor(np.array([90000.0, 89999.0, -90000.0], np.float32))

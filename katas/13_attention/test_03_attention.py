@@ -105,10 +105,16 @@ def test_a_hidden_value_does_not_matter():
 
 
 def test_dropout_drops_weights():
-    """With dropout_p=0.25 a weight is dropped with probability 1/4, each for itself, and the others grow by 4/3."""
+    """With dropout_p=0.25 a weight is dropped with probability 1/4, each for itself, and the others grow by 4/3.
+    A weight that is dropped is lost to all features of its value.
+    """
     manual_seed(0)
-    value = Tensor(np.eye(50, dtype=np.float32))  # so that the result is the weights: 1/50 each
-    weights = scaled_dot_product_attention(ones(80, 2), ones(50, 2), value, dropout_p=0.25).data
+    one = np.eye(50, dtype=np.float32)  # so that the result is the weights, 1/50 each, and the weights again
+    both = scaled_dot_product_attention(ones(80, 2), ones(50, 2), Tensor(np.hstack([one, one])), dropout_p=0.25)
+    weights, again = both.data[:, :50], both.data[:, 50:]
+    assert (weights == again).all(), (
+        "a weight was dropped for one feature of its value and not for another: drop weights, before they mix the values"
+    )
     kept = weights > 0
     for axis, name in ((0, "key"), (1, "query")):
         share = kept.mean(axis)

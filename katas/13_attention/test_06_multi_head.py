@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from dojo.spec import ShapeError, assert_close, assert_equal, raises
 from dojo.spec.strategies import arrays
@@ -37,9 +37,9 @@ def weights_of(attention):
     }
 
 
-def by_loops(arrays_of, heads, query, key, value, mask):
+def by_loops(arrays_of, heads, query, key, value, mask, rope=False):
     """The weights (heads, L, S) and the result (L, D) for one sequence. `mask` has the shape of the weights, and -inf
-    where a head is blind."""
+    where a head is blind. With rope, each head's queries and keys are turned, and its values are not."""
     q, k, v = (
         x @ arrays_of[name][0].T + arrays_of[name][1]
         for x, name in zip((query, key, value), PROJECTIONS, strict=False)
@@ -48,6 +48,8 @@ def by_loops(arrays_of, heads, query, key, value, mask):
     weights, merged = np.zeros((heads, L, S)), np.zeros((L, heads * E))
     for h in range(heads):
         own = slice(h * E, (h + 1) * E)
+        if rope:
+            q[:, own], k[:, own] = (apply_rope(Tensor(x[:, own])).data for x in (q, k))
         for i in range(L):
             scores = [q[i, own] @ k[j, own] / math.sqrt(E) + mask[h, i, j] for j in range(S)]
             exponentials = [math.exp(score) for score in scores]
@@ -82,6 +84,15 @@ def test_every_head_needs_as_many_features(features, heads):
         MultiHeadAttention(features, heads)
 
 
+@pytest.mark.parametrize(("features", "heads"), [(6, 2), (4, 4)])
+def test_rope_needs_features_in_pairs(features, heads):
+    """MultiHeadAttention(6, 2, rope=True) is a ValueError with both numbers, when the layer is made: a head of 3 features
+    cannot be turned in pairs.
+    """
+    with raises(ShapeError, features, heads):
+        MultiHeadAttention(features, heads, rope=True)
+
+
 def test_a_layer_refuses_a_dropout_out_of_range():
     """MultiHeadAttention(6, 2, dropout=1.5) is a ValueError with 1.5."""
     with raises(ValueError, 1.5):
@@ -111,16 +122,23 @@ def test_rope_turns_queries_and_keys(start):
     assert_close(found_k, apply_rope(k, start).data, "the keys")
 
 
-@given(x=sequences, heads=st.sampled_from([1, 2, 3, 6]), causal=st.booleans())
-def test_self_attention_head_by_head(x, heads, causal):
-    """attention(x): project, split, attend in each head with 1 / sqrt(D / H), merge, project."""
-    attention = layer(heads)
+KINDS = [(1, False), (2, False), (3, False), (6, False), (1, True), (3, True)]  # heads, rope
+
+
+@given(x=sequences, kind=st.sampled_from(KINDS), causal=st.booleans())
+@example(np.arange(48.0).reshape(2, 4, 6) % 7 - 3, (3, True), False)
+def test_self_attention_head_by_head(x, kind, causal):
+    """attention(x): project, split, attend in each head with 1 / sqrt(D / H), merge, project. With rope=True each head's
+    queries and keys are turned, and its values are not.
+    """
+    heads, rope = kind
+    attention = layer(heads, rope=rope)
     mask = np.zeros((heads, 4, 4))
     if causal:
         mask[:, np.arange(4)[:, None] < np.arange(4)] = -INF
-    expected = [by_loops(weights_of(attention), heads, each, each, each, mask)[1] for each in x]
+    expected = [by_loops(weights_of(attention), heads, each, each, each, mask, rope)[1] for each in x]
     out = attention(Tensor(x), is_causal=causal)
-    assert_close(out, np.stack(expected), f"with {heads} heads, the result")
+    assert_close(out, np.stack(expected), f"with {heads} heads and rope={rope}, the result")
 
 
 @given(query=arrays((3, 6), np.float64), key=arrays((4, 6), np.float64), value=arrays((4, 6), np.float64))
@@ -213,6 +231,13 @@ def test_dropout_only_while_training():
     assert_close(attention.eval()(x), reference(x).data, "in eval mode, the result")
 
 
+def test_eval_mode_changes_nothing_but_dropout():
+    """Without dropout, a layer gives in eval mode what it gives while training, with rope=True too."""
+    attention, x = layer(3, rope=True), Tensor(np.arange(24.0).reshape(4, 6) % 7 - 3)
+    expected = attention(x).data
+    assert_close(attention.eval()(x), expected, "in eval mode, the result")
+
+
 def test_dropout_has_its_probability():
     """With dropout=0.25 about a quarter of the weights is dropped, and what is left grows by 4/3."""
     manual_seed(0)
@@ -227,14 +252,18 @@ def test_dropout_has_its_probability():
     assert abs(kept.mean() - 0.75) < 0.04, f"{kept.mean():.1%} of 2000 weights were kept, expected about 75%"
 
 
-@given(x=sequences, causal=st.booleans())
-def test_a_map_shows_what_forward_does(x, causal):
-    """attention_map(x) gives the weights (B, H, L, S) of every head, as forward uses them."""
-    attention, mask = layer(), np.zeros((2, 4, 4))
+@given(x=sequences, causal=st.booleans(), rope=st.booleans())
+@example(np.arange(48.0).reshape(2, 4, 6) % 7 - 3, False, True)
+def test_a_map_shows_what_forward_does(x, causal, rope):
+    """attention_map(x) gives the weights (B, H, L, S) of every head, as forward uses them: with rope, of turned queries
+    and keys.
+    """
+    attention, mask = layer(3, rope=rope), np.zeros((3, 4, 4))
     if causal:
         mask[:, np.arange(4)[:, None] < np.arange(4)] = -INF
-    expected = [by_loops(weights_of(attention), 2, each, each, each, mask)[0] for each in x]
-    assert_close(attention.attention_map(Tensor(x), is_causal=causal), np.stack(expected), "attention_map(x)")
+    expected = [by_loops(weights_of(attention), 3, each, each, each, mask, rope)[0] for each in x]
+    found = attention.attention_map(Tensor(x), is_causal=causal)
+    assert_close(found, np.stack(expected), f"with rope={rope}, attention_map(x)")
 
 
 def test_a_map_of_another_sequence_with_a_mask():
@@ -245,3 +274,23 @@ def test_a_map_of_another_sequence_with_a_mask():
     added = np.broadcast_to(np.where(seen, 0, -INF), (2, 2, 3))
     expected, _ = by_loops(weights_of(attention), 2, query, key, key, added)
     assert_close(attention.attention_map(Tensor(query), Tensor(key), Tensor(seen)), expected, "the map")
+
+
+def test_a_map_of_another_sequence_may_be_causal():
+    """attention_map(query, key, is_causal=True) hides key j from query i where j > i, as forward does."""
+    attention = layer()
+    query, key = np.arange(12.0).reshape(2, 6) % 5 - 2, np.arange(18.0).reshape(3, 6) % 4 - 1
+    hidden = np.broadcast_to(np.where(np.arange(2)[:, None] < np.arange(3), -INF, 0), (2, 2, 3))
+    expected, _ = by_loops(weights_of(attention), 2, query, key, key, hidden)
+    assert_close(attention.attention_map(Tensor(query), Tensor(key), is_causal=True), expected, "the map")
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_a_map_leaves_the_mode_alone(mode):
+    """A layer that trains still trains after attention_map, or its dropout would be off from then on; one in eval mode
+    stays there.
+    """
+    attention = layer(dropout=0.5).train(mode)
+    attention.attention_map(Tensor(np.ones((2, 6))))
+    for name, module in (("the layer", attention), ("its q_proj", attention.q_proj)):
+        assert_equal(module.training, mode, f"after attention_map, `training` of {name}")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, strategies as st
 
-from dojo.spec import assert_close, assert_equal
+from dojo.spec import ShapeError, assert_close, assert_equal, raises
 from dojo.spec.strategies import arrays
 from tinytorch.attention import Cache, MultiHeadAttention, causal_mask
 from tinytorch.tensor import Tensor, cat
@@ -57,9 +57,12 @@ def test_a_cache_is_given_the_new_keys_and_values():
             )
 
 
-def test_a_query_meets_the_keys_of_earlier_calls():
-    """Without is_causal a new token looks at all that the cache gives back, and at itself."""
-    attention, cache = layer(), Remembered()
+@pytest.mark.parametrize("rope", [False, True])
+def test_a_query_meets_the_keys_of_earlier_calls(rope):
+    """Without is_causal a new token looks at all that the cache gives back, and at itself. With rope it is turned by its
+    place in the text here too.
+    """
+    attention, cache = layer(rope=rope), Remembered()
     x = np.arange(24.0).reshape(2, 3, 4) % 7 - 3
     attention(Tensor(x[:, :2]), cache=cache)
     out = attention(Tensor(x[:, 2:]), cache=cache)
@@ -95,6 +98,34 @@ def test_the_layers_of_a_model_share_a_cache():
         pieces.append(second(hidden, is_causal=True, cache=cache, layer=1).data)
     expected = second(first(Tensor(x), is_causal=True), is_causal=True)
     assert_close(np.concatenate(pieces, axis=1), expected.data, "what two layers make of it, piece by piece,")
+
+
+@pytest.mark.parametrize("earlier", [0, 2])
+def test_new_keys_may_be_more_than_queries(earlier):
+    """With a cache, is_causal lets query i see the keys up to place cache.length + i, however many new keys there are."""
+    attention, cache = layer(), Remembered()
+    x = np.arange(40.0).reshape(2, 5, 4) % 7 - 3
+    if earlier:
+        attention(Tensor(x[:, :earlier]), cache=cache)
+    query, key = Tensor(x[:, :2] + 1), Tensor(x[:, earlier:])
+    out = attention(query, key, is_causal=True, cache=cache)
+    seen = np.arange(5) <= earlier + np.arange(2)[:, None]
+    expected = attention(query, Tensor(x), attn_mask=Tensor(seen))
+    assert_close(out, expected.data, f"with {earlier} earlier keys and {5 - earlier} new ones, what two queries get")
+
+
+@pytest.mark.parametrize("earlier", [0, 2])
+def test_a_cache_does_not_let_a_mask_with_is_causal_pass(earlier):
+    """attn_mask and is_causal=True together are a ValueError with both names, with a cache too, be it empty or not: none
+    of the two may be overwritten.
+    """
+    attention, cache = layer(), Remembered()
+    x = Tensor(np.arange(40.0).reshape(2, 5, 4) % 7 - 3)
+    if earlier:
+        attention(x[:, :earlier], cache=cache)
+    mask = Tensor(np.ones((5 - earlier, 5), bool))
+    with raises(ShapeError, "attn_mask", "is_causal"):
+        attention(x[:, earlier:], attn_mask=mask, is_causal=True, cache=cache)
 
 
 def test_a_mask_covers_cached_keys_too():

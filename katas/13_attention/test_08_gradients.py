@@ -9,9 +9,9 @@ from hypothesis import given, strategies as st
 
 from dojo.spec import assert_close, gradcheck, no_warnings
 from dojo.spec.strategies import arrays, broadcastable_shapes
-from tinytorch.attention import MultiHeadAttention, safe_softmax, scaled_dot_product_attention
+from tinytorch.attention import Cache, MultiHeadAttention, safe_softmax, scaled_dot_product_attention
 from tinytorch.autograd import grad
-from tinytorch.tensor import Tensor
+from tinytorch.tensor import Tensor, cat
 
 INF = math.inf
 
@@ -122,3 +122,33 @@ def test_every_projection_learns(rope):
         return tuple(each.data for each in grad(out, [leaf, *parameters.values()], Tensor(upstream)))
 
     gradcheck(forward, backward, *inputs, names=["x", *parameters])
+
+
+class Last(Cache):
+    """What one layer was given."""
+
+    length = 0
+
+    def update(self, layer, key, value):
+        if self.length:
+            key, value = cat([self.key, key], -2), cat([self.value, value], -2)
+        self.key, self.value, self.length = key, value, key.shape[-2]
+        return key, value
+
+
+def test_gradients_pass_through_a_cache():
+    """What a later piece looks up in the cache sends its gradient back to the keys and values of the earlier one."""
+    attention, cache = MultiHeadAttention(4, 2, rope=True), Last()
+    attention.to(np.float64)
+    x = np.arange(20.0).reshape(1, 5, 4) * 7 % 11 / 4 - 1
+    leaves = [Tensor(x, requires_grad=True), *attention.parameters()]
+    names = ["x", *(name for name, _ in attention.named_parameters())]
+    upstream = Tensor(np.arange(8.0).reshape(1, 2, 4) - 3)
+    attention(leaves[0][:, :3], is_causal=True, cache=cache)
+    out = attention(leaves[0][:, 3:], is_causal=True, cache=cache)
+    out.backward(upstream)
+    for name, leaf in zip(names, leaves, strict=True):
+        assert leaf.grad is not None, f"{name} got no gradient through the cache"
+    whole = attention(leaves[0], is_causal=True)[:, 3:]
+    for name, leaf, expected in zip(names, leaves, grad(whole, leaves, upstream), strict=True):
+        assert_close(leaf.grad, expected.data, f"through the cache, the gradient of {name}")

@@ -80,6 +80,8 @@ def test_a_layer_trains_on_the_device(device):
         out = cat(pieces, 1)
         (out * out).sum().backward()
         results[place] = out
+        for name, p in attention.named_parameters():
+            assert p.grad is not None, f"{name} got no gradient through the cache"
         gradients[place] = {name: p.grad for name, p in attention.named_parameters()}
     assert type(results[device].data) is type(on_device(X, device)), "the result left the device"
     assert_close(results[device], results["cpu"].data, "the result on the device", atol=1e-5)

@@ -54,9 +54,10 @@ def attention_weights(
 ) -> Tensor:
     """safe_softmax(scale * query @ key.T + mask) over the keys: (..., L, E), (..., S, E) -> (..., L, S).
 
-    Row i says how much query i takes of each value; `scale` is 1 / sqrt(E) where it is left out. `attn_mask`
-    broadcasts to (..., L, S): a boolean one is True where a query may look, a floating-point one is added to the
-    scores (so -inf forbids). A row that may look nowhere is 0. `is_causal` stands for causal_mask(L, S).
+    Row i says how much query i takes of each value; `scale` is 1 / sqrt(E) where it is left out; with E = 0
+    all scores are 0. `attn_mask` broadcasts to (..., L, S): a boolean one is True where a query may look, a
+    floating-point one is added to the scores (so -inf forbids). A row that may look nowhere is 0. `is_causal` stands
+    for causal_mask(L, S).
 
     Raises:
         ValueError: query and key have fewer than two axes or another E (the message holds both shapes); the mask
@@ -164,11 +165,15 @@ class MultiHeadAttention(Module):
     ) -> None:
         """
         Raises:
-            ValueError: embed_dim is not a multiple of num_heads (the message holds both), or dropout is not between
-                0 and 1 (it holds dropout).
+            ValueError: embed_dim is not a multiple of num_heads, or with rope not an even one, because features turn
+                in pairs (the message holds both); or dropout is not between 0 and 1 (it holds dropout).
         """
         if num_heads < 1 or embed_dim % num_heads:
             raise ValueError(f"embed_dim {embed_dim} cannot be divided among {num_heads} heads")
+        if rope and embed_dim // num_heads % 2:
+            raise ValueError(
+                f"rope turns features in pairs: embed_dim {embed_dim} gives each of {num_heads} heads an odd number"
+            )
         if not 0 <= dropout <= 1:
             raise ValueError(f"the probability of dropout must be between 0 and 1, got {dropout}")
         self.num_heads = num_heads
@@ -209,6 +214,11 @@ class MultiHeadAttention(Module):
         With a `cache`, the new keys and values join the earlier ones of `layer`, and the queries meet all of them.
         The first new token is at place cache.length: rope turns by it, and with `is_causal` query i sees the keys up
         to place cache.length + i.
+
+        Raises:
+            ValueError: attn_mask and is_causal are both given, with a cache too (the message holds both names); or as
+                scaled_dot_product_attention.
+            TypeError: as scaled_dot_product_attention.
         """
         key = query if key is None else key
         past = 0 if cache is None else cache.length
@@ -229,6 +239,8 @@ class MultiHeadAttention(Module):
         attn_mask: Tensor | None = None,
         is_causal: bool = False,
     ) -> Tensor:
-        """The weights with which `forward` mixes the values, without dropout: (..., H, L, S), to be looked at."""
+        """The weights with which `forward` mixes the values, without dropout: (..., H, L, S), to be looked at. With
+        rope queries and keys are turned, as in forward. The layer stays in the mode it is in.
+        """
         q, k = self.queries_and_keys(query, query if key is None else key)
         return attention_weights(q, k, attn_mask, is_causal)
