@@ -47,9 +47,10 @@ def attention_weights(
 ) -> Tensor:
     """safe_softmax(scale * query @ key.T + mask) over the keys: (..., L, E), (..., S, E) -> (..., L, S).
 
-    Row i says how much query i takes of each value; `scale` is 1 / sqrt(E) where it is left out. `attn_mask`
-    broadcasts to (..., L, S): a boolean one is True where a query may look, a floating-point one is added to the
-    scores (so -inf forbids). A row that may look nowhere is 0. `is_causal` stands for causal_mask(L, S).
+    Row i says how much query i takes of each value; `scale` is 1 / sqrt(E) where it is left out; with E = 0
+    all scores are 0. `attn_mask` broadcasts to (..., L, S): a boolean one is True where a query may look, a
+    floating-point one is added to the scores (so -inf forbids). A row that may look nowhere is 0. `is_causal` stands
+    for causal_mask(L, S).
 
     Raises:
         ValueError: query and key have fewer than two axes or another E (the message holds both shapes); the mask
@@ -124,8 +125,8 @@ class MultiHeadAttention(Module):
     ) -> None:
         """
         Raises:
-            ValueError: embed_dim is not a multiple of num_heads (the message holds both), or dropout is not between
-                0 and 1 (it holds dropout).
+            ValueError: embed_dim is not a multiple of num_heads, or with rope not an even one, because features turn
+                in pairs (the message holds both); or dropout is not between 0 and 1 (it holds dropout).
         """
         raise NotImplementedError("kata 13: MultiHeadAttention.__init__")
 
@@ -157,6 +158,11 @@ class MultiHeadAttention(Module):
         With a `cache`, the new keys and values join the earlier ones of `layer`, and the queries meet all of them.
         The first new token is at place cache.length: rope turns by it, and with `is_causal` query i sees the keys up
         to place cache.length + i.
+
+        Raises:
+            ValueError: attn_mask and is_causal are both given, with a cache too (the message holds both names); or as
+                scaled_dot_product_attention.
+            TypeError: as scaled_dot_product_attention.
         """
         raise NotImplementedError("kata 13: MultiHeadAttention.forward")
 
@@ -167,5 +173,7 @@ class MultiHeadAttention(Module):
         attn_mask: Tensor | None = None,
         is_causal: bool = False,
     ) -> Tensor:
-        """The weights with which `forward` mixes the values, without dropout: (..., H, L, S), to be looked at."""
+        """The weights with which `forward` mixes the values, without dropout: (..., H, L, S), to be looked at. With
+        rope queries and keys are turned, as in forward. The layer stays in the mode it is in.
+        """
         raise NotImplementedError("kata 13: MultiHeadAttention.attention_map")

@@ -110,10 +110,12 @@ def test_dropout_drops_weights():
     """
     manual_seed(0)
     one = np.eye(50, dtype=np.float32)  # so that the result is the weights, 1/50 each, and the weights again
-    both = scaled_dot_product_attention(ones(80, 2), ones(50, 2), Tensor(np.hstack([one, one])), dropout_p=0.25)
+    both = scaled_dot_product_attention(
+        ones(80, 2), ones(50, 2), Tensor(np.hstack([one, one])), dropout_p=0.25
+    )
     weights, again = both.data[:, :50], both.data[:, 50:]
     assert (weights == again).all(), (
-        "a weight was dropped for one feature of its value and not for another: drop weights, before they mix the values"
+        "a weight was dropped for one feature of its value and kept for another: drop before they mix the values"
     )
     kept = weights > 0
     for axis, name in ((0, "key"), (1, "query")):

@@ -86,8 +86,8 @@ def test_every_head_needs_as_many_features(features, heads):
 
 @pytest.mark.parametrize(("features", "heads"), [(6, 2), (4, 4)])
 def test_rope_needs_features_in_pairs(features, heads):
-    """MultiHeadAttention(6, 2, rope=True) is a ValueError with both numbers, when the layer is made: a head of 3 features
-    cannot be turned in pairs.
+    """MultiHeadAttention(6, 2, rope=True) is a ValueError with both numbers, when the layer is made: a head of 3
+    features cannot be turned in pairs.
     """
     with raises(ShapeError, features, heads):
         MultiHeadAttention(features, heads, rope=True)
@@ -128,8 +128,8 @@ KINDS = [(1, False), (2, False), (3, False), (6, False), (1, True), (3, True)]  
 @given(x=sequences, kind=st.sampled_from(KINDS), causal=st.booleans())
 @example(np.arange(48.0).reshape(2, 4, 6) % 7 - 3, (3, True), False)
 def test_self_attention_head_by_head(x, kind, causal):
-    """attention(x): project, split, attend in each head with 1 / sqrt(D / H), merge, project. With rope=True each head's
-    queries and keys are turned, and its values are not.
+    """attention(x): project, split, attend in each head with 1 / sqrt(D / H), merge, project. With rope=True each
+    head's queries and keys are turned, and its values are not.
     """
     heads, rope = kind
     attention = layer(heads, rope=rope)

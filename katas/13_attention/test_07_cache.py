@@ -59,8 +59,8 @@ def test_a_cache_is_given_the_new_keys_and_values():
 
 @pytest.mark.parametrize("rope", [False, True])
 def test_a_query_meets_the_keys_of_earlier_calls(rope):
-    """Without is_causal a new token looks at all that the cache gives back, and at itself. With rope it is turned by its
-    place in the text here too.
+    """Without is_causal a new token looks at all that the cache gives back, and at itself. With rope it is turned by
+    its place in the text here too.
     """
     attention, cache = layer(rope=rope), Remembered()
     x = np.arange(24.0).reshape(2, 3, 4) % 7 - 3
@@ -102,7 +102,7 @@ def test_the_layers_of_a_model_share_a_cache():
 
 @pytest.mark.parametrize("earlier", [0, 2])
 def test_new_keys_may_be_more_than_queries(earlier):
-    """With a cache, is_causal lets query i see the keys up to place cache.length + i, however many new keys there are."""
+    """With a cache, is_causal lets query i see the keys up to place cache.length + i, however many keys are new."""
     attention, cache = layer(), Remembered()
     x = np.arange(40.0).reshape(2, 5, 4) % 7 - 3
     if earlier:
@@ -111,13 +111,15 @@ def test_new_keys_may_be_more_than_queries(earlier):
     out = attention(query, key, is_causal=True, cache=cache)
     seen = np.arange(5) <= earlier + np.arange(2)[:, None]
     expected = attention(query, Tensor(x), attn_mask=Tensor(seen))
-    assert_close(out, expected.data, f"with {earlier} earlier keys and {5 - earlier} new ones, what two queries get")
+    assert_close(
+        out, expected.data, f"with {earlier} earlier keys and {5 - earlier} new ones, what two queries get"
+    )
 
 
 @pytest.mark.parametrize("earlier", [0, 2])
 def test_a_cache_does_not_let_a_mask_with_is_causal_pass(earlier):
-    """attn_mask and is_causal=True together are a ValueError with both names, with a cache too, be it empty or not: none
-    of the two may be overwritten.
+    """attn_mask and is_causal=True together are a ValueError with both names, with a cache too, be it empty or not:
+    neither may be overwritten.
     """
     attention, cache = layer(), Remembered()
     x = Tensor(np.arange(40.0).reshape(2, 5, 4) % 7 - 3)

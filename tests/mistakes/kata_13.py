@@ -82,6 +82,17 @@ def softmax_of_no_entries(x, dim):
     return e / where(total == 0, 1.0, total)
 
 
+@mistake("attention.safe_softmax", spec="test_a_very_low_score_is_still_a_score", says="entries")
+def softmax_of_what_is_large_enough(x, dim):
+    """A row is taken for blind when its largest entry is very small, and not only when it is -inf."""
+    if x.shape[dim] == 0:
+        return x
+    largest = amax(x, dim, keepdim=True).detach()
+    blind = largest < -1e30
+    e = where(blind, 0.0, exp(x - where(blind, 0.0, largest)))
+    return e / where(blind, 1.0, sum(e, dim, keepdim=True))
+
+
 # Weights
 
 
@@ -218,6 +229,18 @@ def attention_drops_values(query, key, value, attn_mask=None, dropout_p=0.0, is_
     """Whole values are dropped, for all queries alike, and not weights."""
     kept = dropout(ones(value.shape[-2], 1), dropout_p)
     return attention_weights(query, key, attn_mask, is_causal, scale) @ (value * kept)
+
+
+@mistake(
+    "attention.scaled_dot_product_attention",
+    spec="test_dropout_drops_weights",
+    says="before they mix the values",
+)
+def attention_drops_the_mixture(
+    query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None
+):
+    """Features of the result are dropped, and not weights."""
+    return dropout(attention_weights(query, key, attn_mask, is_causal, scale) @ value, dropout_p)
 
 
 @mistake("attention.scaled_dot_product_attention", spec="test_every_key_needs_a_value", says="ValueError")
@@ -414,6 +437,182 @@ def layer_has_no_number(
 
 
 @mistake(
+    "attention.MultiHeadAttention.queries_and_keys",
+    spec="test_eval_mode_changes_nothing_but_dropout",
+    says="in eval mode",
+)
+def layer_turns_only_while_training(self, query, key, start=0):
+    """rope is treated like dropout: off in eval mode."""
+    q, k = split_heads(self.q_proj(query), self.num_heads), split_heads(self.k_proj(key), self.num_heads)
+    return (apply_rope(q, start), apply_rope(k, start)) if self.rope and self.training else (q, k)
+
+
+@mistake(
+    "attention.MultiHeadAttention.__init__",
+    spec="test_rope_needs_features_in_pairs",
+    says="nothing was raised",
+)
+def layer_is_told_too_late(self, embed_dim, num_heads, dropout=0.0, bias=True, rope=False):
+    """Nobody asks whether rope can turn the features of a head, until the first call."""
+    if num_heads < 1 or embed_dim % num_heads or not 0 <= dropout <= 1:
+        raise ValueError(f"{embed_dim} {num_heads} {dropout}")
+    self.num_heads, self.dropout, self.rope = num_heads, dropout, rope
+    self.q_proj = Linear(embed_dim, embed_dim, bias)
+    self.k_proj = Linear(embed_dim, embed_dim, bias)
+    self.v_proj = Linear(embed_dim, embed_dim, bias)
+    self.out_proj = Linear(embed_dim, embed_dim, bias)
+
+
+@mistake(
+    "attention.MultiHeadAttention.forward",
+    spec="test_a_cache_does_not_let_a_mask_with_is_causal_pass",
+    says="nothing was raised",
+)
+def layer_overwrites_the_mask(
+    self, query, key=None, value=None, attn_mask=None, is_causal=False, cache=None, layer=0
+):
+    """Once there are earlier tokens, is_causal overwrites the mask that was given."""
+    key = query if key is None else key
+    past = 0 if cache is None else cache.length
+    q, k = self.queries_and_keys(query, key, past)
+    v = split_heads(self.v_proj(key if value is None else value), self.num_heads)
+    if cache is not None:
+        k, v = cache.update(layer, k, v)
+        if is_causal and past:
+            attn_mask, is_causal = causal_mask(q.shape[-2], k.shape[-2], past, q.device), False
+    p = self.dropout if self.training else 0.0
+    return self.out_proj(merge_heads(scaled_dot_product_attention(q, k, v, attn_mask, p, is_causal)))
+
+
+@mistake(
+    "attention.MultiHeadAttention.forward",
+    spec="test_a_cache_does_not_let_a_mask_with_is_causal_pass",
+    says="nothing was raised",
+)
+def layer_overwrites_the_mask_from_the_start(
+    self, query, key=None, value=None, attn_mask=None, is_causal=False, cache=None, layer=0
+):
+    """With a cache, be it empty, is_causal overwrites the mask that was given."""
+    key = query if key is None else key
+    past = 0 if cache is None else cache.length
+    q, k = self.queries_and_keys(query, key, past)
+    v = split_heads(self.v_proj(key if value is None else value), self.num_heads)
+    if cache is not None:
+        k, v = cache.update(layer, k, v)
+        if is_causal:
+            attn_mask, is_causal = causal_mask(q.shape[-2], k.shape[-2], past, q.device), False
+    p = self.dropout if self.training else 0.0
+    return self.out_proj(merge_heads(scaled_dot_product_attention(q, k, v, attn_mask, p, is_causal)))
+
+
+@mistake("attention.MultiHeadAttention.forward", spec="test_self_attention_head_by_head", says="rope=True")
+def layer_turns_values(
+    self, query, key=None, value=None, attn_mask=None, is_causal=False, cache=None, layer=0
+):
+    """With rope the values are turned too."""
+    key = query if key is None else key
+    past = 0 if cache is None else cache.length
+    q, k = self.queries_and_keys(query, key, past)
+    v = split_heads(self.v_proj(key if value is None else value), self.num_heads)
+    if self.rope:
+        v = apply_rope(v, past)
+    if cache is not None:
+        k, v = cache.update(layer, k, v)
+        if is_causal and past and attn_mask is None:
+            attn_mask, is_causal = causal_mask(q.shape[-2], k.shape[-2], past, q.device), False
+    p = self.dropout if self.training else 0.0
+    return self.out_proj(merge_heads(scaled_dot_product_attention(q, k, v, attn_mask, p, is_causal)))
+
+
+@mistake(
+    "attention.MultiHeadAttention.forward",
+    spec="test_a_query_meets_the_keys_of_earlier_calls",
+    says="the third token",
+)
+def layer_knows_its_place_only_if_causal(
+    self, query, key=None, value=None, attn_mask=None, is_causal=False, cache=None, layer=0
+):
+    """Only with is_causal does rope begin at the place of the first new token."""
+    key = query if key is None else key
+    past = 0 if cache is None else cache.length
+    q, k = self.queries_and_keys(query, key, past if is_causal else 0)
+    v = split_heads(self.v_proj(key if value is None else value), self.num_heads)
+    if cache is not None:
+        k, v = cache.update(layer, k, v)
+        if is_causal and past and attn_mask is None:
+            attn_mask, is_causal = causal_mask(q.shape[-2], k.shape[-2], past, q.device), False
+    p = self.dropout if self.training else 0.0
+    return self.out_proj(merge_heads(scaled_dot_product_attention(q, k, v, attn_mask, p, is_causal)))
+
+
+@mistake(
+    "attention.MultiHeadAttention.forward",
+    spec="test_new_keys_may_be_more_than_queries",
+    says="what two queries get",
+)
+def layer_counts_from_the_end(
+    self, query, key=None, value=None, attn_mask=None, is_causal=False, cache=None, layer=0
+):
+    """The first query is taken to be at S - L: right where there are as many new keys as queries."""
+    key = query if key is None else key
+    past = 0 if cache is None else cache.length
+    q, k = self.queries_and_keys(query, key, past)
+    v = split_heads(self.v_proj(key if value is None else value), self.num_heads)
+    if cache is not None:
+        k, v = cache.update(layer, k, v)
+        if is_causal and past and attn_mask is None:
+            attn_mask, is_causal = (
+                causal_mask(q.shape[-2], k.shape[-2], k.shape[-2] - q.shape[-2], q.device),
+                False,
+            )
+    p = self.dropout if self.training else 0.0
+    return self.out_proj(merge_heads(scaled_dot_product_attention(q, k, v, attn_mask, p, is_causal)))
+
+
+@mistake(
+    "attention.MultiHeadAttention.forward",
+    spec="test_gradients_pass_through_a_cache",
+    says="got no gradient through the cache",
+)
+def layer_cuts_the_history(
+    self, query, key=None, value=None, attn_mask=None, is_causal=False, cache=None, layer=0
+):
+    """Keys and values are detached before they are kept: what came before learns nothing."""
+    key = query if key is None else key
+    past = 0 if cache is None else cache.length
+    q, k = self.queries_and_keys(query, key, past)
+    v = split_heads(self.v_proj(key if value is None else value), self.num_heads)
+    if cache is not None:
+        k, v = cache.update(layer, k.detach(), v.detach())
+        if is_causal and past and attn_mask is None:
+            attn_mask, is_causal = causal_mask(q.shape[-2], k.shape[-2], past, q.device), False
+    p = self.dropout if self.training else 0.0
+    return self.out_proj(merge_heads(scaled_dot_product_attention(q, k, v, attn_mask, p, is_causal)))
+
+
+@mistake(
+    "attention.MultiHeadAttention.forward",
+    spec="test_gradients_pass_through_a_cache",
+    says="got no gradient through the cache",
+)
+def layer_cuts_what_it_kept(
+    self, query, key=None, value=None, attn_mask=None, is_causal=False, cache=None, layer=0
+):
+    """Values that come from the cache are detached."""
+    key = query if key is None else key
+    past = 0 if cache is None else cache.length
+    q, k = self.queries_and_keys(query, key, past)
+    v = split_heads(self.v_proj(key if value is None else value), self.num_heads)
+    if cache is not None:
+        k, v = cache.update(layer, k, v)
+        v = v.detach()
+        if is_causal and past and attn_mask is None:
+            attn_mask, is_causal = causal_mask(q.shape[-2], k.shape[-2], past, q.device), False
+    p = self.dropout if self.training else 0.0
+    return self.out_proj(merge_heads(scaled_dot_product_attention(q, k, v, attn_mask, p, is_causal)))
+
+
+@mistake(
     "attention.MultiHeadAttention.attention_map",
     spec="test_a_map_shows_what_forward_does",
     says="attention_map",
@@ -422,3 +621,49 @@ def map_is_a_mean(self, query, key=None, attn_mask=None, is_causal=False):
     """The mean over the heads, as PyTorch gives by default: what one head sees is lost."""
     q, k = self.queries_and_keys(query, query if key is None else key)
     return attention_weights(q, k, attn_mask, is_causal).mean(-3)
+
+
+@mistake(
+    "attention.MultiHeadAttention.attention_map", spec="test_a_map_shows_what_forward_does", says="rope=True"
+)
+def map_does_not_turn(self, query, key=None, attn_mask=None, is_causal=False):
+    """The map is made of what was projected, and knows nothing of rope."""
+    key = query if key is None else key
+    q, k = split_heads(self.q_proj(query), self.num_heads), split_heads(self.k_proj(key), self.num_heads)
+    return attention_weights(q, k, attn_mask, is_causal)
+
+
+@mistake(
+    "attention.MultiHeadAttention.attention_map",
+    spec="test_a_map_of_another_sequence_may_be_causal",
+    says="the map",
+)
+def map_is_causal_only_of_itself(self, query, key=None, attn_mask=None, is_causal=False):
+    """is_causal is forgotten when a key is given."""
+    q, k = self.queries_and_keys(query, query if key is None else key)
+    return attention_weights(q, k, attn_mask, is_causal and key is None)
+
+
+@mistake(
+    "attention.MultiHeadAttention.attention_map",
+    spec="test_a_map_leaves_the_mode_alone",
+    says="after attention_map",
+)
+def map_puts_the_layer_to_sleep(self, query, key=None, attn_mask=None, is_causal=False):
+    """The layer is in eval mode from then on."""
+    self.eval()
+    q, k = self.queries_and_keys(query, query if key is None else key)
+    return attention_weights(q, k, attn_mask, is_causal)
+
+
+@mistake(
+    "attention.MultiHeadAttention.attention_map",
+    spec="test_a_map_leaves_the_mode_alone",
+    says="after attention_map",
+)
+def map_wakes_the_layer(self, query, key=None, attn_mask=None, is_causal=False):
+    """The layer is told to train afterwards, whatever it did before."""
+    self.eval()
+    q, k = self.queries_and_keys(query, query if key is None else key)
+    self.train()
+    return attention_weights(q, k, attn_mask, is_causal)
