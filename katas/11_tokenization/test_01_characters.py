@@ -81,7 +81,7 @@ def test_an_unknown_id_is_refused(wrong):
         ("01", "01"),
         ([[0, 1]], [0, 1]),
         (np.array([[0, 1]]), [0, 1]),
-        (tensor(2), 2),
+        (np.array(2), 2),
         ([None], None),
     ],
 )

@@ -53,7 +53,9 @@ def test_what_is_allowed_is_asked_each_time():
     """One tokenizer, one text: END is text, then one id where it is allowed, then text again."""
     tokenizer = BPETokenizer(LOW, [END])
     as_text = tokenizer.encode("low" + END)
-    assert_equal(tokenizer.encode("low" + END, "all"), [258, 0], "the ids where all is allowed, the second time")
+    assert_equal(
+        tokenizer.encode("low" + END, "all"), [258, 0], "the ids where all is allowed, the second time"
+    )
     assert_equal(tokenizer.encode("low" + END), as_text, "the ids where nothing is allowed, the third time")
 
 
