@@ -94,14 +94,14 @@ def suspects(spec: Spec) -> list[str]:
 
 
 def _meant(node: ast.AST, names: Mapping[str, Any], kata: Kata) -> list[Any]:
-    """What a name or an attribute in a spec may be: of a module, itself; else of any class of the kata. A class
-    stands for what its instances are called for."""
+    """What a name or an attribute in a spec may be: of a module or a class of the student's, itself; else of any
+    class of the kata. A class stands for what its instances are called for."""
     if isinstance(node, ast.Name):
         things = [names.get(node.id)]
     elif not isinstance(node, ast.Attribute):
         return []
-    elif isinstance(node.value, ast.Name) and inspect.ismodule(names.get(node.value.id)):
-        things = [getattr(names[node.value.id], node.attr, None)]
+    elif isinstance(node.value, ast.Name) and _is_module_or_class(names.get(node.value.id)):
+        things = [inspect.getattr_static(names[node.value.id], node.attr, None)]
     else:
         classes = vars(sys.modules.get(kata.module, ast)).values()
         things = [
@@ -109,6 +109,10 @@ def _meant(node: ast.AST, names: Mapping[str, Any], kata: Kata) -> list[Any]:
         ]
     forwards = [getattr(each, "forward", None) for each in things if _is_student_class(each)]
     return forwards + things
+
+
+def _is_module_or_class(thing: Any) -> bool:
+    return inspect.ismodule(thing) or _is_student_class(thing)
 
 
 def _is_student_class(thing: Any) -> bool:

@@ -147,6 +147,22 @@ def test_wrong_shows_the_requirement_the_smallest_example_and_where_to_look(hous
     assert "lines before\n" in shown and "x is -1\n  stuck?     make hint N=3\n" in shown
 
 
+def test_what_a_spec_calls_of_one_class_is_not_looked_for_in_another(house: Path) -> None:
+    spec = house / "katas/03_activations/test_02_load.py"
+    write(
+        spec,
+        "from tinytorch.activations import One\n\n\n"
+        'def test_load():\n    """load gives 1."""\n    assert One.load() == 1, "it is 2"\n',
+    )
+    one = "class One:\n    @classmethod\n    def load(cls):\n        return 2\n"
+    try:
+        shown = run(house, str(spec), module=one + one.replace("One", "Two"))
+    finally:
+        spec.unlink()
+    assert "look at    tinytorch/activations.py:3 (One.load)\n" in shown
+    assert "Two" not in shown
+
+
 def test_verbose_explains_everything_and_forty_columns_are_enough(house: Path) -> None:
     shown = run(house, "-v", "katas/03_activations", module=WRONG, COLUMNS="40")
     assert "  green        test_seams_above_are_closed  0." in shown

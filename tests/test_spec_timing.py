@@ -89,6 +89,13 @@ def test_red_says_both_times(tries: Any) -> None:
     assert rounds == [6, 16]
 
 
+def test_where_it_may_be_slower_the_message_says_how_many_times_as_long(tries: Any) -> None:
+    tries(Times([0.001, 0.001], [0.02]), Times([0.001, 0.001], [0.01]))
+    message = "the word takes 10 ms, its parts 1 ms: 10 times as long; expected at most 3 times as long"
+    with pytest.raises(AssertionError, match=f"^{message}$"):
+        speedup(len, len, 1 / 3, what="the word", baseline="its parts")
+
+
 def test_green_gives_the_ratio(tries: Any) -> None:
     tries(QUICK_NOISE, QUICK)
     assert speedup(len, len, 5) == 10

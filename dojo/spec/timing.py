@@ -95,7 +95,8 @@ def speedup(
 
     `inputs` is called for fresh arguments each round. The results of both are compared each round, outside
     the clock: `check(result of fast, result of slow)`. Best with a slow one of 5 to 100 ms and a fast one of
-    30 us and more, and `at_least` no more than half of what the reference reaches.
+    30 us and more, and `at_least` no more than half of what the reference reaches. Below 1 it allows the fast
+    one to be slower, and messages say how many times as long it takes.
     """
     __tracebackhide__ = True
     tries: list[Times] = []
@@ -106,13 +107,14 @@ def speedup(
     if verdict == "inconclusive":
         raise Inconclusive(
             f"inconclusive, run again: {len(tries)} tries, and {baseline} did not even agree with itself "
-            f"within {DISAGREEMENT - 1:.0%} ({', '.join(_sentence(t, what, baseline) for t in tries)})"
+            f"within {DISAGREEMENT - 1:.0%} ({', '.join(_sentence(t, what, baseline, at_least) for t in tries)})"
         )
     if verdict == "red":
         best = max((times for times in tries if times.steady), key=lambda times: times.ratio)
-        raise AssertionError(
-            f"{_sentence(best, what, baseline)}; expected at least {at_least:g} times faster"
-        )
+        expected = f"at least {at_least:g} times faster"
+        if at_least < 1:
+            expected = f"at most {1 / at_least:.3g} times as long"
+        raise AssertionError(f"{_sentence(best, what, baseline, at_least)}; expected {expected}")
     return max(times.certain for times in tries)
 
 
@@ -173,11 +175,9 @@ def _without_collector() -> Iterator[None]:
             gc.enable()
 
 
-def _sentence(times: Times, what: str, baseline: str) -> str:
-    return (
-        f"{what} takes {_seconds(min(times.fast))}, {baseline} {_seconds(min(times.slow))}: "
-        f"{times.ratio:.3g} times faster"
-    )
+def _sentence(times: Times, what: str, baseline: str, at_least: float) -> str:
+    compared = f"{1 / times.ratio:.3g} times as long" if at_least < 1 else f"{times.ratio:.3g} times faster"
+    return f"{what} takes {_seconds(min(times.fast))}, {baseline} {_seconds(min(times.slow))}: {compared}"
 
 
 def _seconds(seconds: float) -> str:

@@ -80,11 +80,15 @@ def test_an_unknown_id_is_refused(wrong):
         (2, 2),
         ("01", "01"),
         ([[0, 1]], [0, 1]),
+        (np.array([[0, 1]]), [0, 1]),
+        (np.array(2), 2),
         ([None], None),
     ],
 )
 def test_what_is_no_integer_is_refused(ids, held):
-    """A float, a boolean, a nested list, one number or a string instead of ids is a TypeError that holds it."""
+    """A float, a boolean, a nested list, an array of 2 or 0 dimensions, one number or a string instead of ids is a
+    TypeError that holds it.
+    """
     with raises(TypeError, held):
         check_ids(ids, 3)
 

@@ -49,6 +49,16 @@ def test_some_special_tokens_may_be_allowed():
         assert_equal(ids, [1, *tokenizer.encode(END)], f"the ids, with a {type(allowed).__name__}")
 
 
+def test_what_is_allowed_is_asked_each_time():
+    """One tokenizer, one text: END is text, then one id where it is allowed, then text again."""
+    tokenizer = BPETokenizer(LOW, [END])
+    as_text = tokenizer.encode("low" + END)
+    assert_equal(
+        tokenizer.encode("low" + END, "all"), [258, 0], "the ids where all is allowed, the second time"
+    )
+    assert_equal(tokenizer.encode("low" + END), as_text, "the ids where nothing is allowed, the third time")
+
+
 def test_unknown_special_tokens_are_refused():
     """Allowing what is no special token is a ValueError that holds its name: a misspelt one would pass for text."""
     with raises(ValueError, "<|end|>"):
@@ -105,10 +115,17 @@ def test_vocab_size_has_room_for_special_tokens():
 
 @pytest.mark.parametrize(
     ("special", "held"),
-    [([END, END], END), ([""], "''"), (["a"], "a"), (["low"], "low"), (["Ġ"], "Ġ"), (["\ud800"], "U+D800")],
+    [
+        ([END, END], END),
+        ([""], "''"),
+        (["low"], "low"),
+        (["Ġ"], "Ġ"),
+        ([" "], " "),
+        (["\ud800"], "U+D800"),
+    ],
 )
 def test_special_tokens_are_checked(special, held):
-    """An empty name, one given twice, one of an ordinary token ("a", in a file "Ġ"), or a surrogate is a ValueError."""
+    """An empty one, one given twice, a surrogate, or an ordinary token's name ("Ġ") or UTF-8 (" ") is a ValueError."""
     with raises(ValueError, held):
         BPETokenizer(LOW, special)
     if held != "low":

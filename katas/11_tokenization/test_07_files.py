@@ -47,7 +47,7 @@ def saved(folder):
 
 
 def test_write_json_is_readable(tmp_path):
-    """write_json writes UTF-8, indented by 2, with characters as they are: "é", and not "\\\\u00e9"."""
+    """write_json writes UTF-8, indented by 2, with characters as they are: "é", and not "\\u00e9"."""
     path = tmp_path / "é.json"
     assert_equal(write_json(path, {"vocab": {"é": 0, "Ġ": 1}, "merges": []}), None, "what write_json returns")
     text = path.read_bytes().decode("utf-8")
@@ -86,10 +86,12 @@ def test_read_json_reads_what_was_written(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", [b"", b'{"a": 1', b"\xff", b"[" * 100_000], ids=["nothing", "half", "not UTF-8", "too deep"]
+    "text",
+    [b'{"a": 1', b"\xff", '{"a": 1}'.encode("utf-16"), b"[NaN]", b"[" * 100_000],
+    ids=["half", "not UTF-8", "UTF-16", "NaN", "too deep"],
 )
 def test_read_json_names_a_bad_file(tmp_path, text):
-    """What is no JSON in UTF-8 is a ValueError that holds the path."""
+    """What is no JSON in UTF-8 is a ValueError that holds the path: UTF-16 and NaN, too, which json.loads takes."""
     path = tmp_path / "bad.json"
     path.write_bytes(text)
     with raises(ValueError, path):
@@ -110,35 +112,32 @@ def test_a_missing_file_is_a_file_not_found(tmp_path):
         read_json(tmp_path / "none.json")
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
+def test_check_fields_lets_pass_what_is_understood():
+    """An entry may have one of the table's values, be absent where None is one, or be anything where there are none."""
+    for value in (
         {"type": "BPE", "lower": False, "part": {"size": 1}, "vocab": {"a": 0}},
         {"lower": False, "part": {"size": 2}},
         {"type": None, "lower": False, "part": {"size": 2}, "vocab": None},
-    ],
-)
-def test_check_fields_lets_pass_what_is_understood(value):
-    """An entry may have one of the table's values, be absent where None is one, or be anything where there are none."""
-    assert_equal(check_fields("a.json", "model", value, TABLE), None, "check_fields")
+    ):
+        assert_equal(check_fields("a.json", "model", value, TABLE), None, f"check_fields of {value}")
 
 
 @pytest.mark.parametrize(
     ("value", "held"),
     [
         ({"type": "WordLevel", "lower": False, "part": {"size": 1}}, ["type", "WordLevel"]),
-        ({"lower": None, "part": {"size": 1}}, ["lower", None]),
         ({"part": {"size": 1}}, ["lower", None]),
-        ({"lower": False, "part": {"size": 1}, "surprise": 42}, ["surprise", 42]),
-        ({"lower": False, "part": {"size": 3}}, ["size", 3]),
+        ({"lower": 0, "part": {"size": 1}}, ["lower", 0]),
+        ({"lower": False, "part": {"size": True}}, ["size", True]),
         ({"lower": False, "part": {"size": 1, "colour": "red"}}, ["colour", "red"]),
-        ({"lower": False, "part": None}, ["part", None]),
         ({"lower": False, "part": ["size"]}, ["part", "size"]),
         ([], ["model", []]),
     ],
 )
 def test_check_fields_refuses_the_rest(value, held):
-    """Another value, an entry that the table has not, or no object where it has one: ValueError with path and place."""
+    """Another value (0 is not False), an entry that the table has not, or no object where it has one is a ValueError
+    with the path, the place and the value.
+    """
     with raises(ValueError, "a.json", *held):
         check_fields("a.json", "model", value, TABLE)
 
@@ -155,15 +154,15 @@ def test_read_vocab_orders_the_names():
         ({"a": 0, "b": 1, "c": 1}, [1]),
         ({"a": 0, "b": 2}, [1]),
         ({"a": -1, "b": 0}, [1]),
-        ({"a": 0, "b": "1"}, ["b"]),
         ({"a": 0, "b": 1.0}, ["b", 1.0]),
         ({"a": 0, "b": True}, ["b", True]),
         (["a", "b"], ["vocab"]),
-        (None, ["vocab"]),
     ],
 )
 def test_read_vocab_is_strict(vocab, held):
-    """An id that is taken twice, is missing or is no integer (True is none), or no dict at all, is a ValueError."""
+    """An id that is taken twice, is missing or is no integer (True is none), or no dict at all, is a ValueError: its
+    message holds the id, the smallest that is missing, the name and the value, or the word "vocab".
+    """
     with raises(ValueError, "a.json", *held):
         read_vocab("a.json", vocab)
 
@@ -206,15 +205,8 @@ def test_characters_come_back(tmp_path_factory, characters):
     [
         (("model", "type"), "BPE", "BPE"),
         (("model", "vocab"), {"a": 0, "bc": 1}, "bc"),
-        (("model", "vocab"), {"a": 0, "b": 2}, 1),
         (("model", "vocab"), ..., "vocab"),
-        (("model",), ..., "model"),
-        (("model", "unk_token"), "a", "unk_token"),
         (("added_tokens",), [{"id": 1, "content": "b"}], "added_tokens"),
-        (("normalizer",), {"type": "Lowercase"}, "Lowercase"),
-        (("pre_tokenizer", "behavior"), "Removed", "Removed"),
-        (("decoder",), None, "decoder"),
-        (("colour",), "red", "colour"),
     ],
 )
 def test_a_file_of_characters_is_read_strictly(tmp_path, places, to, held):
@@ -273,23 +265,10 @@ def test_a_vocabulary_comes_back_in_its_own_order(tmp_path):
     [
         (("model", "merges"), [["Ġ", "t"], ["h", "e"], ["Ġt", "he"], ["Ã", "©"]]),
         (("model", "type"), ...),
-        (("model", "continuing_subword_prefix"), ""),
-        (("model", "byte_fallback"), ...),
         (("post_processor",), BYTE_LEVEL | {"trim_offsets": False}),
-        (("decoder", "use_regex"), ...),
-        (("pre_tokenizer", "use_regex"), ...),
         (("model", "vocab", PAD), ...),
     ],
-    ids=[
-        "lists",
-        "no type",
-        "prefix",
-        "old",
-        "post-processor",
-        "old decoder",
-        "old pre-tokenizer",
-        "added only",
-    ],
+    ids=["lists", "no type", "post-processor", "added only"],
 )
 def test_other_spellings_are_understood(tmp_path, places, to):
     """What versions of `tokenizers` write in another way to mean the same loads too: merges as lists of two names."""
@@ -305,40 +284,21 @@ def test_other_spellings_are_understood(tmp_path, places, to):
     ("places", "to", "held"),
     [
         (("model", "type"), "Unigram", "Unigram"),
-        (("model", "ignore_merges"), True, "ignore_merges"),
-        (("model", "dropout"), 0.1, "dropout"),
-        (("model", "surprise"), 1, "surprise"),
         (("model", "merges"), ..., "merges"),
-        (("model", "merges"), {"Ġ": "t"}, "merges"),
         (("model", "merges", 1), "he", "he"),
-        (("model", "merges", 1), ["h", "e", "r"], "r"),
+        (("model", "merges", 1), "h  e", "h  e"),
         (("model", "merges", 1), ["h", 3], 3),
         (("model", "merges", 1), "h \u017f", "\u017f"),
-        (("model", "merges", 1), "Ġ t", "twice"),
         (("model", "vocab"), ..., "vocab"),
-        (("model", "vocab", "!"), 0, 0),
-        (("model", "vocab", "!"), ..., 2),
         (("model", "vocab", "new"), 262, "new"),
-        (("model", "vocab", "語"), 262, "語"),
         (("added_tokens", 1, "id"), 5, PAD),
-        (("added_tokens", 1, "id"), "1", PAD),
+        (("added_tokens", 0, "id"), False, END),
         (("added_tokens", 1, "content"), END, END),
         (("added_tokens", 1, "content"), 7, 7),
         (("added_tokens", 1, "special"), False, "special"),
-        (("added_tokens", 1, "lstrip"), True, "lstrip"),
         (("added_tokens", 1, "normalized"), True, "normalized"),
-        (("added_tokens", 1), "pad", "pad"),
-        (("added_tokens",), {}, "added_tokens"),
-        (("pre_tokenizer",), None, "pre_tokenizer"),
         (("pre_tokenizer", "add_prefix_space"), True, "add_prefix_space"),
-        (("pre_tokenizer", "use_regex"), False, "use_regex"),
-        (("pre_tokenizer", "type"), "Whitespace", "Whitespace"),
-        (("decoder",), ..., "decoder"),
         (("post_processor",), {"type": "BertProcessing"}, "BertProcessing"),
-        (("normalizer",), {"type": "NFC"}, "NFC"),
-        (("truncation",), {"max_length": 8}, "truncation"),
-        (("version",), "2.0", "2.0"),
-        (("surprise",), 1, "surprise"),
     ],
 )
 def test_a_file_of_bytes_is_read_strictly(tmp_path, places, to, held):

@@ -63,6 +63,20 @@ def keeps_numpys_integers(ids, vocab_size):
     return list(ids)
 
 
+@mistake("tokenization.check_ids", spec="test_what_is_no_integer_is_refused", says="nothing was raised")
+def flattens(ids, vocab_size):
+    """Arrays of any shape are read as one row."""
+    numbers = ids.reshape(-1).tolist() if hasattr(ids, "reshape") else ids
+    if not isinstance(numbers, (list, tuple)):
+        raise TypeError(f"not {numbers!r}")
+    for number in numbers:
+        if isinstance(number, bool) or not hasattr(number, "__index__"):
+            raise TypeError(f"not {number!r}")
+        if not 0 <= operator.index(number) < vocab_size:
+            raise IndexError(f"{number} of {vocab_size}")
+    return [operator.index(number) for number in numbers]
+
+
 @mistake("tokenization.CharTokenizer.train", spec="test_train_numbers_the_characters_in_order", says="'h'")
 def numbers_by_appearance(cls, text):
     """Characters are numbered as they come, and a set would number them anew in every run."""
@@ -202,6 +216,17 @@ def counts_special_tokens(texts, special_tokens=()):
     return Counter({word.encode("utf-8"): count for word, count in counts.items()})
 
 
+@mistake("tokenization.count_words", spec="test_special_tokens_are_no_words", says="<")
+def uses_an_iterator_up(texts, special_tokens=()):
+    """The first text uses the special tokens up."""
+    counts = Counter()
+    for text in [texts] if isinstance(texts, str) else texts:
+        check_text(text)
+        for piece in split_special(text, special_tokens)[::2]:
+            counts.update(split_words(piece))
+    return Counter({word.encode("utf-8"): count for word, count in counts.items()})
+
+
 @mistake("tokenization.bytes_to_unicode", spec="test_the_visible_bytes_come_first", says="places 92 to 95")
 def in_the_order_of_bytes():
     """The right characters in the order of the bytes."""
@@ -216,6 +241,20 @@ def ends_one_too_late():
     visible = [*range(33, 128), *range(161, 256)]
     hidden = [byte for byte in range(256) if byte not in visible]
     return {byte: chr(byte) for byte in visible} | {byte: chr(256 + n) for n, byte in enumerate(hidden)}
+
+
+@mistake(
+    "tokenization.vocabulary",
+    spec="test_a_large_vocabulary_takes_time_in_proportion",
+    says="nothing searches a list",
+)
+def searches_a_list(merges):
+    """`in` goes through the whole list."""
+    tokens = [bytes([byte]) for byte in bytes_to_unicode()]
+    for left, right in merges:
+        if left + right not in tokens:
+            tokens.append(left + right)
+    return tokens
 
 
 @mistake("tokenization.count_pairs", spec="test_pairs_of_neighbours_are_counted", says="two words")
@@ -398,7 +437,7 @@ def merges_from_the_left(ids, table):
     return tokens
 
 
-@mistake("tokenization.merge_word", spec="test_a_long_word_takes_time_in_proportion", says="times faster")
+@mistake("tokenization.merge_word", spec="test_a_long_word_takes_time_in_proportion", says="times as long")
 def looks_at_every_pair(ids, table):
     """The best pair is searched for in the whole word, once for each merge."""
     tokens = list(ids)
@@ -408,6 +447,41 @@ def looks_at_every_pair(ids, table):
             return tokens
         _, place = min(ranked)
         tokens[place : place + 2] = [table[tokens[place], tokens[place + 1]][1]]
+
+
+@mistake("tokenization.merge_word", spec="test_a_long_word_takes_time_in_proportion", says="times as long")
+def goes_over_the_word_for_each_rank(ids, table):
+    """All places of the best pair are merged at once, in one walk over the word for each pair that there is."""
+    tokens = list(ids)
+    while found := [pair for pair in set(pairwise(tokens)) if pair in table]:
+        best = min(found, key=table.get)
+        tokens = merge_pair(tokens, best, table[best][1])
+    return tokens
+
+
+@mistake("tokenization.merge_word", spec="test_a_pair_that_is_gone_has_no_turn", says="[6, 0]")
+def merges_what_stands_there_now(ids, table):
+    """An entry of the heap is a place, and whatever pair is at that place by now is merged."""
+    tokens = list(ids)
+    after = list(range(1, len(tokens) + 1))
+    before = list(range(-1, len(tokens) - 1))
+    heap = [(table[pair][0], left) for left, pair in enumerate(pairwise(tokens)) if pair in table]
+    heapq.heapify(heap)
+    while heap:
+        _, left = heapq.heappop(heap)
+        right = after[left]
+        if tokens[left] < 0 or right == len(tokens) or (tokens[left], tokens[right]) not in table:
+            continue
+        tokens[left], tokens[right] = table[tokens[left], tokens[right]][1], -1
+        after[left] = following = after[right]
+        if following < len(tokens):
+            before[following] = left
+        for place in (before[left], left):
+            if place >= 0 and after[place] < len(tokens):
+                pair = tokens[place], tokens[after[place]]
+                if pair in table:
+                    heapq.heappush(heap, (table[pair][0], place))
+    return [token for token in tokens if token >= 0]
 
 
 @mistake("tokenization.merge_word", spec="test_what_was_merged_is_merged_again", says="expected")
@@ -428,6 +502,90 @@ def gives_the_list_back(ids, table):
         _, place = min(ranked)
         tokens[place : place + 2] = [table[tokens[place], tokens[place + 1]][1]]
     return tokens
+
+
+@mistake("tokenization.BPETokenizer.__init__", spec="test_two_merges_may_make_one_token", says="260")
+def numbers_tokens_by_rank(self, merges=(), special_tokens=(), vocab=None):
+    """The id of what a merge makes is taken to be 256 and its rank."""
+    if isinstance(special_tokens, str):
+        raise TypeError(f"not {special_tokens!r}")
+    special_tokens, self.merges = list(special_tokens), list(merges)
+    ordinary = vocabulary(self.merges)
+    _check_special(special_tokens, ordinary)
+    _check_merges(self.merges, ordinary)
+    tokens = [*(name.encode("utf-8") for name in special_tokens), *ordinary]
+    self.vocab = tokens if vocab is None else list(vocab)
+    _check_vocab(self.vocab, tokens)
+    ids = {token: number for number, token in enumerate(self.vocab)}
+    self.special_tokens = {name: ids[name.encode("utf-8")] for name in special_tokens}
+    self._bytes = [ids[bytes([byte])] for byte in range(256)]
+    self._table = {
+        (ids[a], ids[b]): (rank, 256 + len(special_tokens) + rank if vocab is None else ids[a + b])
+        for rank, (a, b) in enumerate(self.merges)
+    }
+    self._cache = {}
+
+
+@mistake(
+    "tokenization.BPETokenizer.__init__",
+    spec="test_a_tokenizer_has_lists_of_its_own",
+    says="after the caller's list was cleared",
+)
+def keeps_the_callers_list(self, merges=(), special_tokens=(), vocab=None):
+    """self.vocab is the list that was given."""
+    if isinstance(special_tokens, str):
+        raise TypeError(f"not {special_tokens!r}")
+    special_tokens, self.merges = list(special_tokens), list(merges)
+    ordinary = vocabulary(self.merges)
+    _check_special(special_tokens, ordinary)
+    _check_merges(self.merges, ordinary)
+    tokens = [*(name.encode("utf-8") for name in special_tokens), *ordinary]
+    self.vocab = tokens if vocab is None else vocab
+    _check_vocab(self.vocab, tokens)
+    ids = {token: number for number, token in enumerate(self.vocab)}
+    self.special_tokens = {name: ids[name.encode("utf-8")] for name in special_tokens}
+    self._bytes = [ids[bytes([byte])] for byte in range(256)]
+    self._table = {(ids[a], ids[b]): (rank, ids[a + b]) for rank, (a, b) in enumerate(self.merges)}
+    self._cache = {}
+
+
+@mistake(
+    "tokenization.BPETokenizer.__init__", spec="test_special_tokens_are_checked", says="nothing was raised"
+)
+def checks_names_only(self, merges=(), special_tokens=(), vocab=None):
+    """In a file the space is called "Ġ", but its UTF-8 is the byte all the same."""
+    if isinstance(special_tokens, str):
+        raise TypeError(f"not {special_tokens!r}")
+    special_tokens, self.merges = list(special_tokens), list(merges)
+    ordinary = vocabulary(self.merges)
+    names = set(map(token_name, ordinary))
+    for place, special in enumerate(special_tokens):
+        check_text(special)
+        if not special or special in special_tokens[:place] or special in names:
+            raise ValueError(f"the special token {special!r}")
+    _check_merges(self.merges, ordinary)
+    tokens = list(dict.fromkeys([*(name.encode("utf-8") for name in special_tokens), *ordinary]))
+    self.vocab = tokens if vocab is None else list(vocab)
+    _check_vocab(self.vocab, tokens)
+    ids = {token: number for number, token in enumerate(self.vocab)}
+    self.special_tokens = {name: ids[name.encode("utf-8")] for name in special_tokens}
+    self._bytes = [ids[bytes([byte])] for byte in range(256)]
+    self._table = {(ids[a], ids[b]): (rank, ids[a + b]) for rank, (a, b) in enumerate(self.merges)}
+    self._cache = {}
+
+
+@mistake("tokenization._check_merges", spec="test_a_merge_may_need_a_later_one", says="needs the token b'lo'")
+def wants_parts_to_come_first(merges, ordinary):
+    """A part has to be made before it is used."""
+    known, seen = set(ordinary[:256]), set()
+    for left, right in merges:
+        for part in (left, right):
+            if part not in known:
+                raise ValueError(f"the merge {(left, right)} needs the token {part!r}")
+        if (left, right) in seen:
+            raise ValueError(f"the merge {(left, right)} stands there twice")
+        seen.add((left, right))
+        known.add(left + right)
 
 
 @mistake("tokenization.BPETokenizer.encode", spec="test_nothing_is_merged_across_words", says="expected")
@@ -459,9 +617,28 @@ def allows_all_special_tokens(self, text, allowed_special=()):
 
 
 @mistake(
+    "tokenization.BPETokenizer.encode", spec="test_what_is_allowed_is_asked_each_time", says="the second time"
+)
+def remembers_texts(self, text, allowed_special=()):
+    """The ids of a text are remembered, whatever was allowed then."""
+    check_text(text)
+    allowed = self._allowed(allowed_special)
+    if text not in self._cache:
+        ids = []
+        for place, piece in enumerate(split_special(text, allowed)):
+            if place % 2:
+                ids.append(self.special_tokens[piece])
+            else:
+                for word in split_words(piece):
+                    ids += merge_word([self._bytes[byte] for byte in word.encode("utf-8")], self._table)
+        self._cache[text] = ids
+    return list(self._cache[text])
+
+
+@mistake(
     "tokenization.BPETokenizer.encode",
     spec="test_a_text_of_many_words_takes_time_in_proportion",
-    says="times faster",
+    says="times as long",
 )
 def copies_the_ids(self, text, allowed_special=()):
     """ids = ids + more copies everything for each word."""
@@ -569,6 +746,38 @@ def keeps_the_last(path):
         raise ValueError(f"{path}: {error}") from None
 
 
+@mistake("tokenization.read_json", spec="test_read_json_names_a_bad_file", says="nothing was raised")
+def lets_json_guess_the_encoding(path):
+    """Given bytes, json.loads looks which UTF they are."""
+    try:
+        return json.loads(Path(path).read_bytes(), object_pairs_hook=_entries, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+@mistake("tokenization.read_json", spec="test_read_json_names_a_bad_file", says="nothing was raised")
+def takes_nan_for_a_number(path):
+    """NaN is no JSON, but Python's json reads it."""
+    try:
+        return json.loads(Path(path).read_bytes().decode("utf-8"), object_pairs_hook=_entries)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+@mistake("tokenization.check_fields", spec="test_check_fields_refuses_the_rest", says="nothing was raised")
+def takes_zero_for_false(path, place, value, table):
+    """0 == False, and 1 == True == 1.0."""
+    if isinstance(table, dict):
+        if not isinstance(value, dict):
+            raise ValueError(f"{path}: {place} is {value!r}")
+        for name in [*table, *value]:
+            if name not in table:
+                raise ValueError(f"{path}: {place} has {name!r}: {value[name]!r}")
+            check_fields(path, f"{place}: {name}", value.get(name), table[name])
+    elif table and value not in table:
+        raise ValueError(f"{path}: {place} is {value!r}")
+
+
 @mistake("tokenization.check_fields", spec="test_check_fields_refuses_the_rest", says="nothing was raised")
 def passes_what_it_does_not_know(path, place, value, table):
     """Only what the table lists is looked at."""
@@ -606,6 +815,24 @@ def sorts_by_id(path, vocab):
     return sorted(vocab, key=vocab.get)
 
 
+@mistake("tokenization.read_vocab", spec="test_read_vocab_is_strict", says="nothing was raised")
+def takes_true_for_an_id(path, vocab):
+    """isinstance(True, int)."""
+    if not isinstance(vocab, dict):
+        raise ValueError(f"{path}: vocab is {vocab!r}")
+    names = {}
+    for name, number in vocab.items():
+        if not isinstance(number, int):
+            raise ValueError(f"{path}: {name!r} has {number!r}")
+        if number in names:
+            raise ValueError(f"{path}: {number} is there twice")
+        names[number] = name
+    for number in range(len(names)):
+        if number not in names:
+            raise ValueError(f"{path}: no {number}")
+    return [names[number] for number in range(len(names))]
+
+
 @mistake("tokenization.BPETokenizer.save", spec="test_a_byte_tokenizer_is_saved", says="expected")
 def saves_text(self, path):
     """Tokens are decoded: halves of characters become one and the same."""
@@ -639,3 +866,49 @@ def numbers_the_tokens_anew(cls, path):
     special = _read_special(path, file.get("added_tokens"))
     read_vocab(path, file["model"].get("vocab"))
     return cls(_read_merges(file["model"].get("merges")), special)
+
+
+@mistake("tokenization._read_merges", spec="test_a_file_of_bytes_is_read_strictly", says="nothing was raised")
+def splits_at_any_space(merges):
+    """str.split without an argument takes several spaces, and tabs, for one."""
+    if not isinstance(merges, list):
+        raise ValueError(f"merges is {merges!r}")
+    read = []
+    for merge in merges:
+        names = merge.split() if isinstance(merge, str) else merge
+        if len(names) != 2 or not all(isinstance(each, str) for each in names):
+            raise ValueError(f"the merge {merge!r} is not two tokens")
+        read.append((token_bytes(names[0]), token_bytes(names[1])))
+    return read
+
+
+@mistake(
+    "tokenization._read_special", spec="test_a_file_of_bytes_is_read_strictly", says="nothing was raised"
+)
+def asks_no_type_of_an_id(path, added):
+    """False == 0, so the id False of the first token is found to be that in vocab."""
+    special = {}
+    for place, token in enumerate(added or []):
+        check_fields(path, f"added token {place}", token, ADDED_TOKEN)
+        name = token.get("content")
+        if not isinstance(name, str) or name in special:
+            raise ValueError(f"{path}: added token {place} has the content {name!r}")
+        special[name] = token.get("id")
+    if len({token["normalized"] for token in added or []}) > 1:
+        raise ValueError(f"{path}: some added tokens are normalized and some are not")
+    return special
+
+
+@mistake(
+    "tokenization._read_special", spec="test_a_file_of_bytes_is_read_strictly", says="nothing was raised"
+)
+def mixes_normalized_tokens(path, added):
+    """Some added tokens are normalized and some are not, and nobody asks."""
+    special = {}
+    for place, token in enumerate(added or []):
+        check_fields(path, f"added token {place}", token, ADDED_TOKEN)
+        name, number = token.get("content"), token.get("id")
+        if not isinstance(name, str) or name in special or type(number) is not int:
+            raise ValueError(f"{path}: added token {place} has the content {name!r} and the id {number!r}")
+        special[name] = number
+    return special

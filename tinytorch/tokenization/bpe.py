@@ -9,7 +9,10 @@ from tinytorch.tokenization.files import FilePath
 from tinytorch.tokenization.merges import Merge
 
 CACHED_WORDS = 2**16
+"""How many words a tokenizer remembers before it forgets all of them."""
+
 CACHED_LENGTH = 64
+"""Longer words, in characters, are not remembered: few of them come again."""
 
 
 class BPETokenizer:
@@ -30,10 +33,11 @@ class BPETokenizer:
 
         Raises:
             TypeError: `special_tokens` is a string and not a list of some; the message holds it.
-            ValueError: a special token is empty, given twice, or also the token of a byte or a merge, as a file would
-                write it (the message holds its name); a merge stands there twice, or one of its parts is no token (the
-                message holds that merge or part); `vocab` lacks a token, has one twice or one that nothing makes (the
-                message holds it).
+            ValueError: a special token is empty or given twice, or its UTF-8 or its name is that of a byte or of what
+                a merge makes: " " and "Ġ" both mean the space (the message holds the special token); a merge stands
+                there twice (the message holds it), or one of its parts is neither a byte nor made by any of the
+                merges, be it a later one (the message holds the part); `vocab` lacks a token, has one twice or one
+                that nothing makes (the message holds the token).
         """
         raise NotImplementedError("kata 11: BPETokenizer.__init__")
 
@@ -108,8 +112,12 @@ class BPETokenizer:
         "post_processor" may be one that BYTE_LEVEL knows: it changes no ids.
 
         Raises:
-            ValueError: there is no JSON in the file, or anything that BPE_FORMAT and ADDED_TOKEN do not know, or a
-                merge, an added token or the vocabulary is none: as read_json, check_fields, read_vocab and __init__.
-                The message always holds the path.
+            ValueError: as read_json, check_fields (with BPE_FORMAT, and with ADDED_TOKEN for each added token),
+                read_vocab, token_bytes and __init__; the message always holds the path. Also, "merges" is no list (the
+                message holds the word "merges"), or one of them is not two names (the message holds that merge); the
+                "content" of an added token is no string, or stands there twice (the message holds it), or its "id" is
+                no integer, or another one in "vocab" (the message holds the content); "normalized" is not the same
+                for all added tokens (the message holds that word). `tokenizers` looks for those that are not
+                normalized first: where two overlap, not always the longer one counts.
         """
         raise NotImplementedError("kata 11: BPETokenizer.load")

@@ -87,6 +87,8 @@ def check_fields(path: FilePath, place: str, value: Any, table: Any) -> None:
     A tuple understands the values in it, and an empty one, LOOKED_AT, anything. A dict understands an object in which
     its own entry of that name understands each entry; one that is absent from the object counts as None.
 
+    True is not 1 here, and 1.0 is not either.
+
     Raises:
         ValueError: the value is not understood, or it has an entry that the dict has not. The message holds the path,
             the place (for an entry, its name) and the value.
@@ -108,7 +110,8 @@ def read_json(path: FilePath) -> Any:
 
     Raises:
         ValueError: it is not JSON in UTF-8 (the message holds the path), or an object in it has two entries of one
-            name, of which json.loads would keep the last (the message holds the path and the name).
+            name (the message holds the path and the name). json.loads is not as strict: it takes bytes in UTF-16, takes
+            NaN and Infinity for numbers, and keeps the last of two entries.
         FileNotFoundError: there is no such file.
     """
     raise NotImplementedError("kata 11: read_json")
@@ -118,7 +121,8 @@ def read_vocab(path: FilePath, vocab: Any) -> list[str]:
     """The names in `vocab`, a dict from name to id that was read from `path`, in the order of their ids.
 
     Raises:
-        ValueError: `vocab` is not such a dict, an id is not an integer (the message holds its name), is taken twice or
-            is missing between 0 and the number of names (the message holds the id). The message holds the path.
+        ValueError: `vocab` is no dict (the message holds the word "vocab"), an id is not an integer (its name and the
+            value), is taken twice (the id), or one between 0 and the number of names is missing (the smallest such,
+            also where another id is outside). The message always holds the path.
     """
     raise NotImplementedError("kata 11: read_vocab")

@@ -91,6 +91,8 @@ def check_fields(path: FilePath, place: str, value: Any, table: Any) -> None:
     A tuple understands the values in it, and an empty one, LOOKED_AT, anything. A dict understands an object in which
     its own entry of that name understands each entry; one that is absent from the object counts as None.
 
+    True is not 1 here, and 1.0 is not either.
+
     Raises:
         ValueError: the value is not understood, or it has an entry that the dict has not. The message holds the path,
             the place (for an entry, its name) and the value.
@@ -104,7 +106,7 @@ def check_fields(path: FilePath, place: str, value: Any, table: Any) -> None:
                     f"{path}: {place} has the entry {name!r}: {value[name]!r}, which is not understood"
                 )
             check_fields(path, f"{place}: {name}", value.get(name), table[name])
-    elif table and value not in table:
+    elif table and not any(type(value) is type(each) and value == each for each in table):
         understood = " or ".join(map(repr, table))
         raise ValueError(f"{path}: {place} is {value!r}, which is not understood, only {understood}")
 
@@ -124,11 +126,13 @@ def read_json(path: FilePath) -> Any:
 
     Raises:
         ValueError: it is not JSON in UTF-8 (the message holds the path), or an object in it has two entries of one
-            name, of which json.loads would keep the last (the message holds the path and the name).
+            name (the message holds the path and the name). json.loads is not as strict: it takes bytes in UTF-16, takes
+            NaN and Infinity for numbers, and keeps the last of two entries.
         FileNotFoundError: there is no such file.
     """
     try:
-        return json.loads(Path(path).read_bytes().decode("utf-8"), object_pairs_hook=_entries)
+        text = Path(path).read_bytes().decode("utf-8")
+        return json.loads(text, object_pairs_hook=_entries, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: {error}") from None
 
@@ -142,12 +146,17 @@ def _entries(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return entries
 
 
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
+
+
 def read_vocab(path: FilePath, vocab: Any) -> list[str]:
     """The names in `vocab`, a dict from name to id that was read from `path`, in the order of their ids.
 
     Raises:
-        ValueError: `vocab` is not such a dict, an id is not an integer (the message holds its name), is taken twice or
-            is missing between 0 and the number of names (the message holds the id). The message holds the path.
+        ValueError: `vocab` is no dict (the message holds the word "vocab"), an id is not an integer (its name and the
+            value), is taken twice (the id), or one between 0 and the number of names is missing (the smallest such,
+            also where another id is outside). The message always holds the path.
     """
     if not isinstance(vocab, dict):
         raise ValueError(f"{path}: vocab is {vocab!r}, expected an object of ids")
