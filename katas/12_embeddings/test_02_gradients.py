@@ -1,0 +1,104 @@
+"""Back to the rows: what comes back for an id is added to its row, and padding learns nothing."""
+
+import numpy as np
+import pytest
+from hypothesis import given, strategies as st
+
+from dojo.spec import assert_close, assert_equal, gradcheck, no_warnings, raises
+from dojo.spec.strategies import arrays, shapes
+from tinytorch.autograd import no_grad
+from tinytorch.embeddings import embedding, row_number
+from tinytorch.tensor import Tensor
+
+IDS = arrays(shapes(max_dims=2, max_side=3), np.int64, 0, 3)
+
+
+def looked_up(ids, weight, padding_idx=None):
+    """The weight as a leaf, and the rows of `ids`."""
+    leaf = Tensor(weight, requires_grad=True)
+    return leaf, embedding(Tensor(ids), leaf, padding_idx)
+
+
+def test_an_id_that_stands_twice_learns_twice():
+    """Ids [1, 1, 0] whose rows get the gradients [1, 2], [10, 20], [5, 6]: row 1 gets [11, 22], and row 2 nothing."""
+    weight, out = looked_up(np.array([1, 1, 0]), np.ones((3, 2), np.float32))
+    out.backward(Tensor(np.array([[1, 2], [10, 20], [5, 6]], np.float32)))
+    assert weight.grad is not None, "the weight has no gradient: was an array looked up by hand and wrapped?"
+    assert_close(weight.grad, np.array([[5, 6], [11, 22], [0, 0]], np.float32), "the gradient of the weight")
+
+
+@given(weight=arrays((4, 3), np.float64), ids=IDS)
+def test_the_gradient_of_embedding(weight, ids):
+    """Every row gets the sum of what came back for its id, in any batch."""
+
+    def forward(weight):
+        with no_grad():
+            return embedding(Tensor(ids), Tensor(weight))
+
+    def backward(grad, weight):
+        leaf, out = looked_up(ids, weight)
+        out.backward(Tensor(grad))
+        return leaf.grad
+
+    gradcheck(forward, backward, weight)
+
+
+@given(weight=arrays((4, 3)), ids=arrays((5,), np.int64, 0, 3), grad=arrays((5, 3)))
+def test_a_lookup_is_a_product_without_the_zeros(weight, ids, grad):
+    """Write each id as a row of zeros with a single 1: that matrix @ weight is the lookup, and its transpose @ the
+    gradient is the gradient. A lookup is a linear layer that skips the zeros.
+    """
+    one_hot = np.array([[float(row == i) for row in range(4)] for i in ids], np.float32)
+    leaf, out = looked_up(ids, weight)
+    assert_close(out, one_hot @ weight, "the lookup")
+    out.backward(Tensor(grad))
+    assert_close(leaf.grad, one_hot.T @ grad, "the gradient of the weight")
+
+
+# Padding
+
+
+def test_padding_is_counted_from_the_front():
+    """row_number(padding_idx, num_embeddings): 0 of 5 is 0, 4 is 4, -1 is 4 and -5 is 0."""
+    for padding_idx, expected in ((0, 0), (4, 4), (-1, 4), (-5, 0)):
+        assert_equal(row_number(padding_idx, 5), expected, f"row_number({padding_idx}, 5)")
+
+
+@pytest.mark.parametrize("bad", [5, -6])
+def test_padding_is_a_row(bad):
+    """A padding_idx outside [-5, 4] of 5 rows is an IndexError with both numbers; for embedding too."""
+    with raises(IndexError, bad, 5):
+        row_number(bad, 5)
+    with raises(IndexError, bad, 5):
+        embedding(Tensor(np.array([0])), Tensor(np.ones((5, 2), np.float32)), bad)
+
+
+def test_padding_keeps_its_value_and_gets_no_gradient():
+    """With padding_idx 1 the ids [1, 0, 1] give rows 1, 0 and 1 as always; row 1 gets gradient 0."""
+    rows = np.array([[1, 2], [3, 4], [5, 6]], np.float32)
+    weight, out = looked_up(np.array([1, 0, 1]), rows, 1)
+    assert_close(out, rows[[1, 0, 1]], "the rows")
+    out.backward(Tensor(np.array([[7, 8], [9, 10], [11, 12]], np.float32)))
+    assert_close(weight.grad, np.array([[9, 10], [0, 0], [0, 0]], np.float32), "the gradient of the weight")
+
+
+@given(weight=arrays((4, 3)), ids=IDS, padding=st.integers(-4, 3), data=st.data())
+def test_only_padding_gets_no_gradient(weight, ids, padding, data):
+    """Any row can be the padding, counted from the front or the back; all others get what they always get."""
+    grad = data.draw(arrays((*ids.shape, 3)), label="the gradient of the result")
+    leaf, out = looked_up(ids, weight, padding)
+    assert_close(out, weight[ids], "the rows")
+    out.backward(Tensor(grad))
+    expected = np.zeros_like(weight)
+    for place in np.ndindex(ids.shape):
+        if int(ids[place]) != padding % 4:
+            expected[int(ids[place])] += grad[place]
+    assert_close(leaf.grad, expected, f"the gradient of the weight with padding_idx {padding}")
+
+
+def test_nothing_comes_through_padding():
+    """Padding gets gradient 0 even where infinity or nan comes back for it, and without a warning."""
+    weight, out = looked_up(np.array([0, 1, 0]), np.ones((2, 2), np.float32), 0)
+    with no_warnings():
+        out.backward(Tensor(np.array([[np.inf, np.nan], [1, 2], [-np.inf, 0]], np.float32)))
+    assert_close(weight.grad, np.array([[0, 0], [1, 2]], np.float32), "the gradient of the weight")

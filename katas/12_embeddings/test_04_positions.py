@@ -1,0 +1,228 @@
+"""Places that are added: clock hands, and rows to learn."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, strategies as st
+
+from dojo.spec import assert_close, assert_equal, gradcheck, raises, unchanged
+from dojo.spec.strategies import arrays
+from tinytorch.autograd import no_grad
+from tinytorch.embeddings import LearnedPositions, SinusoidalPositions, position_angles, rows_for
+from tinytorch.layers import Buffer
+from tinytorch.setup import manual_seed
+from tinytorch.tensor import Tensor
+
+WIDTHS = st.integers(0, 7)
+
+
+def clock(places, d_model, base=10000.0):
+    """The oracle: how far each hand has turned, one number after the other."""
+    hands = range((d_model + 1) // 2)
+    angles = [[place / math.pow(base, 2 * i / d_model) for i in hands] for place in places]
+    return np.array(angles, np.float64).reshape(len(places), len(hands))
+
+
+def sines_and_cosines(places, d_model):
+    """The oracle for the rows of the table."""
+    rows = [[f(angle) for angle in hands for f in (math.sin, math.cos)] for hands in clock(places, d_model)]
+    return (
+        np.array(rows, np.float64).reshape(len(places), d_model + d_model % 2)[:, :d_model].astype(np.float32)
+    )
+
+
+# Clock hands
+
+
+def test_hands_turn_at_different_speeds():
+    """position_angles of places 0, 1, 2 and 4 features: hand 0 turns by 1 a place, hand 1 by 10000 ** -(2 / 4)."""
+    angles = position_angles(np.array([0, 1, 2]), 4)
+    assert_close(angles, np.array([[0.0, 0.0], [1.0, 0.01], [2.0, 0.02]]), "the angles")
+
+
+@given(
+    places=arrays(st.integers(0, 4).map(lambda n: (n,)), np.int64, -2, 100),
+    d_model=WIDTHS,
+    base=st.sampled_from([1.0, 100.0, 10000.0, 500000.0]),
+)
+def test_angles_of_any_places(places, d_model, base):
+    """Places in any order, any number of features (an odd one has a hand of its own) and any base, in float64."""
+    with unchanged(places):
+        angles = position_angles(places, d_model, base)
+    assert_close(angles, clock(places.tolist(), d_model, base), "the angles", rtol=1e-12)
+
+
+# The rows for x
+
+
+def test_rows_are_a_slice_of_the_table():
+    """rows_for(table, x, start) of an x (2, 3, 4) are the rows start, start + 1 and start + 2: a view, nothing is
+    copied.
+    """
+    table = Tensor(np.arange(24, dtype=np.float32).reshape(6, 4))
+    for shape, start in (((2, 3, 4), 0), ((2, 3, 4), 3), ((3, 4), 2), ((0, 4), 6), ((2, 1, 6, 4), 0)):
+        x = Tensor(np.ones(shape, np.float32))
+        rows = rows_for(table, x, start)
+        expected = table.data[start : start + shape[-2]]
+        assert_close(rows, expected, f"the rows for x of shape {shape} from place {start} on")
+        assert expected.size == 0 or np.may_share_memory(rows.data, table.data), "the rows are a copy"
+
+
+def test_too_long_is_refused():
+    """x that ends beyond the table is a ValueError with the place where it ends and max_len: 5 rows from place 4 on
+    end at 9, and the table has 8.
+    """
+    table = Tensor(np.ones((8, 2), np.float32))
+    for length, start, stop in ((5, 4, 9), (9, 0, 9), (0, 10, 10), (1, 8, 9)):
+        with raises(ValueError, stop, 8):
+            rows_for(table, Tensor(np.ones((length, 2), np.float32)), start)
+
+
+def test_a_negative_start_is_refused():
+    """A start below 0 is a ValueError with the start: a slice would count it from the end."""
+    with raises(ValueError, -3):
+        rows_for(Tensor(np.ones((8, 2), np.float32)), Tensor(np.ones((2, 2), np.float32)), -3)
+
+
+def test_x_has_the_features_of_the_table():
+    """x with fewer than two axes, or another number of features, is a ValueError with its shape and the features of
+    the table: 1 would broadcast.
+    """
+    table = Tensor(np.ones((8, 4), np.float32))
+    for shape in ((4,), (2, 3), (2, 3, 1), ()):
+        with raises(ValueError, shape, 4):
+            rows_for(table, Tensor(np.ones(shape, np.float32)), 0)
+
+
+# Sinusoidal positions
+
+
+def test_sine_and_cosine_of_each_hand():
+    """SinusoidalPositions(3, 4).table: row t is sin(t), cos(t), sin(t / 100), cos(t / 100)."""
+    expected = [[0, 1, 0, 1], [0.841471, 0.540302, 0.01, 0.99995], [0.909297, -0.416147, 0.019999, 0.9998]]
+    assert_close(SinusoidalPositions(3, 4).table, np.array(expected, np.float32), "the table", atol=1e-5)
+
+
+@given(max_len=st.integers(0, 5), d_model=WIDTHS)
+def test_tables_of_any_size(max_len, d_model):
+    """Any max_len and d_model: an odd number of features ends with a sine, float32."""
+    expected = sines_and_cosines(range(max_len), d_model)
+    assert_close(SinusoidalPositions(max_len, d_model).table, expected, "the table")
+
+
+def test_the_table_is_not_learned():
+    """The table is a buffer: it is in state_dict(), and not among the parameters."""
+    layer = SinusoidalPositions(3, 4)
+    assert_equal(list(layer.parameters()), [], "the parameters")
+    assert_equal([name for name, _ in layer.named_buffers()], ["table"], "the buffers")
+    assert_equal(list(layer.state_dict()), ["table"], "the names in state_dict()")
+    assert isinstance(layer.table, Buffer), f"the table is a {type(layer.table).__name__}, expected a Buffer"
+
+
+def test_late_places_are_exact():
+    """Row 40,000 of a long table is exact to float32: the angle must not have been rounded to one."""
+    table = SinusoidalPositions(40_001, 6).table
+    assert_close(table.data[40_000:], sines_and_cosines([40_000], 6), "row 40,000", rtol=0, atol=1e-6)
+
+
+def test_places_know_their_distance():
+    """The dot product of rows s and s + 5 is the same for every s: distances can be read from the table."""
+    table = SinusoidalPositions(40, 8).table.data
+    products = (table[:-5] * table[5:]).sum(1)
+    assert_close(products, np.full(35, products[0]), "the products of rows that are 5 apart", atol=1e-5)
+    assert abs((table[:-5] * table[:-5]).sum(1)[0] - products[0]) > 0.1, (
+        "as large as that of a row with itself"
+    )
+
+
+@given(x=arrays(st.sampled_from([(2, 3, 4), (3, 4), (1, 2, 0, 4), (2, 1, 1, 4)])), start=st.integers(0, 3))
+def test_positions_are_added(x, start):
+    """SinusoidalPositions(6, 4)(x, start) is x plus the row of each place, the first being `start`; x stays."""
+    expected = x + sines_and_cosines(range(start, start + x.shape[-2]), 4)
+    with unchanged(x):
+        assert_close(SinusoidalPositions(6, 4)(Tensor(x), start), expected, "x with positions")
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_sinusoidal_positions_keep_the_dtype(dtype):
+    """x keeps its dtype: no float64 may leak out of the sines."""
+    x = Tensor(np.zeros((2, 3, 4), dtype))
+    expected = np.stack([sines_and_cosines(range(3), 4)] * 2).astype(dtype)
+    assert_close(SinusoidalPositions(6, 4)(x), expected, "x with positions", atol=1e-3)
+
+
+# Learned positions
+
+
+def test_learned_positions_have_a_row_for_each_place():
+    """LearnedPositions(200, 50) has a parameter weight (200, 50), float32, normal with mean 0 and deviation 1, and
+    reset_parameters() draws it anew.
+    """
+    manual_seed(0)
+    layer = LearnedPositions(200, 50)
+    assert_equal({name: p.shape for name, p in layer.named_parameters()}, {"weight": (200, 50)})
+    assert_equal(str(layer.weight.dtype), "float32", "the dtype")
+    weight, before = layer.weight, layer.weight.data.copy()
+    for _ in range(2):
+        assert_close(float(weight.data.mean()), 0.0, "the mean", atol=0.04)
+        assert_close(float(weight.data.std()), 1.0, "the deviation", atol=0.04)
+        layer.reset_parameters()
+    assert layer.weight is weight, "the weight is another object: an optimizer would lose it"
+    assert not np.array_equal(before, weight.data), "reset_parameters() drew the same numbers"
+
+
+@given(x=arrays(st.sampled_from([(2, 3, 4), (3, 4), (1, 2, 0, 4), (2, 1, 1, 4)])), start=st.integers(0, 3))
+def test_learned_positions_are_added(x, start):
+    """LearnedPositions(6, 4)(x, start) is x plus the row of each place, the first being `start`; x stays."""
+    layer = LearnedPositions(6, 4)
+    expected = x + layer.weight.data[start : start + x.shape[-2]]
+    with unchanged(x, layer.weight):
+        assert_close(layer(Tensor(x), start), expected, "x with positions")
+
+
+@given(x=arrays((2, 2, 3), np.float64), weight=arrays((5, 3), np.float64), start=st.integers(0, 3))
+def test_places_learn_from_every_sentence(x, weight, start):
+    """A row gets the sum of what came back for its place over the batch; rows that were not used get 0."""
+
+    def layer_of(weight):
+        layer = LearnedPositions(*weight.shape)
+        layer.weight.data = weight
+        return layer
+
+    def forward(x, weight):
+        with no_grad():
+            return layer_of(weight)(Tensor(x), start)
+
+    def backward(grad, x, weight):
+        leaf, layer = Tensor(x, requires_grad=True), layer_of(weight)
+        layer(leaf, start).backward(Tensor(grad))
+        return leaf.grad, layer.weight.grad
+
+    gradcheck(forward, backward, x, weight)
+
+
+# Both
+
+
+@pytest.mark.parametrize("kind", [SinusoidalPositions, LearnedPositions])
+def test_a_sentence_can_come_in_pieces(kind):
+    """Rows 0 to 4, then row 5 with start=5, are as all six at once: so a model can go on where it stopped."""
+    layer = kind(6, 4)
+    x = np.arange(48, dtype=np.float32).reshape(2, 6, 4)
+    first, last = layer(Tensor(x[:, :5])), layer(Tensor(x[:, 5:]), start=5)
+    pieces = np.concatenate([first.data, last.data], 1)
+    assert_close(pieces, layer(Tensor(x)).data, "the two pieces")
+
+
+@pytest.mark.parametrize("kind", [SinusoidalPositions, LearnedPositions])
+def test_positions_end(kind):
+    """x that ends at place 7 of a layer of 6 is a ValueError with both; so is a negative start, and other features."""
+    layer = kind(6, 4)
+    assert_equal(repr(layer), f"{kind.__name__}(6, 4)", "repr(layer)")
+    with raises(ValueError, 7, 6):
+        layer(Tensor(np.ones((2, 3, 4), np.float32)), 4)
+    with raises(ValueError, -1):
+        layer(Tensor(np.ones((2, 3, 4), np.float32)), -1)
+    with raises(ValueError, (2, 3, 1), 4):
+        layer(Tensor(np.ones((2, 3, 1), np.float32)))

@@ -1,0 +1,242 @@
+"""From ids to meanings, and from places to something that a model can feel.
+
+A token id is a name: 7 is no nearer to 8 than to 900. An embedding gives each id a row of a matrix, a point in a
+space in which near and far mean something, and training moves the rows. What is done with them afterwards mostly
+does not ask where a row stood, so the place has to be told: added to the row (sinusoidal or learned positions), or
+as a rotation of it (apply_rope).
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+
+from tinytorch.dispatch import Array, accelerable
+from tinytorch.layers import Buffer, Module, Parameter, init
+from tinytorch.setup import get_array_module
+from tinytorch.tensor import Tensor, cat, eq, split, unsqueeze, where, zeros
+
+# Lookup -------------------------------------------------------------------------------------------------
+
+
+@accelerable
+def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
+    """The row of `weight` for each id: ids (...) and weight (V, D) give (..., D) (torch.nn.functional.embedding).
+
+        out[i, j, :] = weight[input[i, j], :]
+
+    The result is a copy. An id that stands n times takes n gradients to its row, which add up. The ids have no
+    gradient; they may be integers of any size, in any shape, and none at all. `padding_idx`, where given, is an id
+    whose row keeps its value and gets no gradient; a negative one counts from the end, -1 is V - 1.
+
+    Raises:
+        IndexError: an id is negative or not below V; the message holds the first such id and V. Or `padding_idx` is
+            outside [-V, V - 1]; the message holds it and V.
+        TypeError: the ids are not a Tensor; the message holds their type. Or not integers; it holds their dtype.
+        ValueError: `weight` has not two axes; the message holds its shape.
+    """
+    if not isinstance(input, Tensor):
+        raise TypeError(f"embedding takes a Tensor of ids, got {type(input).__name__}: wrap it, tensor(ids)")
+    if input.dtype.kind not in "iu":
+        raise TypeError(f"ids are integers, got {input.dtype}: convert them with .to(int64)")
+    if weight.ndim != 2:
+        raise ValueError(f"the weight of an embedding has shape (V, D), got {weight.shape}")
+    ids, rows = input.data, len(weight)
+    get_array_module(ids, weight.data)  # refuses a mix of devices
+    outside = ids[(ids < 0) | (ids >= rows)]
+    if outside.size:  # NumPy would count -1 from the end, without a word
+        raise IndexError(f"id {int(outside[0])} is outside a vocabulary of {rows}")
+    out = weight[ids.reshape(-1)].reshape(*ids.shape, weight.shape[1])  # flat: a 0-d index would give a view
+    if padding_idx is None:
+        return out
+    padding = unsqueeze(eq(input, row_number(padding_idx, rows)), -1)  # (..., 1)
+    return where(padding, out.detach(), out)
+
+
+def row_number(padding_idx: int, num_embeddings: int) -> int:
+    """`padding_idx` counted from the front: -1 is num_embeddings - 1.
+
+    Raises:
+        IndexError: there is no such row; the message holds both numbers.
+    """
+    if not -num_embeddings <= padding_idx < num_embeddings:
+        raise IndexError(f"padding_idx {padding_idx} is outside a vocabulary of {num_embeddings}")
+    return padding_idx % num_embeddings
+
+
+class Embedding(Module):
+    """A row to learn for each of `num_embeddings` ids: (...) -> (..., embedding_dim) (torch.nn.Embedding).
+
+    weight (num_embeddings, embedding_dim) is drawn from the normal distribution with mean 0 and deviation 1. The
+    row of `padding_idx`, counted from the front afterwards, is 0 and stays so: it gets no gradient. Where a
+    `_weight` is given, it is taken as it is, and nothing is drawn.
+
+    Raises:
+        IndexError: `padding_idx` is no id; the message holds it and num_embeddings.
+    """
+
+    def __init__(
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        padding_idx: int | None = None,
+        _weight: Tensor | None = None,
+    ) -> None:
+        self.num_embeddings = num_embeddings
+        self.embedding_dim = embedding_dim
+        self.padding_idx = None if padding_idx is None else row_number(padding_idx, num_embeddings)
+        if _weight is None:
+            self.weight = Parameter(zeros(num_embeddings, embedding_dim))
+            self.reset_parameters()
+        else:
+            self.weight = Parameter(_weight)
+
+    def reset_parameters(self) -> None:
+        """Draw the weight anew, and set the row of padding_idx to 0."""
+        init.normal_(self.weight)
+        if self.padding_idx is not None:
+            self.weight.data[self.padding_idx] = 0
+
+    @classmethod
+    def from_pretrained(cls, embeddings: Tensor, freeze: bool = True, padding_idx: int | None = None) -> Self:
+        """An Embedding over rows that are there already (V, D); it shares their memory.
+
+        Frozen, it does not learn: its weight does not require grad. The row of `padding_idx` keeps its value.
+
+        Raises:
+            ValueError: `embeddings` has not two axes; the message holds its shape.
+            IndexError: as for the class.
+        """
+        if embeddings.ndim != 2:
+            raise ValueError(f"pretrained embeddings have shape (V, D), got {embeddings.shape}")
+        rows, features = embeddings.shape
+        layer = cls(rows, features, padding_idx, embeddings)
+        layer.weight.requires_grad_(not freeze)
+        return layer
+
+    def forward(self, input: Tensor) -> Tensor:
+        """embedding(input, weight, padding_idx)."""
+        return embedding(input, self.weight, self.padding_idx)
+
+    def extra_repr(self) -> str:  # given
+        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
+        return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
+
+
+# Places that are added ----------------------------------------------------------------------------------
+
+
+def position_angles(places: Array, d_model: int, base: float = 10000.0) -> Array:
+    """How far each clock hand, one for two features, has turned at each place: (T,) -> (T, ceil(d_model / 2)).
+
+        angles[t, i] = places[t] / base ** (2 * i / d_model)
+
+    Hand 0 turns by one radian a place and the last ones hardly at all, like seconds, minutes and hours. The result
+    is float64: at place 100,000 a float32 is only good to a hundredth of a radian. On arrays.
+    """
+    xp = get_array_module(places)
+    pairs = xp.arange(0, d_model, 2)  # 2 * i
+    return places[:, None] / base ** (pairs / d_model)
+
+
+def rows_for(table: Tensor, x: Tensor, start: int) -> Tensor:
+    """The rows of `table` (max_len, D) for x (..., T, D) whose first row is at place `start`: (T, D), a view.
+
+    Raises:
+        ValueError: x has fewer than two axes or another D; the message holds the shape of x and D. `start` is
+            negative; the message holds it. Or the last row would be beyond the table; the message holds start + T
+            and max_len.
+    """
+    max_len, d_model = table.shape
+    if x.ndim < 2 or x.shape[-1] != d_model:
+        raise ValueError(
+            f"positions of {d_model} features need x of shape (..., T, {d_model}), got {x.shape}"
+        )
+    if start < 0:
+        raise ValueError(f"start must be 0 or more, got {start}")
+    stop = start + x.shape[-2]
+    if stop > max_len:
+        raise ValueError(f"rows up to place {stop} do not fit into max_len {max_len} (start is {start})")
+    return table[start:stop]
+
+
+class SinusoidalPositions(Module):
+    """x plus sines and cosines of its places: (..., T, d_model) -> the same (Vaswani et al. 2017).
+
+    Row t of the buffer `table` (max_len, d_model) holds the sine and the cosine of each clock hand at place t, one
+    after the other:
+
+        table[t, 2 * i] = sin(angles[t, i]), table[t, 2 * i + 1] = cos(angles[t, i])
+
+    with position_angles(places, d_model). It is float32, belongs to the state, and is not learned. An odd d_model
+    has no cosine for the last hand.
+    """
+
+    def __init__(self, max_len: int, d_model: int) -> None:
+        angles = position_angles(np.arange(max_len), d_model)
+        table = zeros(max_len, d_model)
+        table.data[:, 0::2] = np.sin(angles)
+        table.data[:, 1::2] = np.cos(angles[:, : d_model // 2])
+        self.table = Buffer(table)
+
+    def forward(self, x: Tensor, start: int = 0) -> Tensor:
+        """x + the rows of the table from place `start` on, in the dtype of x; errors as rows_for."""
+        return x + rows_for(self.table, x, start).to(x.dtype)
+
+    def extra_repr(self) -> str:  # given
+        return "{}, {}".format(*self.table.shape)
+
+
+class LearnedPositions(Module):
+    """x plus a row to learn for each place: (..., T, d_model) -> the same (GPT-2's `wpe`).
+
+    weight (max_len, d_model) is drawn from the normal distribution with mean 0 and deviation 1, as an Embedding's.
+    """
+
+    def __init__(self, max_len: int, d_model: int) -> None:
+        self.weight = Parameter(zeros(max_len, d_model))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the weight anew."""
+        init.normal_(self.weight)
+
+    def forward(self, x: Tensor, start: int = 0) -> Tensor:
+        """x + the rows of the weight from place `start` on; errors as rows_for."""
+        return x + rows_for(self.weight, x, start)
+
+    def extra_repr(self) -> str:  # given
+        return "{}, {}".format(*self.weight.shape)
+
+
+# Places that turn ---------------------------------------------------------------------------------------
+
+
+def apply_rope(x: Tensor, start: int = 0, base: float = 10000.0) -> Tensor:
+    """Each row turned by its place: (..., T, D) -> the same, in the dtype of x (Su et al. 2021, RoPE).
+
+    Row t is at place start + t. Features i and i + D / 2 of it are the coordinates of a point, which is turned by
+    angles[t, i] of position_angles(places, D, base):
+
+        out[..., t, i]         = x[..., t, i] * cos(angle) - x[..., t, i + D / 2] * sin(angle)
+        out[..., t, i + D / 2] = x[..., t, i] * sin(angle) + x[..., t, i + D / 2] * cos(angle)
+
+    So the dot product of two rows depends on their distance only, and not on where they stand. The paper pairs
+    neighbours, 2 * i with 2 * i + 1; here the halves are paired, as in GPT-NeoX and Llama: the same up to the
+    order of the features, and a half is one slice.
+
+    Raises:
+        ValueError: x has fewer than two axes, or D is odd; the message holds the shape.
+        TypeError: x is not floating point; the message holds its dtype.
+    """
+    if x.ndim < 2 or x.shape[-1] % 2:
+        raise ValueError(f"apply_rope turns pairs of features: x (..., T, D) with an even D, got {x.shape}")
+    if x.dtype.kind != "f":
+        raise TypeError(f"apply_rope needs floating point, got {x.dtype}")
+    xp = get_array_module(x.data)
+    T, D = x.shape[-2:]
+    angles = position_angles(xp.arange(start, start + T), D, base)  # (T, D / 2)
+    cos, sin = Tensor(xp.cos(angles).astype(x.dtype)), Tensor(xp.sin(angles).astype(x.dtype))
+    first, second = split(x, [D // 2, D // 2], -1)  # (..., T, D / 2) each
+    return cat([first * cos - second * sin, first * sin + second * cos], -1)
