@@ -1,0 +1,124 @@
+"""Gradients, which kata 07 finds: attention is a composition."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, strategies as st
+
+from dojo.spec import assert_close, gradcheck, no_warnings
+from dojo.spec.strategies import arrays, broadcastable_shapes
+from tinytorch.attention import MultiHeadAttention, safe_softmax, scaled_dot_product_attention
+from tinytorch.autograd import grad
+from tinytorch.tensor import Tensor
+
+INF = math.inf
+
+
+def check(function, *inputs):
+    """The tape's gradients of `function`, on Tensors, are those of finite differences."""
+
+    def forward(*arrays):
+        return function(*map(Tensor, arrays))
+
+    def backward(upstream, *arrays):
+        leaves = [Tensor(array, requires_grad=True) for array in arrays]
+        function(*leaves).backward(Tensor(upstream))
+        return tuple(None if leaf.grad is None else leaf.grad.data for leaf in leaves)
+
+    names = ["query", "key", "value", "attn_mask"][: len(inputs)] if len(inputs) > 1 else ["x"]
+    gradcheck(forward, backward, *inputs, names=names)
+
+
+@given(x=arrays((3, 4), np.float64), dim=st.sampled_from([0, 1, -1]), hidden=arrays((3, 4), bool))
+def test_the_gradient_of_safe_softmax(x, dim, hidden):
+    """The gradient of safe_softmax is that of softmax, and 0 for what is hidden and along rows of only -inf."""
+
+    def masked(x):
+        return safe_softmax(x + Tensor(np.where(hidden, -INF, 0.0)), dim)
+
+    with no_warnings():
+        check(masked, x)
+
+
+MASKS = {
+    "none": dict,
+    "causal": lambda: {"is_causal": True},
+    "boolean": lambda: {"attn_mask": Tensor(np.array([[True, False, True], [False, False, False]]))},
+    "scale": lambda: {"scale": -0.75},
+}
+
+
+@pytest.mark.parametrize("options", MASKS.values(), ids=MASKS)
+@given(batch=broadcastable_shapes(3, max_dims=2, max_side=2), data=st.data())
+def test_the_gradients_of_attention(options, batch, data):
+    """The gradients for query, key and value, with broadcast axes, a mask, a query that may look nowhere, a scale."""
+    query = data.draw(arrays((*batch[0], 2, 2), np.float64), label="query")
+    key = data.draw(arrays((*batch[1], 3, 2), np.float64), label="key")
+    value = data.draw(arrays((*batch[2], 3, 2), np.float64), label="value")
+    with no_warnings():
+        check(lambda q, k, v: scaled_dot_product_attention(q, k, v, **options()), query, key, value)
+
+
+@given(
+    arrays((2, 2), np.float64),
+    arrays((4, 3, 2), np.float64),
+    arrays((4, 3, 1), np.float64),
+    arrays((2, 3), np.float64),
+)
+def test_a_mask_can_be_learned(query, key, value, mask):
+    """A floating-point mask gets a gradient, summed where it was broadcast: a model may learn where to look."""
+    check(scaled_dot_product_attention, query, key, value, mask)
+
+
+def test_a_blind_query_gets_no_gradient():
+    """Where a query may look nowhere, its gradient is 0 and not nan, in a boolean and in a floating-point mask, and it
+    adds nothing to those of keys and values.
+    """
+    seen = np.array([[True, True, False], [False, False, False]])
+    inputs = [np.arange(n * 2.0).reshape(n, 2) / 4 for n in (2, 3, 3)]
+    for kind, mask in (("boolean", seen), ("floating-point", np.where(seen, 0, -INF))):
+        leaves = [Tensor(array, requires_grad=True) for array in inputs]
+        with no_warnings():
+            scaled_dot_product_attention(*leaves, Tensor(mask)).backward(Tensor(np.ones((2, 2))))
+        assert_close(leaves[0].grad.data[1], np.zeros(2), f"with a {kind} mask, the blind query's gradient")
+        alone = [Tensor(array, requires_grad=True) for array in (inputs[0][:1], *inputs[1:])]
+        scaled_dot_product_attention(*alone, Tensor(mask[:1])).backward(Tensor(np.ones((1, 2))))
+        for name, leaf, other in zip(("keys", "values"), leaves[1:], alone[1:], strict=True):
+            assert_close(leaf.grad, other.grad.data, f"with a {kind} mask, the gradient of the {name}")
+
+
+def test_the_past_owes_nothing_to_the_future():
+    """With is_causal the gradient of place 1 for places 2 and 3 is exactly 0, in queries, keys and values."""
+    x = Tensor(np.arange(8.0).reshape(4, 2) % 5, requires_grad=True)
+    out = scaled_dot_product_attention(x, x, x, is_causal=True)
+    out[1].sum().backward()
+    assert_close(x.grad.data[2:], np.zeros((2, 2)), "the gradient of the future")
+    assert (x.grad.data[:2] != 0).all(), "no gradient reaches the past"
+
+
+@pytest.mark.parametrize("rope", [False, True])
+def test_every_projection_learns(rope):
+    """The gradients of x and of all eight parameters of MultiHeadAttention are those of finite differences."""
+    attention = MultiHeadAttention(4, 2, rope=rope)
+    attention.to(np.float64)
+    rng = np.random.default_rng(0)
+    parameters = dict(attention.named_parameters())
+    shapes = [(3, 4), *(parameter.shape for parameter in parameters.values())]
+    inputs = [rng.integers(-4, 5, shape) / 4 for shape in shapes]
+
+    def load(arrays):
+        for parameter, array in zip(parameters.values(), arrays, strict=True):
+            parameter.data[...] = array
+
+    def forward(x, *arrays):
+        load(arrays)
+        return attention(Tensor(x), is_causal=True)
+
+    def backward(upstream, x, *arrays):
+        load(arrays)
+        leaf = Tensor(x, requires_grad=True)
+        out = attention(leaf, is_causal=True)
+        return tuple(each.data for each in grad(out, [leaf, *parameters.values()], Tensor(upstream)))
+
+    gradcheck(forward, backward, *inputs, names=["x", *parameters])

@@ -1,0 +1,234 @@
+"""How the places of a sequence exchange what they know.
+
+Each place asks a question (its query), offers what it can be asked for (its key), and has something to say (its
+value). A question meets every key in a dot product; the softmax of those is how much of each value the place takes
+home. It is a lookup in a dictionary whose keys fit more or less, and that is why it has a derivative.
+
+Shapes: B sequences, H heads, L queries, S keys with their values, D = embed_dim.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Protocol
+
+from tinytorch.dispatch import accelerable
+from tinytorch.embeddings import apply_rope
+from tinytorch.layers import Linear, Module, dropout
+from tinytorch.tensor import Tensor, amax, bool_, broadcast_shapes, exp, ones, sum, tril, where
+
+# Who may look where -------------------------------------------------------------------------------------
+
+
+def causal_mask(L: int, S: int | None = None, offset: int = 0, device: Any = "cpu") -> Tensor:
+    """(L, S) booleans, True where query i may look at key j: j <= i + offset. S is L where it is left out.
+
+    `offset` is the place of the first query among the keys: 0 where both begin together, P where P earlier keys
+    come from a cache. causal_mask(3) is [[T, F, F], [T, T, F], [T, T, T]], causal_mask(1, 3, offset=2) is [[T, T, T]].
+    """
+    return tril(ones(L, L if S is None else S, dtype=bool_, device=device), diagonal=offset)
+
+
+def safe_softmax(x: Tensor, dim: int) -> Tensor:
+    """softmax(x, dim), but 0 all along a row of nothing but -inf, where softmax gives nan (aten::_safe_softmax).
+
+    Its gradient there is 0 too, and nothing warns. Along an axis of size 0 the result is empty.
+    """
+    if x.shape[dim] == 0:
+        return x
+    largest = amax(x, dim, keepdim=True).detach()
+    e = exp(x - where(largest == -math.inf, 0.0, largest))  # -inf - -inf would be nan
+    total = sum(e, dim, keepdim=True)
+    return e / where(total == 0, 1.0, total)
+
+
+# Attention ----------------------------------------------------------------------------------------------
+
+
+def attention_weights(
+    query: Tensor,
+    key: Tensor,
+    attn_mask: Tensor | None = None,
+    is_causal: bool = False,
+    scale: float | None = None,
+) -> Tensor:
+    """safe_softmax(scale * query @ key.T + mask) over the keys: (..., L, E), (..., S, E) -> (..., L, S).
+
+    Row i says how much query i takes of each value; `scale` is 1 / sqrt(E) where it is left out. `attn_mask`
+    broadcasts to (..., L, S): a boolean one is True where a query may look, a floating-point one is added to the
+    scores (so -inf forbids). A row that may look nowhere is 0. `is_causal` stands for causal_mask(L, S).
+
+    Raises:
+        ValueError: query and key have fewer than two axes or another E (the message holds both shapes); the mask
+            does not broadcast to the scores (its shape and theirs); or both attn_mask and is_causal are given.
+        TypeError: the mask is neither boolean nor of the scores' dtype; the message holds both dtypes.
+    """
+    if min(query.ndim, key.ndim) < 2 or query.shape[-1] != key.shape[-1]:
+        raise ValueError(
+            f"query (..., L, E) and key (..., S, E) do not fit, got {query.shape} and {key.shape}"
+        )
+    if is_causal and attn_mask is not None:
+        raise ValueError(
+            "attn_mask and is_causal are both given: give causal_mask(L, S) & attn_mask as the mask"
+        )
+    if scale is None:
+        scale = 1 / math.sqrt(max(query.shape[-1], 1))
+    scores = (query * scale) @ key.transpose(-2, -1)  # (..., L, S)
+    if is_causal:
+        L, S = scores.shape[-2:]
+        attn_mask = causal_mask(L, S, device=scores.device)
+    if attn_mask is not None:
+        scores = _masked(scores, attn_mask)
+    return safe_softmax(scores, -1)
+
+
+def _masked(scores: Tensor, mask: Tensor) -> Tensor:
+    if mask.dtype not in (bool_, scores.dtype):
+        raise TypeError(f"the mask must be bool or, as the scores, {scores.dtype}; it is {mask.dtype}")
+    if broadcast_shapes(mask.shape, scores.shape) != scores.shape:
+        raise ValueError(f"a mask of shape {mask.shape} does not broadcast to scores of {scores.shape}")
+    return where(mask, scores, -math.inf) if mask.dtype == bool_ else scores + mask
+
+
+@accelerable
+def scaled_dot_product_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+) -> Tensor:
+    """Each query's mean of the values, weighted by attention_weights(query, key, attn_mask, is_causal, scale):
+    (..., L, E), (..., S, E), (..., S, Ev) -> (..., L, Ev); leading axes broadcast
+    (torch.nn.functional.scaled_dot_product_attention; Vaswani et al., 2017).
+
+    Each weight is dropped with probability `dropout_p`, always: leave it at 0 when not training. A query that may
+    look nowhere gets 0.
+
+    Raises:
+        ValueError: value has fewer than two axes or another S than key (the message holds both shapes), dropout_p is
+            not between 0 and 1 (it holds dropout_p), or as attention_weights.
+        TypeError: as attention_weights.
+    """
+    if min(key.ndim, value.ndim) < 2 or key.shape[-2] != value.shape[-2]:
+        raise ValueError(
+            f"key (..., S, E) and value (..., S, Ev) do not fit, got {key.shape} and {value.shape}"
+        )
+    weights = attention_weights(query, key, attn_mask, is_causal, scale)
+    return dropout(weights, dropout_p) @ value
+
+
+# Several heads ------------------------------------------------------------------------------------------
+
+
+def split_heads(x: Tensor, num_heads: int) -> Tensor:
+    """(..., T, D) -> (..., H, T, D / H): head h has the features h * D / H up to (h + 1) * D / H of every place.
+
+    Raises:
+        ValueError: D is not a multiple of num_heads; the message holds both.
+    """
+    *leading, T, D = x.shape
+    if num_heads < 1 or D % num_heads:
+        raise ValueError(f"{D} features cannot be divided among {num_heads} heads")
+    return x.reshape(*leading, T, num_heads, D // num_heads).transpose(-3, -2)
+
+
+def merge_heads(x: Tensor) -> Tensor:
+    """(..., H, T, E) -> (..., T, H * E): undoes split_heads."""
+    *leading, H, T, E = x.shape
+    return x.transpose(-3, -2).reshape(*leading, T, H * E)
+
+
+class Cache(Protocol):  # given
+    """What remembers the keys and values of earlier tokens, for every layer of a model. Kata 16 writes one."""
+
+    @property
+    def length(self) -> int:  # given
+        """How many tokens every layer holds; while a pass is under way, those of the passes before."""
+
+    def update(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:  # given
+        """Append those of new tokens, both (B, H, L, D / H), and give all that the layer holds, old and new."""
+
+
+class MultiHeadAttention(Module):
+    """Attention in `num_heads` subspaces at once (torch.nn.MultiheadAttention, batch first).
+
+    q_proj, k_proj, v_proj and out_proj are Linear(embed_dim, embed_dim, bias). `dropout` is the probability with
+    which a weight is dropped while training. `rope` turns queries and keys by their places (apply_rope).
+    """
+
+    def __init__(
+        self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True, rope: bool = False
+    ) -> None:
+        """
+        Raises:
+            ValueError: embed_dim is not a multiple of num_heads (the message holds both), or dropout is not between
+                0 and 1 (it holds dropout).
+        """
+        if num_heads < 1 or embed_dim % num_heads:
+            raise ValueError(f"embed_dim {embed_dim} cannot be divided among {num_heads} heads")
+        if not 0 <= dropout <= 1:
+            raise ValueError(f"the probability of dropout must be between 0 and 1, got {dropout}")
+        self.num_heads = num_heads
+        self.dropout = dropout
+        self.rope = rope
+        self.q_proj = Linear(embed_dim, embed_dim, bias)
+        self.k_proj = Linear(embed_dim, embed_dim, bias)
+        self.v_proj = Linear(embed_dim, embed_dim, bias)
+        self.out_proj = Linear(embed_dim, embed_dim, bias)
+
+    def queries_and_keys(self, query: Tensor, key: Tensor, start: int = 0) -> tuple[Tensor, Tensor]:
+        """What the heads ask, and what they can be asked for: (..., L, D), (..., S, D) -> (..., H, L, D / H),
+        (..., H, S, D / H).
+
+        Projected by q_proj and k_proj and split into heads; with rope also turned, the first row of each from place
+        `start` on.
+        """
+        q = split_heads(self.q_proj(query), self.num_heads)
+        k = split_heads(self.k_proj(key), self.num_heads)
+        return (apply_rope(q, start), apply_rope(k, start)) if self.rope else (q, k)
+
+    def forward(
+        self,
+        query: Tensor,
+        key: Tensor | None = None,
+        value: Tensor | None = None,
+        attn_mask: Tensor | None = None,
+        is_causal: bool = False,
+        cache: Cache | None = None,
+        layer: int = 0,
+    ) -> Tensor:
+        """(..., L, D), (..., S, D), (..., S, D) -> (..., L, D). `key` is `query` where it is left out, and `value` is
+        `key`: attention(x) is self-attention.
+
+        queries_and_keys and the split v_proj(value) go to scaled_dot_product_attention, its heads are merged, and
+        out_proj has the last word. `attn_mask` broadcasts to (..., H, L, S); True means may look.
+
+        With a `cache`, the new keys and values join the earlier ones of `layer`, and the queries meet all of them.
+        The first new token is at place cache.length: rope turns by it, and with `is_causal` query i sees the keys up
+        to place cache.length + i.
+        """
+        key = query if key is None else key
+        past = 0 if cache is None else cache.length
+        q, k = self.queries_and_keys(query, key, past)  # (..., H, L, D / H), (..., H, S, D / H)
+        v = split_heads(self.v_proj(key if value is None else value), self.num_heads)
+        if cache is not None:
+            k, v = cache.update(layer, k, v)  # S is all so far
+            if is_causal and past and attn_mask is None:
+                attn_mask, is_causal = causal_mask(q.shape[-2], k.shape[-2], past, q.device), False
+        dropout_p = self.dropout if self.training else 0.0
+        heads = scaled_dot_product_attention(q, k, v, attn_mask, dropout_p, is_causal)  # (..., H, L, D / H)
+        return self.out_proj(merge_heads(heads))
+
+    def attention_map(
+        self,
+        query: Tensor,
+        key: Tensor | None = None,
+        attn_mask: Tensor | None = None,
+        is_causal: bool = False,
+    ) -> Tensor:
+        """The weights with which `forward` mixes the values, without dropout: (..., H, L, S), to be looked at."""
+        q, k = self.queries_and_keys(query, query if key is None else key)
+        return attention_weights(q, k, attn_mask, is_causal)
