@@ -1,0 +1,149 @@
+"""One number for each character, and what every tokenizer asks of text and of numbers."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+from tinytorch.tokenization.files import (
+    CHAR_FORMAT,
+    FilePath,
+    check_fields,
+    filled,
+    read_json,
+    read_vocab,
+    write_json,
+)
+
+
+def check_text(text: str) -> None:
+    """Nothing, where `text` is a string of characters.
+
+    Raises:
+        TypeError: it is not a string; the message holds its type.
+        ValueError: it holds a surrogate, a code point from U+D800 to U+DFFF: half a character of UTF-16, which no
+            UTF-8 can write. The message holds the first one, as U+D800, and its position.
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"a tokenizer takes a string, not {type(text).__name__}")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:  # its own message names no code point where there are two in a row
+        raise ValueError(
+            f"U+{ord(text[error.start]):04X} at position {error.start} of the text is a surrogate, half a "
+            "character of UTF-16: was the text decoded wrongly?"
+        ) from None
+
+
+def check_ids(ids: Any, vocab_size: int) -> list[int]:
+    """`ids` as a list of ints: from a list or tuple of integers, or a 1-d array or Tensor of integers, on any device.
+
+    Raises:
+        TypeError: an entry is not an integer (a boolean is none), or `ids` is something else, such as one number or a
+            string; the message holds the entry, or `ids`.
+        IndexError: an id is not from 0 to vocab_size - 1; the message holds the id and vocab_size.
+    """
+    entries = ids.tolist() if hasattr(ids, "tolist") else ids
+    if not isinstance(entries, (list, tuple)):
+        raise TypeError(f"ids are a list, an array or a Tensor of integers, not {entries!r}")
+    numbers = []
+    for entry in entries:
+        if isinstance(entry, bool) or not hasattr(entry, "__index__"):
+            raise TypeError(f"ids are integers, got {entry!r}")
+        numbers.append(operator.index(entry))
+    for number in numbers:
+        if not 0 <= number < vocab_size:
+            raise IndexError(
+                f"there is no token {number}: ids go from 0 to {vocab_size - 1}, vocab_size is {vocab_size}"
+            )
+    return numbers
+
+
+class CharTokenizer:
+    """One number for each character: its place in `vocab`.
+
+    `vocab` is a list of characters, and nothing else can be encoded.
+    """
+
+    def __init__(self, characters: Sequence[str]) -> None:
+        """`characters`: a string, or a list of strings of one character each; no two are the same.
+
+        Raises:
+            ValueError: an entry is not one character, or stands there twice (the message holds it), or is a
+                surrogate (as check_text).
+        """
+        check_text("".join(characters))
+        self.vocab = list(characters)
+        self._ids: dict[str, int] = {}
+        for number, character in enumerate(self.vocab):
+            if len(character) != 1:
+                raise ValueError(f"{character!r} is not one character")
+            if character in self._ids:
+                raise ValueError(f"the character {character!r} stands in the vocabulary twice")
+            self._ids[character] = number
+
+    @classmethod
+    def train(cls, text: str) -> CharTokenizer:
+        """A tokenizer for the characters of `text`, numbered in the order of their code points.
+
+        Raises:
+            TypeError, ValueError: `text` is no text; as check_text.
+        """
+        check_text(text)
+        return cls(sorted(set(text)))
+
+    @property
+    def vocab_size(self) -> int:
+        """How many ids there are."""
+        return len(self.vocab)
+
+    def encode(self, text: str) -> list[int]:
+        """The number of each character. A list of ints; `tensor(tokenizer.encode(text))` makes a Tensor of it.
+
+        Raises:
+            TypeError, ValueError: `text` is no text; as check_text.
+            ValueError: a character is not in the vocabulary; the message holds the first such and its position.
+        """
+        check_text(text)
+        try:
+            return [self._ids[character] for character in text]
+        except KeyError as error:
+            character = error.args[0]
+            raise ValueError(
+                f"{character!r} at position {text.index(character)} of the text is not among the {self.vocab_size} "
+                "characters of the vocabulary"
+            ) from None
+
+    def decode(self, ids: Any) -> str:
+        """The text of `ids`: what encode was given.
+
+        Raises:
+            TypeError, IndexError: as check_ids.
+        """
+        return "".join([self.vocab[number] for number in check_ids(ids, self.vocab_size)])
+
+    def save(self, path: FilePath) -> None:
+        """Write a tokenizer.json that the library `tokenizers` loads, with the same ids.
+
+        It is what CHAR_FORMAT says, `filled`, and "vocab" of "model" maps each character to its id.
+        """
+        file = filled(CHAR_FORMAT)
+        file["model"]["vocab"] = {character: number for number, character in enumerate(self.vocab)}
+        write_json(path, file)
+
+    @classmethod
+    def load(cls, path: FilePath) -> CharTokenizer:
+        """The tokenizer of a file that save wrote, or of one that says the same.
+
+        Raises:
+            ValueError: there is no JSON in the file, or anything that CHAR_FORMAT does not know, or the vocabulary is
+                none: as read_json, check_fields, read_vocab and __init__. The message always holds the path.
+        """
+        file = read_json(path)
+        check_fields(path, "the file", file, CHAR_FORMAT)
+        characters = read_vocab(path, file["model"].get("vocab"))
+        try:
+            return cls(characters)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None

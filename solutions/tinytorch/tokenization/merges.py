@@ -1,0 +1,184 @@
+"""Byte pair encoding: which pairs are merged, found by counting, and a word in the tokens that they give."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from itertools import pairwise
+
+Pair = tuple[int, int]
+"""Two ids side by side."""
+
+Merge = tuple[bytes, bytes]
+"""Two tokens that become one."""
+
+
+def bytes_to_unicode() -> dict[int, str]:
+    """A character that can be seen for each byte: how a file names the tokens, and the order of the first 256 ids.
+
+    First the bytes 33 to 126, 161 to 172 and 174 to 255, each with the character of that code point. Then the others
+    in rising order, with U+0100, U+0101 and so on: 0 is "Ā", and the space, 32, is "Ġ" (GPT-2's encoder.py).
+    """
+    visible = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    hidden = [byte for byte in range(256) if byte not in visible]
+    return {byte: chr(byte) for byte in visible} | {byte: chr(256 + n) for n, byte in enumerate(hidden)}
+
+
+def token_name(token: bytes) -> str:
+    """The name of a token in a file: the character of each of its bytes. b" the" is "Ġthe"."""
+    characters = _characters()
+    return "".join([characters[byte] for byte in token])
+
+
+def token_bytes(name: str) -> bytes:
+    """The token of that name: token_name backwards.
+
+    Raises:
+        ValueError: a character stands for no byte; the message holds the name and the character.
+    """
+    values = _bytes_of_characters()
+    for character in name:
+        if character not in values:
+            raise ValueError(f"the token {name!r} holds {character!r}, which stands for no byte")
+    return bytes([values[character] for character in name])
+
+
+@cache
+def _characters() -> dict[int, str]:
+    return bytes_to_unicode()
+
+
+@cache
+def _bytes_of_characters() -> dict[str, int]:
+    return {character: byte for byte, character in bytes_to_unicode().items()}
+
+
+def vocabulary(merges: Iterable[Merge]) -> list[bytes]:
+    """The token of each id: the 256 bytes in the order of bytes_to_unicode, then what each merge makes, once."""
+    single = [bytes([byte]) for byte in bytes_to_unicode()]
+    return list(dict.fromkeys([*single, *(left + right for left, right in merges)]))
+
+
+def count_pairs(words: Iterable[tuple[Sequence[int], int]]) -> Counter[Pair]:
+    """How often each pair of neighbours occurs in `words`: (ids of a word, how often the word occurs).
+
+    Pairs overlap: [5, 5, 5] holds (5, 5) twice.
+    """
+    counts: Counter[Pair] = Counter()
+    for ids, count in words:
+        for pair in pairwise(ids):
+            counts[pair] += count
+    return counts
+
+
+def merge_pair(ids: Sequence[int], pair: Pair, new: int) -> list[int]:
+    """A new list, in which `new` takes the place of each `pair`, from left to right: [5, 5, 5] becomes [new, 5]."""
+    merged: list[int] = []
+    place = 0
+    while place < len(ids):
+        if ids[place] == pair[0] and place + 1 < len(ids) and ids[place + 1] == pair[1]:
+            merged.append(new)
+            place += 2
+        else:
+            merged.append(ids[place])
+            place += 1
+    return merged
+
+
+def train_by_rescan(
+    words: Mapping[bytes, int], vocab_size: int, min_frequency: int = 0
+) -> list[Merge]:  # given
+    """The merges that byte pair encoding learns, the slow way: all words are counted anew for each of them.
+
+    Until the vocabulary has `vocab_size` tokens, the commonest pair becomes a token; where several are as common, the
+    one with the smallest ids. It ends early where no pair is left, or none occurs `min_frequency` times.
+    """
+    vocab = vocabulary([])
+    ids = {token: number for number, token in enumerate(vocab)}
+    sequences = [([ids[bytes([byte])] for byte in word], count) for word, count in words.items()]
+    merges: list[Merge] = []
+    while len(vocab) < vocab_size:
+        counts = count_pairs(sequences)
+        most = max(counts.values(), default=0)
+        if most < max(min_frequency, 1):
+            break
+        best = min(pair for pair, count in counts.items() if count == most)
+        sequences = [(merge_pair(each, best, len(vocab)), count) for each, count in sequences]
+        merges.append((vocab[best[0]], vocab[best[1]]))
+        vocab.append(vocab[best[0]] + vocab[best[1]])
+    return merges
+
+
+def train_merges(words: Mapping[bytes, int], vocab_size: int, min_frequency: int = 0) -> list[Merge]:
+    """The merges of train_by_rescan, many times faster.
+
+    A merge changes only the words that hold its pair. So count once, remember for each pair which words hold it, and
+    after a merge bring the counts up to date from those words alone. A heap finds the commonest pair: an entry of it
+    that is out of date is put back with the right count when it comes up.
+    """
+    vocab = vocabulary([])
+    ids = {token: number for number, token in enumerate(vocab)}
+    sequences = [[ids[bytes([byte])] for byte in word] for word in words]
+    times = list(words.values())
+    counts = count_pairs(zip(sequences, times, strict=True))
+    holders = defaultdict(set)
+    for number, sequence in enumerate(sequences):
+        for pair in pairwise(sequence):
+            holders[pair].add(number)
+    heap = [(-count, pair) for pair, count in counts.items()]
+    heapq.heapify(heap)
+    merges: list[Merge] = []
+    while heap and len(vocab) < vocab_size:
+        count, best = heapq.heappop(heap)
+        if -count != counts[best]:  # merges since then took some away, and never add any
+            heapq.heappush(heap, (-counts[best], best))
+            continue
+        if -count < max(min_frequency, 1):
+            break
+        new = len(vocab)
+        merges.append((vocab[best[0]], vocab[best[1]]))
+        vocab.append(vocab[best[0]] + vocab[best[1]])
+        born = set()
+        for number in holders.pop(best):
+            for pair in pairwise(sequences[number]):
+                counts[pair] -= times[number]
+            sequences[number] = merge_pair(sequences[number], best, new)
+            for pair in pairwise(sequences[number]):
+                counts[pair] += times[number]
+                if new in pair:
+                    holders[pair].add(number)
+                    born.add(pair)
+        for pair in born:
+            heapq.heappush(heap, (-counts[pair], pair))
+    return merges
+
+
+def merge_word(ids: Sequence[int], table: Mapping[Pair, tuple[int, int]]) -> list[int]:
+    """The tokens of one word: merge the pair of the lowest rank, of several the leftmost, until no pair has a rank.
+
+    `table` maps a pair to its rank and to the id that it becomes. A new list. The time is about proportional to the
+    length, of a word of 100,000 letters too: keep the pairs in a heap, and for each place its neighbours, so that
+    nothing is ever moved or searched. An entry of the heap whose pair is gone is skipped when it comes up.
+    """
+    tokens = list(ids)
+    after = list(range(1, len(tokens) + 1))
+    before = list(range(-1, len(tokens) - 1))
+    heap = [(table[pair][0], left, pair) for left, pair in enumerate(pairwise(tokens)) if pair in table]
+    heapq.heapify(heap)
+    while heap:
+        _, left, pair = heapq.heappop(heap)
+        right = after[left]
+        if right == len(tokens) or (tokens[left], tokens[right]) != pair:
+            continue
+        tokens[left], tokens[right] = table[pair][1], -1
+        after[left] = following = after[right]
+        if following < len(tokens):
+            before[following] = left
+        for place in (before[left], left):
+            if place >= 0 and after[place] < len(tokens):
+                pair = tokens[place], tokens[after[place]]
+                if pair in table:
+                    heapq.heappush(heap, (table[pair][0], place, pair))
+    return [token for token in tokens if token >= 0]

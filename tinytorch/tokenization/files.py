@@ -1,0 +1,124 @@
+"""Tokenizers in files: the tokenizer.json of Hugging Face's `tokenizers`, written whole and read strictly.
+
+The format can say more than these tokenizers do. What a reader does not understand it has to refuse: the ids would
+be others, without a word.
+"""
+
+from __future__ import annotations
+
+import copy
+from os import PathLike
+from typing import Any
+
+FilePath = str | PathLike[str]
+
+LOOKED_AT = ()
+"""Stands in the tables below for an entry that the reader itself looks at."""
+
+Table = dict[str, Any]
+
+FORMAT: Table = {"version": ("1.0", None), "truncation": (None,), "padding": (None,), "normalizer": (None,)}
+"""The values of each entry that are understood; the first is the one to write. Where None is among them, the entry may
+be null or absent. A dict is the table of a part with entries of its own."""
+
+CHAR_FORMAT: Table = {
+    **FORMAT,
+    "added_tokens": ([], None),
+    "pre_tokenizer": {
+        "type": ("Split",),
+        "pattern": {"Regex": ("[\\s\\S]",)},
+        "behavior": ("Isolated",),
+        "invert": (False,),
+    },
+    "post_processor": (None,),
+    "decoder": {"type": ("Fuse",)},
+    "model": {"type": ("WordLevel",), "vocab": LOOKED_AT, "unk_token": ("",)},
+}
+
+BYTE_LEVEL: Table = {
+    "type": ("ByteLevel",),
+    "add_prefix_space": (True, False),
+    "trim_offsets": (True, False),
+    "use_regex": (True, False, None),
+}
+"""Where these settings change nothing: after encoding, and when decoding."""
+
+BPE_FORMAT: Table = {
+    **FORMAT,
+    "added_tokens": LOOKED_AT,
+    "pre_tokenizer": {**BYTE_LEVEL, "add_prefix_space": (False,), "use_regex": (True, None)},
+    "post_processor": LOOKED_AT,
+    "decoder": BYTE_LEVEL,
+    "model": {
+        "type": ("BPE", None),
+        "dropout": (None,),
+        "unk_token": (None,),
+        "continuing_subword_prefix": (None, ""),
+        "end_of_word_suffix": (None, ""),
+        "fuse_unk": (False, None),
+        "byte_fallback": (False, None),
+        "ignore_merges": (False, None),
+        "vocab": LOOKED_AT,
+        "merges": LOOKED_AT,
+    },
+}
+
+ADDED_TOKEN: Table = {
+    "id": LOOKED_AT,
+    "content": LOOKED_AT,
+    "single_word": (False,),
+    "lstrip": (False,),
+    "rstrip": (False,),
+    "normalized": (False, True),
+    "special": (True,),
+}
+
+
+def filled(table: Any) -> Any:  # given
+    """What a table says to write: the first of the values of each entry, None where there are none."""
+    if isinstance(table, dict):
+        return {name: filled(entry) for name, entry in table.items()}
+    return copy.deepcopy(table[0]) if table else None
+
+
+def check_fields(path: FilePath, place: str, value: Any, table: Any) -> None:
+    """Nothing, where the tables above understand `value`, which stands at `place` in the file `path`.
+
+    A tuple understands the values in it, and an empty one, LOOKED_AT, anything. A dict understands an object in which
+    its own entry of that name understands each entry; one that is absent from the object counts as None.
+
+    Raises:
+        ValueError: the value is not understood, or it has an entry that the dict has not. The message holds the path,
+            the place (for an entry, its name) and the value.
+    """
+    raise NotImplementedError("kata 11: check_fields")
+
+
+def write_json(path: FilePath, value: Any) -> None:
+    """Write `value` as JSON to read: UTF-8, indented by 2, characters as they are and not as \\u escapes.
+
+    Whole or not at all: into a new file beside it, which then takes its name (os.replace). Whoever has the old file
+    open reads the old one to its end, and after an error nothing is left behind.
+    """
+    raise NotImplementedError("kata 11: write_json")
+
+
+def read_json(path: FilePath) -> Any:
+    """The value in a JSON file.
+
+    Raises:
+        ValueError: it is not JSON in UTF-8 (the message holds the path), or an object in it has two entries of one
+            name, of which json.loads would keep the last (the message holds the path and the name).
+        FileNotFoundError: there is no such file.
+    """
+    raise NotImplementedError("kata 11: read_json")
+
+
+def read_vocab(path: FilePath, vocab: Any) -> list[str]:
+    """The names in `vocab`, a dict from name to id that was read from `path`, in the order of their ids.
+
+    Raises:
+        ValueError: `vocab` is not such a dict, an id is not an integer (the message holds its name), is taken twice or
+            is missing between 0 and the number of names (the message holds the id). The message holds the path.
+    """
+    raise NotImplementedError("kata 11: read_vocab")
