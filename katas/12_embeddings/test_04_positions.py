@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from dojo.spec import assert_close, assert_equal, gradcheck, raises, unchanged
 from dojo.spec.strategies import arrays
@@ -181,7 +181,8 @@ def test_learned_positions_are_added(x, start):
         assert_close(layer(Tensor(x), start), expected, "x with positions")
 
 
-@given(x=arrays((2, 2, 3), np.float64), weight=arrays((5, 3), np.float64), start=st.integers(0, 3))
+@given(x=arrays((2, 2, 3), np.float64), weight=arrays((4, 3), np.float64), start=st.integers(0, 2))
+@settings(max_examples=10)
 def test_places_learn_from_every_sentence(x, weight, start):
     """A row gets the sum of what came back for its place over the batch; rows that were not used get 0."""
 
