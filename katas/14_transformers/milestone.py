@@ -20,7 +20,12 @@ from tinytorch.training import Callback, ModelCheckpoint, OneCycleLR, Trainer, s
 from tinytorch.transformers import GPT, GPTConfig, generate, next_token_loss, stream
 
 LAYERS, HEADS, FEATURES, CONTEXT = 4, 4, 128, 64
-BATCH, LR, STEPS, EPOCHS = 32, 3e-3, 100, 10  # an epoch is STEPS batches: then it is validated, saved, and writes
+BATCH, LR, STEPS, EPOCHS = (
+    32,
+    3e-3,
+    100,
+    10,
+)  # an epoch is STEPS batches: then it is validated, saved, and writes
 WINDOWS = 512  # of the validation text, always the same
 PASSED = {"shakespeare": 1.80, "stdlib": 1.60}  # nats a character
 PROMPT = {"shakespeare": "ROMEO:\n", "stdlib": "def "}
@@ -67,8 +72,8 @@ class Watched(Callback):
         last = {name: values[-1] for name, values in trainer.history.items()}
         speed = STEPS * BATCH * CONTEXT / last["seconds"]
         self.say(
-            f"step {trainer.epoch * STEPS}: loss {last['train_loss']:.3f} while learning, {last['val_loss']:.3f} on text "
-            f"that it never saw, {speed:,.0f} tokens/s\n    {self.write(trainer.model, trainer.epoch)!r}"
+            f"step {trainer.epoch * STEPS}: loss {last['train_loss']:.3f} while learning, {last['val_loss']:.3f} on "
+            f"text that it never saw, {speed:,.0f} tokens/s\n    {self.write(trainer.model, trainer.epoch)!r}"
         )
 
 
@@ -83,8 +88,8 @@ def learn(tokenizer, train, validation, prompt, report, folder):
         report.say(f"Going on after step {trainer.epoch * STEPS}; ARGS=fresh would begin anew.")
     size = sum(parameter.numel() for parameter in model.parameters())
     report.say(
-        f"{size:,} parameters, {tokenizer.vocab_size} different characters, {len(train):,} of them to learn from. Before "
-        f"the first step every character is as likely as any other: a loss of {math.log(tokenizer.vocab_size):.2f}."
+        f"{size:,} parameters, {tokenizer.vocab_size} different characters, {len(train):,} of them to learn from. "
+        f"Before the first step each is as likely as any other: a loss of {math.log(tokenizer.vocab_size):.2f}."
     )
 
     def write(model, epoch):
@@ -141,7 +146,9 @@ def main(report):
     if root:
         text = (root / "tinyshakespeare.txt").read_text(encoding="utf-8")
     else:
-        report.say("The text is Python's own standard library. `make data NAME=shakespeare` brings another one.")
+        report.say(
+            "The text is Python's own standard library. `make data NAME=shakespeare` brings another one."
+        )
         text = stdlib.text(1_000_000)
     tokenizer = CharTokenizer.train(text)
     train, validation = stdlib.split(text)
@@ -161,10 +168,11 @@ def main(report):
     shutil.rmtree(folder)  # the run is over; the next one begins anew
 
     loss, seconds = trainer.history["val_loss"][-1], sum(trainer.history["seconds"])
+    steps = EPOCHS * STEPS
     what = "of Shakespeare" if name == "shakespeare" else "of Python's standard library"
     return report.verdict(
         loss <= reached,
-        f"a validation loss of {loss:.3f} nats a character {what}, {reached:.2f} is the mark; {EPOCHS * STEPS:,} steps in "
-        f"{seconds / 60:.1f} minutes, {EPOCHS * STEPS * BATCH * CONTEXT / seconds:,.0f} tokens a second while learning, "
+        f"a validation loss of {loss:.3f} nats a character {what}, {reached:.2f} is the mark; {steps:,} steps in "
+        f"{seconds / 60:.1f} minutes, {steps * BATCH * CONTEXT / seconds:,.0f} tokens a second while learning, "
         f"{speed:,.0f} while writing",
     )

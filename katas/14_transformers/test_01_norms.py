@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from dojo.spec import ShapeError, assert_close, assert_equal, no_warnings, raises, unchanged
-from dojo.spec.strategies import arrays, shapes, strided
+from dojo.spec.strategies import shapes, strided
 from tinytorch.tensor import Tensor, ones, tensor, zeros
 from tinytorch.transformers import layer_norm, normalized_axes, rms_norm
 

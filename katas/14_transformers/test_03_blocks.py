@@ -81,7 +81,9 @@ def arrays_of(module):
 
 
 def test_feed_forward_widens_four_times():
-    """FeedForward(4) is c_fc, a Linear from 4 to 16 features, and c_proj, from 16 back to 4; bias=False leaves out both."""
+    """FeedForward(4) is c_fc, a Linear from 4 to 16 features, and c_proj, from 16 back to 4; neither has a bias with
+    bias=False.
+    """
     expected = {"c_fc.weight": (16, 4), "c_fc.bias": (16,), "c_proj.weight": (4, 16), "c_proj.bias": (4,)}
     assert_equal(shapes_of(FeedForward(4)), expected, "the state")
     without = {"c_fc.weight": (16, 4), "c_proj.weight": (4, 16)}
@@ -148,7 +150,7 @@ def test_later_places_change_nothing():
     """Place t does not know what comes after it: a change at place 3 leaves places 0, 1 and 2 as they were."""
     block = settled(TransformerBlock(SMALL))
     changed = X.copy()
-    changed[:, 3:] += 1
+    changed[:, 3:, 0] += 1  # one feature: LayerNorm would not see the same step in all
     before, after = block(Tensor(X)).data, block(Tensor(changed)).data
     assert_close(after[:, :3], before[:, :3], "places 0 to 2")
     assert (np.abs(after[:, 3] - before[:, 3]) > 1e-6).any(), "place 3 does not see its own change"
@@ -199,7 +201,9 @@ def test_a_block_hands_the_cache_on():
     """block(x, cache, layer) gives both to attention: keys and values go to that layer, and new places see old ones."""
     block, cache = settled(TransformerBlock(SMALL)), Remembered(3)
     first = block(Tensor(X[:, :2]), cache, 2).data
-    assert_equal([len(given) for given in cache.given], [0, 0, 1], "with layer=2, the calls of update by layer")
+    assert_equal(
+        [len(given) for given in cache.given], [0, 0, 1], "with layer=2, the calls of update by layer"
+    )
     second = block(Tensor(X[:, 2:]), cache, 2).data
     assert_close(np.concatenate([first, second], 1), block(Tensor(X)).data, "the two pieces")
 

@@ -1,13 +1,10 @@
 """Writing: what may come next, asked again and again."""
 
-import math
-
 import numpy as np
 import pytest
 
 from dojo.spec import assert_close, assert_equal, raises, unchanged
 from tinytorch.attention import Cache
-from tinytorch.layers import Dropout
 from tinytorch.setup import manual_seed
 from tinytorch.tensor import Tensor, cat, tensor, zeros
 from tinytorch.transformers import GPT, GPTConfig, evaluating, generate, next_logits, stream
@@ -55,7 +52,9 @@ def test_afterwards_each_module_is_as_it_was():
     model.drop.eval()
     with evaluating(model):
         pass
-    assert_equal((model.training, model.drop.training), (True, False), "the modes of the model and of model.drop")
+    assert_equal(
+        (model.training, model.drop.training), (True, False), "the modes of the model and of model.drop"
+    )
     assert_equal(model(tensor([[1]])).requires_grad, True, "whether the logits require grad afterwards")
 
 
@@ -131,7 +130,9 @@ def test_the_text_may_grow_beyond_block_size():
     model = Counts()
     out = generate(model, tensor([1]), 6, temperature=0)
     assert_close(out, np.array([1, 2, 3, 4, 5, 6, 0]), "the text")
-    assert_equal(model.asked[-2:], [[2, 3, 4, 5], [3, 4, 5, 6]], "what the model was asked in the last two steps")
+    assert_equal(
+        model.asked[-2:], [[2, 3, 4, 5], [3, 4, 5, 6]], "what the model was asked in the last two steps"
+    )
 
 
 def test_each_step_reads_what_was_written_before():
@@ -153,7 +154,9 @@ def test_generate_hands_its_options_on():
     assert_close(found[0], np.array([0, 1, 2, 3, 4, 5]), "with top_k=1")
     hot = generate(model, ids, 5, 100.0, generator=np.random.default_rng(0)).data
     share = (hot[:, 1] == 1).mean()
-    assert share < 0.5, f"at temperature 100 the favourite comes in {share:.0%} of the texts, expected about 1 in 7"
+    assert share < 0.5, (
+        f"at temperature 100 the favourite comes in {share:.0%} of the texts, expected about 1 in 7"
+    )
 
 
 def test_the_same_seed_writes_the_same():
@@ -180,7 +183,9 @@ def test_a_stop_token_ends_the_text():
 def test_there_may_be_several_stop_tokens():
     """stop=[0, 6]: whichever comes first ends the text. 0 is a token like any other."""
     assert_close(generate(Counts(), tensor([4]), 20, temperature=0, stop=[0, 6]), np.array([4, 5, 6]))
-    assert_close(generate(Counts(), tensor([5]), 20, temperature=0, stop=0), np.array([5, 6, 0]), "with stop=0")
+    assert_close(
+        generate(Counts(), tensor([5]), 20, temperature=0, stop=0), np.array([5, 6, 0]), "with stop=0"
+    )
 
 
 def test_a_row_that_is_ready_waits_for_the_others():
@@ -205,7 +210,9 @@ def test_tokens_come_as_they_are_written():
 
 def test_a_stream_of_one_text_gives_one_id_a_step():
     """Of ids (T,) each step is 0-d, so that int() takes it."""
-    assert_equal([each.item() for each in stream(Counts(), tensor([2]), 3, temperature=0)], [3, 4, 5], "the steps")
+    assert_equal(
+        [each.item() for each in stream(Counts(), tensor([2]), 3, temperature=0)], [3, 4, 5], "the steps"
+    )
 
 
 def test_the_stop_token_is_streamed_too():

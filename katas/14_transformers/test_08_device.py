@@ -44,7 +44,7 @@ def test_ids_are_drawn_on_the_device(device):
 
 
 def test_a_gpt_learns_and_writes_on_the_device(device):
-    """GPT moves to a GPU: logits, loss, gradients and greedy text are there what they are on the CPU, and tied still."""
+    """GPT moves to a GPU: loss, gradients and greedy text are there what they are on the CPU, and it is tied still."""
     manual_seed(0)
     model = GPT(GPTConfig(vocab_size=6, block_size=5, n_layer=2, n_head=2, n_embd=4))
     for parameter in model.parameters():
