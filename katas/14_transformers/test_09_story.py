@@ -51,7 +51,4 @@ def test_one_letter_does_not_say_what_comes_next():
     """A GPT that sees one letter at a time keeps guessing: after "t" comes "h", " ", "e" or "s", and nobody can say."""
     text, loss = learn(block_size=1, steps=40)
     assert loss > 0.7, f"the loss is {loss:.2f} nats a letter: a model of one letter sees more than one"
-    share = share_of_the_verse(text)
-    assert share < 0.5, (
-        f"{share:.0%} of what it writes stands in the verse, and it can see one letter: {text!r}"
-    )
+    assert VERSE not in text, f"it writes the verse, and after each letter it can only write one: {text!r}"
