@@ -147,7 +147,7 @@ def main(report):
         text = (root / "tinyshakespeare.txt").read_text(encoding="utf-8")
     else:
         report.say(
-            "The text is Python's own standard library. `make data NAME=shakespeare` brings another one."
+            "The text is Python's own standard library. `make data NAME=shakespeare` brings another."
         )
         text = stdlib.text(1_000_000)
     tokenizer = CharTokenizer.train(text)

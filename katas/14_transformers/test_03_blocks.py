@@ -11,8 +11,12 @@ from tinytorch.setup import manual_seed
 from tinytorch.tensor import Tensor, cat, zeros
 from tinytorch.transformers import FeedForward, GPTConfig, TransformerBlock
 
-SMALL = GPTConfig(vocab_size=11, block_size=8, n_layer=2, n_head=2, n_embd=4)
 X = np.random.default_rng(7).integers(-4, 5, (2, 5, 4)) / 4  # (B, T, D)
+
+
+def small_block():
+    """4 features, 2 heads, and weights that settled() has chosen."""
+    return settled(TransformerBlock(GPTConfig(n_head=2, n_embd=4)))
 
 
 def settled(module, seed=3):
@@ -119,7 +123,7 @@ def test_the_parts_of_a_block():
         expected |= {f"attn.{part}.{name}": shape for name, shape in four.items()}
     expected |= {f"ln_2.{name}": (4,) for name in ("weight", "bias")}
     expected |= {f"mlp.{name}": shape for name, shape in shapes_of(FeedForward(4)).items()}
-    assert_equal(shapes_of(TransformerBlock(SMALL)), expected, "the state")
+    assert_equal(shapes_of(TransformerBlock(GPTConfig(n_head=2, n_embd=4))), expected, "the state")
 
 
 def test_a_block_without_biases():
@@ -131,7 +135,7 @@ def test_a_block_without_biases():
 
 def test_a_block_adds_to_what_was_there():
     """Where out_proj and c_proj are 0, attention and mlp add nothing, and x goes through as it is."""
-    block = settled(TransformerBlock(SMALL))
+    block = small_block()
     for part in (block.attn.out_proj, block.mlp.c_proj):
         part.weight.data[...], part.bias.data[...] = 0, 0
     assert_close(block(Tensor(X)), X)
@@ -141,14 +145,14 @@ def test_a_block_place_by_place():
     """x + attn(ln_1(x)), and to that mlp(ln_2(...)) of it: the norms stand before, on what is read, and not after the
     sum. Attention looks back only, with the config's number of heads.
     """
-    block = settled(TransformerBlock(SMALL))
+    block = small_block()
     expected = np.array([block_by_hand(rows, arrays_of(block), 2) for rows in X])
     assert_close(block(Tensor(X)), expected)
 
 
 def test_later_places_change_nothing():
     """Place t does not know what comes after it: a change at place 3 leaves places 0, 1 and 2 as they were."""
-    block = settled(TransformerBlock(SMALL))
+    block = small_block()
     changed = X.copy()
     changed[:, 3:, 0] += 1  # one feature: LayerNorm would not see the same step in all
     before, after = block(Tensor(X)).data, block(Tensor(changed)).data
@@ -199,7 +203,7 @@ class Remembered(Cache):
 
 def test_a_block_hands_the_cache_on():
     """block(x, cache, layer) gives both to attention: keys and values go to that layer, and new places see old ones."""
-    block, cache = settled(TransformerBlock(SMALL)), Remembered(3)
+    block, cache = small_block(), Remembered(3)
     first = block(Tensor(X[:, :2]), cache, 2).data
     assert_equal(
         [len(given) for given in cache.given], [0, 0, 1], "with layer=2, the calls of update by layer"
@@ -210,6 +214,6 @@ def test_a_block_hands_the_cache_on():
 
 def test_a_block_of_nothing():
     """No sequences and sequences without tokens give just that."""
-    block = TransformerBlock(SMALL)
+    block = TransformerBlock(GPTConfig(n_head=2, n_embd=4))
     for shape in [(0, 3, 4), (2, 0, 4)]:
         assert_equal(block(zeros(shape)).shape, shape, f"the shape for {shape}")

@@ -15,10 +15,14 @@ from tinytorch.tensor import Tensor, cat, tensor, zeros
 from tinytorch.training import load, save
 from tinytorch.transformers import GPT, GPTConfig, next_token_loss
 
-SMALL = GPTConfig(vocab_size=11, block_size=6, n_layer=2, n_head=2, n_embd=4)
 IDS = np.array([[1, 10, 0, 7, 7], [3, 3, 9, 2, 5]])
 
 PUBLISHED = {"small": 124_439_808, "medium": 354_823_168, "large": 774_030_080, "xl": 1_557_611_200}
+
+
+def small():
+    """Two layers of two heads, four features, 11 tokens, texts of up to 6."""
+    return GPT(GPTConfig(vocab_size=11, block_size=6, n_layer=2, n_head=2, n_embd=4))
 
 
 def expected_shapes(config):
@@ -106,7 +110,7 @@ def test_every_parameter_has_its_name_and_shape(heads, side, layers, vocab_size,
 
 def test_tied_weights_are_one_parameter():
     """With tie_weights lm_head.weight *is* wte.weight: the same object, counted once, and changed at once."""
-    model = GPT(SMALL)
+    model = small()
     assert model.lm_head.weight is model.wte.weight, (
         "lm_head.weight and wte.weight are two parameters: a copy is not tied, the next step parts them"
     )
@@ -144,7 +148,7 @@ def test_what_is_added_begins_smaller_in_deep_models():
 
 def test_all_is_float32():
     """Every parameter and the logits are float32."""
-    model = GPT(SMALL)
+    model = small()
     kinds = {name: str(parameter.dtype) for name, parameter in model.named_parameters()}
     assert_equal(set(kinds.values()), {"float32"}, "the dtypes of the parameters")
     assert_equal(str(model(Tensor(IDS)).dtype), "float32", "the dtype of the logits")
@@ -155,7 +159,7 @@ def test_all_is_float32():
 
 def test_logits_have_a_row_for_every_token():
     """ids (B, T) give logits (B, T, vocab_size)."""
-    model = GPT(SMALL)
+    model = small()
     assert_equal(model(Tensor(IDS)).shape, (2, 5, 11), "the shape of the logits")
     assert_equal(model(zeros(2, 0, dtype=np.int64)).shape, (2, 0, 11), "the shape for texts without tokens")
 
@@ -183,7 +187,7 @@ def test_a_gpt_without_blocks():
 
 def test_every_block_is_passed_in_order():
     """The blocks h[0], h[1], ... follow one another between the embeddings and ln_f."""
-    model = settled(GPT(SMALL))
+    model = settled(small())
     x = model.wpe(model.wte(Tensor(IDS)))
     expected = model.lm_head(model.ln_f(model.h[1](model.h[0](x)))).data
     assert_close(model(Tensor(IDS)), expected, "the logits")
@@ -191,7 +195,7 @@ def test_every_block_is_passed_in_order():
 
 def test_no_token_knows_what_comes_after_it():
     """Row t of the logits depends on the tokens 0 to t only: another token at place 3 leaves rows 0 to 2 alone."""
-    model = settled(GPT(SMALL))
+    model = settled(small())
     changed = IDS.copy()
     changed[:, 3] = [4, 6]
     before, after = model(Tensor(IDS)).data, model(Tensor(changed)).data
@@ -201,14 +205,14 @@ def test_no_token_knows_what_comes_after_it():
 
 def test_the_order_of_tokens_counts():
     """The same tokens in another order give the last place other logits: places are added to tokens."""
-    model = settled(GPT(SMALL))
+    model = settled(small())
     one, other = (model(Tensor(np.array([ids]))).data[0, -1] for ids in ([1, 2, 3, 4], [3, 2, 1, 4]))
     assert (np.abs(one - other) > 1e-6).any(), "both orders give the same logits"
 
 
 def test_a_text_may_not_be_longer_than_block_size():
     """6 tokens fit into block_size 6; 7 are a ValueError that holds both numbers."""
-    model = GPT(SMALL)
+    model = small()
     assert_equal(model(zeros(1, 6, dtype=np.int64)).shape, (1, 6, 11), "the shape for 6 tokens")
     with raises(ValueError, 7, 6):
         model(zeros(1, 7, dtype=np.int64))
@@ -255,7 +259,7 @@ def test_a_text_may_come_in_pieces(cuts):
     """With a cache, a text cut anywhere gives the logits of the whole: each layer has a memory of its own, and places
     go on from cache.length.
     """
-    model, cache = settled(GPT(SMALL)), Remembered(2)
+    model, cache = settled(small()), Remembered(2)
     pieces = [model(Tensor(piece), cache).data for piece in np.split(IDS, cuts, axis=1)]
     assert_close(np.concatenate(pieces, 1), model(Tensor(IDS)).data, f"cut at {cuts}, the logits")
 
@@ -264,7 +268,7 @@ def test_what_the_cache_holds_counts_for_block_size():
     """4 tokens in the cache and 3 new ones are 7, one more than block_size 6: a ValueError with both numbers, and the
     cache stays as it was.
     """
-    model, cache = GPT(SMALL), Remembered(2)
+    model, cache = small(), Remembered(2)
     model(zeros(1, 4, dtype=np.int64), cache)
     with raises(ValueError, 7, 6):
         model(zeros(1, 3, dtype=np.int64), cache)
@@ -296,7 +300,7 @@ def test_the_loss_is_over_all_places():
 
 def test_loss_of_a_model():
     """model.loss(ids, targets) is the loss of what it says about ids."""
-    model = settled(GPT(SMALL))
+    model = settled(small())
     targets = np.roll(IDS, -1, axis=1)
     logits = model(Tensor(IDS)).data
     expected = cross_entropy(Tensor(logits.reshape(10, 11)), Tensor(targets.reshape(10))).data
@@ -317,7 +321,7 @@ def test_a_model_is_saved_and_loaded(tmp_path):
     """save(model.state_dict(), path), and load_state_dict(load(path)) on a fresh model gives the same logits; both
     are tied still.
     """
-    model, other = GPT(SMALL), GPT(SMALL)
+    model, other = small(), small()
     save(model.state_dict(), tmp_path / "gpt.safetensors")
     other.load_state_dict(load(tmp_path / "gpt.safetensors"))
     assert_close(other(Tensor(IDS)), model(Tensor(IDS)).data, "the logits of the loaded model")

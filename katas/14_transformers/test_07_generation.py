@@ -9,14 +9,14 @@ from tinytorch.setup import manual_seed
 from tinytorch.tensor import Tensor, cat, tensor, zeros
 from tinytorch.transformers import GPT, GPTConfig, evaluating, generate, next_logits, stream
 
-TINY = GPTConfig(vocab_size=7, block_size=4, n_layer=1, n_head=1, n_embd=4)
+TINY = {"vocab_size": 7, "block_size": 4, "n_layer": 1, "n_head": 1, "n_embd": 4}
 
 
 class Counts(GPT):
     """A model that is sure: after token i comes i + 1, and after 6 comes 0. It remembers what it was asked."""
 
-    def __init__(self, config=TINY, spread=0.0):
-        super().__init__(config)
+    def __init__(self, spread=0.0):
+        super().__init__(GPTConfig(**TINY))
         self.asked, self.spread = [], spread
 
     def forward(self, ids, cache=None):
@@ -38,7 +38,7 @@ def small():
 
 def test_evaluating_records_nothing_and_drops_nothing():
     """In `with evaluating(model):` every module is in eval mode, and results do not require grad."""
-    model = GPT(TINY)
+    model = GPT(GPTConfig(**TINY))
     with evaluating(model):
         modes = {module.training for module in model.modules()}
         logits = model(tensor([[1, 2]]))
@@ -48,7 +48,7 @@ def test_evaluating_records_nothing_and_drops_nothing():
 
 def test_afterwards_each_module_is_as_it_was():
     """Each module gets back its own mode, one that was in eval mode too; gradients are recorded again."""
-    model = GPT(TINY)
+    model = GPT(GPTConfig(**TINY))
     model.drop.eval()
     with evaluating(model):
         pass
@@ -60,7 +60,7 @@ def test_afterwards_each_module_is_as_it_was():
 
 def test_an_error_inside_changes_nothing():
     """The modes come back also where the block raises."""
-    model = GPT(TINY)
+    model = GPT(GPTConfig(**TINY))
     try:
         with evaluating(model):
             raise KeyError("stop")
@@ -99,7 +99,7 @@ def test_of_a_long_text_the_end_is_read():
 def test_there_must_be_something_to_read():
     """A text without tokens is a ValueError that holds the number 0."""
     with raises(ValueError, 0):
-        next_logits(GPT(TINY), zeros(2, 0, dtype=np.int64))
+        next_logits(GPT(GPTConfig(**TINY)), zeros(2, 0, dtype=np.int64))
 
 
 # Generating
