@@ -146,9 +146,7 @@ def main(report):
     if root:
         text = (root / "tinyshakespeare.txt").read_text(encoding="utf-8")
     else:
-        report.say(
-            "The text is Python's own standard library. `make data NAME=shakespeare` brings another."
-        )
+        report.say("The text is Python's own standard library. `make data NAME=shakespeare` brings another.")
         text = stdlib.text(1_000_000)
     tokenizer = CharTokenizer.train(text)
     train, validation = stdlib.split(text)

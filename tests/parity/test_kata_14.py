@@ -1,4 +1,4 @@
-"""Kata 14 beside PyTorch: the norms, and a GPT built by hand over there, which loads our file and gives our gradients."""
+"""Kata 14 beside PyTorch: the norms, and a GPT built by hand over there, which loads our file and has our gradients."""
 
 import math
 
