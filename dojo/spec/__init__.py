@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dojo.spec import strategies
+from dojo.spec.again import Again
 from dojo.spec.close import assert_close, assert_equal, unchanged
 from dojo.spec.device import on_device, to_numpy
 from dojo.spec.errors import ShapeError, no_warnings, raises
@@ -12,6 +13,7 @@ from dojo.spec.rules import check_rule
 from dojo.spec.timing import Inconclusive, speedup
 
 __all__ = [
+    "Again",
     "Inconclusive",
     "ShapeError",
     "assert_close",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from dojo.spec import assert_close, assert_equal, check_rule
+from dojo.spec import assert_close, assert_equal, check_rule, on_device
 from dojo.spec.strategies import (
     arrays,
     arrays_of,
@@ -209,6 +209,23 @@ def test_clamp_backward(a, bounds):
     check(t.clamp, rules.clamp_backward, a, min=bounds[0], max=bounds[1])
 
 
+def test_clamp_backward_of_an_infinite_gradient():
+    """Where a was moved to a bound the gradient is 0, even if grad is infinite: infinity times 0 would be nan."""
+    mine = rules.clamp_backward(np.array([np.inf, np.inf]), np.array([5.0, 1.0]), -1.0, 2.0)
+    assert_close(mine, np.array([0.0, np.inf]))
+
+
+def test_rules_ask_for_the_array_library(device):
+    """A rule makes new arrays with get_array_module(grad), so that they lie where grad does: here on a device."""
+    grad, a = (on_device(np.array(values, np.float32), device) for values in ([1.0, 2.0], [5.0, 1.0]))
+    mine = rules.clamp_backward(grad, a, None, 2.0)
+    assert_equal(type(mine), type(grad), "the type of the gradient of clamp")
+    assert_close(mine, np.array([0.0, 2.0], np.float32), "the gradient of clamp")
+    assert_close(
+        rules.sum_backward(grad[0], (3,), None, False), np.ones(3, np.float32), "the gradient of sum"
+    )
+
+
 def test_clamp_backward_at_a_bound():
     """An entry that lies exactly on a bound was not moved: the gradient passes, as in PyTorch."""
     mine = rules.clamp_backward(np.array([3.0, 3.0]), np.array([-1.0, 2.0]), -1.0, 2.0)
@@ -327,11 +344,12 @@ def test_reshape_backward(a):
     check(t.reshape, rules.reshape_backward, a, shape=(a.size,))
 
 
-@given(case=shapes().flatmap(lambda s: st.tuples(arrays(s), st.permutations(range(len(s))), st.booleans())))
-def test_permute_backward(case):
-    """permute_backward(grad, dims): the axes go back to where they were. A dim may be negative."""
-    a, order, negative = case
-    check(t.permute, rules.permute_backward, a, dims=[dim - a.ndim * negative for dim in order])
+@given(data=st.data(), a=arrays(shapes()))
+def test_permute_backward(data, a):
+    """permute_backward(grad, dims): the axes go back to where they were. Some dims may be negative, and others not."""
+    order = data.draw(st.permutations(range(a.ndim)), "order")
+    dims = [dim - a.ndim * data.draw(st.booleans(), "negative") for dim in order]
+    check(t.permute, rules.permute_backward, a, dims=dims)
 
 
 @given(ab=broadcastable_shapes(2))

@@ -360,6 +360,17 @@ def test_retain_grad_keeps_the_gradient_in_between():
     assert z.grad is None, "z.grad was filled, and nobody asked for it"
 
 
+def test_a_retained_gradient_adds_up_too():
+    """A second backward adds to the gradient of a Tensor that keeps its own, as it does for leaves."""
+    x = leaf(3.0)
+    y = x * 2.0
+    y.retain_grad()
+    z = y * 5.0
+    z.backward(retain_graph=True)
+    z.backward()
+    assert_close(y.grad, np.array(10.0, np.float32), "y.grad after two times 5")
+
+
 def test_a_retained_tensor_that_is_gone_is_no_error():
     """The Tensor that wanted its gradient may be gone by the time of backward: the others get theirs."""
     x = leaf(2.0)

@@ -110,6 +110,15 @@ def test_grad_frees_the_graph_like_backward(keep):
             y.backward()
 
 
+def test_grad_touches_no_grad_at_all():
+    """Neither leaves that were not asked for nor a Tensor that retains its gradient get a `.grad` from grad()."""
+    x, other = leaf(3.0), leaf(2.0)
+    h = x * other
+    h.retain_grad()
+    grad(h * 5.0, x)
+    assert (x.grad, other.grad, h.grad) == (None, None, None), "a .grad was filled by grad()"
+
+
 def test_grad_gives_memory_of_its_own():
     """What grad gives shares no memory with what was given, or with the other gradients, and can be written to."""
     x, y = leaf(1.0, 2.0), leaf(1.0, 2.0)

@@ -151,6 +151,56 @@ def test_a_change_in_place_is_noticed_in_functions_too():
         out.backward()
 
 
+def test_a_view_that_was_saved_is_watched_too():
+    """A forward may save a view of its input, x[:1]: it shares memory with x, and so a change of x is noticed."""
+
+    class First(Function):
+        @staticmethod
+        def forward(ctx, x, y):
+            ctx.save_for_backward(x[:1])
+            return x[:1] * y
+
+        @staticmethod
+        def backward(ctx, grad):
+            return None, grad * ctx.saved_tensors[0]
+
+    x = Tensor(np.array([2.0, 3.0], np.float32))
+    out = First.apply(x, leaf(3.0))
+    x.add_(1.0)
+    with raises(RuntimeError, "First", "in place"):
+        out.backward()
+
+
+def test_a_saved_output_is_watched_too():
+    """A forward may save its output, as the exponential does: a change of that in place is noticed."""
+
+    class Exponential(Function):
+        @staticmethod
+        def forward(ctx, x):
+            out = np.exp(x)
+            ctx.save_for_backward(out)
+            return out
+
+        @staticmethod
+        def backward(ctx, grad):
+            return grad * ctx.saved_tensors[0]
+
+    out = Exponential.apply(leaf(1.0))
+    with no_grad():
+        out.add_(1.0)
+    with raises(RuntimeError, "Exponential", "in place"):
+        out.backward()
+
+
+def test_a_function_of_one_number():
+    """NumPy makes a scalar, not an array, of x * x for a 0-d x: that is an output like any other."""
+    x = Tensor(np.array(2.0, np.float32), requires_grad=True)
+    out = Cube.apply(x)
+    assert_close(out, np.array(8.0, np.float32), "the output")
+    out.backward()
+    assert_close(x.grad, np.array(12.0, np.float32), "x.grad")
+
+
 def test_what_was_not_saved_may_change():
     """Identity saves nothing, so its input may change in place afterwards."""
     x = leaf(2.0)
@@ -163,18 +213,24 @@ def test_what_was_not_saved_may_change():
 
 
 def test_an_input_that_is_given_back_keeps_its_version():
-    """A forward may return its input itself: a change of the output in place is one of the input, and is noticed."""
+    """A forward may return its input or a view of it: a change of the output in place is one of the input."""
 
     class Same(Identity):
         @staticmethod
         def forward(ctx, x):
             return x
 
-    x, w = leaf(3.0), Tensor(np.array([2.0], np.float32))
-    y = x * w
-    Same.apply(w).add_(1.0)
-    with raises(RuntimeError, "mul", "in place"):
-        y.backward()
+    class First(Identity):
+        @staticmethod
+        def forward(ctx, x):
+            return x[:1]
+
+    for kind in (Same, First):
+        x, w = leaf(3.0, 4.0), Tensor(np.array([2.0, 5.0], np.float32))
+        y = sum(x * w)
+        kind.apply(w).add_(1.0)
+        with raises(RuntimeError, "mul", "in place"):
+            y.backward()
 
 
 def test_forward_gives_an_array():

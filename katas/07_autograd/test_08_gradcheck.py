@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dojo.spec import assert_close, assert_equal, raises, unchanged
-from tinytorch.autograd import Function, GradcheckError, gradcheck, numerical_gradient
+from tinytorch.autograd import Function, GradcheckError, gradcheck, is_grad_enabled, numerical_gradient
 from tinytorch.tensor import Tensor, exp, matmul, sum
 
 
@@ -48,6 +48,24 @@ def test_differences_leave_the_input_as_it_was():
         numerical_gradient(lambda a: a * 2.0, [x], 0, np.ones(2))
 
 
+def test_differences_of_a_view():
+    """A function may give a view of its input: the value at x + eps must be used before x is moved to x - eps."""
+    found = numerical_gradient(lambda x: x.reshape(2, 1), [leaf([1.0, 3.0])], 0, np.array([[1.0], [10.0]]))
+    assert_close(found, np.array([1.0, 10.0]), rtol=1e-6)
+
+
+def test_differences_are_not_recorded():
+    """The function is called without recording: a thousand graphs that nobody goes back through would only cost."""
+    seen = []
+
+    def function(x):
+        seen.append(is_grad_enabled())
+        return x * 1.0
+
+    numerical_gradient(function, [leaf([1.0])], 0, np.ones(1))
+    assert_equal(seen, [False, False], "is_grad_enabled() in the two calls")
+
+
 def test_a_right_gradient_passes():
     """gradcheck(f, inputs) is True where gradients agree with differences; one Tensor may stand for a list of one."""
     assert_equal(gradcheck(lambda a, b: exp(a) * b, [leaf([1.0, 2.0]), leaf(3.0)]), True, "for two inputs")
@@ -79,6 +97,20 @@ def test_false_instead_of_an_error():
     """With raise_exception=False gradcheck gives False."""
     right = gradcheck(lambda x: Wrong.apply(x, MISTAKES["zero"]), leaf([1.0]), raise_exception=False)
     assert_equal(right, False, "the answer for a wrong gradient")
+
+
+def test_tolerances_and_steps_are_yours():
+    """rtol says how far off a gradient may be, eps how far an entry is moved: with a step of 1, x**3 looks steeper."""
+
+    def nearly(x):
+        return Wrong.apply(x, lambda grad, x: grad * 2.02 * x)
+
+    assert_equal(gradcheck(nearly, leaf([1.0, 2.0]), rtol=0.05), True, "1 % off, with rtol=0.05")
+    assert_equal(
+        gradcheck(nearly, leaf([1.0, 2.0]), raise_exception=False), False, "1 % off, with the usual rtol"
+    )
+    right = gradcheck(lambda x: x * x * x, leaf([1.0, 2.0]), eps=1.0, raise_exception=False)
+    assert_equal(right, False, "x * x * x, with eps=1.0")
 
 
 def test_inputs_without_a_gradient_are_left_out():

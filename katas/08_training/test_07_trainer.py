@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from dojo.spec import assert_close, assert_equal, no_warnings, raises, unchanged
+from dojo.spec import Again, assert_close, assert_equal, no_warnings, raises, unchanged
 from tinytorch.layers import Dropout, Linear, Module, Parameter, Sequential
 from tinytorch.losses import mse_loss
 from tinytorch.optimizers import SGD
@@ -50,16 +50,6 @@ class Log(Callback):
 
     def on_fit_end(self, trainer):
         self.seen.append("fit ends")
-
-
-class Again:
-    """Batches without a length, which can be gone through again and again."""
-
-    def __init__(self, *batches):
-        self.batches = batches
-
-    def __iter__(self):
-        return iter(self.batches)
 
 
 def batch(x, y):
@@ -320,7 +310,7 @@ def test_an_iterator_is_refused(place):
 def test_whatever_can_be_gone_through_again_will_do():
     """Batches may come from any object with __iter__; steps_per_epoch is its length, None where it has none."""
     trainer = line_trainer()
-    history = trainer.fit(Again(batch(*PAIR), batch(*PAIR)), Again(batch(*PAIR)), epochs=2)
+    history = trainer.fit(Again(lambda: [batch(*PAIR)] * 2), Again(lambda: [batch(*PAIR)]), epochs=2)
     assert_equal(len(history["val_loss"]), 2, "the length of val_loss")
     assert_equal(trainer.steps_per_epoch, None, "steps_per_epoch without a length")
     trainer.fit([batch(*PAIR)] * 3, epochs=3)

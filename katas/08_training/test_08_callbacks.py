@@ -3,7 +3,7 @@
 import io
 import math
 
-from dojo.spec import assert_close, assert_equal, raises
+from dojo.spec import Again, assert_close, assert_equal, raises
 from tinytorch.layers import Buffer, Module, Parameter
 from tinytorch.losses import mse_loss
 from tinytorch.optimizers import SGD
@@ -191,25 +191,16 @@ def test_the_state_of_early_stopping():
 # ProgressBar
 
 
-class Screen(io.StringIO):
-    def __init__(self, terminal):
-        super().__init__()
-        self.terminal = terminal
-
-    def isatty(self):
-        return self.terminal
+def screen(terminal):
+    """A stream that keeps what is written, and says whether it is a terminal."""
+    stream = io.StringIO()
+    stream.isatty = lambda: terminal
+    return stream
 
 
-class Batches:
-    """Four batches of 5 samples, with a length or without."""
-
-    def __iter__(self):
-        return iter([(tensor([[1.0]] * 5), tensor([[0.0]] * 5))] * 4)
-
-
-class Sized(Batches):
-    def __len__(self):
-        return 4
+def four_batches():
+    """Of 5 samples each."""
+    return [(tensor([[1.0]] * 5), tensor([[0.0]] * 5))] * 4
 
 
 def ticking(seconds):
@@ -225,16 +216,16 @@ def ticking(seconds):
 
 def watched(batches, terminal, epochs=1):
     """What a ProgressBar writes during a run."""
-    screen = Screen(terminal)
+    stream = screen(terminal)
     model = Counter()
-    bar = ProgressBar(screen, clock=ticking(1.0), width=8)
+    bar = ProgressBar(stream, clock=ticking(1.0), width=8)
     Trainer(model, mse_loss, SGD(model.parameters(), lr=0.0), callbacks=[bar]).fit(batches, epochs=epochs)
-    return screen.getvalue()
+    return stream.getvalue()
 
 
 def test_a_log_has_a_line_for_each_epoch():
     """Where the stream is no terminal, it writes one line for each epoch, with each number of the history."""
-    lines = watched(Sized(), terminal=False, epochs=2).splitlines()
+    lines = watched(four_batches(), terminal=False, epochs=2).splitlines()
     assert_equal(len(lines), 2, "the number of lines")
     for number, line in enumerate(lines, 1):
         assert line.startswith(f"epoch {number}: "), f"line {number} is {line!r}"
@@ -245,7 +236,7 @@ def test_a_log_has_a_line_for_each_epoch():
 
 def test_a_terminal_has_a_line_that_grows():
     """On a terminal the line is written anew after each step, behind a carriage return: half a bar after 2 of 4."""
-    text = watched(Sized(), terminal=True)
+    text = watched(four_batches(), terminal=True)
     parts = text.split("\r")[1:]
     assert_equal(len(parts), 5, "how often the line is written: four steps, and the end of the epoch")
     for number, bar in enumerate(("[==      ] 1/4", "[====    ] 2/4", "[======  ] 3/4", "[========] 4/4")):
@@ -258,7 +249,7 @@ def test_a_terminal_has_a_line_that_grows():
 def test_the_speed_and_the_time_left():
     """It says how many samples a second there were, and how long the rest will take at that pace."""
     now, model = [0.0], Counter()
-    bar = ProgressBar(Screen(True), clock=lambda: now[0], width=8)
+    bar = ProgressBar(screen(True), clock=lambda: now[0], width=8)
     trainer = Trainer(model, mse_loss, SGD(model.parameters(), lr=0.0), callbacks=[bar])
     trainer.steps_per_epoch = 4
     bar.on_epoch_start(trainer)
@@ -273,6 +264,6 @@ def test_the_speed_and_the_time_left():
 
 def test_without_a_length_there_is_no_bar():
     """Where nobody knows the number of steps, the line counts them: "epoch 1 2 steps loss ..."."""
-    parts = watched(Batches(), terminal=True).split("\r")[1:]
+    parts = watched(Again(four_batches), terminal=True).split("\r")[1:]
     assert parts[1].startswith("epoch 1 2 steps loss 0.0000 "), f"after step 2 it is {parts[1]!r}"
     assert "left" not in parts[1], f"after step 2 it is {parts[1]!r}"

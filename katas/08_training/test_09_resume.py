@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import safetensors
 
-from dojo.spec import assert_close, assert_equal, raises
+from dojo.spec import Again, assert_close, assert_equal, raises
 from tinytorch import optimizers, training
 from tinytorch.layers import Buffer, Dropout, Linear, Module, Sequential, Tanh
 from tinytorch.losses import cross_entropy
@@ -42,18 +42,14 @@ class RunningMean(Module):
         return x - self.mean.detach()
 
 
-class Shuffled:
+def shuffled(generator=None):
     """Batches of 8 in a new order each time, drawn from the default generator or from one of its own."""
 
-    def __init__(self, generator=None):
-        self.generator = generator
+    def batches():
+        order = (generator or default_generator()).permutation(len(X))
+        return [(Tensor(X[rows]), Tensor(Y[rows])) for rows in np.split(order, [8, 16])]
 
-    def __iter__(self):
-        order = (self.generator or default_generator()).permutation(len(X))
-        return ((Tensor(X[rows]), Tensor(Y[rows])) for rows in np.split(order, [8, 16]))
-
-    def __len__(self):
-        return 3
+    return Again(batches)
 
 
 def a_run(seed=0, optimizer="Adam", schedule="OneCycleLR", callbacks=(), generators=(), sides=(3, 8)):
@@ -119,7 +115,7 @@ def test_the_state_of_a_run():
     """state_dict has a part for each thing that a run is made of, and says of which classes they are."""
     stop = EarlyStopping()
     trainer = a_run(schedule="StepLR", callbacks=[stop])
-    trainer.fit(Shuffled(), Shuffled(), epochs=2)
+    trainer.fit(shuffled(), shuffled(), epochs=2)
     state = trainer.state_dict()
     parts = [
         "callbacks",
@@ -145,7 +141,7 @@ def test_the_state_of_a_run():
 def test_a_state_is_loaded():
     """load_state_dict makes another trainer the same run: model, optimizer, scheduler, epoch, history, generator."""
     old = a_run()
-    old.fit(Shuffled(), epochs=2)
+    old.fit(shuffled(), epochs=2)
     state = unpack(*training.pack(old.state_dict()))
     draw = default_generator().random()
     new = a_run(seed=1)
@@ -182,14 +178,14 @@ def test_a_callback_more_or_less_is_no_matter():
 def resumed_and_unstopped(path, stop, **options):
     """A run of EPOCHS epochs, and one that was stopped after `stop` of them and gone on with in another trainer."""
     unstopped = a_run(**options)
-    unstopped.fit(Shuffled(), Shuffled(), epochs=EPOCHS)
+    unstopped.fit(shuffled(), shuffled(), epochs=EPOCHS)
     first = a_run(**options)
-    first.fit(Shuffled(), Shuffled(), epochs=stop)
+    first.fit(shuffled(), shuffled(), epochs=stop)
     first.save_checkpoint(path)
-    first.fit(Shuffled(), epochs=stop + 1)  # what comes after the checkpoint does not matter
+    first.fit(shuffled(), epochs=stop + 1)  # what comes after the checkpoint does not matter
     second = a_run(seed=99, **options)
     second.load_checkpoint(path)
-    second.fit(Shuffled(), Shuffled(), epochs=EPOCHS)
+    second.fit(shuffled(), shuffled(), epochs=EPOCHS)
     return second, unstopped
 
 
@@ -213,7 +209,7 @@ def test_a_generator_of_its_own_is_resumed(tmp_path):
 
     def started(seed):
         generator = np.random.default_rng(seed)
-        return a_run(seed, generators=[generator]), Shuffled(generator)
+        return a_run(seed, generators=[generator]), shuffled(generator)
 
     unstopped, batches = started(3)
     unstopped.fit(batches, epochs=EPOCHS)
@@ -238,20 +234,20 @@ def test_a_stopped_run_stays_stopped(tmp_path):
 
     first = started(0)
     first.callbacks.append(Saving())
-    first.fit(Shuffled(), epochs=EPOCHS)
+    first.fit(shuffled(), epochs=EPOCHS)
     assert_equal(
         (first.stopped, first.epoch), (True, 3), "whether the first run was stopped, and after which epoch"
     )
     second = started(99)
     second.load_checkpoint(tmp_path / "run")
-    second.fit(Shuffled(), epochs=EPOCHS)
+    second.fit(shuffled(), epochs=EPOCHS)
     assert_same_run(second, first)
 
 
 def test_optimizers_keep_their_types(tmp_path):
     """Counts of steps are integers and betas are a tuple, as they were."""
     trainer = a_run()
-    trainer.fit(Shuffled(), epochs=1)
+    trainer.fit(shuffled(), epochs=1)
     trainer.save_checkpoint(tmp_path / "run")
     other = a_run(seed=1)
     other.load_checkpoint(tmp_path / "run")
@@ -267,7 +263,7 @@ def test_optimizers_keep_their_types(tmp_path):
 def test_a_checkpoint_is_a_safetensors_file(tmp_path):
     """The weights stand in it as model.1.weight and so on, for any program to read; the rest is in the metadata."""
     trainer = a_run()
-    trainer.fit(Shuffled(), epochs=1)
+    trainer.fit(shuffled(), epochs=1)
     trainer.save_checkpoint(tmp_path / "run")
     with safetensors.safe_open(tmp_path / "run", framework="np") as file:
         names = sorted(file.keys())
@@ -287,7 +283,7 @@ def test_a_damaged_checkpoint_changes_nothing(tmp_path):
     """A file cut short or with a changed byte is a CheckpointError with the path, and the run is as it was before."""
     other, trainer = a_run(seed=1), a_run()
     other.save_checkpoint(tmp_path / "run")
-    trainer.fit(Shuffled(), epochs=1)
+    trainer.fit(shuffled(), epochs=1)
     whole, before = (tmp_path / "run").read_bytes(), state_of(trainer)
     for damaged in (
         whole[:-1],
@@ -331,7 +327,7 @@ def test_the_checkpoint_of_another_run_changes_nothing(tmp_path, other):
     source, word = other()
     source.save_checkpoint(tmp_path / "run")
     trainer = a_run(seed=1)
-    trainer.fit(Shuffled(), epochs=1)
+    trainer.fit(shuffled(), epochs=1)
     before = state_of(trainer)
     with raises(ValueError, tmp_path / "run", word):
         trainer.load_checkpoint(tmp_path / "run")
@@ -341,11 +337,11 @@ def test_the_checkpoint_of_another_run_changes_nothing(tmp_path, other):
 def test_a_run_that_fits_half_changes_nothing():
     """Where the model fits and the optimizer does not, the model is as it was before: it is a ValueError."""
     source = a_run(seed=1, schedule="none")
-    source.fit(Shuffled(), epochs=1)
+    source.fit(shuffled(), epochs=1)
     params = list(source.model.parameters())
     source.optimizer = Adam([{"params": params[:1]}, {"params": params[1:]}])
     trainer = a_run(schedule="none")
-    trainer.fit(Shuffled(), epochs=1)
+    trainer.fit(shuffled(), epochs=1)
     before = state_of(trainer)
     with raises(ValueError, [1, 3], [4]):
         trainer.load_state_dict(source.state_dict())

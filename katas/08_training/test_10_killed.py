@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 
-from dojo.spec import assert_close, assert_equal, raises
+from dojo.spec import Again, assert_close, assert_equal, raises
 from dojo.spec.child import die, die_at_file_change, die_when_a_file_grows_beyond, in_child, killed
 from tinytorch.layers import Dropout, Linear, Sequential, Tanh
 from tinytorch.losses import cross_entropy
@@ -30,12 +30,13 @@ X, Y = RNG.standard_normal((20, 3)).astype(np.float32), RNG.integers(0, 2, 20)
 EPOCHS, STEPS = 3, 3
 
 
-class Shuffled:
+def shuffled():
     """Three batches in an order that the default generator draws."""
+    order = default_generator().permutation(len(X))
+    return [(Tensor(X[rows]), Tensor(Y[rows])) for rows in np.split(order, [8, 16])]
 
-    def __iter__(self):
-        order = default_generator().permutation(len(X))
-        return ((Tensor(X[rows]), Tensor(Y[rows])) for rows in np.split(order, [8, 16]))
+
+TRAIN, VAL = Again(shuffled), Again(lambda: [(Tensor(X), Tensor(Y))])
 
 
 def a_run(directory=None, seed=0, extra=(), hidden=8, values=None, **options):
@@ -59,9 +60,6 @@ def a_run(directory=None, seed=0, extra=(), hidden=8, values=None, **options):
     )
 
 
-VAL = [(Tensor(X), Tensor(Y))]
-
-
 def weights_of(trainer):
     return {name: value.data for name, value in trainer.model.state_dict().items()}
 
@@ -72,7 +70,7 @@ def finish(directory, seed=99, epochs=EPOCHS, **options):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         resumed = trainer.resume(directory)
-    history = trainer.fit(Shuffled(), VAL, epochs=epochs)
+    history = trainer.fit(TRAIN, VAL, epochs=epochs)
     numbers = {name: values for name, values in history.items() if name != "seconds"}
     return {**weights_of(trainer), **numbers, "resumed": 0 if resumed is None else int(resumed.stem[-5:])}
 
@@ -131,7 +129,7 @@ def test_the_newest_two_are_kept(tmp_path):
         def on_checkpoint(self, trainer):
             seen.append(list(checkpoints(directory)))
 
-    a_run(directory, extra=[Look()]).fit(Shuffled(), VAL, epochs=4)
+    a_run(directory, extra=[Look()]).fit(TRAIN, VAL, epochs=4)
     assert_equal(seen, [[1], [1, 2], [2, 3], [3, 4]], "the epochs of the checkpoints, after each epoch")
     assert_equal(names_in(directory), ["epoch-00003.safetensors", "epoch-00004.safetensors"], "the files")
 
@@ -139,7 +137,7 @@ def test_the_newest_two_are_kept(tmp_path):
 @pytest.mark.parametrize(("keep", "left"), [(1, [12]), (3, [10, 11, 12])])
 def test_as_many_as_are_asked_for_are_kept(tmp_path, keep, left):
     """With keep=1 only the newest stays, with keep=3 the newest three: 10 is newer than 9."""
-    a_run(tmp_path, keep=keep).fit(Shuffled(), VAL, epochs=12)
+    a_run(tmp_path, keep=keep).fit(TRAIN, VAL, epochs=12)
     assert_equal(list(checkpoints(tmp_path)), left, "the epochs of the checkpoints that are left")
 
 
@@ -159,7 +157,7 @@ def test_a_checkpoint_is_the_whole_run(tmp_path):
         def load_state_dict(self, state_dict):
             self.count = state_dict["count"]
 
-    a_run(tmp_path, extra=[Late()]).fit(Shuffled(), VAL, epochs=2)
+    a_run(tmp_path, extra=[Late()]).fit(TRAIN, VAL, epochs=2)
     late = Late()
     trainer = a_run(extra=[late])
     trainer.load_checkpoint(checkpoint_path(tmp_path, 2))
@@ -173,7 +171,7 @@ def test_the_best_is_kept_too(tmp_path):
     as before.
     """
     trainer = a_run(tmp_path, values=[3.0, 1.0, 2.0], monitor="val_score")
-    trainer.fit(Shuffled(), VAL, epochs=3)
+    trainer.fit(TRAIN, VAL, epochs=3)
     expected = ["best.safetensors", "epoch-00002.safetensors", "epoch-00003.safetensors"]
     assert_equal(names_in(tmp_path), expected, "the files")
     best = a_run()
@@ -185,7 +183,7 @@ def test_the_best_is_kept_too(tmp_path):
 def test_the_best_may_be_the_largest(tmp_path):
     """With mode="max" and scores 1, 3, nan, 2 it is the run after epoch 2."""
     a_run(tmp_path, values=[1.0, 3.0, math.nan, 2.0], monitor="val_score", mode="max").fit(
-        Shuffled(), VAL, epochs=4
+        TRAIN, VAL, epochs=4
     )
     best = a_run()
     best.load_checkpoint(tmp_path / "best.safetensors")
@@ -194,10 +192,10 @@ def test_the_best_may_be_the_largest(tmp_path):
 
 def test_the_best_is_remembered(tmp_path):
     """A resumed run knows the best score so far: scores 1, then 2 after the stop, leave epoch 1 the best."""
-    a_run(tmp_path, values=[1.0], monitor="val_score").fit(Shuffled(), VAL, epochs=1)
+    a_run(tmp_path, values=[1.0], monitor="val_score").fit(TRAIN, VAL, epochs=1)
     second = a_run(tmp_path, values=[2.0], monitor="val_score")
     second.resume(tmp_path)
-    second.fit(Shuffled(), VAL, epochs=2)
+    second.fit(TRAIN, VAL, epochs=2)
     best = a_run()
     best.load_checkpoint(tmp_path / "best.safetensors")
     assert_equal(best.epoch, 1, "the epoch of best.safetensors")
@@ -210,18 +208,18 @@ def test_model_checkpoint_refuses_what_it_cannot_do(tmp_path):
     with raises(ValueError, "low"):
         ModelCheckpoint(tmp_path, mode="low")
     with raises(KeyError, "val_acc"):
-        a_run(tmp_path, monitor="val_acc").fit(Shuffled(), VAL, epochs=1)
+        a_run(tmp_path, monitor="val_acc").fit(TRAIN, VAL, epochs=1)
 
 
 def test_a_run_does_not_write_over_one_that_came_further(tmp_path):
     """A program that forgot to resume, in a directory whose run came further, gets a ValueError with the path of that
     checkpoint, before anything is trained or written.
     """
-    a_run(tmp_path).fit(Shuffled(), VAL, epochs=3)
+    a_run(tmp_path).fit(TRAIN, VAL, epochs=3)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     forgetful = a_run(tmp_path)
     with raises(ValueError, tmp_path):
-        forgetful.fit(Shuffled(), VAL, epochs=5)
+        forgetful.fit(TRAIN, VAL, epochs=5)
     assert_equal(forgetful.epoch, 0, "the number of finished epochs")
     after = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert_equal(sorted(after), sorted(before), "the files afterwards")
@@ -234,12 +232,12 @@ def test_a_run_does_not_write_over_one_that_came_further(tmp_path):
 def test_resume_finds_the_newest(tmp_path):
     """resume loads the newest checkpoint and gives its path; the run then ends where an unstopped one does."""
     unstopped = a_run()
-    unstopped.fit(Shuffled(), VAL, epochs=4)
-    a_run(tmp_path).fit(Shuffled(), VAL, epochs=2)
+    unstopped.fit(TRAIN, VAL, epochs=4)
+    a_run(tmp_path).fit(TRAIN, VAL, epochs=2)
     trainer = a_run(tmp_path, seed=99)
     assert_equal(trainer.resume(str(tmp_path)), checkpoint_path(tmp_path, 2), "what resume gives")
     assert_equal(trainer.epoch, 2, "the number of finished epochs")
-    trainer.fit(Shuffled(), VAL, epochs=4)
+    trainer.fit(TRAIN, VAL, epochs=4)
     assert_bit_for_bit(weights_of(trainer), weights_of(unstopped), "that was resumed")
 
 
@@ -271,8 +269,8 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path, damage):
     the run does that epoch again, and ends in the same bits.
     """
     unstopped = a_run()
-    unstopped.fit(Shuffled(), VAL, epochs=4)
-    a_run(tmp_path).fit(Shuffled(), VAL, epochs=3)
+    unstopped.fit(TRAIN, VAL, epochs=4)
+    a_run(tmp_path).fit(TRAIN, VAL, epochs=3)
     newest = checkpoint_path(tmp_path, 3)
     newest.write_bytes(damage(newest.read_bytes()))
     trainer = a_run(tmp_path, seed=99)
@@ -284,7 +282,7 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path, damage):
     assert len(told) == 1 and str(newest) in told[0], (
         f"the warnings are {told}, expected one that holds {newest}"
     )
-    trainer.fit(Shuffled(), VAL, epochs=4)
+    trainer.fit(TRAIN, VAL, epochs=4)
     assert_bit_for_bit(weights_of(trainer), weights_of(unstopped), "whose newest checkpoint was damaged")
     assert_equal(list(checkpoints(tmp_path)), [3, 4], "the checkpoints in the end")
     load(newest)
@@ -294,7 +292,7 @@ def test_all_damaged_is_no_beginning(tmp_path):
     """Where every checkpoint is damaged, it is a CheckpointError with the directory: to begin anew, and to write over
     what may be mended, is not for a program to decide.
     """
-    a_run(tmp_path).fit(Shuffled(), VAL, epochs=2)
+    a_run(tmp_path).fit(TRAIN, VAL, epochs=2)
     for path in checkpoints(tmp_path).values():
         path.write_bytes(b"")
     trainer = a_run(tmp_path)
@@ -306,8 +304,8 @@ def test_all_damaged_is_no_beginning(tmp_path):
 
 def test_the_run_of_another_model_is_not_passed_over(tmp_path):
     """A newest checkpoint that is whole and does not fit is a ValueError with its path: no older one is tried."""
-    a_run(tmp_path).fit(Shuffled(), VAL, epochs=2)
-    save({"w": VAL[0][0]}, checkpoint_path(tmp_path, 3))
+    a_run(tmp_path).fit(TRAIN, VAL, epochs=2)
+    save({"w": Tensor(X)}, checkpoint_path(tmp_path, 3))
     with raises(ValueError, checkpoint_path(tmp_path, 3)):
         a_run().resume(tmp_path)
     with raises(ValueError, checkpoint_path(tmp_path, 3)):

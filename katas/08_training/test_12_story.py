@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dojo.spec import assert_close
+from dojo.spec import Again, assert_close
 from dojo.spec.child import die, in_child, killed
 from tinytorch.layers import Linear, Module, Parameter
 from tinytorch.losses import mse_loss
@@ -11,18 +11,22 @@ from tinytorch.setup import default_generator, manual_seed
 from tinytorch.tensor import Tensor, tensor
 from tinytorch.training import Callback, CosineAnnealingLR, EarlyStopping, ModelCheckpoint, Trainer
 
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((64, 1)).astype(np.float32)
+Y = (3 * X + RNG.standard_normal((64, 1))).astype(np.float32)
+WIDE = RNG.standard_normal((100, 6)).astype(np.float32)
+SUMS = (WIDE.sum(axis=1, keepdims=True) + WIDE[:, :1] * WIDE[:, 1:2]).astype(np.float32)
 
-class Noisy:
-    """Lines with the slope 3, and noise: one sample a batch, in an order that the default generator draws."""
 
-    def __init__(self):
-        rng = np.random.default_rng(0)
-        self.x = rng.standard_normal((64, 1)).astype(np.float32)
-        self.y = (3 * self.x + rng.standard_normal((64, 1))).astype(np.float32)
+def one_by_one():
+    """A line with the slope 3, and noise: one sample a batch, in an order that the default generator draws."""
+    return [(Tensor(X[[row]]), Tensor(Y[[row]])) for row in default_generator().permutation(64)]
 
-    def __iter__(self):
-        rows = default_generator().permutation(64)
-        return ((Tensor(self.x[[row]]), Tensor(self.y[[row]])) for row in rows)
+
+def sums():
+    """Sums with something in them that is no sum: batches of 16, and a last one of 4."""
+    rows = default_generator().permutation(100)
+    return [(Tensor(WIDE[part]), Tensor(SUMS[part])) for part in np.split(rows, range(16, 100, 16))]
 
 
 class Slope(Module):
@@ -34,23 +38,25 @@ class Slope(Module):
 
 
 def distance(schedule):
-    """How far the slope is from the best one after ten epochs."""
-    manual_seed(0)
-    data, model = Noisy(), Slope()
-    optimizer = SGD(model.parameters(), lr=0.2)
-    scheduler = CosineAnnealingLR(optimizer, T_max=640) if schedule else None
-    Trainer(model, mse_loss, optimizer, scheduler, "step").fit(data, epochs=10)
-    best = float((data.x * data.y).sum() / (data.x * data.x).sum())
-    return abs(float(model.slope.data[0, 0]) - best)
+    """How far the slope is from the best one after ten epochs: the mean of four runs, each in another order."""
+    best, distances = float((X * Y).sum() / (X * X).sum()), []
+    for seed in range(4):
+        manual_seed(seed)
+        model = Slope()
+        optimizer = SGD(model.parameters(), lr=0.2)
+        scheduler = CosineAnnealingLR(optimizer, T_max=640) if schedule else None
+        Trainer(model, mse_loss, optimizer, scheduler, "step").fit(Again(one_by_one), epochs=10)
+        distances.append(abs(float(model.slope.data[0, 0]) - best))
+    return sum(distances) / 4
 
 
 def test_large_steps_never_settle():
     """A rate of 0.2 gets near the best slope, and then is thrown about by the noise of each sample, for ever; one that
-    falls along a cosine arrives: ten times nearer.
+    falls along a cosine arrives: more than five times nearer.
     """
     fixed, annealed = distance(schedule=False), distance(schedule=True)
-    assert annealed < 0.02, f"with the schedule the slope is {annealed:.3g} away, expected less than 0.02"
-    assert fixed > 10 * annealed, f"without it {fixed:.3g} away, with it {annealed:.3g}"
+    assert annealed < 0.05, f"with the schedule the slope is {annealed:.3g} away, expected less than 0.05"
+    assert fixed > 5 * annealed, f"without it the slope is {fixed:.3g} away, with it {annealed:.3g}"
 
 
 def weight_after(clip):
@@ -82,17 +88,6 @@ class PowerCut(Callback):
             die()
 
 
-class Digits:
-    """Noise with a pattern in it: batches of 16, and a last one of 4."""
-
-    def __iter__(self):
-        rng = np.random.default_rng(1)
-        x = rng.standard_normal((100, 6)).astype(np.float32)
-        y = (x @ np.ones((6, 1)) + x[:, :1] * x[:, 1:2]).astype(np.float32)
-        rows = default_generator().permutation(100)
-        return ((Tensor(x[part]), Tensor(y[part])) for part in np.split(rows, range(16, 100, 16)))
-
-
 def night(directory, cut=0):
     """The program that somebody starts in the evening, and again whenever the power is back. All of it."""
     manual_seed(3)
@@ -104,7 +99,7 @@ def night(directory, cut=0):
         model, mse_loss, optimizer, scheduler, clip_grad_norm=5.0, callbacks=[*callbacks, PowerCut(cut)]
     )
     trainer.resume(directory)
-    history = trainer.fit(Digits(), epochs=6)
+    history = trainer.fit(Again(sums), epochs=6)
     return {
         "weight": model.weight.data,
         "bias": model.bias.data,

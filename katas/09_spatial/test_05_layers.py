@@ -50,6 +50,14 @@ def test_kernels_of_groups_are_thin():
     assert_equal(shapes(Conv2d(4, 6, 3, groups=2)), {"weight": (6, 2, 3, 3), "bias": (6,)})
 
 
+def test_kernels_may_see_no_channels():
+    """Conv2d(0, 2, 3) has no weights to draw, and a bias of zeros: every pixel of its output is 0."""
+    layer = Conv2d(0, 2, 3)
+    assert_equal(shapes(layer), {"weight": (2, 0, 3, 3), "bias": (2,)})
+    out = layer(Tensor(np.zeros((1, 0, 4, 5), np.float32)))
+    assert_close(out, np.zeros((1, 2, 2, 3), np.float32))
+
+
 def test_kernels_start_small():
     """Weight and bias are drawn evenly from -1 / sqrt(fan_in) to 1 / sqrt(fan_in), fan_in = in / groups * kh * kw,
     anew after reset_parameters().
@@ -121,8 +129,11 @@ def test_pools_are_modules_too(x):
 
 
 def test_batch_norm_layer_begins_with_no_opinion():
-    """BatchNorm2d(3) has weight 1 and bias 0 to learn, and running_mean 0, running_var 1 and num_batches_tracked 0."""
+    """BatchNorm2d(3) has weight 1 and bias 0 to learn, and running_mean 0, running_var 1 and num_batches_tracked 0; its
+    eps is 1e-5 and its momentum 0.1.
+    """
     layer = BatchNorm2d(3)
+    assert_equal((layer.eps, layer.momentum), (1e-5, 0.1), "eps and momentum")
     zeros, ones = np.zeros(3, np.float32), np.ones(3, np.float32)
     expected = {
         "weight": ones,
@@ -186,11 +197,13 @@ def test_batch_norm_layer_without_parameters():
 
 
 def test_batch_norm_layer_without_memory():
-    """track_running_stats=False leaves the buffers out, and in eval mode the batch's own statistics are used."""
-    layer = BatchNorm2d(1, track_running_stats=False)
-    assert_equal(buffers(layer), {}, "the buffers")
+    """track_running_stats=False leaves the buffers out, and in eval mode the batch's own statistics are used, whatever
+    momentum is.
+    """
     x = np.array([10.0, 30.0], np.float32).reshape(2, 1, 1, 1)
-    for mode in (True, False):
+    for mode, momentum in ((True, 0.1), (False, 0.1), (True, None), (False, None)):
+        layer = BatchNorm2d(1, momentum=momentum, track_running_stats=False)
+        assert_equal(buffers(layer), {}, "the buffers")
         out = layer.train(mode)(Tensor(x))
         assert_close(
             out, np.array([-1.0, 1.0], np.float32).reshape(2, 1, 1, 1), f"training={mode}", atol=1e-4

@@ -31,18 +31,18 @@ MEAN, STD = (
     (0.2470, 0.2435, 0.2616),
 )  # of the channels of CIFAR-10's training pictures
 BATCH, LR = 64, 0.1
-PHOTOS = {"epochs": 10, "passed": 0.75}
+PHOTOS = {"epochs": 8, "passed": 0.75}
 DIGITS = {"epochs": 4, "passed": 0.90, "train": 12_000, "test": 2_000}
 
 
 def network():
-    """Three times convolution, batch norm, relu and pooling; then one linear layer. 34,186 parameters."""
+    """Three times convolution, batch norm, relu and pooling; then one linear layer. 68,194 parameters."""
     return Sequential(
-        *(Conv2d(3, 16, 3, padding=1, bias=False), BatchNorm2d(16), ReLU(), MaxPool2d(2)),  # (N, 16, 16, 16)
-        *(Conv2d(16, 32, 3, padding=1, bias=False), BatchNorm2d(32), ReLU(), MaxPool2d(2)),  # (N, 32, 8, 8)
-        *(Conv2d(32, 64, 3, padding=1, bias=False), BatchNorm2d(64), ReLU(), MaxPool2d(2)),  # (N, 64, 4, 4)
+        *(Conv2d(3, 24, 3, padding=1, bias=False), BatchNorm2d(24), ReLU(), MaxPool2d(2)),  # (N, 24, 16, 16)
+        *(Conv2d(24, 48, 3, padding=1, bias=False), BatchNorm2d(48), ReLU(), MaxPool2d(2)),  # (N, 48, 8, 8)
+        *(Conv2d(48, 96, 3, padding=1, bias=False), BatchNorm2d(96), ReLU(), MaxPool2d(2)),  # (N, 96, 4, 4)
         Flatten(),
-        Linear(64 * 4 * 4, 10),
+        Linear(96 * 4 * 4, 10),
     )
 
 

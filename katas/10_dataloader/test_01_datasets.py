@@ -24,14 +24,14 @@ class Squares(Dataset):
         return 10
 
 
-class Bulk(Squares):
+class Bulk(Squares, Dataset):
     """The same, and many at once."""
 
     def __getitems__(self, indices):
         return [("at once", index * index) for index in indices]
 
 
-class Changed(Bulk):
+class Changed(Bulk, Dataset):
     """A subclass that reads samples in its own way, and says nothing about many."""
 
     def __getitem__(self, index):

@@ -76,18 +76,20 @@ def test_the_next_job_is_done_while_the_caller_is_busy():
 
 
 def test_workers_work_side_by_side():
-    """Two workers do jobs 0 and 1 at the same time: job 0 may even wait for job 1, and its result still comes first."""
+    """Two workers work at the same time: job 0 may even wait for jobs 1 to 7, and its result still comes first."""
     finished = threading.Event()
 
     def work(job):
-        if job == 0 and not finished.wait(PATIENCE):
-            return "waited in vain for job 1"
-        if job == 1:
+        if job == 0:
+            if not finished.wait(PATIENCE):
+                return "waited in vain for job 7"
+            time.sleep(0.02)
+        if job == 7:
             finished.set()
         return job
 
     with no_thread_left():
-        assert_equal(list(prefetch(work, range(4), 2, 4)), [0, 1, 2, 3], "the results")
+        assert_equal(list(prefetch(work, range(8), 2, 8)), list(range(8)), "the results")
 
 
 @pytest.mark.parametrize(("num_workers", "ahead"), [(1, 1), (2, 4), (3, 3)])

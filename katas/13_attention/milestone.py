@@ -124,8 +124,6 @@ def followers(letters):
 def in_words(weights, same):
     """How much of a head's weight (T, T) is on what followed, over the places where there is something to follow."""
     rows = np.flatnonzero(same.any(1))
-    if not len(rows):
-        return "no two letters of it stand there twice, so there is nothing to copy"
     head = (weights * same)[rows].sum(1).mean()
     bag = (same.sum(1) / np.arange(1, len(same) + 1))[rows].mean()
     return f"{head:.0%} of its weight is on what followed the same two letters before (a bag has {bag:.0%} there)"
@@ -135,7 +133,8 @@ def draw(sentence, weights, same, path):
     """A panel for each head: row by row, where that place looks. Framed: what followed the same two letters before."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, HEADS, figsize=(7.4 * HEADS, 7.6), layout="constrained")
+    side = 0.2 * max(len(sentence), 25)  # inches
+    figure, axes = plt.subplots(1, HEADS, figsize=(side * HEADS, side), layout="constrained")
     letters = [{" ": "\u2423", "\n": "\u21b5"}.get(letter, letter) for letter in sentence]
     for head, (panel, map_) in enumerate(zip(axes, weights, strict=True)):
         image = panel.imshow(map_, cmap="Blues", vmin=0, vmax=1)
@@ -169,13 +168,17 @@ def main(report):
     first, again = foretold(reader, validation)
     report.say(f"Attention foretells {first:.0%} at first, and {again:.0%} of those said again.")
 
-    letters = numbers(" ".join(report.args) or SENTENCE)
+    letters = numbers(" ".join(report.args))
+    if len(letters) < 3:
+        letters = numbers(SENTENCE)
     sentence = "".join(LETTERS[number] for number in letters)
     with no_grad():
         weights = reader.mix.attention_map(reader.places(letters[None]), is_causal=True).data[0]
     same = followers(letters)
-    report.say(f"On {sentence!r}:")
-    for head in range(HEADS):
+    report.say(
+        f"On {sentence!r}" + (":" if same.any() else " there is nothing to copy: no two letters come twice.")
+    )
+    for head in range(HEADS if same.any() else 0):
         report.say(f"  head {head + 1}: {in_words(weights[head], same)}")
     draw(sentence, weights, same, report.figure("attention"))
     return report.verdict(

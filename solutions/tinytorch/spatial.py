@@ -362,6 +362,7 @@ class Conv2d(Module):
 
     weight (out_channels, in_channels / groups, kh, kw) and bias (out_channels,), or None, are drawn from the uniform
     distribution on [-1 / sqrt(fan_in), 1 / sqrt(fan_in)), with fan_in = in_channels / groups * kh * kw.
+    Without a channel to see, the bias is 0.
     """
 
     def __init__(

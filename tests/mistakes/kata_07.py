@@ -102,6 +102,21 @@ def clamp_stops_at_the_bounds(grad, a, min, max):
     return grad * inside
 
 
+@mistake("autograd.clamp_backward", spec="test_clamp_backward_of_an_infinite_gradient", says="nan")
+def clamp_multiplies(grad, a, min, max):
+    return grad * ((a >= (-math.inf if min is None else min)) & (a <= (math.inf if max is None else max)))
+
+
+@mistake("autograd.clamp_backward", spec="test_rules_ask_for_the_array_library", says="get_array_module")
+def clamp_with_numpy(grad, a, min, max):
+    inside = np.ones(a.shape, bool)
+    if min is not None:
+        inside &= a >= min
+    if max is not None:
+        inside &= a <= max
+    return get_array_module(grad).where(inside, grad, 0)
+
+
 @mistake("autograd.where_backward", spec="test_where_backward_of_an_infinite_gradient", says="nan")
 def where_multiplies(grad, condition):
     return None, grad * condition, grad * ~condition
@@ -148,6 +163,12 @@ def bmm_computes_both(grad, a, b, output_mask):
 def permute_again(grad, dims):
     """The same permutation once more, which is its inverse for two axes and not for three."""
     return grad.transpose(dims)
+
+
+@mistake("autograd.permute_backward", spec="test_permute_backward", says="the gradient of a")
+def permute_sorts_dims_as_they_are(grad, dims):
+    """argsort of dims of which some are negative and some are not."""
+    return grad.transpose(np.argsort(dims).tolist())
 
 
 @mistake("autograd.concatenate_backward", spec="test_concatenate_backward", says="has shape")
@@ -613,6 +634,54 @@ def apply_forgets_what_it_gives_back(cls, *args):
     ctx = Context(tuple(isinstance(each, Tensor) and each.requires_grad for each in args))
     arrays = [each.data if isinstance(each, Tensor) else each for each in args]
     output = wrap(observed("function", cls.__name__, cls.forward, ctx, *arrays))
+    if recording() and edges and output.dtype.kind == "f":
+        output.grad_fn = Node(cls.__name__, partial(_gradients, cls, ctx, len(args)), edges)
+        output.requires_grad = True
+    return output
+
+
+@mistake("autograd.numerical_gradient", spec="test_differences_of_a_view", says="expected")
+def differences_of_two_views(function, inputs, place, cotangent, eps=1e-6):
+    """Both values are looked at when x has been moved to x - eps."""
+    x = inputs[place].data
+    result = np.zeros(x.shape)
+    with no_grad():
+        for index in np.ndindex(x.shape):
+            before = x[index].copy()
+            x[index] = before + eps
+            above = function(*inputs).data
+            x[index] = before - eps
+            below = function(*inputs).data
+            result[index] = (cotangent * (above - below)).sum().item() / (2 * eps)
+            x[index] = before
+    return result
+
+
+@mistake(
+    "autograd.Function.apply", spec="test_a_view_that_was_saved_is_watched_too", says="nothing was raised"
+)
+def apply_compares_arrays_by_identity(cls, *args):
+    edges = edges_to(args)
+    ctx = Context(tuple(isinstance(each, Tensor) and each.requires_grad for each in args))
+    arrays = [each.data if isinstance(each, Tensor) else each for each in args]
+    output = wrap(observed("function", cls.__name__, cls.forward, ctx, *arrays))
+    if recording() and edges and output.dtype.kind == "f":
+        tensors = [each for each in (*args, output) if isinstance(each, Tensor)]
+        saved = [each for each in tensors if any(each.data is array for array in ctx.saved_tensors)]
+        output.grad_fn = Node(cls.__name__, partial(_gradients, cls, ctx, len(args)), edges, tensors=saved)
+        output.requires_grad = True
+    return output
+
+
+@mistake("autograd.Function.apply", spec="test_a_function_of_one_number", says="TypeError")
+def apply_refuses_scalars(cls, *args):
+    edges = edges_to(args)
+    ctx = Context(tuple(isinstance(each, Tensor) and each.requires_grad for each in args))
+    arrays = [each.data if isinstance(each, Tensor) else each for each in args]
+    result = observed("function", cls.__name__, cls.forward, ctx, *arrays)
+    if not isinstance(result, np.ndarray):
+        raise TypeError(f"{cls.__name__} gave a {type(result).__name__}")
+    output = wrap(result)
     if recording() and edges and output.dtype.kind == "f":
         output.grad_fn = Node(cls.__name__, partial(_gradients, cls, ctx, len(args)), edges)
         output.requires_grad = True

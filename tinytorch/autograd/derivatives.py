@@ -4,7 +4,8 @@ A rule works on arrays. It gets `grad`, of the shape of the output, and what it 
 output (`out`), a param, an input's shape (`a_shape`), or `output_mask`. Nothing else is kept for it. It gives one
 gradient an input: the array itself for one, a tuple for several, None where there is none to give.
 
-A rule need not undo broadcasting or keep the dtype: the tape sums and casts what it gives.
+A rule need not undo broadcasting or keep the dtype: the tape sums and casts what it gives. As in kata 02, ask
+`get_array_module(grad)` for the array library: rules run on a GPU too.
 """
 
 from __future__ import annotations
@@ -148,8 +149,8 @@ def minimum_backward(grad: Array, a: Array, b: Array) -> tuple[Array, Array]:
 
 @derivative(t.clamp)
 def clamp_backward(grad: Array, a: Array, min: float | None, max: float | None) -> Array:
-    """out = a, moved to `min` and `max` where it is outside. At a bound the gradient still passes; a bound may be
-    None."""
+    """out = a, moved to `min` and `max` where it is outside. There the gradient is 0, even if `grad` is infinite; at a
+    bound it still passes. A bound may be None."""
     raise NotImplementedError("kata 07: clamp_backward")
 
 
@@ -167,7 +168,8 @@ def where_backward(grad: Array, condition: Array) -> tuple[None, Array, Array]:
 
 @derivative(t.sum)
 def sum_backward(grad: Array, a_shape: Shape, dim: Dims, keepdim: bool) -> Array:
-    """out = sum(a, dim, keepdim). `dim` is an axis, several, or None for all."""
+    """out = sum(a, dim, keepdim). `dim` is an axis, several, or None for all; a 0-d Tensor has dim 0 and -1, as in all
+    reductions."""
     raise NotImplementedError("kata 07: sum_backward")
 
 
@@ -290,5 +292,5 @@ def clone_backward(grad: Array) -> Array:
 
 @derivative(t.convert)
 def convert_backward(grad: Array, a_device: Device) -> Array:
-    """out = a in another dtype or on another device. The tape casts; `Tensor.to` brings the gradient home."""
+    """out = a in another dtype or on another device. The tape casts; `Tensor(grad).to(...)` moves the gradient back."""
     raise NotImplementedError("kata 07: convert_backward")

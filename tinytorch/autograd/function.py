@@ -20,7 +20,7 @@ class Context:
         self.saved_tensors: tuple[Array, ...] = ()
 
     def save_for_backward(self, *arrays: Array) -> None:
-        """Keep inputs or the output, as `saved_tensors`: backward will notice if they were changed in place."""
+        """Keep inputs, the output, or views of them, as `saved_tensors`: backward will notice changes in place."""
         raise NotImplementedError("kata 07: Context.save_for_backward")
 
 
@@ -48,7 +48,8 @@ class Function:
         view of it, the output shares its `_version`.
 
         Raises:
-            TypeError: forward did not give an array; the message holds the type that it gave.
+            TypeError: forward gave a Tensor, or something without a dtype; the message holds its type. NumPy's scalars,
+                which it makes of 0-d arrays, are welcome.
             RuntimeError (when the rule is called): backward gave another number of gradients than apply was given
                 arguments; the message holds both numbers.
         """

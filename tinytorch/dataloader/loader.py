@@ -98,7 +98,7 @@ class DataLoader:
         Raises:
             ValueError: options contradict each other; the message holds their names: batch_sampler with batch_size,
                 shuffle, sampler or drop_last; sampler with shuffle; shuffle, sampler or batch_sampler with an
-        IterableDataset; batch_size=None with drop_last; prefetch_factor without num_workers. Or one has a
+                IterableDataset; batch_size=None with drop_last; prefetch_factor without num_workers. Or one has a
                 bad value: the message holds its name and value.
         """
         raise NotImplementedError("kata 10: DataLoader.__init__")

@@ -83,7 +83,11 @@ class RandomCrop(Transform):
     """A random window of `size` in the picture with a margin of zeros (torchvision.transforms.v2.RandomCrop)."""
 
     def __init__(self, size: int | tuple[int, int], padding: int = 0) -> None:
-        """`size`: (height, width), or one number for both. `padding`: the margin on all four sides."""
+        """`size`: (height, width), or one number for both. `padding`: the margin on all four sides.
+
+        Raises:
+            ValueError: a side is less than 1, or padding less than 0; the message holds it.
+        """
         raise NotImplementedError("kata 10: RandomCrop.__init__")
 
     def transform(self, pictures: Array) -> Array:

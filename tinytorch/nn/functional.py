@@ -18,6 +18,9 @@ if TYPE_CHECKING:
         softmax as softmax,
         softplus as softplus,
     )
+    from tinytorch.embeddings import (
+        embedding as embedding,
+    )
     from tinytorch.layers import (
         dropout as dropout,
         linear as linear,
@@ -51,6 +54,7 @@ __getattr__, __dir__ = face(
             "binary_cross_entropy_with_logits cross_entropy huber_loss l1_loss mse_loss nll_loss"
         ),
         "tinytorch.tensor": "pad tanh",
+        "tinytorch.embeddings": "embedding",
         "tinytorch.spatial": "adaptive_avg_pool2d avg_pool2d batch_norm conv2d max_pool2d",
     },
 )

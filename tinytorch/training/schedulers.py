@@ -182,9 +182,10 @@ class OneCycleLR(LRScheduler):
         What each group begins with becomes its "initial_lr", whether it has one or not.
 
         Raises:
-            ValueError: no number of steps is given, or one less than 1; `pct_start` is not between 0 and 1;
-                `anneal_strategy` is not "cos" or "linear"; there are other numbers of `max_lr` than of groups;
-                or the optimizer has neither "momentum" nor "betas" to cycle. The message holds the value.
+            ValueError: no number of steps is given, or one less than 1 (the message says total_steps, and holds it);
+                `pct_start` is not between 0 and 1, or `anneal_strategy` not "cos" or "linear" (it holds that); there
+                are other numbers of `max_lr` than of groups (it holds both numbers); or there is a momentum to cycle,
+                and a group has neither "momentum" nor "betas" (it says momentum). Nothing is changed then.
         """
         raise NotImplementedError("kata 08: OneCycleLR.__init__")
 

@@ -120,8 +120,8 @@ class Trainer:
         A callback of which the state knows nothing is left alone, and so is the state of one that is not here.
 
         Raises:
-            ValueError: it is of another class of optimizer or scheduler, of another model, or has another number of
-                generators; the message says what differs.
+            ValueError: it is of another class of optimizer or scheduler, or has another number of generators (the
+                message holds both), or the model or the optimizer refuses its part (it holds what they say).
         """
         raise NotImplementedError("kata 08: Trainer.load_state_dict")
 
@@ -146,6 +146,7 @@ class Trainer:
 
         Raises:
             CheckpointError: there are checkpoints, and all are damaged: to begin anew is not for the program to decide.
+                The message holds the directory.
             ValueError: the newest whole one does not fit this run.
         """
         raise NotImplementedError("kata 08: Trainer.resume")

@@ -24,7 +24,7 @@ class Context:
         self.saved_tensors: tuple[Array, ...] = ()
 
     def save_for_backward(self, *arrays: Array) -> None:
-        """Keep inputs or the output, as `saved_tensors`: backward will notice if they were changed in place."""
+        """Keep inputs, the output, or views of them, as `saved_tensors`: backward will notice changes in place."""
         self.saved_tensors = arrays
 
 
@@ -52,7 +52,8 @@ class Function:
         view of it, the output shares its `_version`.
 
         Raises:
-            TypeError: forward did not give an array; the message holds the type that it gave.
+            TypeError: forward gave a Tensor, or something without a dtype; the message holds its type. NumPy's scalars,
+                which it makes of 0-d arrays, are welcome.
             RuntimeError (when the rule is called): backward gave another number of gradients than apply was given
                 arguments; the message holds both numbers.
         """
@@ -71,7 +72,7 @@ class Function:
                 output._version = each._version  # forward gave an input back, or a view of it
         if recording() and edges and output.dtype.kind == "f":
             tensors = [each for each in (*args, output) if isinstance(each, Tensor)]
-            saved = [each for each in tensors if any(each.data is array for array in ctx.saved_tensors)]
+            saved = [x for x in tensors if any(np.may_share_memory(x.data, s) for s in ctx.saved_tensors)]
             output.grad_fn = Node(
                 cls.__name__, partial(_gradients, cls, ctx, len(args)), edges, tensors=saved
             )

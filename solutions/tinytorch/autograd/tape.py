@@ -105,14 +105,14 @@ class Node:
         """The Tensor that keeps its gradient, if it does and is still there."""
         return None if self.retained is None else self.retained()
 
-    def backward(self, gradient: Array) -> Sequence[Array | None]:
-        """The gradients for the inputs, one each, from the one for the output: what `rule` gives, always a sequence.
+    def backward(self, gradient: Array) -> tuple[Array | None, ...]:
+        """The gradients for the inputs, one each, from the one for the output: what `rule` gives, always as a tuple.
 
         The rule is called through `observed("rule", name, rule, gradient, *saved)`, so that observers see it.
 
         Raises:
-            RuntimeError: a version has moved, so what the rule needs was changed in place; or there is no rule. The
-                message holds the name of the Node.
+            RuntimeError: a version has moved, so what the rule needs was changed "in place"; or the operation has no
+                "derivative". The message holds that, and the name of the Node.
         """
         for version, then in self.versions:
             if version[0] != then:
@@ -180,12 +180,12 @@ def backpropagate(
 ) -> dict[Node | Tensor, Array]:
     """From `gradients`, those of some Nodes and leaves, to those of every leaf below them.
 
-    A gradient that comes from several sides is their sum. Each Node's `backward` is called once, unrecorded and
-    without NumPy's warnings; then the Node is freed, unless `retain_graph`. In the result are also the gradients of
-    the Nodes that are in `wanted` or have `retained`.
+    A gradient that comes from several sides is their sum. The `backward` of each Node that gets a gradient is called
+    once, unrecorded and without NumPy's warnings; then the Node is freed, unless `retain_graph`. In the result are
+    also the gradients of the Nodes that are in `wanted` or have `retained`.
 
     Raises:
-        RuntimeError: a Node was freed before. Nothing is called then.
+        RuntimeError: a Node was freed before; the message says how to keep it, "retain_graph". Nothing is called then.
     """
     nodes = youngest_first(gradients)
     if any(node.saved is None for node in nodes):
@@ -215,8 +215,8 @@ def first_gradient(output: Tensor, gradient: Tensor | None) -> Array:
     """What backward from `output` begins with: 1 for a single number, otherwise `gradient`, in the dtype of `output`.
 
     Raises:
-        RuntimeError: `output` does not require grad; it has several entries and there is no `gradient`; or that has
-            another shape. The message holds the shapes.
+        RuntimeError: `output` does not require grad; it has several entries and there is no "gradient"; or that has
+            another shape, or is on another device. The message holds the shapes, or the devices.
     """
     if not output.requires_grad:
         raise RuntimeError(
@@ -293,8 +293,8 @@ def grad(
         allow_unused: gives None for an input that was not used, instead of an error.
 
     Raises:
-        RuntimeError: an input does not require grad, or was not used; the message holds its place among `inputs` and
-            its shape. Otherwise as backward.
+        RuntimeError: an input does not require grad, or was not used, and the message says "allow_unused"; it holds the
+            place among `inputs`, and the shape. Otherwise as backward.
         ValueError: there are not as many `grad_outputs` as outputs; the message holds both numbers.
     """
     outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)

@@ -129,7 +129,7 @@ class DataLoader:
         Raises:
             ValueError: options contradict each other; the message holds their names: batch_sampler with batch_size,
                 shuffle, sampler or drop_last; sampler with shuffle; shuffle, sampler or batch_sampler with an
-        IterableDataset; batch_size=None with drop_last; prefetch_factor without num_workers. Or one has a
+                IterableDataset; batch_size=None with drop_last; prefetch_factor without num_workers. Or one has a
                 bad value: the message holds its name and value.
         """
         streams, shuffled, whole = (
@@ -153,7 +153,8 @@ class DataLoader:
             if both:
                 raise ValueError(f"{one} and {other} exclude each other")
         _count("num_workers", num_workers, 0)
-        _count("prefetch_factor", prefetch_factor or 2, 1)
+        if prefetch_factor is not None:
+            _count("prefetch_factor", prefetch_factor, 1)
         if streams:
             sampler = dataset  # its samples come in its own order
         elif sampler is None:

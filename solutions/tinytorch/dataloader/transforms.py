@@ -111,8 +111,14 @@ class RandomCrop(Transform):
     """A random window of `size` in the picture with a margin of zeros (torchvision.transforms.v2.RandomCrop)."""
 
     def __init__(self, size: int | tuple[int, int], padding: int = 0) -> None:
-        """`size`: (height, width), or one number for both. `padding`: the margin on all four sides."""
-        self.size = (size, size) if isinstance(size, int) else size
+        """`size`: (height, width), or one number for both. `padding`: the margin on all four sides.
+
+        Raises:
+            ValueError: a side is less than 1, or padding less than 0; the message holds it.
+        """
+        self.size = (size, size) if isinstance(size, int) else tuple(size)
+        if min(self.size) < 1 or padding < 0:
+            raise ValueError(f"a window of {self.size} with a margin of {padding} is none")
         self.padding = padding
 
     def transform(self, pictures: Array) -> Array:

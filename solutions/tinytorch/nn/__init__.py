@@ -9,6 +9,9 @@ from tinytorch.faces import face
 from tinytorch.nn import functional as functional, utils as utils
 
 if TYPE_CHECKING:
+    from tinytorch.embeddings import (
+        Embedding as Embedding,
+    )
     from tinytorch.layers import (
         GELU as GELU,
         Buffer as Buffer,
@@ -54,6 +57,7 @@ __getattr__, __dir__ = face(
             "ModuleList Parameter ReLU Sequential SiLU Sigmoid Softmax Softplus Tanh init"
         ),
         "tinytorch.losses": "BCEWithLogitsLoss CrossEntropyLoss HuberLoss L1Loss MSELoss NLLLoss",
+        "tinytorch.embeddings": "Embedding",
         "tinytorch.spatial": "AdaptiveAvgPool2d AvgPool2d BatchNorm2d Conv2d MaxPool2d",
     },
 )

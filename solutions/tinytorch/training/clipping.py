@@ -37,11 +37,10 @@ def clip_grad_norm_(
     if not grads:
         return Tensor(np.zeros((), np.float32))
     xp = get_array_module(*(grad.data for grad in grads))
-    sizes = [abs(grad.data).astype(np.float64) for grad in grads]
-    if norm_type == np.inf:
-        norm = xp.stack([size.max(initial=0.0) for size in sizes]).max()
-    else:
-        norm = xp.stack([(size**norm_type).sum() for size in sizes]).sum() ** (1 / norm_type)
+    entries = xp.concatenate(
+        [xp.zeros(1), *(abs(grad.data).ravel() for grad in grads)]
+    )  # float64, never empty
+    norm = entries.max() if norm_type == np.inf else (entries**norm_type).sum() ** (1 / norm_type)
     if error_if_nonfinite and not np.isfinite(float(norm)):
         raise RuntimeError(f"the norm of the gradients is {float(norm)}: they cannot be clipped")
     factor = xp.minimum(max_norm / (norm + 1e-6), 1.0)

@@ -47,8 +47,8 @@ def save(state: Mapping[str, Tensor], path: str | os.PathLike[str], metadata: Ma
 
     Raises:
         TypeError: a value is not a Tensor, or a name or an entry of `metadata` no string; the message holds the name.
-        ValueError: `metadata` has "writer" or DIGEST of its own, or a Tensor is called "__metadata__". In all cases
-            nothing is written.
+        ValueError: `metadata` has "writer" or DIGEST of its own, or a Tensor is called "__metadata__"; the message
+            holds that name. In all cases nothing is written.
     """
     for name, value in state.items():
         if not isinstance(name, str) or not isinstance(value, Tensor):
@@ -142,7 +142,7 @@ def pack(state: Any) -> tuple[dict[str, Tensor], str]:
     or an array. Everything is copied, to the CPU: what is packed does not change when training goes on.
 
     Raises:
-        TypeError: anything else in it; the message holds the type and the keys on the way.
+        TypeError: anything else in it; the message holds the type and the keys on the way, as in "model.0".
         ValueError: two Tensors would have one name; the message holds it.
     """
     tensors: dict[str, Tensor] = {}
