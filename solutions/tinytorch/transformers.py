@@ -428,7 +428,7 @@ def next_logits(model: GPT, ids: Tensor, cache: Cache | None = None) -> Tensor:
     """What the model says about the token after `ids`, evaluating: (..., T) -> (..., V).
 
     Of a text longer than block_size it reads the end. With a `cache` it reads only what the cache does not hold yet,
-    ids[..., cache.length:], and such a text is an error of the model's.
+    ids[..., cache.length:]; there a longer text is an error, the model's own.
 
     Raises:
         ValueError: there is no token to read: T is 0, or the cache holds them all. The message holds T, and the
