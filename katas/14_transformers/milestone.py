@@ -27,7 +27,10 @@ BATCH, LR, STEPS, EPOCHS = (
     10,
 )  # an epoch is STEPS batches: then it is validated, saved, and writes
 WINDOWS = 512  # of the validation text, always the same
-PASSED = {"shakespeare": 1.80, "stdlib": 1.60}  # nats a character; the reference reaches 1.48 on Python 3.11's library
+PASSED = {
+    "shakespeare": 1.80,
+    "stdlib": 1.60,
+}  # nats a character; the reference reaches 1.48 on Python 3.11's library
 PROMPT = {"shakespeare": "ROMEO:\n", "stdlib": "def "}
 
 
