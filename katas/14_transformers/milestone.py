@@ -5,7 +5,6 @@ and DATA= says where they are. ARGS= may hold a seed, and "fresh", which begins 
 """
 
 import math
-import shutil
 import time
 
 import numpy as np
@@ -137,10 +136,7 @@ def main(report):
     seed = int(next((word for word in words if word.isdecimal()), 0))
     root = downloads.find("shakespeare", report.data)
     name = "shakespeare" if root else "stdlib"
-    folder = report.folder(f"{name}_seed{seed}")
-    if "fresh" in words:
-        shutil.rmtree(folder)
-        folder.mkdir()
+    folder = report.checkpoints(f"{name}_seed{seed}", fresh="fresh" in words)
     if root:
         text = (root / "tinyshakespeare.txt").read_text(encoding="utf-8")
     else:
@@ -162,7 +158,6 @@ def main(report):
     written, speed = write_aloud(trainer.model, tokenizer, prompt, 600, seed, report.say)
     (models / f"{name}.sample.txt").write_text(written, encoding="utf-8")
     report.say(f"\nThis text, the weights and the tokenizer are in {models.name}/ beside the picture.")
-    shutil.rmtree(folder)  # the run is over; the next one begins anew
 
     loss, seconds = trainer.history["val_loss"][-1], sum(trainer.history["seconds"])
     steps = plan["epochs"] * STEPS

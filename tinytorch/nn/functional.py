@@ -47,6 +47,10 @@ if TYPE_CHECKING:
         pad as pad,
         tanh as tanh,
     )
+    from tinytorch.transformers import (
+        layer_norm as layer_norm,
+        rms_norm as rms_norm,
+    )
 
 __getattr__, __dir__ = face(
     __name__,
@@ -59,6 +63,7 @@ __getattr__, __dir__ = face(
         "tinytorch.tensor": "pad tanh",
         "tinytorch.attention": "scaled_dot_product_attention",
         "tinytorch.embeddings": "embedding",
+        "tinytorch.transformers": "layer_norm rms_norm",
         "tinytorch.spatial": "adaptive_avg_pool2d avg_pool2d batch_norm conv2d max_pool2d",
     },
 )

@@ -48,6 +48,10 @@ if TYPE_CHECKING:
         Conv2d as Conv2d,
         MaxPool2d as MaxPool2d,
     )
+    from tinytorch.transformers import (
+        LayerNorm as LayerNorm,
+        RMSNorm as RMSNorm,
+    )
 
 __getattr__, __dir__ = face(
     __name__,
@@ -58,6 +62,7 @@ __getattr__, __dir__ = face(
         ),
         "tinytorch.losses": "BCEWithLogitsLoss CrossEntropyLoss HuberLoss L1Loss MSELoss NLLLoss",
         "tinytorch.embeddings": "Embedding",
+        "tinytorch.transformers": "LayerNorm RMSNorm",
         "tinytorch.spatial": "AdaptiveAvgPool2d AvgPool2d BatchNorm2d Conv2d MaxPool2d",
     },
 )
