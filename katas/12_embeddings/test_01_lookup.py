@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from dojo.spec import assert_close, no_warnings, raises, unchanged
 from dojo.spec.strategies import arrays, shapes, strided
@@ -28,6 +28,7 @@ def test_an_id_picks_its_row():
 
 
 @given(ids=st.one_of(arrays(shapes(), np.int64, 0, 3), strided(shapes(), np.int64, 0, 3)), dtype=INTEGERS)
+@example(ids=np.zeros((2, 0), np.int64), dtype=np.int64)
 def test_ids_have_any_shape(ids, dtype):
     """Ids of shape (...) give (..., 2): one id, a batch of sentences, or none; their integers may be of any size."""
     ids = ids.astype(dtype)

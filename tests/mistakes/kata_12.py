@@ -213,7 +213,7 @@ def rows_are_drawn_evenly(self):
 @mistake(
     "embeddings.Embedding.reset_parameters",
     spec="test_the_row_of_padding_is_zero",
-    says="the rows that are 0",
+    says="rows that are 0",
 )
 def padding_is_drawn_too(self):
     """The row of padding is not set to 0."""
