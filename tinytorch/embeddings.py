@@ -25,13 +25,15 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
 
     The result is a copy. An id that stands n times takes n gradients to its row, which add up. The ids have no
     gradient; they may be integers of any size, in any shape, and none at all. `padding_idx`, where given, is an id
-    whose row keeps its value and gets no gradient; a negative one counts from the end, -1 is V - 1.
+    whose row keeps its value and gets no gradient; a negative one counts from the end, -1 is V - 1. V and D may be 0.
+    A row that no id picks does not matter, be there infinity in it.
 
     Raises:
         IndexError: an id is negative or not below V; the message holds the first such id and V. Or `padding_idx` is
             outside [-V, V - 1]; the message holds it and V.
         TypeError: the ids are not a Tensor; the message holds their type. Or not integers; it holds their dtype.
         ValueError: `weight` has not two axes; the message holds its shape.
+        RuntimeError: ids and weight are on different devices; the message names both.
     """
     raise NotImplementedError("kata 12: embedding")
 
@@ -71,9 +73,12 @@ class Embedding(Module):
 
     @classmethod
     def from_pretrained(cls, embeddings: Tensor, freeze: bool = True, padding_idx: int | None = None) -> Self:
-        """An Embedding over rows that are there already (V, D); it shares their memory.
+        """A layer of the class `cls`, which may be a subclass, over rows that are there already (V, D): it shares
+        their memory.
 
-        Frozen, it does not learn: its weight does not require grad. The row of `padding_idx` keeps its value.
+        Frozen, it does not learn: its weight does not require grad. The weight is a Parameter of its own, and
+        `embeddings`, which may be a Parameter of another layer, requires grad as before. The row of `padding_idx`
+        keeps its value.
 
         Raises:
             ValueError: `embeddings` has not two axes; the message holds its shape.
@@ -99,7 +104,7 @@ def position_angles(places: Array, d_model: int, base: float = 10000.0) -> Array
         angles[t, i] = places[t] / base ** (2 * i / d_model)
 
     Hand 0 turns by one radian a place and the last ones hardly at all, like seconds, minutes and hours. The result
-    is float64: at place 100,000 a float32 is only good to a hundredth of a radian. On arrays.
+    is float64: at place 100,000 a float32 is only good to a hundredth of a radian. T and d_model may be 0. On arrays.
     """
     raise NotImplementedError("kata 12: position_angles")
 
@@ -107,10 +112,11 @@ def position_angles(places: Array, d_model: int, base: float = 10000.0) -> Array
 def rows_for(table: Tensor, x: Tensor, start: int) -> Tensor:
     """The rows of `table` (max_len, D) for x (..., T, D) whose first row is at place `start`: (T, D), a view.
 
+    Any of max_len, D and T may be 0.
+
     Raises:
         ValueError: x has fewer than two axes or another D; the message holds the shape of x and D. `start` is
-            negative; the message holds it. Or the last row would be beyond the table; the message holds start + T
-            and max_len.
+            negative; the message holds it. Or start + T is above max_len, even where T is 0; the message holds both.
     """
     raise NotImplementedError("kata 12: rows_for")
 
@@ -124,14 +130,18 @@ class SinusoidalPositions(Module):
         table[t, 2 * i] = sin(angles[t, i]), table[t, 2 * i + 1] = cos(angles[t, i])
 
     with position_angles(places, d_model). It is float32, belongs to the state, and is not learned. An odd d_model
-    has no cosine for the last hand.
+    has no cosine for the last hand. max_len and d_model may be 0.
     """
 
     def __init__(self, max_len: int, d_model: int) -> None:
         raise NotImplementedError("kata 12: SinusoidalPositions.__init__")
 
     def forward(self, x: Tensor, start: int = 0) -> Tensor:
-        """x + the rows of the table from place `start` on, in the dtype of x; errors as rows_for."""
+        """x + the rows of the table from place `start` on, in the dtype of x; errors as rows_for.
+
+        Raises:
+            TypeError: x is not floating point; the message holds its dtype.
+        """
         raise NotImplementedError("kata 12: SinusoidalPositions.forward")
 
     def extra_repr(self) -> str:  # given
@@ -139,9 +149,10 @@ class SinusoidalPositions(Module):
 
 
 class LearnedPositions(Module):
-    """x plus a row to learn for each place: (..., T, d_model) -> the same (GPT-2's `wpe`).
+    """x plus a row to learn for each place: (..., T, d_model) -> the same shape (GPT-2's `wpe`).
 
-    weight (max_len, d_model) is drawn from the normal distribution with mean 0 and deviation 1, as an Embedding's.
+    weight (max_len, d_model) is drawn from the normal distribution with mean 0 and deviation 1, as an Embedding's;
+    max_len and d_model may be 0. The result has the dtype of x + weight: float32 for a float16 x.
     """
 
     def __init__(self, max_len: int, d_model: int) -> None:
@@ -173,7 +184,8 @@ def apply_rope(x: Tensor, start: int = 0, base: float = 10000.0) -> Tensor:
 
     So the dot product of two rows depends on their distance only, and not on where they stand. The paper pairs
     neighbours, 2 * i with 2 * i + 1; here the halves are paired, as in GPT-NeoX and Llama: the same up to the
-    order of the features, and a half is one slice.
+    order of the features, and a half is one slice. T and D may be 0. The angles are float64, and their sines
+    and cosines are rounded to the dtype of x.
 
     Raises:
         ValueError: x has fewer than two axes, or D is odd; the message holds the shape.

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
-from dojo.spec import assert_close, raises, unchanged
+from dojo.spec import assert_close, no_warnings, raises, unchanged
 from dojo.spec.strategies import arrays, shapes, strided
 from tinytorch.embeddings import embedding
 from tinytorch.tensor import Tensor
@@ -24,16 +24,17 @@ def row_by_row(ids, weight):
 def test_an_id_picks_its_row():
     """The ids [2, 0, 2] pick rows 2, 0 and 2 of the weight [[0, 1], [2, 3], [4, 5], [6, 7]]."""
     out = embedding(Tensor(np.array([2, 0, 2])), Tensor(WEIGHT))
-    assert_close(out, np.array([[4, 5], [0, 1], [4, 5]], np.float32), "the rows")
+    assert_close(out, np.array([[4, 5], [0, 1], [4, 5]], np.float32), "the result")
 
 
 @given(ids=st.one_of(arrays(shapes(), np.int64, 0, 3), strided(shapes(), np.int64, 0, 3)), dtype=INTEGERS)
+@example(ids=np.zeros((2, 0), np.int64), dtype=np.int64)
 def test_ids_have_any_shape(ids, dtype):
     """Ids of shape (...) give (..., 2): one id, a batch of sentences, or none; their integers may be of any size."""
     ids = ids.astype(dtype)
     with unchanged(ids, WEIGHT):
         out = embedding(Tensor(ids), Tensor(WEIGHT))
-    assert_close(out, row_by_row(ids, WEIGHT), "the rows")
+    assert_close(out, row_by_row(ids, WEIGHT), "the result")
 
 
 @given(
@@ -46,7 +47,16 @@ def test_ids_have_any_shape(ids, dtype):
 def test_rows_keep_their_length_and_dtype(weight, ids, dtype):
     """Rows may have any length, 0 too, lie anywhere in memory, and keep the dtype of the weight."""
     weight = weight.astype(dtype)
-    assert_close(embedding(Tensor(ids), Tensor(weight)), row_by_row(ids, weight), "the rows")
+    assert_close(embedding(Tensor(ids), Tensor(weight)), row_by_row(ids, weight), "the result")
+
+
+def test_other_rows_do_not_matter():
+    """Rows that no id picks stay out of the result: infinity and nan in row 2 do not reach the ids [0, 1]."""
+    weight = WEIGHT.copy()
+    weight[2] = np.inf, np.nan
+    with no_warnings():
+        out = embedding(Tensor(np.array([0, 1])), Tensor(weight))
+    assert_close(out, WEIGHT[:2], "the result")
 
 
 @pytest.mark.parametrize("ids", [2, [2], [[0, 2]]], ids=["one id", "a sentence", "a batch"])
@@ -73,7 +83,7 @@ def test_the_first_id_outside_is_named():
     with raises(IndexError, 0):
         embedding(Tensor(np.array([0])), Tensor(np.zeros((0, 2), np.float32)))
     out = embedding(Tensor(np.zeros((2, 0), np.int64)), Tensor(np.zeros((0, 2), np.float32)))
-    assert_close(out, np.zeros((2, 0, 2), np.float32), "no rows of no rows")
+    assert_close(out, np.zeros((2, 0, 2), np.float32), "the lookup of no ids in no rows")
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bool"])

@@ -78,7 +78,7 @@ def test_padding_keeps_its_value_and_gets_no_gradient():
     """With padding_idx 1 the ids [1, 0, 1] give rows 1, 0 and 1 as always; row 1 gets gradient 0."""
     rows = np.array([[1, 2], [3, 4], [5, 6]], np.float32)
     weight, out = looked_up(np.array([1, 0, 1]), rows, 1)
-    assert_close(out, rows[[1, 0, 1]], "the rows")
+    assert_close(out, rows[[1, 0, 1]], "the result")
     out.backward(Tensor(np.array([[7, 8], [9, 10], [11, 12]], np.float32)))
     assert_close(weight.grad, np.array([[9, 10], [0, 0], [0, 0]], np.float32), "the gradient of the weight")
 
@@ -88,7 +88,7 @@ def test_only_padding_gets_no_gradient(weight, ids, padding, data):
     """Any row can be the padding, counted from the front or the back; all others get what they always get."""
     grad = data.draw(arrays((*ids.shape, 3)), label="the gradient of the result")
     leaf, out = looked_up(ids, weight, padding)
-    assert_close(out, weight[ids], "the rows")
+    assert_close(out, weight[ids], "the result")
     out.backward(Tensor(grad))
     expected = np.zeros_like(weight)
     for place in np.ndindex(ids.shape):

@@ -17,7 +17,11 @@ def test_an_embedding_has_a_row_for_each_id():
     layer = Embedding(5, 3)
     assert_equal({name: p.shape for name, p in layer.named_parameters()}, {"weight": (5, 3)})
     assert_equal(str(layer.weight.dtype), "float32", "the dtype")
-    assert_equal((layer.num_embeddings, layer.embedding_dim, layer.padding_idx), (5, 3, None), "the numbers")
+    assert_equal(
+        (layer.num_embeddings, layer.embedding_dim, layer.padding_idx),
+        (5, 3, None),
+        "(num_embeddings, embedding_dim, padding_idx)",
+    )
     assert_equal(repr(layer), "Embedding(5, 3)", "repr(layer)")
 
 
@@ -46,7 +50,7 @@ def test_rows_are_drawn_anew():
 def test_an_embedding_looks_up(ids):
     """Embedding(5, 3)(ids) holds the row of its weight for each id: (...) -> (..., 3)."""
     layer = Embedding(5, 3)
-    assert_close(layer(Tensor(ids)), layer.weight.data[ids], "the rows")
+    assert_close(layer(Tensor(ids)), layer.weight.data[ids], "the result")
 
 
 def test_an_embedding_refuses_ids_outside():
@@ -66,7 +70,7 @@ def test_the_row_of_padding_is_zero(padding_idx):
     assert_equal(repr(layer), f"Embedding(5, 3, padding_idx={padding_idx % 5})", "repr(layer)")
     for when in ("", " after reset_parameters()"):
         zero = [i for i in range(5) if not layer.weight.data[i].any()]
-        assert_equal(zero, [padding_idx % 5], f"the rows that are 0{when}")
+        assert_equal(zero, [padding_idx % 5], f"the list of rows that are 0{when}")
         layer.reset_parameters()
 
 
@@ -96,11 +100,11 @@ def test_pretrained_rows_are_used_as_they_are():
     """Embedding.from_pretrained(rows) of (3, 2) looks up in these very rows, in the same memory."""
     rows = Tensor(ROWS.copy())
     layer = Embedding.from_pretrained(rows)
-    assert_equal((layer.num_embeddings, layer.embedding_dim), (3, 2), "num_embeddings and embedding_dim")
-    assert_close(layer(Tensor(np.array([2, 0]))), ROWS[[2, 0]], "the rows of ids 2 and 0")
+    assert_equal((layer.num_embeddings, layer.embedding_dim), (3, 2), "(num_embeddings, embedding_dim)")
+    assert_close(layer(Tensor(np.array([2, 0]))), ROWS[[2, 0]], "the lookup of ids 2 and 0")
     rows.data[2] = 7.0
     assert_close(layer.weight, rows.data, "the weight, after the rows were changed")
-    assert_equal([name for name, _ in layer.named_parameters()], ["weight"], "the parameters")
+    assert_equal([name for name, _ in layer.named_parameters()], ["weight"], "the list of parameters")
 
 
 def test_pretrained_rows_are_frozen():
@@ -109,6 +113,26 @@ def test_pretrained_rows_are_frozen():
     assert_equal(frozen.weight.requires_grad, False, "weight.requires_grad")
     thawed = Embedding.from_pretrained(Tensor(ROWS.copy()), freeze=False)
     assert_equal(thawed.weight.requires_grad, True, "weight.requires_grad with freeze=False")
+
+
+@pytest.mark.parametrize("freeze", [True, False])
+def test_pretrained_rows_of_another_layer_go_on_learning(freeze):
+    """Embedding.from_pretrained(other.weight) has a Parameter of its own: `other` learns as before, frozen or not."""
+    other = Embedding(3, 2)
+    other.weight.requires_grad = freeze
+    layer = Embedding.from_pretrained(other.weight, freeze)
+    assert_equal(other.weight.requires_grad, freeze, f"other.weight.requires_grad after freeze={freeze}")
+    assert layer.weight is not other.weight, "the weight is the other layer's Parameter itself"
+
+
+def test_from_pretrained_of_a_subclass():
+    """Named.from_pretrained(rows), of a subclass Named of Embedding, is a Named."""
+
+    class Named(Embedding):
+        pass
+
+    layer = Named.from_pretrained(Tensor(ROWS.copy()))
+    assert_equal(type(layer).__name__, "Named", "the class of Named.from_pretrained(rows)")
 
 
 def test_pretrained_padding_keeps_its_value():
@@ -126,7 +150,7 @@ def test_pretrained_rows_draw_nothing():
     expected = rand(3).data
     manual_seed(0)
     Embedding.from_pretrained(Tensor(ROWS.copy()), padding_idx=0)
-    assert_close(rand(3), expected, "the numbers drawn after from_pretrained")
+    assert_close(rand(3), expected, "rand(3) drawn after from_pretrained")
 
 
 def test_pretrained_rows_are_a_matrix():

@@ -38,7 +38,7 @@ def sines_and_cosines(places, d_model):
 def test_hands_turn_at_different_speeds():
     """position_angles of places 0, 1, 2 and 4 features: hand 0 turns by 1 a place, hand 1 by 10000 ** -(2 / 4)."""
     angles = position_angles(np.array([0, 1, 2]), 4)
-    assert_close(angles, np.array([[0.0, 0.0], [1.0, 0.01], [2.0, 0.02]]), "the angles")
+    assert_close(angles, np.array([[0.0, 0.0], [1.0, 0.01], [2.0, 0.02]]), "the array of angles")
 
 
 @given(
@@ -50,7 +50,7 @@ def test_angles_of_any_places(places, d_model, base):
     """Places in any order, any number of features (an odd one has a hand of its own) and any base, in float64."""
     with unchanged(places):
         angles = position_angles(places, d_model, base)
-    assert_close(angles, clock(places.tolist(), d_model, base), "the angles", rtol=1e-12)
+    assert_close(angles, clock(places.tolist(), d_model, base), "the array of angles", rtol=1e-12)
 
 
 # The rows for x
@@ -65,7 +65,7 @@ def test_rows_are_a_slice_of_the_table():
         x = Tensor(np.ones(shape, np.float32))
         rows = rows_for(table, x, start)
         expected = table.data[start : start + shape[-2]]
-        assert_close(rows, expected, f"the rows for x of shape {shape} from place {start} on")
+        assert_close(rows, expected, f"the slice for x of shape {shape} from place {start} on")
         assert expected.size == 0 or np.may_share_memory(rows.data, table.data), "the rows are a copy"
 
 
@@ -114,9 +114,9 @@ def test_tables_of_any_size(max_len, d_model):
 def test_the_table_is_not_learned():
     """The table is a buffer: it is in state_dict(), and not among the parameters."""
     layer = SinusoidalPositions(3, 4)
-    assert_equal(list(layer.parameters()), [], "the parameters")
-    assert_equal([name for name, _ in layer.named_buffers()], ["table"], "the buffers")
-    assert_equal(list(layer.state_dict()), ["table"], "the names in state_dict()")
+    assert_equal(list(layer.parameters()), [], "the list of parameters")
+    assert_equal([name for name, _ in layer.named_buffers()], ["table"], "the list of buffers")
+    assert_equal(list(layer.state_dict()), ["table"], "the list of names in state_dict()")
     assert isinstance(layer.table, Buffer), f"the table is a {type(layer.table).__name__}, expected a Buffer"
 
 
@@ -130,7 +130,7 @@ def test_places_know_their_distance():
     """The dot product of rows s and s + 5 is the same for every s: distances can be read from the table."""
     table = SinusoidalPositions(40, 8).table.data
     products = (table[:-5] * table[5:]).sum(1)
-    assert_close(products, np.full(35, products[0]), "the products of rows that are 5 apart", atol=1e-5)
+    assert_close(products, np.full(35, products[0]), "the product of rows that are 5 apart", atol=1e-5)
     assert abs((table[:-5] * table[:-5]).sum(1)[0] - products[0]) > 0.1, (
         "as large as that of a row with itself"
     )
@@ -150,6 +150,33 @@ def test_sinusoidal_positions_keep_the_dtype(dtype):
     x = Tensor(np.zeros((2, 3, 4), dtype))
     expected = np.stack([sines_and_cosines(range(3), 4)] * 2).astype(dtype)
     assert_close(SinusoidalPositions(6, 4)(x), expected, "x with positions", atol=1e-3)
+
+
+@given(x=arrays((2, 2, 4), np.float64), start=st.integers(0, 2))
+@settings(max_examples=10)
+def test_gradients_pass_the_table(x, start):
+    """What comes back for x with positions comes back for x: the layers in front of it learn."""
+    layer = SinusoidalPositions(4, 4)
+
+    def forward(x):
+        with no_grad():
+            return layer(Tensor(x), start)
+
+    def backward(grad, x):
+        leaf = Tensor(x, requires_grad=True)
+        out = layer(leaf, start)
+        assert out.requires_grad, "the result is not recorded: was an array computed by hand and wrapped?"
+        out.backward(Tensor(grad))
+        return leaf.grad
+
+    gradcheck(forward, backward, x)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint8", "bool"])
+def test_sinusoidal_positions_need_floating_point(dtype):
+    """Integers and booleans are a TypeError with their dtype: sines and cosines would be cut to -1, 0 and 1."""
+    with raises(TypeError, dtype):
+        SinusoidalPositions(6, 4)(Tensor(np.ones((3, 4), dtype)))
 
 
 # Learned positions
@@ -213,7 +240,7 @@ def test_a_sentence_can_come_in_pieces(kind):
     x = np.arange(48, dtype=np.float32).reshape(2, 6, 4)
     first, last = layer(Tensor(x[:, :5])), layer(Tensor(x[:, 5:]), start=5)
     pieces = np.concatenate([first.data, last.data], 1)
-    assert_close(pieces, layer(Tensor(x)).data, "the two pieces")
+    assert_close(pieces, layer(Tensor(x)).data, "the result in two pieces")
 
 
 @pytest.mark.parametrize("kind", [SinusoidalPositions, LearnedPositions])

@@ -32,7 +32,7 @@ def test_a_row_turns_by_its_place():
     """Rows [1, 0] at places 0, 1 and 2 become [1, 0], [cos 1, sin 1] and [cos 2, sin 2]."""
     x = Tensor(np.array([[1, 0]] * 3, np.float32))
     expected = np.array([[1, 0], [math.cos(1), math.sin(1)], [math.cos(2), math.sin(2)]], np.float32)
-    assert_close(apply_rope(x), expected, "the rows")
+    assert_close(apply_rope(x), expected, "the result")
 
 
 def test_halves_are_paired():
@@ -50,13 +50,13 @@ def test_rope_of_any_shape(x, start, base):
     """Any (..., T, D) with an even D, from any place on, with any base; x stays as it is."""
     with unchanged(x):
         out = apply_rope(Tensor(x), start, base)
-    assert_close(out, turned(x, start, base), "the rows", atol=1e-5)
+    assert_close(out, turned(x, start, base), "the result", atol=1e-5)
 
 
 @given(x=arrays((2, 3, 6)))
 def test_place_0_does_not_turn(x):
     """The row at place 0 comes out bit for bit as it went in."""
-    assert_close(apply_rope(Tensor(x)).data[:, 0], x[:, 0], "the rows at place 0", rtol=0, atol=0)
+    assert_close(apply_rope(Tensor(x)).data[:, 0], x[:, 0], "the row at place 0", rtol=0, atol=0)
 
 
 @given(x=arrays((2, 4, 6)), start=PLACES)
@@ -64,7 +64,7 @@ def test_turning_keeps_the_length(x, start):
     """A turned row is as long as it was."""
     out = apply_rope(Tensor(x), start).data
     assert_close(
-        np.linalg.norm(out, axis=-1), np.linalg.norm(x, axis=-1), "the lengths of the rows", atol=1e-5
+        np.linalg.norm(out, axis=-1), np.linalg.norm(x, axis=-1), "the length of each row", atol=1e-5
     )
 
 
@@ -92,20 +92,26 @@ def test_rope_can_come_in_pieces():
     """Rows 0 to 4, then row 5 with start=5, are as all six at once."""
     x = np.arange(48, dtype=np.float32).reshape(2, 6, 4) / 8
     pieces = [apply_rope(Tensor(x[:, :5])).data, apply_rope(Tensor(x[:, 5:]), start=5).data]
-    assert_close(np.concatenate(pieces, 1), apply_rope(Tensor(x)).data, "the two pieces")
+    assert_close(np.concatenate(pieces, 1), apply_rope(Tensor(x)).data, "the result in two pieces")
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_rope_keeps_the_dtype(dtype):
     """x keeps its dtype: no float64 may leak out of the sines and cosines."""
     x = np.linspace(-1, 1, 24).reshape(2, 3, 4).astype(dtype)
-    assert_close(apply_rope(Tensor(x), 3), turned(x, 3), "the rows", atol=2e-3)
+    assert_close(apply_rope(Tensor(x), 3), turned(x, 3), "the result", atol=2e-3)
 
 
 def test_far_places_are_exact():
     """At place 99,991 a float32 row is still turned to float32's accuracy: the angles are float64."""
     x = np.array([[1, -2, 0.5, 3, 1, 0.25, -1, 2]], np.float32)
     assert_close(apply_rope(Tensor(x), 99_991), turned(x, 99_991), "the row", rtol=0, atol=2e-6)
+
+
+def test_float64_is_turned_exactly():
+    """A float64 row at place 7 is turned to float64's accuracy: its sines and cosines are float64 too."""
+    x = np.array([[1, -2, 0.5, 3, 1, 0.25, -1, 2]])
+    assert_close(apply_rope(Tensor(x), 7), turned(x, 7), "the row", rtol=0, atol=1e-12)
 
 
 @given(x=arrays(st.sampled_from([(3, 4), (2, 2, 6)]), np.float64), start=PLACES)

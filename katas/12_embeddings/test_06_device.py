@@ -72,6 +72,7 @@ def test_rows_learn_on_the_device(device):
     assert type(outs[device].data) is type(on_device(X, device)), "the result left the device"
     assert_close(outs[device], outs["cpu"].data, "the result on the device", atol=1e-5)
     for name, gradient in gradients[device].items():
+        assert gradient is not None, f"{name} has no gradient: was an array computed by hand and wrapped?"
         assert type(gradient.data) is type(on_device(X, device)), f"the gradient of {name} left the device"
         assert_close(gradient, gradients["cpu"][name].data, f"the gradient of {name}", atol=1e-4)
 

@@ -51,7 +51,7 @@ def the_batch_is_flattened(input, weight, padding_idx=None):
 
 @mistake("embeddings.embedding", spec="test_the_rows_are_copies", says="was changed")
 def a_single_id_gives_a_view(input, weight, padding_idx=None):
-    """An index of shape () counts as an integer for NumPy, and gives a view."""
+    """A single id becomes a Python int: weight[2] is a view."""
     return weight[int(input.data)] if input.ndim == 0 else weight[input.data]
 
 
@@ -87,6 +87,21 @@ def everything_is_float32(input, weight, padding_idx=None):
     return weight[input.data.reshape(-1)].reshape(*input.shape, weight.shape[1]).to("float32")
 
 
+@mistake("embeddings.embedding", spec="test_other_rows_do_not_matter", says="nan")
+def zeros_times_infinity(input, weight, padding_idx=None):
+    """A product with one-hot rows: 0 * infinity is nan."""
+    if not isinstance(input, Tensor):
+        raise TypeError(f"ids are a Tensor, got {type(input).__name__}")
+    if input.dtype.kind not in "iu":
+        raise TypeError(f"ids are integers, got {input.dtype}")
+    if weight.ndim != 2:
+        raise ValueError(f"the weight has shape {weight.shape}")
+    outside = input.data[(input.data < 0) | (input.data >= len(weight))]
+    if outside.size:
+        raise IndexError(f"id {int(outside[0])} is outside a vocabulary of {len(weight)}")
+    return Tensor((input.data[..., None] == np.arange(len(weight))).astype(weight.dtype)) @ weight
+
+
 # Gradients
 
 
@@ -118,7 +133,7 @@ def the_last_one_wins(input, weight, padding_idx=None):
     return Lookup.apply(weight)
 
 
-@mistake("embeddings.embedding", spec="test_padding_keeps_its_value_and_gets_no_gradient", says="the rows")
+@mistake("embeddings.embedding", spec="test_padding_keeps_its_value_and_gets_no_gradient", says="the result")
 def padding_is_zeroed(input, weight, padding_idx=None):
     """Padding is masked out of the result: its row has lost its value."""
     out = weight[input.data]
@@ -198,7 +213,7 @@ def rows_are_drawn_evenly(self):
 @mistake(
     "embeddings.Embedding.reset_parameters",
     spec="test_the_row_of_padding_is_zero",
-    says="the rows that are 0",
+    says="rows that are 0",
 )
 def padding_is_drawn_too(self):
     """The row of padding is not set to 0."""
@@ -259,6 +274,36 @@ def pretrained_rows_are_drawn_first(cls, embeddings, freeze=True, padding_idx=No
     """All rows are drawn, to be thrown away."""
     layer = cls(*embeddings.shape, padding_idx)
     layer.weight = Parameter(embeddings, requires_grad=not freeze)
+    return layer
+
+
+@mistake(
+    "embeddings.Embedding.from_pretrained",
+    spec="test_pretrained_rows_of_another_layer_go_on_learning",
+    says="other.weight.requires_grad",
+)
+def the_other_layer_is_frozen(cls, embeddings, freeze=True, padding_idx=None):
+    """A Parameter is taken as it is: freezing it freezes the layer that it comes from."""
+    if embeddings.ndim != 2:
+        raise ValueError(f"pretrained embeddings have shape (V, D), got {embeddings.shape}")
+    layer = cls(*embeddings.shape, padding_idx, embeddings)
+    if isinstance(embeddings, Parameter):
+        layer.weight = embeddings
+    layer.weight.requires_grad_(not freeze)
+    return layer
+
+
+@mistake(
+    "embeddings.Embedding.from_pretrained",
+    spec="test_from_pretrained_of_a_subclass",
+    says="expected 'Named'",
+)
+def a_subclass_gets_its_parent(cls, embeddings, freeze=True, padding_idx=None):
+    """The class is called by its name, and not as cls."""
+    if embeddings.ndim != 2:
+        raise ValueError(f"pretrained embeddings have shape (V, D), got {embeddings.shape}")
+    layer = Embedding(*embeddings.shape, padding_idx, embeddings)
+    layer.weight.requires_grad_(not freeze)
     return layer
 
 
@@ -345,6 +390,24 @@ def positions_are_written_into_x(self, x, start=0):
     return x
 
 
+@mistake("embeddings.SinusoidalPositions.forward", spec="test_gradients_pass_the_table", says="not recorded")
+def sums_by_hand(self, x, start=0):
+    """The arrays are added, and wrapped: all that stands before the positions learns nothing."""
+    if x.dtype.kind != "f":
+        raise TypeError(f"floating point, got {x.dtype}")
+    return Tensor(x.data + rows_for(self.table, x, start).data.astype(x.dtype))
+
+
+@mistake(
+    "embeddings.SinusoidalPositions.forward",
+    spec="test_sinusoidal_positions_need_floating_point",
+    says="nothing was raised",
+)
+def sines_are_cut(self, x, start=0):
+    """Sines and cosines are cast to the integers of x."""
+    return x + rows_for(self.table, x, start).to(x.dtype)
+
+
 @mistake("embeddings.rows_for", spec="test_too_long_is_refused", says="nothing was raised")
 def a_slice_says_nothing(table, x, start):
     """A slice that ends beyond the table is just shorter."""
@@ -414,7 +477,7 @@ def all_places_begin_alike(self, max_len, d_model):
 # Rope
 
 
-@mistake("embeddings.apply_rope", spec="test_a_row_turns_by_its_place", says="the rows")
+@mistake("embeddings.apply_rope", spec="test_a_row_turns_by_its_place", says="the result")
 def the_hands_turn_backwards(x, start=0, base=10000.0):
     """The signs of the sines are exchanged."""
     T, D = x.shape[-2:]
@@ -435,7 +498,7 @@ def neighbours_are_paired(x, start=0, base=10000.0):
     return turned.reshape(x.shape)
 
 
-@mistake("embeddings.apply_rope", spec="test_rope_of_any_shape", says="the rows")
+@mistake("embeddings.apply_rope", spec="test_rope_of_any_shape", says="the result")
 def rope_begins_at_0(x, start=0, base=10000.0):
     """start is taken for a length: the rows count from 0."""
     T, D = x.shape[-2:]
@@ -484,6 +547,21 @@ def far_angles_are_rounded(x, start=0, base=10000.0):
     cos, sin = Tensor(np.cos(angles)), Tensor(np.sin(angles))
     first, second = split(x, [D // 2, D // 2], -1)
     return cat([first * cos - second * sin, first * sin + second * cos], -1)
+
+
+@mistake("embeddings.apply_rope", spec="test_float64_is_turned_exactly", says="the row")
+def the_sines_are_float32(x, start=0, base=10000.0):
+    """Sines and cosines are rounded to float32, whatever x is."""
+    if x.ndim < 2 or x.shape[-1] % 2:
+        raise ValueError(f"an even D, got {x.shape}")
+    T, D = x.shape[-2:]
+    angles = position_angles(np.arange(start, start + T), D, base)
+    cos, sin = (
+        np.cos(angles).astype("float32").astype(x.dtype),
+        np.sin(angles).astype("float32").astype(x.dtype),
+    )
+    first, second = split(x, [D // 2, D // 2], -1)
+    return cat([first * Tensor(cos) - second * Tensor(sin), first * Tensor(sin) + second * Tensor(cos)], -1)
 
 
 @mistake("embeddings.apply_rope", spec="test_the_gradient_of_rope", says="not recorded")
