@@ -524,6 +524,7 @@ def test_a_folder_that_lacks_files_is_not_overwritten(server: Server, tmp_path: 
         (GOOD[:60] + b"\0" * 20 + GOOD[80:], "cannot be unpacked"),
         (b"no archive", "cannot be unpacked"),
     ],
+    ids=range(10),  # the bytes hold the time, and would be other names in another worker
 )
 def test_a_bad_archive_leaves_nothing(tmp_path: Path, content: bytes, says: str) -> None:
     home = tmp_path / "home"
