@@ -898,25 +898,6 @@ def no_gradient_is_filled_after_an_error(L):
     return lists(z.grad)
 
 
-@different([[3.0]], "RuntimeError")
-def a_function_may_save_a_view_that_is_not_watched(L):
-    class Product(L.Function):
-        @staticmethod
-        def forward(ctx, x, y):
-            ctx.save_for_backward(x[:1])
-            return x * y
-
-        @staticmethod
-        def backward(ctx, grad):
-            return None, grad * ctx.saved_tensors[0]
-
-    w, x = L.tensor([2.0]), L.tensor([3.0], True)
-    y = L.sum(Product.apply(w, x))
-    w.add_(1.0)
-    y.backward()
-    return lists(x.grad)
-
-
 @different([NAN, NAN], [0.0, 0.0])
 def abs_at_nan_and_the_sign_of_it(L):
     x = L.tensor([NAN], True)
