@@ -90,6 +90,12 @@ def test_there_is_no_other_gpt2():
 # Parameters
 
 
+def test_the_model_keeps_its_config():
+    """GPT(config).config is that config: whoever writes with the model asks for model.config.block_size."""
+    config = GPTConfig(vocab_size=11, block_size=6, n_layer=0, n_head=2, n_embd=4)
+    assert_equal(getattr(GPT(config), "config", "no attribute of that name"), config, "model.config")
+
+
 @given(
     heads=st.integers(1, 2),
     side=st.integers(1, 3),

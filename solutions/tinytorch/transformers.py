@@ -250,7 +250,8 @@ class GPT(Module):
 
     wte, an Embedding of tokens, and wpe, LearnedPositions, are added, and dropped out by drop. Then come the blocks,
     the ModuleList h, a last LayerNorm ln_f, and lm_head, a Linear(n_embd, vocab_size) without bias. With tied weights
-    lm_head.weight *is* wte.weight: one parameter in two places.
+    lm_head.weight *is* wte.weight: one parameter in two places. `config` is kept as an attribute, for whoever writes
+    with the model: model.config.block_size.
     """
 
     def __init__(self, config: GPTConfig) -> None:
@@ -271,7 +272,8 @@ class GPT(Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw all weights anew, as GPT-2: normal with deviation 0.02; biases 0; LayerNorms 1 and 0.
+        """Draw all weights anew, as GPT-2: normal with deviation 0.02; biases 0; LayerNorms 1 and 0. `__init__` ends
+        with it.
 
         Every block adds twice to the residual stream. So that the stream does not grow with their number, the weights
         of what is added (attn.out_proj and mlp.c_proj) have the deviation 0.02 / sqrt(2 * n_layer).
@@ -385,7 +387,9 @@ def sample(
 ) -> Tensor:
     """One id for each row, drawn from softmax(logits / temperature): (..., V) -> (...), int64.
 
-    Then comes keep_top_k, and keep_top_p on what it has left; None leaves them out. At temperature 0 it is the id of
+    First logits / temperature, then keep_top_k, then keep_top_p on what it has left, then softmax and the draw; None
+    leaves a filter out. However small the temperature is, nothing overflows: take the largest logit off before you
+    divide. At temperature 0 it is the id of
     the largest logit, the first one at a tie, and nothing is drawn. `generator` (np.random.Generator) draws, or else
     the default generator of the device; the same seed gives the same ids.
 
@@ -399,7 +403,7 @@ def sample(
             raise ValueError(f"a row whose largest logit is {each} gives no probabilities")
     if temperature == 0:
         return argmax(logits, -1)
-    logits = logits.to(float64) / temperature
+    logits = (logits.to(float64) - unsqueeze(largest, -1)) / temperature  # 0 at most: no overflow to inf
     if top_k is not None:
         logits = keep_top_k(logits, top_k)
     if top_p is not None:

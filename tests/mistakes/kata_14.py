@@ -159,6 +159,20 @@ def attention_is_never_dropped(self, x, cache=None, layer=0):
 # The model
 
 
+@mistake("transformers.GPT.__init__", spec="test_the_model_keeps_its_config", says="model.config")
+def numbers_without_a_config(self, config):
+    """What the model needs itself is kept, and the config is not."""
+    self.block_size = config.block_size
+    self.wte = Embedding(config.vocab_size, config.n_embd)
+    self.wpe = LearnedPositions(config.block_size, config.n_embd)
+    self.drop = Dropout(config.dropout)
+    self.h = ModuleList(TransformerBlock(config) for _ in range(config.n_layer))
+    self.ln_f = LayerNorm(config.n_embd, bias=config.bias)
+    self.lm_head = Linear(config.n_embd, config.vocab_size, bias=False)
+    if config.tie_weights:
+        self.lm_head.weight = self.wte.weight
+
+
 @mistake("transformers.GPT.__init__", spec="test_tied_weights_are_one_parameter", says="a copy is not tied")
 def tied_by_a_copy(self, config):
     """The values are the same on the first day, and never again."""
