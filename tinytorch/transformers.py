@@ -142,7 +142,7 @@ class GPTConfig:
         """The four models of Radford et al. (2019), with what `changes` says otherwise: gpt2("small", block_size=64).
 
         Their (n_layer, n_head, n_embd) are "small" (12, 12, 768), "medium" (24, 16, 1024), "large" (36, 20, 1280) and
-        "xl" (48, 25, 1600).
+        "xl" (48, 25, 1600). Called on a subclass, it gives one of that.
 
         Raises:
             ValueError: another size; the message holds it, and these four.
@@ -195,8 +195,8 @@ class GPT(Module):
     def __init__(self, config: GPTConfig) -> None:
         """
         Raises:
-            ValueError: n_embd is not a multiple of n_head (the message holds both), or dropout not from 0 to 1 (it
-                holds dropout).
+            ValueError: n_embd is not a multiple of n_head (the message holds both; also without blocks), or dropout not
+                from 0 to 1 (it holds dropout).
         """
         raise NotImplementedError("kata 14: GPT.__init__")
 

@@ -188,7 +188,7 @@ class GPTConfig:
         """The four models of Radford et al. (2019), with what `changes` says otherwise: gpt2("small", block_size=64).
 
         Their (n_layer, n_head, n_embd) are "small" (12, 12, 768), "medium" (24, 16, 1024), "large" (36, 20, 1280) and
-        "xl" (48, 25, 1600).
+        "xl" (48, 25, 1600). Called on a subclass, it gives one of that.
 
         Raises:
             ValueError: another size; the message holds it, and these four.
@@ -257,9 +257,11 @@ class GPT(Module):
     def __init__(self, config: GPTConfig) -> None:
         """
         Raises:
-            ValueError: n_embd is not a multiple of n_head (the message holds both), or dropout not from 0 to 1 (it
-                holds dropout).
+            ValueError: n_embd is not a multiple of n_head (the message holds both; also without blocks), or dropout not
+                from 0 to 1 (it holds dropout).
         """
+        if config.n_head < 1 or config.n_embd % config.n_head:
+            raise ValueError(f"n_embd {config.n_embd} cannot be divided among n_head {config.n_head}")
         self.config = config
         self.wte = Embedding(config.vocab_size, config.n_embd)
         self.wpe = LearnedPositions(config.block_size, config.n_embd)
