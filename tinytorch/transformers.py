@@ -142,7 +142,7 @@ class GPTConfig:
         """The four models of Radford et al. (2019), with what `changes` says otherwise: gpt2("small", block_size=64).
 
         Their (n_layer, n_head, n_embd) are "small" (12, 12, 768), "medium" (24, 16, 1024), "large" (36, 20, 1280) and
-        "xl" (48, 25, 1600).
+        "xl" (48, 25, 1600). Called on a subclass, it gives one of that.
 
         Raises:
             ValueError: another size; the message holds it, and these four.
@@ -188,19 +188,21 @@ class GPT(Module):
 
     wte, an Embedding of tokens, and wpe, LearnedPositions, are added, and dropped out by drop. Then come the blocks,
     the ModuleList h, a last LayerNorm ln_f, and lm_head, a Linear(n_embd, vocab_size) without bias. With tied weights
-    lm_head.weight *is* wte.weight: one parameter in two places.
+    lm_head.weight *is* wte.weight: one parameter in two places. `config` is kept as an attribute, for whoever writes
+    with the model: model.config.block_size.
     """
 
     def __init__(self, config: GPTConfig) -> None:
         """
         Raises:
-            ValueError: n_embd is not a multiple of n_head (the message holds both), or dropout not from 0 to 1 (it
-                holds dropout).
+            ValueError: n_embd is not a multiple of n_head (the message holds both; also without blocks), or dropout not
+                from 0 to 1 (it holds dropout).
         """
         raise NotImplementedError("kata 14: GPT.__init__")
 
     def reset_parameters(self) -> None:
-        """Draw all weights anew, as GPT-2: normal with deviation 0.02; biases 0; LayerNorms 1 and 0.
+        """Draw all weights anew, as GPT-2: normal with deviation 0.02; biases 0; LayerNorms 1 and 0. `__init__` ends
+        with it.
 
         Every block adds twice to the residual stream. So that the stream does not grow with their number, the weights
         of what is added (attn.out_proj and mlp.c_proj) have the deviation 0.02 / sqrt(2 * n_layer).
@@ -280,7 +282,9 @@ def sample(
 ) -> Tensor:
     """One id for each row, drawn from softmax(logits / temperature): (..., V) -> (...), int64.
 
-    Then comes keep_top_k, and keep_top_p on what it has left; None leaves them out. At temperature 0 it is the id of
+    First logits / temperature, then keep_top_k, then keep_top_p on what it has left, then softmax and the draw; None
+    leaves a filter out. However small the temperature is, nothing overflows: take the largest logit off before you
+    divide. At temperature 0 it is the id of
     the largest logit, the first one at a tie, and nothing is drawn. `generator` (np.random.Generator) draws, or else
     the default generator of the device; the same seed gives the same ids.
 

@@ -81,6 +81,15 @@ def test_gpt2_may_be_changed():
     assert_equal((c.n_layer, c.n_head, c.n_embd, c.block_size, c.vocab_size), (2, 20, 1280, 64, 50257))
 
 
+def test_gpt2_makes_the_class_that_is_asked():
+    """Of a subclass of GPTConfig gpt2() gives that subclass."""
+
+    class Mine(GPTConfig):
+        pass
+
+    assert_equal(type(Mine.gpt2("medium")).__name__, "Mine", "the class of Mine.gpt2()")
+
+
 def test_there_is_no_other_gpt2():
     """Another size is a ValueError that names it and the four that there are."""
     with raises(ValueError, "huge", "small", "medium", "large", "xl"):
@@ -88,6 +97,12 @@ def test_there_is_no_other_gpt2():
 
 
 # Parameters
+
+
+def test_the_model_keeps_its_config():
+    """GPT(config).config is that config: whoever writes with the model asks for model.config.block_size."""
+    config = GPTConfig(vocab_size=11, block_size=6, n_layer=0, n_head=2, n_embd=4)
+    assert_equal(getattr(GPT(config), "config", "no attribute of that name"), config, "model.config")
 
 
 @given(
@@ -132,6 +147,21 @@ def test_weights_begin_small():
             off = abs(values.std() / 0.02 - 1)
             assert off < 0.08, f"{name} has the deviation {values.std():.4f}, expected 0.02"
             assert abs(values.mean()) < 0.002, f"{name} has the mean {values.mean():.4f}, expected 0"
+
+
+def test_reset_parameters_draws_all_anew():
+    """Whatever was there, 7 here: after reset_parameters() weights are small, biases 0 and the norms' weights 1."""
+    model = small()
+    for parameter in model.parameters():
+        parameter.data[...] = 7
+    model.reset_parameters()
+    for name, parameter in model.named_parameters():
+        if name.endswith("bias"):
+            assert_close(parameter, np.zeros(parameter.shape, np.float32), name)
+        elif "ln_" in name:
+            assert_close(parameter, np.ones(parameter.shape, np.float32), name)
+        else:
+            assert (np.abs(parameter.data) < 1).all(), f"{name} was filled with 7, and is not drawn anew"
 
 
 def test_what_is_added_begins_smaller_in_deep_models():
@@ -228,10 +258,23 @@ def test_dropout_acts_in_training_only():
     assert_close(model(ids), model(ids).data, "the second pass in eval mode")
 
 
-def test_features_must_fit_the_heads():
-    """n_embd 6 among n_head 4 is a ValueError with both numbers."""
+@pytest.mark.parametrize("zero", ["wte", "wpe"])
+def test_tokens_and_places_are_dropped_out_together(zero):
+    """drop acts on the sum: with wte all 0 two passes while training differ still, and with wpe all 0, too."""
+    manual_seed(0)
+    model = settled(GPT(GPTConfig(11, 6, 0, 2, 16, dropout=0.5, tie_weights=False)))
+    getattr(model, zero).weight.data[...] = 0
+    first, second = (model(Tensor(IDS)).data for _ in range(2))
+    assert (first != second).any(), (
+        f"with {zero}.weight 0 two passes are the same: only {zero} is dropped out"
+    )
+
+
+@pytest.mark.parametrize("n_layer", [1, 0])
+def test_features_must_fit_the_heads(n_layer):
+    """n_embd 6 among n_head 4 is a ValueError with both numbers, also if there is no block."""
     with raises(ValueError, 6, 4):
-        GPT(GPTConfig(vocab_size=5, block_size=4, n_layer=1, n_head=4, n_embd=6))
+        GPT(GPTConfig(vocab_size=5, block_size=4, n_layer=n_layer, n_head=4, n_embd=6))
 
 
 # With a cache

@@ -174,6 +174,18 @@ def test_temperature_0_takes_the_largest():
         assert_close(sample(rows, temperature=0.0), np.array([[1, 0]]))
 
 
+def test_a_tiny_temperature_takes_the_largest():
+    """sample([1, 2, 3], 1e-40) is 2: what is divided by so little may not become inf, or nan."""
+    assert_equal(sample(tensor([1.0, 2.0, 3.0]), 1e-40).item(), 2, "the id")
+
+
+@pytest.mark.parametrize(("options", "bad"), [({"top_k": 0}, 0), ({"top_p": 7.5}, 7.5)], ids=str)
+def test_temperature_0_excuses_nothing(options, bad):
+    """What cannot be asked for is a ValueError at temperature 0, too."""
+    with raises(ValueError, bad):
+        sample(Tensor(LOGITS), 0, **options)
+
+
 def test_greedy_draws_nothing():
     """At temperature 0 the generator is left alone."""
     generator = np.random.default_rng(5)

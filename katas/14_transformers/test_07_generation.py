@@ -293,6 +293,15 @@ def test_with_a_cache_only_new_tokens_are_read():
     assert_close(out, generate(model, ids, 6, generator=np.random.default_rng(0)).data, "the text")
 
 
+def test_with_a_cache_a_long_text_is_an_error():
+    """10 tokens in the cache and 3 more do not fit into block_size 12: a ValueError with 13 and 12."""
+    model, cache = small(), Remembered(2)
+    ids = zeros(1, 13, dtype=np.int64)
+    model(ids[:, :10], cache)
+    with raises(ValueError, 13, 12):
+        next_logits(model, ids, cache)
+
+
 def test_a_cache_may_not_hold_the_whole_text():
     """Where the cache holds all 3 tokens there is nothing to read, and no logits: a ValueError that holds 3."""
     model, ids, cache = small(), tensor([[1, 2, 3]]), Remembered(2)

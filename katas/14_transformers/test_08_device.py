@@ -43,6 +43,12 @@ def test_ids_are_drawn_on_the_device(device):
     assert type(ids.data) is type(on_device(X, device)), "the ids left the device"
 
 
+def test_a_generator_draws_for_the_device(device):
+    """Also what a generator of the caller's draws goes to where the logits lie."""
+    ids = sample(Tensor(on_device(X, device)), generator=np.random.default_rng(0))
+    assert type(ids.data) is type(on_device(X, device)), "the ids left the device"
+
+
 def test_a_gpt_learns_and_writes_on_the_device(device):
     """GPT moves to a GPU: loss, gradients and greedy text are there what they are on the CPU, and it is tied still."""
     manual_seed(0)

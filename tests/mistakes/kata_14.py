@@ -159,6 +159,20 @@ def attention_is_never_dropped(self, x, cache=None, layer=0):
 # The model
 
 
+@mistake("transformers.GPT.__init__", spec="test_the_model_keeps_its_config", says="model.config")
+def numbers_without_a_config(self, config):
+    """What the model needs itself is kept, and the config is not."""
+    self.block_size = config.block_size
+    self.wte = Embedding(config.vocab_size, config.n_embd)
+    self.wpe = LearnedPositions(config.block_size, config.n_embd)
+    self.drop = Dropout(config.dropout)
+    self.h = ModuleList(TransformerBlock(config) for _ in range(config.n_layer))
+    self.ln_f = LayerNorm(config.n_embd, bias=config.bias)
+    self.lm_head = Linear(config.n_embd, config.vocab_size, bias=False)
+    if config.tie_weights:
+        self.lm_head.weight = self.wte.weight
+
+
 @mistake("transformers.GPT.__init__", spec="test_tied_weights_are_one_parameter", says="a copy is not tied")
 def tied_by_a_copy(self, config):
     """The values are the same on the first day, and never again."""
@@ -544,3 +558,136 @@ def options_are_lost(
     check_sampling(temperature, top_k, top_p)
     new = stream(model, ids, max_new_tokens, temperature, stop=stop, generator=generator, cache=cache)
     return cat([ids, *(unsqueeze(each, -1) for each in new)], -1)
+
+
+# What stayed green once
+
+
+@mistake("transformers.GPTConfig.gpt2", spec="test_gpt2_makes_the_class_that_is_asked", says="GPTConfig")
+def always_a_gpt_config(cls, size="small", **changes):
+    """GPTConfig by name, and not cls."""
+    sizes = {"small": (12, 12, 768), "medium": (24, 16, 1024), "large": (36, 20, 1280), "xl": (48, 25, 1600)}
+    if size not in sizes:
+        raise ValueError(f"{size}, {sizes}")
+    n_layer, n_head, n_embd = sizes[size]
+    return GPTConfig(**({"n_layer": n_layer, "n_head": n_head, "n_embd": n_embd} | changes))
+
+
+@mistake("transformers.GPT.__init__", spec="test_features_must_fit_the_heads", says="nothing was raised")
+def only_blocks_check_the_heads(self, config):
+    """Without a block nobody divides the features."""
+    self.config = config
+    self.wte = Embedding(config.vocab_size, config.n_embd)
+    self.wpe = LearnedPositions(config.block_size, config.n_embd)
+    self.drop = Dropout(config.dropout)
+    self.h = ModuleList(TransformerBlock(config) for _ in range(config.n_layer))
+    self.ln_f = LayerNorm(config.n_embd, bias=config.bias)
+    self.lm_head = Linear(config.n_embd, config.vocab_size, bias=False)
+    if config.tie_weights:
+        self.lm_head.weight = self.wte.weight
+    self.reset_parameters()
+
+
+@mistake("transformers.GPT.reset_parameters", spec="test_reset_parameters_draws_all_anew", says="ln_")
+def norms_are_left_alone(self):
+    """LayerNorms are 1 and 0 from the start, so they are not touched."""
+    for name, parameter in self.named_parameters():
+        if "ln_" in name:
+            continue
+        if name.endswith("bias"):
+            init.zeros_(parameter)
+        elif name.endswith(("out_proj.weight", "c_proj.weight")):
+            init.normal_(parameter, std=0.02 / math.sqrt(2 * self.config.n_layer))
+        else:
+            init.normal_(parameter, std=0.02)
+
+
+@mistake(
+    "transformers.GPT.forward",
+    spec="test_tokens_and_places_are_dropped_out_together",
+    says="passes are the same",
+)
+def places_are_never_dropped(self, ids, cache=None):
+    """Dropout comes before the places are added."""
+    past = 0 if cache is None else cache.length
+    if past + ids.shape[-1] > self.config.block_size:
+        raise ValueError(f"{past + ids.shape[-1]} tokens, block_size {self.config.block_size}")
+    x = self.wpe(self.drop(self.wte(ids)), past)
+    for layer, block in enumerate(self.h):
+        x = block(x, cache, layer)
+    return self.lm_head(self.ln_f(x))
+
+
+@mistake("transformers.sample", spec="test_a_tiny_temperature_takes_the_largest", says="sample")
+def tiny_temperatures_overflow(logits, temperature=1.0, top_k=None, top_p=None, generator=None):
+    """In float32, 3 / 1e-40 is inf."""
+    check_sampling(temperature, top_k, top_p)
+    for each in amax(logits, -1).reshape(-1).tolist():
+        if not math.isfinite(each):
+            raise ValueError(f"{each}")
+    if temperature == 0:
+        return argmax(logits, -1)
+    logits = (logits / temperature).to(float64)
+    logits = logits if top_k is None else keep_top_k(logits, top_k)
+    logits = logits if top_p is None else keep_top_p(logits, top_p)
+    reached = cumsum(softmax(logits, -1), -1)
+    total = reached[..., -1:]
+    place = rand(total.shape, generator=generator, dtype=float64, device=logits.device) * total
+    return argmax(reached > place, -1)
+
+
+@mistake("transformers.sample", spec="test_temperature_0_excuses_nothing", says="nothing was raised")
+def greedy_before_the_check(logits, temperature=1.0, top_k=None, top_p=None, generator=None):
+    """The shortcut comes before the check."""
+    for each in amax(logits, -1).reshape(-1).tolist():
+        if not math.isfinite(each):
+            raise ValueError(f"{each}")
+    if temperature == 0:
+        return argmax(logits, -1)
+    check_sampling(temperature, top_k, top_p)
+    logits = (logits.to(float64) - amax(logits, -1, keepdim=True)) / temperature
+    logits = logits if top_k is None else keep_top_k(logits, top_k)
+    logits = logits if top_p is None else keep_top_p(logits, top_p)
+    reached = cumsum(softmax(logits, -1), -1)
+    total = reached[..., -1:]
+    place = rand(total.shape, generator=generator, dtype=float64, device=logits.device) * total
+    return argmax(reached > place, -1)
+
+
+@mistake("transformers.sample", spec="test_a_generator_draws_for_the_device", says="device")
+def a_generator_draws_on_the_cpu(logits, temperature=1.0, top_k=None, top_p=None, generator=None):
+    """Only what the default generator draws goes to the device."""
+    check_sampling(temperature, top_k, top_p)
+    for each in amax(logits, -1).reshape(-1).tolist():
+        if not math.isfinite(each):
+            raise ValueError(f"{each}")
+    if temperature == 0:
+        return argmax(logits, -1)
+    logits = (logits.to(float64) - amax(logits, -1, keepdim=True)) / temperature
+    logits = logits if top_k is None else keep_top_k(logits, top_k)
+    logits = logits if top_p is None else keep_top_p(logits, top_p)
+    reached = cumsum(softmax(logits, -1), -1)
+    total = reached[..., -1:]
+    place = (
+        rand(
+            total.shape,
+            generator=generator,
+            dtype=float64,
+            device=logits.device if generator is None else "cpu",
+        )
+        * total
+    )
+    return argmax(reached > place, -1)
+
+
+@mistake(
+    "transformers.next_logits", spec="test_with_a_cache_a_long_text_is_an_error", says="nothing was raised"
+)
+def a_cache_and_a_crop(model, ids, cache=None):
+    """The text is cropped with a cache, too: tokens are left out."""
+    past = 0 if cache is None else cache.length
+    if past >= ids.shape[-1]:
+        raise ValueError(f"{ids.shape[-1]} tokens, {past} in the cache")
+    window = ids[..., -model.config.block_size :][..., past:]
+    with evaluating(model):
+        return model(window, cache)[..., -1, :]
