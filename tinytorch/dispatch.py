@@ -54,7 +54,8 @@ def tensor_class(cls: type[Tensor]) -> type[Tensor]:
 def wrap(array: Array) -> Tensor:
     """A Tensor over `array`, without a copy. 0-d results of NumPy are scalars: they become 0-d arrays."""
     tensor = tensor_type.__new__(tensor_type)
-    tensor.data = np.asarray(array) if isinstance(array, (np.generic, float, int)) else array
+    plain = type(array) is not np.ndarray and isinstance(array, (np.generic, float, int))
+    tensor.data = np.asarray(array) if plain else array
     tensor.grad = None
     tensor.grad_fn = None
     tensor._requires_grad = False

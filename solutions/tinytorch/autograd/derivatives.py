@@ -184,7 +184,9 @@ def where_backward(grad: Array, condition: Array) -> tuple[None, Array, Array]:
 def sum_backward(grad: Array, a_shape: Shape, dim: Dims, keepdim: bool) -> Array:
     """out = sum(a, dim, keepdim). `dim` is an axis, several, or None for all; a 0-d Tensor has dim 0 and -1, as in all
     reductions."""
-    return get_array_module(grad).broadcast_to(_with_reduced_axes(grad, a_shape, dim), a_shape)
+    result = get_array_module(grad).empty(a_shape, grad.dtype)
+    result[...] = _with_reduced_axes(grad, a_shape, dim)
+    return result
 
 
 @derivative(t.amax)

@@ -188,11 +188,12 @@ def backpropagate(
         RuntimeError: a Node was freed before; the message says how to keep it, "retain_graph". Nothing is called then.
     """
     nodes = youngest_first(gradients)
-    if any(node.saved is None for node in nodes):
-        raise RuntimeError(
-            "backward a second time through a graph that the first time freed: compute it again, or say "
-            "backward(retain_graph=True) the first time"
-        )
+    for node in nodes:
+        if node.saved is None:
+            raise RuntimeError(
+                "backward a second time through a graph that the first time freed: compute it again, or say "
+                "backward(retain_graph=True) the first time"
+            )
     found = {}
     with no_grad(), np.errstate(all="ignore"):
         for node in nodes:

@@ -373,7 +373,7 @@ class Tensor:
     @property
     def T(self) -> Tensor:
         """The axes in reverse order; for a matrix, its transpose (torch.Tensor.T)."""
-        return primitives.permute(self, dims=tuple(reversed(range(self.ndim))))
+        return primitives.permute(self, dims=range(self.ndim)[::-1])
 
     # Gradients: filled by hand up to kata 06, by the tape from kata 07 on
 
