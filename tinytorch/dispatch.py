@@ -200,7 +200,7 @@ def primitive(function: Callable[..., Array] | None = None, *, view: bool = Fals
             output = wrap(compute(*arrays, **kwargs))
         if view and np.may_share_memory(arrays[0], output.data):
             output._version = args[0]._version
-        if tape is not None and mode.grad_enabled and highest >= 7:
+        if tape is not None and recording():
             tape.record(op, args, kwargs, output)
         return output
 
