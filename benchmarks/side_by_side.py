@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from dojo import overlay
+from dojo.tree import overlay
 
 ROUNDS = 7
 BATCH = 0.05  # seconds that a batch of calls takes, at least

@@ -20,9 +20,9 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from dojo.overlay import shown
+from dojo.report.suspects import is_student
 from dojo.spec.device import Array, to_numpy
-from dojo.whereabouts import is_student
+from dojo.tree.overlay import shown
 
 WRITING = os.O_WRONLY | os.O_RDWR
 DEADLY = (signal.SIGKILL, signal.SIGXFSZ)

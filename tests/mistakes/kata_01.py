@@ -1,6 +1,6 @@
 """Classic mistakes of kata 01."""
 
-from dojo.mistakes import mistake
+from dojo.authors.mistakes import mistake
 
 
 @mistake("setup.get_array_module", spec="test_cupy_is_not_imported", says="cupy was imported")

@@ -1,6 +1,6 @@
 """Classic mistakes of kata 05: reductions, broadcasting, logarithms of zero, ignored and weighted classes."""
 
-from dojo.mistakes import mistake
+from dojo.authors.mistakes import mistake
 
 
 @mistake("losses.mse_loss", spec="test_shapes_must_agree", says="nothing was raised")

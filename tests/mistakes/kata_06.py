@@ -1,6 +1,6 @@
 """Classic mistakes of kata 06: corrections, roots and decays in the wrong place, and memory that is shared or lost."""
 
-from dojo.mistakes import mistake
+from dojo.authors.mistakes import mistake
 
 
 @mistake("optimizers.sgd_update", spec="test_sgd_update_goes_against_the_gradient", says="0.8")

@@ -1,7 +1,7 @@
 """Classic mistakes of kata 07: rules that forget the upstream gradient or a tie, graphs that are walked in the wrong
 order or too often, gradients that share memory, and memory that is never given back."""
 
-from dojo.mistakes import mistake
+from dojo.authors.mistakes import mistake
 
 # Rules
 

@@ -1,6 +1,6 @@
 """Classic mistakes of kata 08: rates from rates, means of means, half a file, and state that nobody thought of."""
 
-from dojo.mistakes import mistake
+from dojo.authors.mistakes import mistake
 
 # Schedulers ---------------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """Classic mistakes of kata 11: the wrong end of a tie, halves of characters, and files that are taken at their word."""
 
-from dojo.mistakes import mistake
+from dojo.authors.mistakes import mistake
 
 
 @mistake("tokenization.check_text", spec="test_a_surrogate_is_refused", says="U+D83D")

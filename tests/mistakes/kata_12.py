@@ -1,6 +1,6 @@
 """Classic mistakes of kata 12: ids that wrap, gradients that are lost or doubled, padding, hands that turn wrongly."""
 
-from dojo.mistakes import mistake
+from dojo.authors.mistakes import mistake
 
 # Lookup
 

@@ -2,7 +2,7 @@
 
 import math
 
-from dojo.mistakes import mistake
+from dojo.authors.mistakes import mistake
 
 # Norms
 

@@ -1,0 +1,411 @@
+"""The gate: what has to hold for each kata before anybody is given it.
+
+(a) red     with the kata a skeleton, every spec is red and names a function of this kata
+(b) green   with every higher kata a skeleton, every spec is green on the reference
+(c) collect with all katas skeletons, collection gives exactly the ids of the manifest
+(d) import  every module of the skeleton imports without a warning
+(e) walk    a perfect student who writes what the first red spec asks for gets from skeleton to green, is asked
+            for every function, and each function alone taken away again is missed by some spec
+mistakes    every classic mistake is caught by the spec it names, with words that point at it
+
+A check is made of parts that may run side by side. Each part gives a Finding; no problems means that all is well.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib
+import json
+import random
+import textwrap
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from dojo.authors import mistakes
+from dojo.authors.walk import Walk, questioned
+from dojo.catalogue import KATAS, SOLUTIONS, Kata, kata
+from dojo.errors import RED, DojoError
+from dojo.run import specs, warm
+from dojo.run.cold import Result
+from dojo.run.warm import Job, Outcome, Task
+from dojo.tree import reference
+from dojo.tree.overlay import Plan, plan_for
+from dojo.tree.skeleton import derive
+
+if TYPE_CHECKING:
+    import pytest
+
+SEEDS = 5  # random runs of each kata in the deep gate
+SLOW = 2.0  # seconds of a spec that are worth a note
+LIMIT = 600.0  # seconds for one run of a whole kata; a single spec has its own, shorter limit
+
+
+class Finding(NamedTuple):
+    """What a check, or a part of one, found."""
+
+    checked: int
+    problems: list[str]
+    notes: tuple[str, ...] = ()
+
+
+Part = Task[Finding]
+
+
+# Plans --------------------------------------------------------------------------------------------------
+
+
+def functions(kata: Kata) -> list[str]:
+    """The names of what a student writes in this kata, in the order of the files."""
+    names = []
+    for path in kata.files(SOLUTIONS):
+        names += derive.written(path.read_text(encoding="utf-8"), kata)
+    return list(dict.fromkeys(names))  # a property and its setter have one name
+
+
+def skeletons(katas: Iterable[Kata]) -> dict[str, str]:
+    """The skeleton of each module of these katas. One that cannot be made fails when it is imported."""
+    made = {}
+    for each in katas:
+        for module, path in reference.modules(each).items():
+            try:
+                made[module] = derive.skeleton(path.read_text(encoding="utf-8"), each)
+            except (DojoError, SyntaxError) as problem:
+                made[module] = f"raise ImportError({f'{module} has no skeleton: {problem}'!r})"
+    return made
+
+
+def above(kata: Kata) -> list[Kata]:
+    return [each for each in KATAS if each.number > kata.number]
+
+
+def where(kata: Kata) -> str:
+    """The folder of the kata's specs, as pytest is told."""
+    return f"katas/{kata.name}"
+
+
+# (a) to (d) ---------------------------------------------------------------------------------------------
+
+
+def red(kata: Kata) -> Part:
+    """(a) The kata a skeleton, every other one the reference: every spec asks for a function of this kata."""
+    outcome = yield Job([where(kata)], Plan(SOLUTIONS, source=skeletons([kata])), LIMIT)
+    problems = [] if outcome.results else [f"no spec ran\n{outcome.output}"]
+    for result in outcome.results:
+        if result.state == "green":
+            problems.append(f"{result.id} is green on the skeleton: it proves nothing of the student's")
+        elif result.state != "next":
+            problems.append(
+                f"{result.id} is {result.state} on the skeleton, not red on kata {kata.id}\n{result.text}"
+            )
+        elif result.owner and result.owner[0] != kata.number:
+            problems.append(f"{result.id} asks for kata {result.owner[0]:02d}: {result.owner[1]}")
+    return Finding(len(outcome.results), problems)
+
+
+def green(kata: Kata, *args: str, plugins: tuple[object, ...] = (), how: str = "") -> Part:
+    """(b) The higher katas skeletons, this one and the lower ones the reference: every spec is green."""
+    plan = Plan(SOLUTIONS, source=skeletons(above(kata)))
+    outcome = yield Job([where(kata), *args], plan, LIMIT, plugins)
+    problems = [] if outcome.results else [f"no spec ran\n{outcome.output}"]
+    notes = []
+    for result in outcome.results:
+        if result.state == "inconclusive":
+            notes.append(f"{result.id} is inconclusive: {result.summary}")
+        elif result.state != "green":
+            problems.append(f"{result.id} is {result.state} on the reference{how}\n{result.text}")
+        elif result.duration > SLOW:
+            notes.append(f"{result.id} takes {result.duration:.1f} s")
+    return Finding(len(outcome.results), problems, tuple(notes))
+
+
+def green_deeply(kata: Kata) -> list[Part]:
+    """(b) as above, then in random orders and on random examples."""
+    return [green(kata)] + [
+        green(
+            kata,
+            "--profile=dojo",
+            plugins=(_Shuffled(seed),),
+            how=f", shuffled with seed {seed} and on random examples",
+        )
+        for seed in range(1, SEEDS + 1)
+    ]
+
+
+class _Shuffled:
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        random.Random(self.seed).shuffle(items)
+
+
+def collects(kata: Kata) -> Part:
+    """(c) All katas skeletons: collection has no error and gives the ids of the manifest."""
+    plan = Plan(SOLUTIONS, source=skeletons(KATAS))
+    outcome = yield Job([where(kata), "--collect-only", "-q"], plan, LIMIT, (_Collected(),))
+    found = outcome.told[0] if outcome.told else []
+    listed = specs.expected(kata)
+    problems = []
+    for ids, where_not in (
+        ([each for each in found if each not in listed], "not in katas/manifest.txt"),
+        ([each for each in listed if each not in found], "in katas/manifest.txt and not collected"),
+    ):
+        if ids:
+            more = f" and {len(ids) - 1} more are" if len(ids) > 1 else " is"
+            problems.append(f"{ids[0]}{more} {where_not}: `python -m dojo manifest` writes it anew")
+    if outcome.code != 0:
+        problems.append(f"collection on the skeletons fails\n{outcome.output}")
+    return Finding(len(found), problems)
+
+
+class _Collected:
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        warm.tell([item.nodeid for item in session.items])
+
+
+def imports(kata: Kata) -> Part:
+    """(d) Each module of the kata's skeleton imports, alone among skeletons, with warnings as errors."""
+    modules = list(reference.modules(kata))
+    plan = Plan(SOLUTIONS, source=skeletons(KATAS))
+    outcome = yield Job([where(kata), "--collect-only", "-q"], plan, LIMIT, (_Imports(modules),))
+    problems = [f"the skeleton of {module} does not import: {error}" for module, error in outcome.told]
+    return Finding(len(modules), problems)
+
+
+class _Imports:
+    def __init__(self, modules: list[str]) -> None:
+        self.modules = modules
+
+    def pytest_sessionstart(self) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for module in self.modules:
+                try:
+                    importlib.import_module(module)
+                except Exception as error:
+                    warm.tell([module, f"{type(error).__name__}: {error}"])
+
+
+# (e) The walk -------------------------------------------------------------------------------------------
+
+
+def walked(kata: Kata) -> Part:
+    """(e) The perfect student, and each function alone taken away, in one process."""
+    names = functions(kata)
+    plan = Plan(SOLUTIONS, source=skeletons(above(kata)) | questioned(kata, set(names)))
+    outcome = yield Job([where(kata)], plan, LIMIT, (Walk(kata, names),))
+    problems = [told["problem"] for told in outcome.told if "problem" in told]
+    if not any("callers" in told for told in outcome.told) or outcome.code is None:
+        died = outcome.results[-1].text if outcome.results else outcome.output
+        problems.append(f"the walk did not come to its end: {died}")
+    return Finding(sum("step" in told for told in outcome.told), problems)
+
+
+def walked_anew(kata: Kata) -> Part:
+    """(e) The same without short cuts: a new process for every step, and again from the first spec after each file."""
+    todo = set(functions(kata))
+    higher = skeletons(above(kata))
+    files = [f"{where(kata)}/{path.name}" for path in spec_files(kata)]
+    begin = steps = 0
+    furthest = (0, 0)
+    while True:
+        plan = Plan(SOLUTIONS, source=higher | reference.unwritten(kata, todo))
+        outcome = yield Job([*files[begin:], "-x"], plan, LIMIT)
+        first = next((each for each in outcome.results if each.state in ("next", "wrong")), None)
+        file = first.id.partition("::")[0] if first else ""
+        if begin and file != files[begin]:
+            begin = 0
+            continue
+        if first is None:
+            return Finding(steps, [f"{name} is never asked for: no spec needs it" for name in sorted(todo)])
+        name = first.owner[1] if first.owner and first.owner[0] == kata.number else ""
+        if name not in todo:
+            stopped = f"step {steps + 1} stops at {first.id}, where nothing new is asked for"
+            return Finding(steps, [f"{stopped}\n{first.text}"])
+        begin = files.index(file)
+        place = (begin, sum(each.id.startswith(f"{file}::") for each in outcome.results))
+        if place < furthest:
+            back = f"step {steps + 1}: {first.id} was green before and is red again"
+            return Finding(steps, [f"{back}\n{first.text}"])
+        furthest = place
+        todo.discard(name)
+        steps += 1
+
+
+# Mistakes -----------------------------------------------------------------------------------------------
+
+
+def caught(mistake: mistakes.Mistake, whole: bool = False) -> Part:
+    """The mistake is caught by its spec, and the report says what it should. `whole` runs all the kata's specs."""
+    try:
+        source = mistake.plant()
+        specs = spec_ids(mistake.kata, mistake.spec)
+        if not mistake.says.strip():
+            raise DojoError("`says` is empty; it holds words of a report that points at the mistake")
+    except DojoError as problem:
+        return Finding(1, [f"{mistake.name}: {problem}"])
+    outcome = yield Job([where(mistake.kata)] if whole else specs, Plan(SOLUTIONS, source=source), LIMIT)
+    return judged(mistake, outcome, whole)
+
+
+def all_caught(kata: Kata, whole: bool = False) -> list[Part]:
+    """One part for each mistake of the kata."""
+    try:
+        return [caught(each, whole) for each in mistakes.load(kata)]
+    except (DojoError, SyntaxError) as problem:
+        return [_failed(problem)]
+
+
+def judged(mistake: mistakes.Mistake, outcome: Outcome, whole: bool) -> Finding:
+    wrong = [each for each in outcome.results if each.state == "wrong"]
+    named = [each for each in wrong if spec_of(each) == mistake.spec]
+    notes = (f"{mistake.name}: first red {wrong[0].id}",) if whole and wrong else ()
+    if not named:
+        states = ", ".join(sorted({each.state for each in outcome.results if spec_of(each) == mistake.spec}))
+        return Finding(
+            1, [f"{mistake.name}: {mistake.spec} does not catch it ({states or 'it did not run'})"], notes
+        )
+    if not any(mistake.says in each.text for each in named):
+        said = textwrap.indent(named[0].text.strip(), "    ")
+        return Finding(
+            1, [f"{mistake.name}: the report of {mistake.spec} does not say {mistake.says!r}:\n{said}"], notes
+        )
+    return Finding(1, [], notes)
+
+
+def spec_of(result: Result) -> str:
+    """The name of the spec function of a result."""
+    return result.id.rpartition("::")[2].partition("[")[0]
+
+
+def spec_ids(kata: Kata, name: str) -> list[str]:
+    """The node ids of the spec functions called `name`."""
+    ids = [f"{where(kata)}/{path.name}::{name}" for path in spec_files(kata) if name in spec_names(path)]
+    if not ids:
+        raise DojoError(f"kata {kata.id} has no spec called {name} any more")
+    return ids
+
+
+def spec_files(kata: Kata) -> list[Path]:
+    return sorted(kata.folder.glob("test_*.py"))
+
+
+def spec_names(path: Path) -> list[str]:
+    """The spec functions in a file, in order."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return [
+        node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    ]
+
+
+# The command --------------------------------------------------------------------------------------------
+
+
+class Check(NamedTuple):
+    title: str
+    unit: str
+    parts: Callable[[Kata], list[Part]]
+    deep: Callable[[Kata], list[Part]]
+    """What `make gate` runs in place of `parts`."""
+
+
+def _alike(title: str, unit: str, part: Callable[[Kata], Part]) -> Check:
+    return Check(title, unit, lambda kata: [part(kata)], lambda kata: [part(kata)])
+
+
+CHECKS = {
+    "a": _alike("red on the skeleton", "specs", red),
+    "b": Check("green on the reference", "specs", lambda kata: [green(kata)], green_deeply),
+    "c": _alike("as in the manifest", "specs", collects),
+    "d": _alike("skeleton imports", "modules", imports),
+    "e": Check(
+        "the walk", "steps", lambda kata: [walked(kata)], lambda kata: [walked(kata), walked_anew(kata)]
+    ),
+    "mistakes": Check(
+        "mistakes caught",
+        "mistakes",
+        all_caught,
+        lambda kata: all_caught(kata, whole=True),
+    ),
+}
+
+
+def _failed(problem: Exception) -> Part:
+    return Finding(0, [str(problem)])
+    yield  # it asks for no run
+
+
+def _safely(part: Part) -> Part:
+    """A reference or a file of mistakes that cannot be read is a problem like any other."""
+    try:
+        return (yield from part)
+    except (DojoError, SyntaxError) as problem:
+        return Finding(0, [str(problem)])
+
+
+def built() -> list[Kata]:
+    """The katas that have specs."""
+    return [each for each in KATAS if spec_files(each)]
+
+
+def check(
+    katas: list[Kata], names: list[str], quick: bool, at_once: int
+) -> Iterator[tuple[Kata, str, Finding]]:
+    """Run these checks on these katas, so many processes at once. Each comes out when all its parts are done."""
+    parts = {
+        (each, name): CHECKS[name].parts(each) if quick else CHECKS[name].deep(each)
+        for each in katas
+        for name in names
+    }
+    found: dict[tuple[Kata, str], list[Finding]] = {key: [] for key in parts}
+    warm.preload()
+    tasks = ((key, _safely(part)) for key, some in parts.items() for part in some)
+    for key, finding in warm.together(tasks, at_once):
+        found[key].append(finding)
+        if len(found[key]) == len(parts[key]):
+            yield *key, _together(found[key])
+    for key, some in parts.items():
+        if not some:
+            yield *key, Finding(0, [])
+
+
+def _together(findings: list[Finding]) -> Finding:
+    problems = [problem for finding in findings for problem in finding.problems]
+    notes = tuple(note for finding in findings for note in finding.notes)
+    return Finding(sum(finding.checked for finding in findings), problems, notes)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("number", nargs="?", metavar="N", help="one kata; without it, all that have specs")
+    parser.add_argument("--quick", action="store_true", help="as `make test`: no random runs, no second walk")
+    parser.add_argument("--only", action="append", choices=[*CHECKS, "walk"], help="this check; walk is e")
+    parser.add_argument("--at-once", type=int, default=2, metavar="P", help="processes at a time (2)")
+    parser.add_argument("--json", type=Path, help=argparse.SUPPRESS)  # for tests/: the findings, to look up
+
+
+def run(options: argparse.Namespace) -> int:
+    """`python -m dojo gate`: print what was checked, and every problem with enough to act on."""
+    katas = [kata(options.number)] if options.number else built()
+    names = ["e" if name == "walk" else name for name in options.only or CHECKS]
+    plan_for("solutions")  # where there is no reference, this says so
+    began = time.monotonic()
+    problems = 0
+    found: dict[str, dict[str, list[str]]] = {}
+    for each, name, finding in check(katas, names, options.quick, options.at_once):
+        title, unit = CHECKS[name].title, CHECKS[name].unit
+        verdict = f"{len(finding.problems)} problems" if finding.problems else "ok"
+        print(f"kata {each.id}  {title:<24}{finding.checked:>4} {unit:<9} {verdict}", flush=True)
+        for text in finding.problems:
+            print(f"    ! {textwrap.indent(text.strip(), '      ').strip()}", flush=True)
+        for note in finding.notes:
+            print(f"    . {note}", flush=True)
+        problems += len(finding.problems)
+        found.setdefault(each.id, {})[name] = finding.problems
+    if options.json:
+        options.json.write_text(json.dumps(found), encoding="utf-8")
+    print(f"\n{problems or 'no'} problem{'s' * (problems != 1)} in {time.monotonic() - began:.1f} s")
+    return RED if problems else 0

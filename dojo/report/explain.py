@@ -1,0 +1,313 @@
+"""What a red spec says to the student: the requirement, the smallest example, what differs, and their own line.
+
+Everything here turns an exception into plain text. Lines are wrapped only when they are printed.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import textwrap
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dojo.catalogue import KATAS, ROOT, Kata
+from dojo.report.suspects import is_given, is_of_kata, is_student, suspects, where_to_import
+from dojo.tree.overlay import shown
+
+FOLDERS = {k.name: k for k in KATAS}
+STUB = re.compile(r"kata (\d\d): (.+)")
+MESSAGE_LINES = 24
+LINE_LENGTH = 400
+PRINTED_LINES = 5
+PRINTED_LENGTH = 5000
+SLOW = "A loop that never ends, or something very slow?"  # what ran into a time limit
+WIDTH = 100  # columns; longer lines are hard to read
+LABEL = 11  # the width of the column of labels
+LABELS = ("for ", "your line ", "look at ", "raised in ", "spec ", "printed ", "also wrong ", "to write ")
+
+
+class Hang(BaseException):
+    """A spec ran into its time limit. Not an Exception: hypothesis would catch it and try again."""
+
+
+@dataclass
+class Spec:
+    """What the explanation needs to know of a spec."""
+
+    kata: Kata
+    path: Path
+    line: int
+    name: str
+    function: Callable[..., Any] | None = None
+    """None where the spec file could not be imported."""
+    values: Mapping[str, str] = field(default_factory=dict)
+    """The plain values that a parametrized spec runs with."""
+    functions: tuple[Callable[..., Any], ...] = ()
+    """The functions that a parametrized spec runs with."""
+
+
+class Explanation(NamedTuple):
+    state: str
+    summary: str
+    text: str
+    owner: tuple[int, str] | None = None
+
+
+def kata_of(path: Path) -> Kata | None:
+    """The kata whose folder holds `path`."""
+    parts = path.relative_to(ROOT).parts if path.is_relative_to(ROOT) else ()
+    return FOLDERS.get(parts[1]) if len(parts) > 1 and parts[0] == "katas" else None
+
+
+def explain(error: BaseException, spec: Spec, printed: str = "") -> Explanation:
+    """What to tell the student of a spec that ended with `error`, having printed something."""
+    errors = list(_chain(error))
+    for each in errors:
+        if isinstance(each, NotImplementedError) and (stub := STUB.match(str(each))):
+            return _next(each, spec, int(stub[1]), stub[2])
+    if any(type(each).__name__ == "Inconclusive" for each in errors):
+        return _inconclusive(error, spec)
+    return _wrong(error, spec, printed)
+
+
+def requirement(spec: Spec) -> str:
+    """The sentence that the spec's docstring begins with."""
+    if spec.function is None:
+        return f"{shown(spec.path)} imports your module."
+    doc = inspect.getdoc(spec.function) or spec.name.removeprefix("test_").replace("_", " ")
+    return " ".join(doc.split("\n\n")[0].split())
+
+
+# The three states ---------------------------------------------------------------------------------------
+
+
+def _next(error: BaseException, spec: Spec, number: int, name: str) -> Explanation:
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" in {shown(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
+    summary = f"next: write `{name}`{place}"
+    body = [requirement(spec)]
+    if number != spec.kata.number:
+        body += [
+            "",
+            f"That belongs to kata {number:02d}: `make kata N={number}` leads you there, and "
+            f"`make start N={spec.kata.number}` fills the katas below this one from the reference.",
+        ]
+    return Explanation("next", summary, page(summary, body, _where(error, spec)), (number, name))
+
+
+def _inconclusive(error: BaseException, spec: Spec) -> Explanation:
+    summary = "inconclusive: this timing could not be judged, run it again"
+    return Explanation("inconclusive", summary, page(summary, _message(error), _where(error, spec)))
+
+
+def _wrong(error: BaseException, spec: Spec, printed: str) -> Explanation:
+    head, message = requirement(spec), _message(error)
+    if spec.function is None:
+        head, message = _broken_import(_origin(error))
+    body = list(message)
+    if example := _example(error, spec):
+        body = [*labelled("for", example), "", *body]
+    own = [] if isinstance(_origin(error), SyntaxError) else _your_line(error, spec)
+    last = [*own, *_where(error, spec), *_printed(printed)]
+    summary = head if spec.function is None else next((line for line in message if line), head)
+    return Explanation("wrong", summary, page(f"wrong: {head}", body, last))
+
+
+def page(head: str, body: list[str], last: list[str]) -> str:
+    lines = [head, "", *body, "", *last] if body else [head, "", *last]
+    return "\n".join(["  " + line if line and i else line for i, line in enumerate(lines)])
+
+
+# What went wrong ----------------------------------------------------------------------------------------
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error, those inside a group, and those that led to it."""
+    seen: set[int] = set()
+    todo = [error]
+    while todo:
+        each = todo.pop(0)
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        todo += getattr(each, "exceptions", ())
+        before = each.__cause__ or (None if each.__suppress_context__ else each.__context__)
+        if before is not None:
+            todo.append(before)
+
+
+def _message(error: BaseException) -> list[str]:
+    """The error in words, cut to what a person reads."""
+    text = str(error)
+    if isinstance(error, AssertionError):
+        text = text.split("\nassert ")[0]  # pytest's analysis, where the spec has words of its own
+        text = re.sub(r"\n\s*Use -v to get more diff", "", text) or "the assertion does not hold"
+    elif type(error).__name__ in ("Flaky", "FlakyFailure"):
+        inner = getattr(error, "exceptions", ())
+        text = "The same values gave different results when they were tried again."
+        text += "".join(f"\n{type(each).__name__}: {each}" for each in inner)
+    elif isinstance(error, SystemExit):
+        text = "Your code called exit()."
+    elif not isinstance(error, Hang):
+        text = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    notes = [
+        note for note in getattr(error, "__notes__", ()) if note.startswith("Expected ")
+    ]  # dojo.spec.raises
+    text = "\n".join([text, *notes, *where_to_import(error)])
+    return _cut(text.rstrip().splitlines(), MESSAGE_LINES)
+
+
+def _cut(lines: list[str], most: int) -> list[str]:
+    kept = [line if len(line) <= LINE_LENGTH else line[:LINE_LENGTH] + " ..." for line in lines[:most]]
+    more = len(lines) - len(kept)
+    return [*kept, f"... and {more:,} more line{'s' * (more > 1)}"] if more else kept
+
+
+def _example(error: BaseException, spec: Spec) -> list[str]:
+    """The values that the spec failed with: hypothesis notes them on the exception, smallest first."""
+    values = [f"{name} = {value}" for name, value in spec.values.items()]
+    for note in getattr(error, "__notes__", ()):
+        if re.match(r"(Failing|Falsifying) .*\(\n", note):
+            values += _arguments(note.splitlines()[1:-1])
+        elif drawn := re.match(r"Draw \d+(?: \((.*?)\))?: (.*)", note, re.DOTALL):
+            values.append(_assigned(drawn[1] or "drawn", drawn[2]))
+        elif note.startswith("An array of shape "):  # from dojo.spec.strategies: strided
+            values.append(note)
+    hidden = re.compile(r"= data\(\.\.\.\)$| at 0x[0-9a-f]+>")
+    lines = [line for value in dict.fromkeys(values) for line in value.splitlines()]
+    return _cut([line for line in lines if line.strip() and not hidden.search(line)], MESSAGE_LINES)
+
+
+def _arguments(lines: list[str]) -> list[str]:
+    """The arguments of a call that hypothesis wrote, one on some lines each, which are indented by 4."""
+    found: list[tuple[str, list[str]]] = []
+    for line in lines:
+        line = re.sub(r"\s+# or any other generated value$", "", line[4:])
+        if first := re.match(r"(\w+)=(.*)", line):
+            found.append((first[1], [first[2]]))
+        elif found:
+            found[-1][1].append(line)
+    return [_assigned(name, "\n".join(value).removesuffix(",")) for name, value in found]
+
+
+def _assigned(name: str, value: str) -> str:
+    """`name = value`, where the rows of an array stand below each other."""
+    rows = "\n" + " " * len(f"{name} = ")
+    return f"{name} = " + (value.replace("\n", rows) if value.startswith("array(") else value)
+
+
+def _printed(output: str) -> list[str]:
+    """The end of it: that belongs to the smallest example."""
+    output = output.rstrip()
+    lines = output[-PRINTED_LENGTH:].splitlines()[-PRINTED_LINES:]
+    more = output.count("\n") + 1 - len(lines)
+    if more:
+        lines = [f"... {more:,} line{'s' * (more > 1)} before", *lines]
+    return labelled("printed", _cut(lines, len(lines))) if output else []
+
+
+# Where --------------------------------------------------------------------------------------------------
+
+
+def _your_line(error: BaseException, spec: Spec) -> list[str]:
+    """The deepest frame in the kata's own module, or else in the student's tree, in what was not given; where a
+    wrong value left none, what the spec calls."""
+    for each in _chain(error):
+        frames = [f for f in traceback.extract_tb(each.__traceback__) if is_student(f.filename)]
+        if frames:
+            written = [f for f in frames if not is_given(f.filename, f.lineno)]
+            own = [f for f in written if is_of_kata(f.filename, spec.kata)]
+            frame, deepest = (own or written or frames)[-1], frames[-1]
+            source = ["  " + frame.line.strip()] if frame.line else []
+            lines = labelled("your line", [f"{shown(frame.filename)}:{frame.lineno}", *source])
+            if frame is not deepest:
+                lines += labelled(
+                    "raised in", [f"{shown(deepest.filename)}:{deepest.lineno} ({deepest.name})"]
+                )
+            return lines
+    called = suspects(spec)
+    lines = labelled("look at", called) if called else []
+    frames = list(traceback.extract_tb(error.__traceback__))
+    if (
+        spec.function
+        and frames
+        and not isinstance(error, AssertionError)
+        and frames[-1].filename != str(spec.path)
+    ):
+        lines += labelled("raised in", [f"{shown(frames[-1].filename)}:{frames[-1].lineno}"])
+    return lines
+
+
+def _where(error: BaseException, spec: Spec) -> list[str]:
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(spec.path)]
+    name = f" {spec.name}" if spec.function else ""
+    return labelled("spec", [f"{shown(spec.path)}:{lines[-1] if lines else spec.line}{name}"])
+
+
+def labelled(label: str, lines: list[str]) -> list[str]:
+    return [f"{label if i == 0 else '':<{LABEL}}{line}" for i, line in enumerate(lines)]
+
+
+# A module that cannot be imported -----------------------------------------------------------------------
+
+
+def _origin(error: BaseException) -> BaseException:
+    """What really happened: pytest wraps the errors of an import in one of its own."""
+    while type(error).__name__ == "CollectError" and error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def _broken_import(error: BaseException) -> tuple[str, list[str]]:
+    """A head line and a message for what stopped the import of a spec file."""
+    if isinstance(error, SyntaxError) and error.filename:
+        head = f"{shown(error.filename)}:{error.lineno} is not Python yet: {error.msg}"
+        text = (error.text or "").rstrip()
+        indent = len(text) - len(text.lstrip())
+        caret = " " * max((error.offset or 1) - 1 - indent, 0) + "^"
+        return head, ["  " + text.lstrip(), "  " + caret] if text else []
+    places = [
+        f"{shown(frame.filename)}:{frame.lineno}"
+        for each in _chain(error)
+        for frame in traceback.extract_tb(each.__traceback__)
+        if is_student(frame.filename) and frame.name == "<module>"
+    ]
+    if isinstance(error, ImportError) and "partially initialized module" in str(error):
+        ring = [*dict.fromkeys(places)]
+        return "Your modules import each other in a ring.", [
+            *(f"{place} {'imports the next' if place != ring[-1] else 'closes the ring'}" for place in ring),
+            "A kata imports only the katas below it, and its own files in one direction.",
+        ]
+    if isinstance(error, ImportError) and (error.name or "").startswith("tinytorch"):
+        gone = re.match(r"cannot import name '(\w+)'", str(error))
+        if gone and error.path and is_student(error.path):
+            return f"{shown(error.path)} has no `{gone[1]}`.", ["Was it renamed or deleted?"]
+        return "A module of tinytorch cannot be imported.", _cut(str(error).splitlines(), MESSAGE_LINES)
+    return "Your module cannot be imported.", _message(error)
+
+
+# On the screen ------------------------------------------------------------------------------------------
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """The lines of an explanation for a terminal that wide. What hangs over keeps its column."""
+    lines = []
+    for line in text.splitlines():
+        hang = len(line) - len(line.lstrip())
+        if width > 50 and line[2:].startswith(LABELS):
+            hang += LABEL
+        lines += textwrap.wrap(
+            line,
+            width,
+            subsequent_indent=" " * min(hang, width // 2),
+            replace_whitespace=False,
+            drop_whitespace=True,
+            break_long_words=False,
+            break_on_hyphens=False,
+        ) or [""]
+    return lines

@@ -1,0 +1,274 @@
+"""The pytest plugin: which implementation is under test, a time limit for every spec, and what a red one says.
+
+It acts on the specs in katas/ only. The tests in tests/ keep pytest's own ways, tracebacks included.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import gc
+import os
+import signal
+import sys
+from collections.abc import Generator, Iterable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+import pytest
+
+from dojo.bootstrap import pin_blas
+from dojo.catalogue import ROOT, SOLUTIONS, Kata
+from dojo.errors import DojoError
+from dojo.report.explain import SLOW, Hang, Spec, explain, kata_of
+from dojo.report.terminal import KataTerminal, Ledger
+from dojo.tree import overlay
+
+GRACE = 2.0  # seconds from the alarm, which code can swallow, to the end of the process
+PRINTED = 20_000  # characters of a spec's output that are kept
+IMPORT = "import"  # the name of the red result that stands for a spec file that cannot be imported
+PLAIN = (bool, int, float, str, tuple, list, type(None))
+
+pin_blas()
+os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(ROOT / ".dojo" / "hypothesis"))
+
+
+# Options and configuration ------------------------------------------------------------------------------
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("dojo", "the TinyTorch katas")
+    group.addoption("--impl", help="what is under test: student (the default), solutions, or a path")
+    group.addoption("--alone", type=int, metavar="N", help="take only kata N's module from --impl")
+    group.addoption("--device", choices=("strict", "cpu", "cuda"), default="strict", help="for device specs")
+    group.addoption("--profile", choices=("kata", "dojo", "thorough"), default="kata", help="of hypothesis")
+    group.addoption("--dojo-limit", type=float, default=10.0, metavar="S", help="seconds for each spec")
+    group.addoption("--dojo-report", metavar="PATH", help="write each result there, as one line of JSON")
+    group.addoption("--plain", action="store_true", help="pytest's own output for katas too")
+
+
+@pytest.hookimpl(trylast=True)  # the terminal reporter has to be there
+def pytest_configure(config: pytest.Config) -> None:
+    katas = ROOT / "katas"
+    paths = [(config.invocation_params.dir / arg.partition("::")[0]).resolve() for arg in config.args]
+    if overlay.installed() is None:
+        _install(config, any(path.is_relative_to(katas) or katas.is_relative_to(path) for path in paths))
+    config.stash[STDERR] = os.dup(2)
+    only_katas = all(path.is_relative_to(katas) for path in paths)
+    if only_katas:  # `explain` takes the place of pytest's tracebacks, so take those that cost least
+        config.option.tbstyle = "native"
+    if hasattr(config, "workerinput"):  # a process of `-n 2`: the one that started it keeps the ledger
+        return
+    terminal = None
+    if only_katas and not _wants_pytests_terminal(config):
+        config.pluginmanager.unregister(name="terminalreporter")
+        terminal = KataTerminal(config, {kata_of(path) for path in paths})
+        config.pluginmanager.register(terminal, "dojo-terminal")
+    config.pluginmanager.register(Ledger(config, terminal), "dojo-ledger")
+
+
+def _install(config: pytest.Config, katas: bool) -> None:
+    """The maintainers' tests look at the reference, if nothing else is said."""
+    default = "student" if katas or not SOLUTIONS.is_dir() else "solutions"
+    try:
+        overlay.install(overlay.plan_for(config.getoption("impl") or default, config.getoption("alone")))
+    except DojoError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def _wants_pytests_terminal(config: pytest.Config) -> bool:
+    options = ("plain", "help", "collectonly", "setupshow", "usepdb")
+    return any(config.getoption(each) for each in options) or config.getoption("durations") is not None
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if STDERR in config.stash:
+        os.close(config.stash[STDERR])
+        del config.stash[STDERR]
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Imports make objects that stay: the collector would go through them again and again, a tenth of the time."""
+    gc.disable()
+    try:
+        _load_profile(session.config.getoption("profile"))
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def _load_profile(name: str) -> None:
+    from hypothesis import HealthCheck, Phase, settings
+
+    common: dict[str, Any] = {
+        "deadline": None,
+        "database": None,
+        "print_blob": False,
+        "report_multiple_bugs": False,
+        "phases": (Phase.explicit, Phase.generate, Phase.shrink),  # `explain` points at NumPy's insides
+        "suppress_health_check": (HealthCheck.too_slow,),  # it measures the machine
+    }
+    settings.register_profile("kata", max_examples=50, derandomize=True, **common)
+    settings.register_profile("dojo", max_examples=100, derandomize=False, **common)
+    settings.register_profile("thorough", max_examples=1000, derandomize=False, **common)
+    settings.load_profile(name)
+
+
+@pytest.fixture(scope="session")  # hypothesis refuses fixtures of one function
+def device(request: pytest.FixtureRequest) -> str:
+    """Where a device spec puts its arrays. On the "cuda" of `strict` a stand-in takes the place of CuPy."""
+    return "cpu" if request.config.getoption("device") == "cpu" else "cuda"
+
+
+# Spec files that cannot be imported ---------------------------------------------------------------------
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+    if kata_of(module_path) is None:
+        return None
+    return SpecFile.from_parent(parent, path=module_path)
+
+
+class SpecFile(pytest.Module):
+    """A file of specs. Where it cannot be imported, it holds one spec, which is red and says why."""
+
+    def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
+        if ledger := self.config.pluginmanager.get_plugin("dojo-ledger"):
+            ledger.write({"begins": self.nodeid})
+        try:
+            if HUNG in self.config.stash:  # the other files import it too: nobody waits for it again
+                raise self.config.stash[HUNG]
+            with _limited(self.config):
+                _ = self.obj  # imports the file
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            if isinstance(error, Hang):
+                self.config.stash[HUNG] = error
+            return [ImportSpec.from_parent(self, name=IMPORT, error=error)]
+        return super().collect()
+
+
+class ImportSpec(pytest.Item):
+    def __init__(self, *, error: BaseException, **rest: Any) -> None:
+        super().__init__(**rest)
+        self.error = error
+
+    def runtest(self) -> NoReturn:
+        raise self.error
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        return self.path, 0, self.name
+
+
+# One spec -----------------------------------------------------------------------------------------------
+
+STDERR = pytest.StashKey[int]()
+HUNG = pytest.StashKey[Hang]()
+
+
+@contextlib.contextmanager
+def _limited(config: pytest.Config, marker: pytest.Mark | None = None) -> Iterator[None]:
+    """A time limit on student code: an exception that names its line, then the end of the process.
+
+    `@pytest.mark.timeout(30)` on a slow spec changes the limit, as it would for pytest-timeout.
+    """
+    limit: float = marker.args[0] if marker else config.getoption("dojo_limit")
+    if config.getoption("usepdb") or limit <= 0:
+        yield
+        return
+
+    def ring(number: int, frame: FrameType | None) -> NoReturn:
+        raise Hang(f"It was still running after {limit:g} s. {SLOW}")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    faulthandler.dump_traceback_later(limit + GRACE, exit=True, file=config.stash[STDERR])
+    signal.setitimer(signal.ITIMER_REAL, limit)
+    try:
+        yield
+    finally:
+        _cancel()
+        signal.signal(signal.SIGALRM, before)
+
+
+def _cancel() -> None:
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    faulthandler.cancel_dump_traceback_later()
+
+
+def pytest_enter_pdb() -> None:
+    _cancel()
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_timeout_set_timer(item: pytest.Item) -> bool | None:
+    """Specs have the limit above; pytest-timeout uses the same signal."""
+    return True if kata_of(item.path) else None
+
+
+@contextlib.contextmanager
+def _guarded(item: pytest.Item) -> Iterator[None]:
+    """While a spec of kata N runs: closed seams above N, a stand-in for CuPy if it asks for one, a time limit."""
+    kata = kata_of(item.path)
+    if kata is None:
+        yield
+        return
+    with contextlib.ExitStack() as stack:
+        if dispatch := sys.modules.get("tinytorch.dispatch"):
+            stack.enter_context(dispatch.closed_above(kata.number))
+        if "device" in getattr(item, "fixturenames", ()) and item.config.getoption("device") == "strict":
+            stack.enter_context(fake_cupy.installed())
+        stack.enter_context(_limited(item.config, item.get_closest_marker("timeout")))
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
+    with _guarded(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    with _guarded(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
+    with _guarded(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    kata = kata_of(item.path)
+    if kata is None:
+        return report
+    if report.failed and call.excinfo is not None:
+        explanation = explain(call.excinfo.value, _spec(item, kata), _captured(report))
+        report.dojo = explanation._asdict()  # type: ignore[attr-defined]  # plain: workers send it
+        report.longrepr = explanation.text
+        if explanation.state == "inconclusive":  # neither red nor green, so `-x` goes on
+            report.outcome = "skipped"
+            report.longrepr = (str(item.path), item.location[1] or 0, explanation.text)
+    report.sections = [(name, text[-PRINTED:]) for name, text in report.sections]
+    return report
+
+
+def _spec(item: pytest.Item, kata: Kata) -> Spec:
+    values = getattr(getattr(item, "callspec", None), "params", {})
+    plain = {name: repr(value) for name, value in values.items() if isinstance(value, PLAIN)}
+    functions = tuple(value for value in values.values() if callable(value))
+    line = (item.location[1] or 0) + 1
+    return Spec(kata, item.path, line, item.name, getattr(item, "function", None), plain, functions)
+
+
+def _captured(report: pytest.TestReport) -> str:
+    return "".join(text for name, text in report.sections if name.startswith("Captured std"))

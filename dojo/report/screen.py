@@ -1,0 +1,12 @@
+"""Sentences on the terminal."""
+
+from __future__ import annotations
+
+from shutil import get_terminal_size
+
+from dojo.report.explain import WIDTH, wrap
+
+
+def say(text: str) -> None:
+    """A paragraph of its own, wrapped to the terminal, on the screen at once."""
+    print("", *wrap(text, min(get_terminal_size().columns, WIDTH)), sep="\n", flush=True)

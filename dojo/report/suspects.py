@@ -1,0 +1,159 @@
+"""Where to look: which code is the student's, what a spec calls of it, and where a forgotten name comes from."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import linecache
+import sys
+import textwrap
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dojo.catalogue import Kata
+from dojo.tree import overlay
+from dojo.tree.overlay import shown
+from dojo.tree.skeleton.names import GIVEN, Definition
+
+if TYPE_CHECKING:
+    from dojo.report.explain import Spec
+
+
+def is_student(filename: str, plan: overlay.Plan | None = None) -> bool:
+    """Whether a file is one that the student writes, in the implementation under test."""
+    plan = plan or overlay.installed()
+    path = Path(filename)
+    if plan is None or path.name == "dispatch.py":
+        return False
+    if plan.special:
+        return any(
+            path.is_relative_to(tree / slug) or path == tree / f"{slug}.py"
+            for slug, tree in plan.special.items()
+        )
+    return path.is_relative_to(plan.tree)
+
+
+def is_of_kata(filename: str, kata: Kata) -> bool:
+    """Whether a file is the kata's module, or a file of it where that is a package."""
+    path = Path(filename)
+    return path.stem == kata.slug or path.parent.name == kata.slug
+
+
+def is_given(filename: str, line: int | None) -> bool:
+    """Whether a line stands in a function or class that carries `# given`: the student did not write it."""
+    return line is not None and any(line in lines for lines in _given("".join(linecache.getlines(filename))))
+
+
+@lru_cache(maxsize=64)
+def _given(source: str) -> list[range]:
+    """The lines of each definition in a module that carries `# given`."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return []
+    lines = source.splitlines()
+    return [
+        range(node.lineno, (node.end_lineno or node.lineno) + 1)
+        for node in ast.walk(tree)
+        if isinstance(node, Definition)
+        and any(
+            GIVEN.search(line) for line in lines[node.lineno - 1 : max(node.lineno, node.body[0].lineno - 1)]
+        )
+    ]
+
+
+def suspects(spec: Spec) -> list[str]:
+    """The functions of the kata that the spec calls, as `place (name)`: those that its name speaks of come first.
+
+    What NumPy's arrays have too, such as `a.reshape`, is probably theirs: it counts where nothing else is found.
+    """
+    if spec.function is None:
+        return []
+    if given := [place for each in spec.functions if (place := _defined(each, spec.kata)) is not None]:
+        return given
+    function: Any = inspect.unwrap(spec.function)
+    function = getattr(getattr(function, "hypothesis", None), "inner_test", function)
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, SyntaxError):
+        return []
+    import numpy as np  # here, so that what only reads reports starts without it
+
+    words = spec.name.lower().partition("[")[0].split("_")
+    found: dict[str, int] = {}
+    for node in ast.walk(tree):
+        word = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+        for thing in _meant(node, function.__globals__, spec.kata):
+            if (place := _defined(thing, spec.kata)) is not None:
+                numpys = isinstance(node, ast.Attribute) and hasattr(np.ndarray, word)
+                found[place] = min(found.get(place, 2), 0 if word.lower() in words else 2 if numpys else 1)
+    best = [place for place in found if found[place] < 2] or list(found)
+    return sorted(best, key=lambda place: found[place])[:3]
+
+
+def _meant(node: ast.AST, names: Mapping[str, Any], kata: Kata) -> list[Any]:
+    """What a name or an attribute in a spec may be: of a module or a class of the student's, itself; else of any
+    class of the kata. A class stands for what its instances are called for."""
+    if isinstance(node, ast.Name):
+        things = [names.get(node.id)]
+    elif not isinstance(node, ast.Attribute):
+        return []
+    elif isinstance(node.value, ast.Name) and _is_module_or_class(names.get(node.value.id)):
+        things = [inspect.getattr_static(names[node.value.id], node.attr, None)]
+    else:
+        classes = vars(sys.modules.get(kata.module, ast)).values()
+        things = [
+            inspect.getattr_static(each, node.attr, None) for each in classes if _is_student_class(each)
+        ]
+    forwards = [getattr(each, "forward", None) for each in things if _is_student_class(each)]
+    return forwards + things
+
+
+def _is_module_or_class(thing: Any) -> bool:
+    return inspect.ismodule(thing) or _is_student_class(thing)
+
+
+def _is_student_class(thing: Any) -> bool:
+    return isinstance(thing, type) and thing.__module__.startswith("tinytorch.")
+
+
+def _defined(thing: Any, kata: Kata) -> str | None:
+    """`file:line (name)` of a function or class that the student writes in the kata, or None."""
+    if isinstance(thing, property):
+        thing = thing.fget
+    thing = getattr(thing, "__func__", thing)  # of a static or class method
+    thing = inspect.unwrap(thing) if callable(thing) else thing
+    if _is_student_class(thing):
+        thing = thing.__init__
+    code = getattr(thing, "__code__", None)
+    if code is None or not is_student(code.co_filename) or not is_of_kata(code.co_filename, kata):
+        return None
+    line = code.co_firstlineno  # of the first decorator
+    while line < code.co_firstlineno + 10:
+        text = linecache.getline(code.co_filename, line)
+        if text.lstrip().startswith("def "):
+            break
+        line += 1
+    if is_given(code.co_filename, line):
+        return None
+    return f"{shown(code.co_filename)}:{line} ({code.co_qualname})"
+
+
+def where_to_import(error: BaseException) -> list[str]:
+    """Where a name comes from that the student's module uses and does not import."""
+    if not isinstance(error, NameError) or isinstance(error, UnboundLocalError) or not error.name:
+        return []
+    name = error.name
+    if name in ("np", "numpy"):
+        return [f"It is not imported: `import numpy{' as np' if name == 'np' else ''}`."]
+    if name in sys.stdlib_module_names:
+        return [f"It is not imported: `import {name}`."]
+    homes = [
+        module
+        for module, loaded in sorted(sys.modules.items())
+        if module.startswith("tinytorch.") and name in vars(loaded)
+        if getattr(vars(loaded)[name], "__module__", module) == module
+    ]
+    return [f"It is not imported: `from {homes[0]} import {name}`."] if homes else []

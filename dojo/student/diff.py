@@ -1,0 +1,49 @@
+"""`make diff`: the changes that would make the student's module the reference."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from dojo import catalogue
+from dojo.catalogue import built_kata
+from dojo.errors import DojoError
+from dojo.tree import backups
+
+COLOURS = {"-": "\x1b[31m", "+": "\x1b[32m", "@": "\x1b[36m"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("n", nargs="?", metavar="N", help="the kata's number, 1 to 20")
+
+
+def run(options: argparse.Namespace) -> int:
+    if not options.n:
+        raise DojoError("Say which kata: `make diff N=1`.")
+    kata = built_kata(options.n)
+    yours = backups.part(kata, backups.contents(catalogue.STUDENT))
+    reference = backups.part(kata, backups.contents(catalogue.SOLUTIONS))
+    if not reference:
+        raise DojoError(f"There is no reference of kata {kata.name} here: solutions/ is missing.")
+    lines = list(differences(yours, reference))
+    coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    for line in lines:
+        colour = COLOURS.get(line[:1], "") if coloured else ""
+        print(f"{colour}{line}\x1b[0m" if colour else line)
+    if not lines:
+        print(f"Your kata {kata.name} is the reference, word for word.")
+    return 0
+
+
+def differences(yours: dict[Path, bytes], reference: dict[Path, bytes]) -> Iterator[str]:
+    """A unified diff of each file: `-` is the student's line, `+` the reference's."""
+    for path in sorted(yours.keys() | reference.keys()):
+        before, after = (
+            files.get(path, b"").decode(errors="replace").splitlines() for files in (yours, reference)
+        )
+        names = f"tinytorch/{path} (yours)", f"solutions/tinytorch/{path} (the reference)"
+        yield from difflib.unified_diff(before, after, *names, lineterm="")

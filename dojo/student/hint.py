@@ -1,0 +1,118 @@
+"""`make hint`: the next hint for the first red spec, from a question to nearly the code, never the whole answer.
+
+With K= it is the first red one of the specs whose names match.
+
+`katas/NN_slug/hints.toml` has one table for each spec function, with the three LEVELS. What was shown already is a
+small state that may be deleted at any time: it belongs to one spec, and starts over as soon as that spec is no
+longer the first red one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import shlex
+import tomllib
+
+from dojo.catalogue import ROOT, Kata, built_kata
+from dojo.errors import USAGE, DojoError
+from dojo.report.screen import say
+from dojo.run.cold import Result, run_kata
+from dojo.run.standing import write_json
+from dojo.tree.overlay import shown
+
+LEVELS = ("question", "method", "code")
+IMPORT = "import"  # stands for the specs of a file while the student's module cannot be imported
+STATE = ROOT / ".dojo" / "hints.json"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("n", nargs="?", metavar="N", help="the kata's number, 1 to 20")
+    parser.add_argument("-k", "--k", metavar="WORDS", help="of the specs whose names match, as pytest's -k")
+
+
+def run(options: argparse.Namespace) -> int:
+    if not options.n:
+        raise DojoError("Say which kata: `make hint N=1`.")
+    kata = built_kata(options.n)
+    part = f" that match K={options.k}" if options.k else ""
+    print(f"looking for the first red spec of kata {kata.name}{part and ', of those' + part} ...", flush=True)
+    verdict = run_kata(kata, args=["-x", *(["-k", options.k] if options.k else [])], relay=False)
+    red = verdict.first_red
+    if part and verdict.code == USAGE:
+        whole = f"`make kata N={kata.number}`"
+        raise DojoError(
+            f"Kata {kata.name} has no specs{part}, or cannot be imported: {whole} shows all of it."
+        )
+    moved_on(red)
+    if red:
+        again = f"`make hint N={kata.number} K={shlex.quote(options.k)}` again" if part else ""
+        say(next_hint(kata, red, again))
+    elif verdict.code == 0:
+        green = f"The specs{part} are" if part else f"Kata {kata.name} is"
+        say(f"{green} green: there is nothing to hint at.")
+    else:
+        say(f"No spec is red, and not all is well: `make kata N={kata.number}` says why.")
+    return 0
+
+
+def next_hint(kata: Kata, red: Result, again: str = "") -> str:
+    """The next level for that red spec, ready to print. Remembers that it was shown. `again`: how to get more."""
+    spec = function_name(red.id)
+    if spec is None or spec == IMPORT:
+        return f"{red.text.strip()}\n\nThere is no hint for this: the module must be importable first."
+    hint = hints(kata).get(spec)
+    if hint is None:
+        return f"There is no hint for {spec} in {shown(kata.folder / 'hints.toml')}."
+    seen = _levels_shown(red.id)
+    write_json(STATE, {"spec": red.id, "shown": min(seen + 1, len(LEVELS))})
+    if seen >= len(LEVELS):
+        texts = [f"{level}:\n{_indented(hint[level])}" for level in LEVELS]
+        return "\n\n".join([f"All the hints for {spec}", *texts, _look(kata)])
+    left = len(LEVELS) - seen - 1
+    again = again or f"`make hint N={kata.number}` again"
+    after = f"{left} more: {again}." if left else f"That was the last. {_look(kata)}"
+    return f"hint {seen + 1} of {len(LEVELS)} for {spec}\n\n{_indented(hint[LEVELS[seen]])}\n\n{after}"
+
+
+def moved_on(red: Result | None) -> None:
+    """Tell what the first red spec is now: hints for any other start over."""
+    if red is None or _levels_shown(red.id) == 0:
+        with contextlib.suppress(OSError):  # none is there, or nothing may be written: it is only a state
+            STATE.unlink()
+
+
+def hints(kata: Kata) -> dict[str, dict[str, str]]:
+    """The kata's hints, by the name of the spec function."""
+    path = kata.folder / "hints.toml"
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DojoError(
+            f"{shown(path)} is missing: `git checkout -- {shown(path)}` brings it back."
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise DojoError(f"{shown(path)} is not TOML: {error}.") from None
+
+
+def function_name(spec: str) -> str | None:
+    """`test_sum` of `katas/02_tensor/test_03.py::test_sum[float32]`; None where the id names a whole file."""
+    _, separator, name = spec.partition("::")
+    return name.partition("[")[0] if separator else None
+
+
+def _levels_shown(spec: str) -> int:
+    try:
+        state = json.loads(STATE.read_text(encoding="utf-8"))
+        return int(state["shown"]) if state["spec"] == spec else 0
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
+
+
+def _look(kata: Kata) -> str:
+    return f"To see the reference beside yours: `make diff N={kata.number}`."
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}".rstrip() for line in text.strip("\n").splitlines())

@@ -1,0 +1,91 @@
+"""`make kata`: one kata's specs up to the first red one, explained. When all is green, the katas below are run too."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from typing import TYPE_CHECKING
+
+from dojo.catalogue import KATAS, Kata, built_kata
+from dojo.errors import RED, DojoError
+from dojo.report.screen import say
+from dojo.run.cold import narrowed, run_kata
+from dojo.student import hint
+
+if TYPE_CHECKING:
+    from dojo.run.standing import Standing
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("n", nargs="?", metavar="N", help="the kata's number, 1 to 20")
+    parser.add_argument("-k", "--k", metavar="WORDS", help="only the specs whose names match, as pytest's -k")
+    parser.add_argument("--args", default="", metavar="ARGS", help="more arguments for pytest")
+
+
+def run(options: argparse.Namespace) -> int:
+    if not options.n:
+        raise DojoError("Say which kata: `make kata N=1`.")
+    kata = built_kata(options.n)
+    more = [*(["-k", options.k] if options.k else []), *words(options.args)]
+    print(f"running kata {kata.name} ...", flush=True)
+    verdict = run_kata(kata, args=["-x", *more])
+    hint.moved_on(verdict.first_red)
+    if verdict.code:
+        return verdict.code
+    if narrowed(more):
+        say(f"That part is green. `make kata N={kata.number}` runs all of it.")
+        return 0
+    return after_green(kata)
+
+
+def words(args: str) -> list[str]:
+    """The words of ARGS=, as a shell would cut them."""
+    try:
+        return shlex.split(args)
+    except ValueError as error:
+        raise DojoError(f"ARGS={args} cannot be read: {str(error).lower()}.") from None
+
+
+def after_green(kata: Kata) -> int:
+    """Run what changed below a green kata, and say what to do next."""
+    from dojo.run import standing  # only now: it is slow to import, and red is the usual answer
+
+    below = [each for each in KATAS[: kata.number - 1] if each.built]
+    if below:
+        say("looking at the katas below it ...")
+    found = standing.stand(below)
+    for each in below:
+        if found[each].red:
+            say(broken(each, found[each]))
+            return RED
+    say(what_next(kata))
+    return 0
+
+
+def broken(kata: Kata, found: Standing) -> str:
+    """What to say of a kata that should be green and is not."""
+    spec = found.red.rpartition("::")[2]
+    return (
+        f"But kata {kata.name} is red ({found.green}/{found.total}): {spec}: {found.summary}\n"
+        f"`make kata N={kata.number}` shows it."
+    )
+
+
+def what_next(kata: Kata, how: str = "") -> str:
+    """What to say of a kata that is green, and so are all below it. `how` one goes on, if not with a command."""
+    lines = [
+        f"Kata {kata.name} is green." if kata.number == 1 else f"Kata {kata.name} is green, and all below it."
+    ]
+    if kata.milestone:
+        lines.append(f"See what it is good for: `make milestone N={kata.number}` ({kata.milestone}).")
+    following = next_kata(kata)
+    if following:
+        how = how or f"`make kata N={following.number}`"
+        lines.append(f"next: {how} ({following.slug}: {following.discovery})")
+    else:
+        lines.append("That was the last kata that is written so far.")
+    return "\n".join(lines)
+
+
+def next_kata(kata: Kata) -> Kata | None:
+    return next((each for each in KATAS[kata.number :] if each.built), None)

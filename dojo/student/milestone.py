@@ -1,0 +1,268 @@
+"""`make milestone`: a kata's motivating scene, played on the student's own code.
+
+`katas/NN_slug/milestone.py` defines one function and imports what it likes from kata modules up to NN:
+
+    def main(report: Report) -> bool:
+        report.say("Four points that no straight line can part.")
+        with report.progress(2000, "training") as step:
+            for _ in range(2000):
+                ...
+                step(f"loss {loss:.4f}")                 # one step more, and a word about it
+        figure.savefig(report.figure("surface"))         # .dojo/milestones/06_surface.png
+        return report.verdict(accuracy == 1.0, f"{accuracy:.0%} of the points are right")
+
+`report.data` is the folder given with DATA=, or None; `report.args` are the words of ARGS=; `report.folder("data")` is
+a folder that stays, `report.checkpoints("run")` one that stays until the verdict. matplotlib draws without a screen.
+The scene runs in a process of its own, so that whatever happens in it this command still has an answer.
+The last verdict is noted in `.dojo/milestones/NN.json`, where the board finds it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+from dojo import bootstrap
+from dojo.catalogue import KATAS, ROOT, Kata, built_kata
+from dojo.errors import INTERRUPTED, RED, DojoError
+from dojo.report.explain import Spec, explain
+from dojo.report.screen import say
+from dojo.run import standing
+from dojo.student.kata import words
+from dojo.tree import overlay
+from dojo.tree.overlay import shown
+
+HOME = ROOT / ".dojo" / "milestones"
+RUN = ".run"  # behind the names of folders of checkpoints
+SHOW_CURSOR = "\033[?25h"
+
+
+class Report:
+    """What a milestone talks to."""
+
+    def __init__(self, kata: Kata, data: Path | None = None, args: tuple[str, ...] = ()) -> None:
+        from rich.console import Console
+
+        self.data = data
+        self.args = args
+        self.figures: list[Path] = []
+        self.passed: bool | None = None
+        self.text = ""
+        self._kata = kata
+        self._runs: list[Path] = []
+        self._console = Console(highlight=False)
+
+    def say(self, text: str) -> None:
+        """A sentence for the person who watches."""
+        self._console.print(text, markup=False)
+
+    @contextmanager
+    def progress(self, total: int, text: str, unit: str = "", done: int = 0) -> Iterator[Callable[..., None]]:
+        """A progress bar. It gives a function to be called once a step, with a word about it if you like.
+
+        With a `unit`, "images", the bar also says how many a second and how much time is left, and a step may be
+        several of them: step("loss 0.5", 64). `done` were done in an earlier run.
+        """
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = [TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn()]
+        if unit:
+            columns += [TextColumn("{task.fields[rate]}", markup=False), TimeRemainingColumn()]
+        with Progress(*columns, console=self._console, speed_estimate_period=60) as bar:
+            task = bar.add_task(text, total=total, completed=done, rate="")
+
+            def step(note: str = "", count: int = 1) -> None:
+                speed = bar.tasks[0].speed
+                rate = f"{speed:,.0f} {unit}/s" if unit and speed else ""
+                bar.update(task, advance=count, description=f"{text}  {note}" if note else text, rate=rate)
+
+            yield step
+
+    def folder(self, name: str) -> Path:
+        """A folder for what the milestone keeps: data, weights. It is there."""
+        path = HOME / f"{self._kata.id}_{name}"
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def checkpoints(self, name: str, fresh: bool = False) -> Path:
+        """A folder for the checkpoints of a run that may be interrupted, and gone on with. It is there, empty if
+        `fresh`; the verdict removes it."""
+        path = HOME / f"{self._kata.id}_{name}{RUN}"
+        if fresh:
+            shutil.rmtree(path, ignore_errors=True)
+        path.mkdir(parents=True, exist_ok=True)
+        self._runs.append(path)
+        return path
+
+    def figure(self, name: str) -> Path:
+        """Where to save the picture of that name."""
+        path = HOME / f"{self._kata.id}_{name}.png"
+        path.unlink(missing_ok=True)  # what is there afterwards is of this run
+        self.figures.append(path)
+        return path
+
+    def verdict(self, passed: bool, text: str) -> bool:
+        """The last word: whether the milestone is reached, and the number that says so. Returns `passed`."""
+        self.passed, self.text = bool(passed), text
+        for path in self._runs:
+            shutil.rmtree(path, ignore_errors=True)
+        return self.passed
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("n", nargs="?", metavar="N", help="the kata's number, 1 to 20")
+    parser.add_argument("--data", metavar="DIR", help="a folder with data that is there already")
+    parser.add_argument("--impl", default="student", help="student (default), solutions, or a path")
+    parser.add_argument("--args", default="", help="words for the milestone itself")
+
+
+def run(options: argparse.Namespace) -> int:
+    if not options.n:
+        raise DojoError(f"Say which kata: `make milestone N=6`. {_those_that_have_one()}")
+    kata = built_kata(options.n)
+    script = kata.folder / "milestone.py"
+    if not script.is_file():
+        raise DojoError(f"Kata {kata.name} has no milestone. {_those_that_have_one()}")
+    args = tuple(words(options.args))
+    data = Path(options.data).expanduser().resolve() if options.data else None
+    if data and not data.is_dir():
+        raise DojoError(f"DATA={options.data} is not a folder.")
+    try:
+        HOME.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DojoError(f"Cannot write the milestone's pictures to {HOME}: {error.strerror}.") from None
+
+    print(f"running the milestone of kata {kata.name}: {kata.milestone} ...", flush=True)
+    if options.impl == "student":
+        _say_what_is_missing(kata)
+    plan = overlay.plan_for(options.impl, None)
+    started = time.monotonic()
+    try:
+        answer = _play(script, kata, plan, data, args)
+    except KeyboardInterrupt:
+        if any(HOME.glob(f"{kata.id}_*{RUN}/*")):
+            say(f"\nWhat is finished is kept: `make milestone N={kata.number}` goes on after it.")
+        raise
+    if options.impl == "student" and "passed" in answer:
+        note = {"passed": answer["passed"], "text": answer["text"], "seconds": time.monotonic() - started}
+        standing.write_json(HOME / f"{kata.id}.json", note)
+    return _conclude(kata, answer)
+
+
+def reached(kata: Kata) -> bool:
+    """Whether the milestone's last run on the student's code was a success."""
+    try:
+        return bool(json.loads((HOME / f"{kata.id}.json").read_text(encoding="utf-8"))["passed"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _conclude(kata: Kata, answer: dict[str, Any]) -> int:
+    for path in answer.get("figures", ()):
+        print(f"picture: {path}")
+    if answer.get("passed"):
+        say(f"Milestone reached: {answer['text']}")
+        return 0
+    if "passed" in answer:
+        say(f"Not reached yet: {answer['text']}")
+    elif "next" in answer:
+        number, name = answer["next"]
+        say(f"next: write `{name}` (kata {number:02d}), then `make milestone N={kata.number}` again.")
+    elif "error" in answer:
+        say(answer["error"])
+    else:
+        say(f"The milestone's process ended before its verdict ({answer['death']}).")
+    return RED
+
+
+def _say_what_is_missing(kata: Kata) -> None:
+    found = standing.stand([kata])[kata]
+    if found.red:
+        spec = found.red.rpartition("::")[2]
+        say(f"It is not green yet ({found.green}/{found.total}, first {spec}). Trying all the same.\n")
+
+
+def _those_that_have_one() -> str:
+    names = [f"{k.number} ({k.milestone})" for k in KATAS if (k.folder / "milestone.py").is_file()]
+    return f"These have: {', '.join(names)}." if names else "None has one yet."
+
+
+# The scene, in a process of its own ---------------------------------------------------------------------
+
+
+def _play(
+    script: Path, kata: Kata, plan: overlay.Plan, data: Path | None, args: tuple[str, ...]
+) -> dict[str, Any]:
+    """What the child wrote before it ended, or how it died."""
+    sys.stdout.flush()
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(reader)
+        _scene(writer, script, kata, plan, data, args)
+    os.close(writer)
+    try:
+        with open(reader, encoding="utf-8") as pipe:
+            text = pipe.read()
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    except KeyboardInterrupt:  # the terminal sent it to the child as well
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise
+    finally:
+        if sys.stdout.isatty():
+            print(SHOW_CURSOR, end="", flush=True)  # a progress bar hides it, and may have been killed
+    if status == INTERRUPTED:
+        raise KeyboardInterrupt
+    death = f"killed by {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+    answer: dict[str, Any] = json.loads(text) if text else {"death": death}
+    return answer
+
+
+def _scene(
+    writer: int, script: Path, kata: Kata, plan: overlay.Plan, data: Path | None, args: tuple[str, ...]
+) -> NoReturn:
+    code = 0
+    try:
+        os.environ["MPLBACKEND"] = "Agg"
+        bootstrap.pin_blas()
+        overlay.install(plan)
+        answer = _perform(script, kata, Report(kata, data, args))
+        os.write(writer, json.dumps(answer).encode())
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except BaseException:
+        traceback.print_exc()
+        code = 70
+    finally:
+        sys.stdout.flush()
+        os._exit(code)  # the parent's handlers and buffers are not this process's
+
+
+def _perform(script: Path, kata: Kata, report: Report) -> dict[str, Any]:
+    scene = Spec(kata, script, 1, "main")  # what cannot be imported is said as for a spec file
+    try:
+        found = importlib.util.spec_from_file_location("milestone", script)
+        assert found and found.loader
+        module = importlib.util.module_from_spec(found)
+        found.loader.exec_module(module)
+        scene.function = module.main
+        module.main(report)
+    except (Exception, SystemExit) as error:
+        why = explain(error, scene)
+        return {"next": why.owner} if why.owner else {"error": why.text}
+    if report.passed is None:
+        return {"error": f"{script.name} ended without a verdict."}
+    figures = [shown(path) for path in report.figures if path.is_file()]
+    return {"passed": report.passed, "text": report.text, "figures": figures}

@@ -1,0 +1,33 @@
+"""`make reset`: one kata's skeleton again. What was there is in the newest backup."""
+
+from __future__ import annotations
+
+import argparse
+
+from dojo import catalogue
+from dojo.catalogue import built_kata
+from dojo.errors import DojoError
+from dojo.tree import backups
+from dojo.tree.skeleton import derive
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("n", nargs="?", metavar="N", help="the kata's number, 1 to 20")
+
+
+def run(options: argparse.Namespace) -> int:
+    if not options.n:
+        raise DojoError("Say which kata: `make reset N=1`.")
+    kata = built_kata(options.n)
+    made = {path: text.encode() for path, text in derive.files(catalogue.SOLUTIONS).items()}
+    yours = backups.contents(catalogue.STUDENT)
+    mine = backups.part(kata, yours)
+    others = {path: data for path, data in yours.items() if path not in mine}
+    changed = backups.change("reset", {**others, **backups.part(kata, made)})
+    if not changed:
+        print(f"Kata {kata.name} is the skeleton already.")
+        return 0
+    for path in changed:
+        print(f"tinytorch/{path}")
+    print(f"Kata {kata.name} is the skeleton again. Yours is kept: `make restore N=1` takes it back.")
+    return 0

@@ -1,0 +1,99 @@
+"""What a skeleton must be: it names nothing that vanished, and importing it runs nothing of the student's."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from dojo.catalogue import Kata
+from dojo.errors import DojoError
+from dojo.tree.skeleton.names import GIVEN, Definition, Function, comments_by_line, names_bound
+
+
+def check(source: str, text: str, kata: Kata) -> None:
+    """What is kept uses no name that vanished, and importing it runs nothing that the student writes."""
+    tree = ast.parse(text)
+    _check_names(ast.parse(source), tree)
+    stubs = _stubs(tree, kata)
+    comments = comments_by_line(text)
+    for statement in _run_on_import(tree.body):
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Lambda) and not GIVEN.match(comments.get(node.lineno, "")):
+                raise DojoError(f"a lambda, `{ast.unparse(node)}`: what a student writes is a named `def`")
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in stubs:
+                raise DojoError(
+                    f"importing the skeleton would call `{ast.unparse(node.func)}`, which the student writes: "
+                    "mark it `# given`"
+                )
+
+
+def _check_names(before: ast.Module, after: ast.Module) -> None:
+    vanished = names_bound(before) - names_bound(after)
+    methods = _members(before) - _members(after)
+    for node in ast.walk(after):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in vanished:
+            name = node.id
+        elif isinstance(node, ast.Attribute) and node.attr in methods:
+            name = node.attr
+        else:
+            continue
+        raise DojoError(
+            f"`{name}` vanishes, and what the skeleton keeps uses it: mark its `def` or `class` line `# given`"
+        )
+
+
+def check_imports(made: dict[Path, str]) -> None:
+    """Every `from tinytorch.x import name` finds its name in the skeleton too."""
+    known = {_module(path): names_bound(ast.parse(text)) for path, text in made.items()}
+    for path, text in made.items():
+        for node in ast.walk(ast.parse(text)):
+            names = known.get(node.module or "") if isinstance(node, ast.ImportFrom) else None
+            if isinstance(node, ast.ImportFrom) and names is not None:
+                for alias in node.names:
+                    if alias.name not in names and f"{node.module}.{alias.name}" not in known:
+                        raise DojoError(
+                            f"{path}, line {node.lineno}: {node.module} has no {alias.name} in the skeleton: "
+                            "mark it `# given` there, or make it public"
+                        )
+
+
+def _members(tree: ast.Module) -> set[str]:
+    """The methods and nested classes of every class."""
+    classes = (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    return {each.name for node in classes for each in node.body if isinstance(each, Definition)}
+
+
+def _stubs(tree: ast.Module, kata: Kata) -> set[str]:
+    """What cannot be called in the skeleton: `f`, `Class.method`, and `Class` where making one runs a stub."""
+    stubs = set()
+
+    def visit(body: list[ast.stmt], prefix: str) -> None:
+        for node in body:
+            if isinstance(node, ast.ClassDef):
+                visit(node.body, f"{prefix}{node.name}.")
+            elif isinstance(node, Function) and f"'kata {kata.id}: {prefix}{node.name}'" in ast.unparse(node):
+                stubs.add(prefix + node.name)
+                if node.name in ("__init__", "__new__", "__post_init__"):
+                    stubs.add(prefix.rstrip("."))
+
+    visit(tree.body, "")
+    return stubs
+
+
+def _run_on_import(body: list[ast.stmt]) -> Iterator[ast.AST]:
+    """What runs when the module is imported: values, calls, decorators, defaults, class bodies."""
+    for node in body:
+        if isinstance(node, Function):
+            defaults = [*node.args.defaults, *(each for each in node.args.kw_defaults if each)]
+            yield from (*node.decorator_list, *defaults)
+        elif isinstance(node, ast.ClassDef):
+            yield from (*node.decorator_list, *node.bases)
+            yield from _run_on_import(node.body)
+        elif not (isinstance(node, ast.If) and "__name__" in ast.unparse(node.test)):
+            yield node
+
+
+def _module(path: Path) -> str:
+    parts = [part for part in path.with_suffix("").parts if part != "__init__"]
+    return ".".join(("tinytorch", *parts))

@@ -1,0 +1,359 @@
+"""What `pytest` shows of the katas: real runs in a repository of a few files."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import small_repository
+from tests.small_repository import environment, write
+
+SPECS = '''
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tinytorch import dispatch
+from tinytorch.activations import relu, swish
+
+
+def test_seams_above_are_closed():
+    """While a spec of kata 03 runs, the seams of the katas above are closed."""
+    assert dispatch.highest == 3
+
+
+@given(st.integers(-5, 5), st.data())
+def test_relu_keeps_positive_numbers(x, data):
+    """relu gives x itself where x is positive, and zero where it is not, as the
+    sketch in the README shows.
+
+    More about it.
+    """
+    y = data.draw(st.integers(0, 1), label="y")
+    print("x is", x)
+    assert relu(x) + y == max(x, 0) + y, f"relu({x}) is {relu(x)}, expected {max(x, 0)}"
+
+
+def test_swish():
+    """swish of zero is zero."""
+    assert swish(0) == 0
+
+
+def test_swish_of_text():
+    """swish refuses text."""
+    swish("a")
+
+
+def test_device(device):
+    """A device spec is told its device."""
+    import cupy
+
+    assert (device, cupy.__name__) == ("cuda", "cupy")
+
+
+def test_timing():
+    """It is fast."""
+    from dojo.spec import Inconclusive
+
+    raise Inconclusive("the machine is too busy")
+'''
+GOOD = """
+def relu(x):
+    return max(x, 0)
+
+
+def swish(x):
+    return 0 * len(x) if isinstance(x, str) else 0
+"""
+STUBS = """
+def relu(x):
+    return max(x, 0)
+
+
+def swish(x):
+    raise NotImplementedError("kata 03: swish")
+"""
+WRONG = """
+def relu(x):
+    return abs(x)
+
+
+def swish(x):
+    return 0 / x
+"""
+DISPATCH = """
+from contextlib import contextmanager
+
+highest = 20
+
+
+@contextmanager
+def closed_above(kata):
+    global highest
+    before, highest = highest, kata
+    try:
+        yield
+    finally:
+        highest = before
+"""
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = small_repository.build(tmp_path_factory.mktemp("house"))
+    write(home / "katas/03_activations/README.md", "# a kata\n")
+    write(home / "katas/03_activations/test_01_relu.py", SPECS)
+    write(home / "tinytorch/dispatch.py", DISPATCH)
+    write(home / "tests/test_sound.py", "def test_sound():\n    assert [1, 2] == [1, 3]\n")
+    return home
+
+
+def run(house: Path, *args: str, module: str = GOOD, **env: str) -> str:
+    write(house / "tinytorch/activations.py", module)
+    command = [sys.executable, "-m", "pytest", *args]
+    both = subprocess.PIPE, subprocess.STDOUT
+    done = subprocess.run(
+        command, cwd=house, env=environment(**env), stdout=both[0], stderr=both[1], timeout=60
+    )
+    return done.stdout.decode()
+
+
+def test_next_names_the_function_and_its_place(house: Path) -> None:
+    assert run(house, "-x", "katas/03_activations", module=STUBS) == (
+        "Kata 03 activations\n"
+        "Without a bend between them, a hundred layers are one.\n"
+        "\n"
+        "2/6 green\n"
+        "\n"
+        "next: write `swish` in tinytorch/activations.py:7\n"
+        "\n"
+        "  swish of zero is zero.\n"
+        "\n"
+        "  spec       katas/03_activations/test_01_relu.py:28 test_swish\n"
+        "  stuck?     make hint N=3\n"
+    )
+
+
+def test_wrong_shows_the_requirement_the_smallest_example_and_where_to_look(house: Path) -> None:
+    shown = run(house, "-x", "katas/03_activations", module=WRONG, COLUMNS="100")
+    assert "1/6 green\n\nwrong: relu gives x itself where x is positive, and zero where it is not" in shown
+    assert "More about it" not in shown
+    assert "  for        x = -1\n             y = 0\n\n  relu(-1) is 1, expected 0\n" in shown
+    assert "  look at    tinytorch/activations.py:2 (relu)\n" in shown
+    assert "  spec       katas/03_activations/test_01_relu.py:23 test_relu_keeps_positive_numbers\n" in shown
+    assert "lines before\n" in shown and "x is -1\n  stuck?     make hint N=3\n" in shown
+
+
+def test_what_a_spec_calls_of_one_class_is_not_looked_for_in_another(house: Path) -> None:
+    spec = house / "katas/03_activations/test_02_load.py"
+    write(
+        spec,
+        "from tinytorch.activations import One\n\n\n"
+        'def test_load():\n    """load gives 1."""\n    assert One.load() == 1, "it is 2"\n',
+    )
+    one = "class One:\n    @classmethod\n    def load(cls):\n        return 2\n"
+    try:
+        shown = run(house, str(spec), module=one + one.replace("One", "Two"))
+    finally:
+        spec.unlink()
+    assert "look at    tinytorch/activations.py:3 (One.load)\n" in shown
+    assert "Two" not in shown
+
+
+def test_verbose_explains_everything_and_forty_columns_are_enough(house: Path) -> None:
+    shown = run(house, "-v", "katas/03_activations", module=WRONG, COLUMNS="40")
+    assert "  green        test_seams_above_are_closed  0." in shown
+    assert "  inconclusive test_timing  0." in shown
+    assert "\n2/6 green, 3 wrong, 1 inconclusive\n" in shown
+    assert shown.count("\nwrong: ") == 3
+    assert "\ninconclusive: this timing could not be\njudged, run it again\n\n" in shown
+    long = [line for line in shown.splitlines() if len(line) > 40]
+    assert [line for line in long if "test_" not in line] == []
+
+
+def test_a_crash_points_at_the_students_line(house: Path) -> None:
+    shown = run(house, "katas/03_activations", "-k", "swish", module=WRONG)
+    assert "0/2 green, 2 wrong (4 not selected)" in shown
+    assert "  ZeroDivisionError: division by zero\n" in shown
+    assert "  your line  tinytorch/activations.py:7\n               return 0 / x\n" in shown
+    assert "  also wrong test_swish_of_text: TypeError: unsupported" in shown
+
+
+BELOW = """
+from tinytorch.tensor import total
+
+
+def relu(x):
+    return max(x, 0)
+
+
+def swish(x):
+    return total(x)
+"""
+FORGOT = """
+import tinytorch.tensor
+
+
+def relu(x):
+    return max(x, 0)
+
+
+def swish(x):
+    return np.zeros(double(x))
+"""
+
+
+def test_a_crash_in_a_lower_kata_points_at_the_line_that_called_it(house: Path) -> None:
+    shown = run(house, "katas/03_activations", "-k", "swish_of_text", module=BELOW)
+    assert "  your line  tinytorch/activations.py:10\n               return total(x)\n" in shown
+    assert "  raised in  tinytorch/tensor.py:6 (total)\n" in shown
+
+
+GIVEN = """
+def checked(  # the student gets this
+    x,
+):  # given
+    \"\"\"x, if it is a number.\"\"\"
+    return x + 0
+
+
+def relu(x):
+    return max(x, 0)
+
+
+def swish(x):
+    return checked(x)
+"""
+
+
+def test_a_crash_in_what_was_given_points_at_the_line_that_called_it(house: Path) -> None:
+    shown = run(house, "katas/03_activations", "-k", "swish_of_text", module=GIVEN)
+    assert "  your line  tinytorch/activations.py:14\n               return checked(x)\n" in shown
+    assert "  raised in  tinytorch/activations.py:6 (checked)\n" in shown
+
+
+def test_an_array_in_an_example_is_whole_and_where_it_is_cut_it_says_so(house: Path) -> None:
+    write(
+        house / "katas/03_activations/test_02_array.py",
+        "from hypothesis import given\nfrom dojo.spec.strategies import arrays\n\n\n"
+        "@given(x=arrays((2, 2, 3)), many=arrays((30, 1)))\ndef test_array(x, many):\n    assert x.ndim == 2, 'no'\n",
+    )
+    try:
+        shown = run(house, "katas/03_activations/test_02_array.py")
+    finally:
+        (house / "katas/03_activations/test_02_array.py").unlink()
+    assert "x = array([[[0., 0., 0.],\n" in shown
+    assert shown.count("[0., 0., 0.]") == 4, "rows that are equal are shown all the same"
+    assert "[0., 0., 0.]]], dtype=float32)\n" in shown
+    assert "many = array([[0.],\n" in shown and "... and 10 more lines\n" in shown
+
+
+def test_a_name_that_is_not_imported_is_looked_for(house: Path) -> None:
+    shown = run(house, "katas/03_activations", "-k", "swish_of_text", module=FORGOT)
+    assert "It is not imported: `import numpy as np`." in shown
+    shown = run(
+        house,
+        "katas/03_activations",
+        "-k",
+        "swish_of_text",
+        module=FORGOT.replace("np.zeros(double(x))", "double(x)"),
+    )
+    assert "It is not imported: `from tinytorch.setup import double`." in shown
+
+
+def test_two_processes_show_the_same(house: Path) -> None:
+    shown = run(house, "-n", "2", "katas/03_activations", module=STUBS)
+    assert shown.startswith("Kata 03 activations\n") and "gw0" not in shown and "workers" not in shown
+    assert "3/6 green, 2 to write, 1 inconclusive\n" in shown
+    assert "next: write `swish` in tinytorch/activations.py:7\n" in shown
+
+
+def test_the_root_walks_the_katas_in_order_and_stops(house: Path) -> None:
+    shown = run(house, "-x")
+    assert shown.startswith("Kata 01 setup\n") and "0/3 green\n\nnext: write `double`" in shown
+    assert "Kata 02" not in shown
+
+
+def test_a_stub_of_a_lower_kata_says_whose_it_is(house: Path) -> None:
+    shown = run(house, "-x", "katas/02_tensor")
+    assert "1/2 green\n\nnext: write `double` in tinytorch/setup.py:3\n" in shown
+    assert "That belongs to kata 01: `make kata N=1` leads you there" in shown
+
+
+BROKEN = {
+    "04_layers": (
+        "def f(x:\n    return x\n",
+        "wrong: tinytorch/layers.py:1 is not Python yet: '(' was never closed\n\n    def f(x:\n         ^\n",
+    ),
+    "05_losses": (
+        "from tinytorch.setup import double\n\nf = double + 1\n",
+        "wrong: Your module cannot be imported.\n\n  TypeError: unsupported operand",
+    ),
+    "07_autograd": (
+        "def g(x):\n    return x\n",
+        "wrong: tinytorch/autograd.py has no `f`.\n",
+    ),
+    "08_training": (
+        "from tinytorch.ring import g\n\n\ndef f(): ...\n",
+        "wrong: Your modules import each other in a ring.\n\n"
+        "  tinytorch/training.py:1 imports the next\n"
+        "  tinytorch/ring.py:1 closes the ring\n",
+    ),
+    "09_spatial": (
+        "",
+        "wrong: A module of tinytorch cannot be imported.\n\n  tinytorch/spatial.py is missing. `make restore`",
+    ),
+}
+
+
+def test_a_module_that_cannot_be_imported_is_one_red_spec_in_its_place(house: Path) -> None:
+    write(house / "tinytorch/ring.py", "from tinytorch.training import f\n\n\ndef g(): ...\n")
+    for name, (module, _) in BROKEN.items():
+        slug = name[3:]
+        write(house / f"katas/{name}/README.md", "# a kata\n")
+        write(
+            house / f"katas/{name}/test_01_f.py", f"from tinytorch.{slug} import f\n\n\ndef test_f(): f()\n"
+        )
+        if module:
+            write(house / f"tinytorch/{slug}.py", module)
+    shown = run(house, *(f"katas/{name}" for name in BROKEN), "--dojo-report", "report")
+    assert [expected for _, expected in BROKEN.values() if expected not in shown] == []
+    assert "_pytest/python.py" not in shown, "where Python found that out is nobody's line"
+    records = [json.loads(line) for line in (house / "report").read_text().splitlines()]
+    assert [r["id"] for r in records if "id" in r] == [f"katas/{n}/test_01_f.py::import" for n in BROKEN]
+
+
+def test_the_report_has_a_line_for_each_spec_as_it_ends(house: Path) -> None:
+    run(house, "katas/03_activations", "--dojo-report", "report", module=STUBS)
+    records = [json.loads(line) for line in (house / "report").read_text().splitlines()]
+    assert records[0] == {"begins": "katas/03_activations/test_01_relu.py"}
+    assert records[-1] == {"pytest_ended": 1}
+    results = [r for r in records if "state" in r]
+    assert [r["state"] for r in results] == ["green", "green", "next", "next", "green", "inconclusive"]
+    assert results[2]["id"] == "katas/03_activations/test_01_relu.py::test_swish"
+    assert results[2]["owner"] == [3, "swish"]
+    assert results[2]["summary"] == "next: write `swish` in tinytorch/activations.py:7"
+
+
+def test_the_repositorys_own_tests_keep_pytests_output(house: Path) -> None:
+    shown = run(house, "tests")
+    assert "test session starts" in shown and ">       assert [1, 2] == [1, 3]" in shown
+
+
+def test_one_of_the_repositorys_own_tests_may_be_skipped(house: Path) -> None:
+    write(
+        house / "tests/test_skipped.py",
+        'import pytest\n\n\ndef test_it():\n    pytest.skip("no torch here")\n',
+    )
+    command = [sys.executable, "-m", "pytest", "tests/test_skipped.py"]
+    done = subprocess.run(command, cwd=house, env=environment(), capture_output=True, text=True, timeout=60)
+    assert "1 skipped" in done.stdout
+    assert done.returncode == 0
+
+
+def test_an_implementation_that_is_not_there_is_a_usage_error(house: Path) -> None:
+    assert "there is no such folder" in run(house, "katas/03_activations", "--impl", "nowhere")
+    assert "has no solutions/ folder" in run(house, "katas/03_activations", "--alone", "3")

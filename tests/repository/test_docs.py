@@ -1,0 +1,109 @@
+"""Every command that a guide shows is run, in a copy of the repository as a student gets it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dojo.catalogue import KATAS, ROOT
+from tests.small_repository import environment
+
+GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("katas/*/README.md"))]
+SHOWN = re.compile(r"^ {4,}((?:make|\.ci/run|python -m).*?)\s*$|`((?:make|python -m) [^`]*)`", re.MULTILINE)
+
+OUTPUT = {
+    "make": "make kata N=2",
+    "make kata": "next: write",
+    "make hint": "hint 1 of 3",
+    "make diff": "raise NotImplementedError",
+    "make board": "setup",
+    "make milestone": "write",
+    "make data": "cifar10",
+    "make start": "03_activations",
+    "make reset": "02_tensor",
+    "make restore": "before",
+    "make doctor": "Python",
+    "make skeleton": "tinytorch",
+    "make manifest": "katas/manifest.txt",
+    "python -m dojo manifest": "katas/manifest.txt",
+    "python -m dojo skeleton": "tinytorch",
+}
+"""What a command prints, among other things, on the skeleton."""
+
+ELSEWHERE = {
+    "make test": "it is what runs this",
+    "make gate": "tests/test_gate.py runs the same functions",
+    ".ci/run": "continuous integration runs it",
+    "make watch": "tests/test_watch.py runs it in a terminal, with keys",
+    "make pictures": "tests/test_pictures.py draws one",
+    "make data NAME=cifar10": "it needs the network; tests/test_data.py downloads from a server of its own",
+    "python -m tinytorch.setup": "tests/test_faces.py runs it on the reference",
+}
+
+
+def commands() -> list[str]:
+    """Every command in the guides, once, without comments; N is a number."""
+    found: dict[str, None] = {}
+    for guide in GUIDES:
+        for indented, inline in SHOWN.findall(guide.read_text(encoding="utf-8")):
+            command = (indented or inline).split("  #")[0].strip()
+            if "..." not in command and not re.search(r"N=\D", command):
+                found.setdefault(command)
+    return list(found)
+
+
+def kind(command: str) -> str:
+    return re.sub(r" (N|K|ARGS|FORCE|DATA)=\S*", "", command)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The repository as a student gets it, but for two backups: kata 01 was filled and reset again."""
+    home = tmp_path_factory.mktemp("built")
+    for part in ("dojo", "katas", "tinytorch", "solutions"):
+        shutil.copytree(ROOT / part, home / part, ignore=shutil.ignore_patterns("__pycache__"))
+    for part in ("pyproject.toml", "conftest.py", "constraints.txt", "Makefile"):
+        shutil.copy(ROOT / part, home / part)
+    run(home, "make start N=2")
+    run(home, "make reset N=1")
+    return home
+
+
+@pytest.fixture
+def house(built: Path, tmp_path: Path) -> Path:
+    """One for each command, so that none depends on what another did."""
+    return shutil.copytree(built, tmp_path / "house")
+
+
+def run(home: Path, command: str) -> str:
+    words = [word if word != "python" else sys.executable for word in command.split()]
+    done = subprocess.run(
+        [*words, *([f"PYTHON={sys.executable}"] if words[0] == "make" else [])],
+        cwd=home,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+    )
+    return done.stdout
+
+
+def test_the_guides_show_commands() -> None:
+    assert len(commands()) >= 12
+
+
+@pytest.mark.parametrize("command", [each for each in commands() if kind(each) not in ELSEWHERE])
+def test_a_command_of_the_guides_does_what_it_says(house: Path, command: str) -> None:
+    assert kind(command) in OUTPUT, f"no test knows what `{command}` prints"
+    number = re.search(r"N=(\d+)", command)
+    if number and kind(command) != "make restore" and not KATAS[int(number[1]) - 1].built:
+        assert "planned" in run(house, command)
+    else:
+        assert OUTPUT[kind(command)] in run(house, command)

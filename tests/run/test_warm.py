@@ -1,0 +1,137 @@
+"""Warm forks: results as they come, whatever the code under test does to its process."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.test_gate_itself import SPECS, build
+
+HEAD = """
+import json, sys, time
+from dojo.run import warm
+from dojo.catalogue import SOLUTIONS
+from dojo.tree.overlay import Plan
+warm.preload()
+plan = Plan(SOLUTIONS)
+"""
+
+Script = Callable[..., Any]
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Script:
+    house = build(tmp_path)
+
+    def run(text: str, *, spec: str = "") -> Any:
+        """What the script prints, as JSON. `spec` is the body of a third spec of kata 02, test_third."""
+        if spec:
+            body = "\n".join(f"    {line}" for line in ("import os, sys, time", *spec.splitlines()))
+            with (house / SPECS).open("a", encoding="utf-8") as file:
+                file.write(f'\n\ndef test_third():\n    """Third."""\n{body}\n')
+        command = [sys.executable, "-c", HEAD + text]
+        done = subprocess.run(command, cwd=house, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return run
+
+
+RUN = """
+results = warm.run(["katas/02_tensor"], plan, limit={limit})
+print(json.dumps([[r.id.rpartition(":")[2], r.state, r.summary, r.text] for r in results]))
+"""
+
+
+def test_a_run_gives_the_results_in_order_and_leaves_no_trace(script: Script) -> None:
+    results = script(
+        RUN.format(limit=20) + "assert not [m for m in sys.modules if m.startswith('tinytorch')]"
+    )
+    assert [r[:2] for r in results] == [["test_total_adds", "green"], ["test_last_is_the_last", "green"]]
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ("os._exit(0)", "the process ended with exit status 0 while"),
+        ("os.kill(os.getpid(), 11)", "killed by SIGSEGV while"),
+    ],
+)
+def test_a_death_is_a_result_and_those_before_it_stay(script: Script, spec: str, said: str) -> None:
+    *before, (name, state, summary, _) = script(RUN.format(limit=20), spec=spec)
+    assert [r[1] for r in before] == ["green", "green"]
+    assert (name, state) == ("test_third", "wrong")
+    assert summary.startswith(said)
+
+
+def test_the_limit_ends_a_run_that_nothing_else_can(script: Script) -> None:
+    spec = "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(1, 64))\nwhile True: pass"
+    *before, (_, state, summary, _) = script(RUN.format(limit=2), spec=spec)
+    assert [r[1] for r in before] == ["green", "green"]
+    assert state == "wrong" and summary.startswith("stopped after 2 s while katas/02_tensor")
+
+
+def test_a_flood_of_output_stops_nothing(script: Script) -> None:
+    spec = "for _ in range(2000): os.write(sys.__stderr__.fileno(), b'x' * 1000)\nassert not 'y' * 200_000"
+    results = script(RUN.format(limit=20), spec=spec)
+    assert [r[1] for r in results] == ["green", "green", "wrong"]
+
+
+def test_a_child_of_the_child_that_lives_on_keeps_nobody(script: Script) -> None:
+    spec = "if os.fork() == 0:\n    time.sleep(30)\n    os._exit(0)"
+    text = "began = time.monotonic()\n" + RUN.format(limit=20) + "assert time.monotonic() - began < 10\n"
+    assert [r[1] for r in script(text, spec=spec)] == ["green"] * 3
+
+
+def test_arguments_that_pytest_does_not_know_are_said(script: Script) -> None:
+    text = RUN.format(limit=20).replace('["katas/02_tensor"]', '["--no-such-option"]')
+    [(_, state, _, said)] = script(text)
+    assert state == "wrong" and "--no-such-option" in said
+
+
+def test_options_that_the_environment_has_for_pytest_hide_no_spec(
+    script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-k total")
+    monkeypatch.setenv("PYTEST_PLUGINS", "no_such_plugin")
+    assert [r[1] for r in script(RUN.format(limit=20))] == ["green", "green"]
+
+
+def test_many_runs_come_out_as_they_end(script: Script) -> None:
+    text = """
+jobs = [warm.Job(["katas/02_tensor", "-k", name], plan) for name in ("test_third", "total", "last")]
+done = [job.args[-1] for job, outcome in warm.run_all(jobs)]
+print(json.dumps(done))
+"""
+    assert script(text, spec="time.sleep(3)") == ["total", "last", "test_third"]
+
+
+def test_a_run_that_is_not_wanted_any_more_is_killed(script: Script) -> None:
+    text = """
+runs = warm.run_all([warm.Job(["katas/02_tensor"], plan), warm.Job(["katas/01_setup"], plan)])
+next(runs)
+began = time.monotonic()
+runs.close()
+print(json.dumps(time.monotonic() - began))
+"""
+    assert script(text, spec="time.sleep(9)") < 2
+
+
+def test_results_can_be_read_while_the_run_goes_on(script: Script) -> None:
+    text = """
+fork = warm.start(warm.Job(["katas/02_tensor"], plan, limit=20))
+while len(fork.results) < 2:
+    fork.pump()
+    time.sleep(0.01)
+ended = fork.pump()
+print(json.dumps([ended, [r.state for r in fork.results], fork.current[-10:]]))
+fork.kill()
+fork.pump()
+"""
+    assert script(text, spec="time.sleep(9)") == [False, ["green", "green"], "test_third"]

@@ -1,0 +1,38 @@
+"""on_device and to_numpy: to a device and back."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from dojo.spec import on_device, to_numpy
+
+
+def test_the_cpu_has_the_array_itself() -> None:
+    x = np.ones(3)
+    assert on_device(x, "cpu") is x
+    assert to_numpy(x) is x
+
+
+def test_there_and_back() -> None:
+    with fake_cupy.installed() as cupy:
+        x = on_device(np.arange(3.0), "cuda")
+        assert isinstance(x, cupy.ndarray)
+        np.testing.assert_array_equal(to_numpy(x), [0, 1, 2])
+        np.testing.assert_array_equal(to_numpy(SimpleNamespace(data=x)), [0, 1, 2])
+        np.testing.assert_array_equal(to_numpy([x[0], 5]), [0, 5])
+
+
+def test_an_unknown_device_is_named() -> None:
+    with pytest.raises(ValueError, match="'tpu'"):
+        on_device(np.ones(3), "tpu")
+
+
+@pytest.mark.parametrize(
+    "value", [None, "text", {}, object(), SimpleNamespace(data="text"), memoryview(b"ab")]
+)
+def test_what_is_no_array_is_a_type_error(value: object) -> None:
+    with pytest.raises(TypeError, match=type(value).__name__):
+        to_numpy(value)
