@@ -1,4 +1,4 @@
-# A thin face: every target is one line that calls `python -m dojo`. `make` alone lists them.
+# A thin face: every target is one line that calls the dojo. `make` alone lists those that a student needs.
 # Values arrive through the environment, word for word: neither make nor the shell reads what is in them.
 
 PYTHON ?= python3
@@ -12,10 +12,10 @@ override NAME := $(if $(findstring command,$(origin NAME)),$(value NAME))
 override DIR := $(if $(findstring command,$(origin DIR)),$(value DIR))
 export N K ARGS FORCE DATA NAME DIR
 
-DOJO = @$(PYTHON) -m dojo
+DOJO = @$(PYTHON) dojo/__main__.py
 
-.PHONY: help kata watch hint board milestone data diff start reset restore solutions-branch doctor test gate
-.PHONY: skeleton manifest pictures
+.PHONY: help kata watch hint board milestone data diff start reset restore solutions-branch doctor
+.PHONY: test dev-gate dev-skeleton dev-specs dev-pictures
 
 help:             ; $(DOJO)
 kata:             ; $(DOJO) kata N="$$N" K="$$K" ARGS="$$ARGS"
@@ -30,8 +30,10 @@ reset:            ; $(DOJO) reset N="$$N"
 restore:          ; $(DOJO) restore N="$$N"
 solutions-branch: ; $(DOJO) solutions-branch
 doctor:           ; $(DOJO) doctor
+
+# For maintainers: docs/development.md.
 test:             ; $(DOJO) test ARGS="$$ARGS"
-gate:             ; $(DOJO) gate N="$$N"
-skeleton:         ; $(DOJO) skeleton
-manifest:         ; $(DOJO) manifest
-pictures:         ; $(DOJO) pictures
+dev-gate:         ; $(DOJO) dev-gate N="$$N"
+dev-skeleton:     ; $(DOJO) dev-skeleton FORCE="$$FORCE"
+dev-specs:        ; $(DOJO) dev-specs
+dev-pictures:     ; $(DOJO) dev-pictures

@@ -1,4 +1,4 @@
-"""`python -m dojo`: from any Python to the command, inside .venv where it needs the packages there.
+"""`python -m dojo`, or `python dojo/__main__.py`: from any Python to the command, inside .venv where it needs that.
 
 Standard library only, and it runs on Python 3.8, so that a Python that is too old is a sentence.
 """
@@ -9,8 +9,22 @@ import errno
 import os
 import sys
 
-from dojo import bootstrap, commands
-from dojo.errors import INTERRUPTED, USAGE, DojoError
+
+def put_the_repository_last() -> None:
+    """A file called random.py or numpy.py beside the Makefile hides nothing: the repository is the last place where
+    Python looks, and this copy of it the only one."""
+    if not getattr(sys.flags, "safe_path", False):
+        del sys.path[0]  # where this file lies, or the folder that the person is in
+    root = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+    others = [path for path in sys.path if not os.path.isfile(os.path.join(path, "dojo", "__main__.py"))]
+    sys.path[:] = [*others, root]
+
+
+if __name__ == "__main__":
+    put_the_repository_last()
+
+from dojo import bootstrap, commands  # noqa: E402
+from dojo.errors import INTERRUPTED, USAGE, DojoError  # noqa: E402
 
 BROKEN_PIPE = 141  # as shells count it
 MAKE = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "N", "K", "ARGS", "FORCE", "DATA", "NAME", "DIR")

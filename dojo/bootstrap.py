@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from typing import IO
 
 from dojo.errors import DojoError
@@ -18,6 +19,7 @@ from dojo.errors import DojoError
 OLDEST = (3, 11)
 NEWER = ("python3.14", "python3.13", "python3.12", "python3.11")  # where python3 itself is too old
 ROOT = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+ENTRY = os.path.join(ROOT, "dojo", "__main__.py")
 VENV = os.path.join(ROOT, ".venv")
 CONSTRAINTS = os.path.join(ROOT, "constraints.txt")
 LOG = os.path.join(ROOT, ".dojo", "install.log")
@@ -66,9 +68,13 @@ def _go_on(python: str, arguments: list[str]) -> None:
     if os.environ.get(STARTED) == str(os.getpid()):  # once is enough: here it would go round for ever
         raise DojoError(f"{python} is not what it should be: delete .venv and try again.")
     os.environ[STARTED] = str(os.getpid())
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [ROOT, os.environ.get("PYTHONPATH", "")]))
     sys.stdout.flush()
-    os.execv(python, [python, "-m", "dojo", *arguments])
+    command = [python, ENTRY, *arguments]
+    if sys.platform == "win32":  # there the caller of an exec does not wait for what follows
+        import subprocess
+
+        sys.exit(subprocess.call(command))
+    os.execv(python, command)
 
 
 def new_python() -> str:
@@ -103,7 +109,8 @@ def is_new(python: str, module: str = "sys") -> bool:
 
 
 def python_of(prefix: str) -> str:
-    return os.path.join(prefix, "bin", "python")
+    windows = sys.platform == "win32"
+    return os.path.join(prefix, "Scripts", "python.exe") if windows else os.path.join(prefix, "bin", "python")
 
 
 def is_complete(prefix: str) -> bool:
@@ -148,13 +155,27 @@ def build() -> None:
 
 def _wait_for(lock: IO[str]) -> None:
     """Two commands at once build one .venv: the second waits for the first."""
-    import fcntl
+    if _try_to_lock(lock):
+        return
+    print("another command is building .venv, waiting for it ...", flush=True)
+    while not _try_to_lock(lock):
+        time.sleep(0.2)
 
+
+def _try_to_lock(lock: IO[str]) -> bool:
+    """Lock the file until it is closed. False where another process has it."""
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(lock.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        print("another command is building .venv, waiting for it ...", flush=True)
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        return False
+    return True
 
 
 def _build(python: str, log: IO[str]) -> None:

@@ -1,7 +1,8 @@
-"""The twenty katas: one table, one place. Runs on Python 3.8, because `doctor` reads it."""
+"""The twenty katas: one table, one place. Standard library only, and it runs on Python 3.8: `doctor` reads it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,9 +42,9 @@ class Kata(NamedTuple):
         return (self.folder / "README.md").is_file()
 
     def files(self, tree: Path) -> list[Path]:
-        """The kata's module in `tree`: one file, or every file of a package."""
+        """The kata's module in `tree`: one file, or every file of a package, of any kind and in any folder of it."""
         package = tree / self.slug
-        return sorted(package.glob("*.py")) if package.is_dir() else [package.with_suffix(".py")]
+        return list(files_below(package)) if package.is_dir() else [package.with_suffix(".py")]
 
 
 KATAS = (
@@ -68,6 +69,26 @@ KATAS = (
     Kata(19, "benchmarking", "A speed that was not measured well is a rumour.", "10 to 100 times faster"),
     Kata(20, "capstone", "A model is worth what it does for somebody else.", "a deployed system"),
 )
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Every file in a folder and below it, in order, but bytecode and what is hidden, such as an editor's own."""
+    for path in sorted(folder.rglob("*")):
+        inside = path.relative_to(folder).parts
+        if path.is_file() and not any(part.startswith(".") or part == "__pycache__" for part in inside):
+            yield path
+
+
+NAMED = {name: each for each in KATAS for name in (each.name, each.slug)}
+
+
+def kata_of(path: Path, tree: Path = ROOT / "katas") -> Kata | None:
+    """The kata that a file in `tree` belongs to: its folder in katas/, or its module in a tree of tinytorch."""
+    try:
+        first = path.relative_to(tree).parts[0]
+    except (ValueError, IndexError):  # it lies elsewhere, or is the tree itself
+        return None
+    return NAMED.get(first[:-3] if first.endswith(".py") else first)
 
 
 def kata(number: str | int) -> Kata:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from dojo.errors import DojoError
+
 ANY, PYTHON, VENV = "any Python", "Python 3.11", "the packages in .venv"
 
 
@@ -19,36 +21,52 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "kata": Command("kata N=2", "run kata 2 up to its first red spec, explained", "kata", VENV),
-    "watch": Command("watch", "the same on every save; N=2 begins there", "watch", VENV),
-    "hint": Command("hint N=2", "the next hint for the first red spec", "hints", VENV),
-    "board": Command("board", "the twenty katas: what is green, what is red", "board", VENV),
-    "milestone": Command("milestone N=6", "see what your code can do by now", "milestone", VENV),
-    "data": Command("data", "the data sets; NAME=mnist downloads one", "data", VENV),
-    "diff": Command("diff N=2", "from your module to the reference", "diff", PYTHON),
-    "start": Command("start N=4", "begin at kata 4: fill what is below it", "start", VENV),
-    "reset": Command("reset N=2", "begin kata 2 again; yours is backed up", "reset", PYTHON),
-    "restore": Command("restore", "list the backups; N=1 takes the newest back", "restore", PYTHON),
+    "kata": Command("kata N=2", "run kata 2 up to its first red spec, explained", "student.kata", VENV),
+    "watch": Command("watch", "the same on every save; N=2 begins there", "student.watch", VENV),
+    "hint": Command("hint N=2", "the next hint for the first red spec", "student.hint", VENV),
+    "board": Command("board", "the twenty katas: what is green, what is red", "student.board", VENV),
+    "milestone": Command("milestone N=6", "see what your code can do by now", "student.milestone", VENV),
+    "data": Command("data", "the data sets; NAME=mnist downloads one", "student.data", VENV),
+    "diff": Command("diff N=2", "from your module to the reference", "student.diff", PYTHON),
+    "start": Command("start N=4", "begin at kata 4: fill what is below it", "student.start", VENV),
+    "reset": Command("reset N=2", "begin kata 2 again; yours is backed up", "student.reset", PYTHON),
+    "restore": Command("restore", "list the backups; N=1 takes the newest back", "student.restore", PYTHON),
     "solutions-branch": Command(
-        "solutions-branch", "a git branch with the reference in tinytorch/", "solutions_branch", PYTHON
+        "solutions-branch",
+        "a git branch with the reference in tinytorch/",
+        "student.solutions_branch",
+        PYTHON,
     ),
     "doctor": Command("doctor", "what is installed, what is missing, what to do", "doctor", ANY),
-    "test": Command("test", "the repository's own tests", "own_tests", VENV),
-    "gate": Command("gate", "the same, deeper and slower; N=2 for one kata", "gate", VENV),
-    "skeleton": Command("skeleton", "derive tinytorch/ from the reference", "skeleton", PYTHON),
-    "manifest": Command("manifest", "list the specs in katas/manifest.txt", "manifest", VENV),
-    "pictures": Command("pictures", "draw the README's pictures from real runs", "pictures", VENV),
+    # For maintainers: not listed.
+    "test": Command("", "the repository's own tests", "authors.own_tests", VENV),
+    "dev-gate": Command("", "the same for the katas, deeper and slower; N=2 for one", "authors.gate", VENV),
+    "dev-skeleton": Command("", "derive tinytorch/ from the reference", "authors.skeleton", PYTHON),
+    "dev-specs": Command("", "write the lists of specs", "authors.specs", VENV),
+    "dev-pictures": Command("", "draw the README's pictures from real runs", "authors.pictures", VENV),
+    "pytest": Command("", "pytest as the other commands run it; arguments behind --", "run.session", VENV),
 }
 
 
 def listing(columns: int) -> str:
     """Every command with a line on each, or two where the terminal is narrow."""
-    widest = max(len(command.usage) for command in COMMANDS.values())
+    listed = [command for command in COMMANDS.values() if command.usage]
+    widest = max(len(command.usage) for command in listed)
     lines = []
-    for command in COMMANDS.values():
+    for command in listed:
         line = f"  make {command.usage:{widest}}  {command.help}"
         lines += [line] if len(line) <= columns else [f"  make {command.usage}", f"    {command.help}"]
     return "\n".join(lines)
+
+
+def split(args: str) -> list[str]:
+    """The words of ARGS=, as a shell would cut them."""
+    import shlex  # every command comes through here, and few have ARGS
+
+    try:
+        return shlex.split(args)
+    except ValueError as error:
+        raise DojoError(f"ARGS={args} cannot be read: {str(error).lower()}.") from None
 
 
 def words(arguments: list[str]) -> list[str]:

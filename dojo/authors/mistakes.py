@@ -24,6 +24,7 @@ from dojo import catalogue
 from dojo.catalogue import KATAS, Kata
 from dojo.errors import DojoError
 from dojo.tree import reference
+from dojo.tree.source import Function
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,12 @@ class Mistake:
         """The reference with this mistake in it, by module name."""
         seen: list[str] = []
 
-        def edit(node: reference.Function) -> None:
+        def edit(node: Function) -> None:
             if seen:
                 raise DojoError(f"the reference defines {self.function} more than once")
             seen.append(node.name)
             wrong = ast.parse(self.source).body[0]
-            assert isinstance(wrong, reference.Function)
+            assert isinstance(wrong, Function)
             if unknown := _parameters(wrong) - _parameters(node):
                 theirs = ast.unparse(node.args)
                 raise DojoError(f"it has the parameters {sorted(unknown)}; {self.function} has ({theirs})")
@@ -58,7 +59,7 @@ class Mistake:
         return reference.edited(self.kata, {self.function: edit})
 
 
-def _parameters(node: reference.Function) -> set[str]:
+def _parameters(node: Function) -> set[str]:
     return {each.arg for each in ast.walk(node.args) if isinstance(each, ast.arg)}
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 
-from dojo.catalogue import ROOT
-from dojo.student.kata import words
+from dojo.commands import split
+from dojo.run.session import run_pytest
 from dojo.tree.overlay import plan_for
 
 
@@ -16,11 +14,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    more = words(options.args)
+    more = split(options.args)
     plan_for("solutions")  # where there is no reference, this says so
     chosen = [word for word in more if word.startswith("tests")]
-    os.chdir(ROOT)
-    sys.stdout.flush()
     # The tests of a file share what took long to find out, as those of the gate do: they stay in one process.
-    pytest = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile"]
-    os.execv(sys.executable, [*pytest, *([] if chosen else ["tests"]), *more])
+    return run_pytest(["-n", "2", "--dist", "loadfile", *([] if chosen else ["tests"]), *more])

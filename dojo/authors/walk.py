@@ -14,28 +14,29 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from dojo.catalogue import Kata
-from dojo.report.explain import Explanation
+from dojo.run.results import Explanation
 from dojo.run.warm import tell
 from dojo.tree import reference
+from dojo.tree.source import Function, stub
 
-kata_id = ""
 unwritten: set[str] = set()
 called: set[str] = set()
 
 
-def asked(name: str) -> None:
+def asked(name: str, stub: str) -> None:
     """What every function of the kata calls first."""
     called.add(name)
     if name in unwritten:
-        raise NotImplementedError(f"kata {kata_id}: {name}")
+        raise NotImplementedError(stub)
 
 
 def questioned(kata: Kata, names: Iterable[str]) -> dict[str, str]:
     """The reference in which each named function asks first, by module name."""
 
     def ask(name: str) -> reference.Edit:
-        def edit(node: reference.Function) -> None:
-            question = ast.parse(f"__import__('dojo.authors.walk').walk.asked({name!r})").body
+        def edit(node: Function) -> None:
+            call = f"__import__('dojo.authors.walk').authors.walk.asked({name!r}, {stub(kata, name)!r})"
+            question = ast.parse(call).body
             node.body = reference.docstring(node) + question + node.body[len(reference.docstring(node)) :]
 
         return edit
@@ -48,7 +49,7 @@ def attempt(item: pytest.Item) -> Explanation:
     called.clear()
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)  # a death has a name
     if hasattr(item, "_initrequest"):
-        item._initrequest()  # fixtures anew, as on a first run
+        item._initrequest()  # new fixtures, as on a first run
     reports = runtestprotocol(item, log=False, nextitem=None)
     told = next((report.dojo for report in reports if hasattr(report, "dojo")), None)
     return Explanation(**told) if told else Explanation("green", "", "")
@@ -66,8 +67,6 @@ class Walk:
         self.names = names
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        global kata_id
-        kata_id = self.kata.id
         self.take_away(session.items, self.walk(session.items))
         return True
 

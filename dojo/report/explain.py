@@ -9,24 +9,18 @@ import inspect
 import re
 import textwrap
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Iterator
 
-from dojo.catalogue import KATAS, ROOT, Kata
-from dojo.report.suspects import is_given, is_of_kata, is_student, suspects, where_to_import
+from dojo.report.suspects import is_given, suspects, where_to_import
+from dojo.run.results import LABEL, Explanation, Spec, labelled, page
 from dojo.tree.overlay import shown
+from dojo.tree.source import asked_for, is_of_kata, is_student
 
-FOLDERS = {k.name: k for k in KATAS}
-STUB = re.compile(r"kata (\d\d): (.+)")
 MESSAGE_LINES = 24
 LINE_LENGTH = 400
 PRINTED_LINES = 5
 PRINTED_LENGTH = 5000
-SLOW = "A loop that never ends, or something very slow?"  # what ran into a time limit
 WIDTH = 100  # columns; longer lines are hard to read
-LABEL = 11  # the width of the column of labels
 LABELS = ("for ", "your line ", "look at ", "raised in ", "spec ", "printed ", "also wrong ", "to write ")
 
 
@@ -34,43 +28,17 @@ class Hang(BaseException):
     """A spec ran into its time limit. Not an Exception: hypothesis would catch it and try again."""
 
 
-@dataclass
-class Spec:
-    """What the explanation needs to know of a spec."""
-
-    kata: Kata
-    path: Path
-    line: int
-    name: str
-    function: Callable[..., Any] | None = None
-    """None where the spec file could not be imported."""
-    values: Mapping[str, str] = field(default_factory=dict)
-    """The plain values that a parametrized spec runs with."""
-    functions: tuple[Callable[..., Any], ...] = ()
-    """The functions that a parametrized spec runs with."""
-
-
-class Explanation(NamedTuple):
-    state: str
-    summary: str
-    text: str
-    owner: tuple[int, str] | None = None
-
-
-def kata_of(path: Path) -> Kata | None:
-    """The kata whose folder holds `path`."""
-    parts = path.relative_to(ROOT).parts if path.is_relative_to(ROOT) else ()
-    return FOLDERS.get(parts[1]) if len(parts) > 1 and parts[0] == "katas" else None
-
-
 def explain(error: BaseException, spec: Spec, printed: str = "") -> Explanation:
     """What to tell the student of a spec that ended with `error`, having printed something."""
     errors = list(_chain(error))
     for each in errors:
-        if isinstance(each, NotImplementedError) and (stub := STUB.match(str(each))):
-            return _next(each, spec, int(stub[1]), stub[2])
-    if any(type(each).__name__ == "Inconclusive" for each in errors):
-        return _inconclusive(error, spec)
+        if owner := asked_for(each):
+            return _next(each, spec, *owner)
+    kinds = {type(each).__name__ for each in errors}
+    if "Inconclusive" in kinds:
+        return _no_verdict("inconclusive", "this timing could not be judged, run it again", error, spec)
+    if "Elsewhere" in kinds:
+        return _no_verdict("elsewhere", "this system cannot run it", error, spec)
     return _wrong(error, spec, printed)
 
 
@@ -82,7 +50,7 @@ def requirement(spec: Spec) -> str:
     return " ".join(doc.split("\n\n")[0].split())
 
 
-# The three states ---------------------------------------------------------------------------------------
+# The states ---------------------------------------------------------------------------------------------
 
 
 def _next(error: BaseException, spec: Spec, number: int, name: str) -> Explanation:
@@ -99,9 +67,9 @@ def _next(error: BaseException, spec: Spec, number: int, name: str) -> Explanati
     return Explanation("next", summary, page(summary, body, _where(error, spec)), (number, name))
 
 
-def _inconclusive(error: BaseException, spec: Spec) -> Explanation:
-    summary = "inconclusive: this timing could not be judged, run it again"
-    return Explanation("inconclusive", summary, page(summary, _message(error), _where(error, spec)))
+def _no_verdict(state: str, why: str, error: BaseException, spec: Spec) -> Explanation:
+    summary = f"{state}: {why}"
+    return Explanation(state, summary, page(summary, _message(error), _where(error, spec)))
 
 
 def _wrong(error: BaseException, spec: Spec, printed: str) -> Explanation:
@@ -115,11 +83,6 @@ def _wrong(error: BaseException, spec: Spec, printed: str) -> Explanation:
     last = [*own, *_where(error, spec), *_printed(printed)]
     summary = head if spec.function is None else next((line for line in message if line), head)
     return Explanation("wrong", summary, page(f"wrong: {head}", body, last))
-
-
-def page(head: str, body: list[str], last: list[str]) -> str:
-    lines = [head, "", *body, "", *last] if body else [head, "", *last]
-    return "\n".join(["  " + line if line and i else line for i, line in enumerate(lines)])
 
 
 # What went wrong ----------------------------------------------------------------------------------------
@@ -218,7 +181,7 @@ def _your_line(error: BaseException, spec: Spec) -> list[str]:
     """The deepest frame in the kata's own module, or else in the student's tree, in what was not given; where a
     wrong value left none, what the spec calls."""
     for each in _chain(error):
-        frames = [f for f in traceback.extract_tb(each.__traceback__) if is_student(f.filename)]
+        frames = [f for f in _frames(each) if is_student(f.filename)]
         if frames:
             written = [f for f in frames if not is_given(f.filename, f.lineno)]
             own = [f for f in written if is_of_kata(f.filename, spec.kata)]
@@ -243,14 +206,15 @@ def _your_line(error: BaseException, spec: Spec) -> list[str]:
     return lines
 
 
+def _frames(error: BaseException) -> list[traceback.FrameSummary]:
+    """Where an error was raised, the deepest last; in the spec's child process, where it comes from there."""
+    return [*traceback.extract_tb(error.__traceback__), *getattr(error, "child_frames", ())]
+
+
 def _where(error: BaseException, spec: Spec) -> list[str]:
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(spec.path)]
     name = f" {spec.name}" if spec.function else ""
     return labelled("spec", [f"{shown(spec.path)}:{lines[-1] if lines else spec.line}{name}"])
-
-
-def labelled(label: str, lines: list[str]) -> list[str]:
-    return [f"{label if i == 0 else '':<{LABEL}}{line}" for i, line in enumerate(lines)]
 
 
 # A module that cannot be imported -----------------------------------------------------------------------

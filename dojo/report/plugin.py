@@ -19,13 +19,17 @@ from typing import Any, NoReturn
 import pytest
 
 from dojo.bootstrap import pin_blas
-from dojo.catalogue import ROOT, SOLUTIONS, Kata
+from dojo.catalogue import ROOT, SOLUTIONS, Kata, kata_of
 from dojo.errors import DojoError
-from dojo.report.explain import SLOW, Hang, Spec, explain, kata_of
+from dojo.report.explain import Hang, explain
 from dojo.report.terminal import KataTerminal, Ledger
+from dojo.run import process
+from dojo.run.process import SLOW
+from dojo.run.results import Spec
 from dojo.tree import overlay
 
 GRACE = 2.0  # seconds from the alarm, which code can swallow, to the end of the process
+ALARM = hasattr(signal, "setitimer")  # without it, as on Windows, a spec that takes too long ends the process
 PRINTED = 20_000  # characters of a spec's output that are kept
 IMPORT = "import"  # the name of the red result that stands for a spec file that cannot be imported
 PLAIN = (bool, int, float, str, tuple, list, type(None))
@@ -44,7 +48,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--device", choices=("strict", "cpu", "cuda"), default="strict", help="for device specs")
     group.addoption("--profile", choices=("kata", "dojo", "thorough"), default="kata", help="of hypothesis")
     group.addoption("--dojo-limit", type=float, default=10.0, metavar="S", help="seconds for each spec")
-    group.addoption("--dojo-report", metavar="PATH", help="write each result there, as one line of JSON")
     group.addoption("--plain", action="store_true", help="pytest's own output for katas too")
 
 
@@ -54,7 +57,9 @@ def pytest_configure(config: pytest.Config) -> None:
     paths = [(config.invocation_params.dir / arg.partition("::")[0]).resolve() for arg in config.args]
     if overlay.installed() is None:
         _install(config, any(path.is_relative_to(katas) or katas.is_relative_to(path) for path in paths))
-    config.stash[STDERR] = os.dup(2)
+    channel = process.stack_channel()
+    config.stash[STDERR] = os.dup(2 if channel is None else channel)
+    faulthandler.enable(file=config.stash[STDERR])  # in the place of pytest's own plugin
     only_katas = all(path.is_relative_to(katas) for path in paths)
     if only_katas:  # `explain` takes the place of pytest's tracebacks, so take those that cost least
         config.option.tbstyle = "native"
@@ -65,7 +70,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.unregister(name="terminalreporter")
         terminal = KataTerminal(config, {kata_of(path) for path in paths})
         config.pluginmanager.register(terminal, "dojo-terminal")
-    config.pluginmanager.register(Ledger(config, terminal), "dojo-ledger")
+    config.pluginmanager.register(Ledger(terminal), "dojo-ledger")
 
 
 def _install(config: pytest.Config, katas: bool) -> None:
@@ -84,6 +89,7 @@ def _wants_pytests_terminal(config: pytest.Config) -> bool:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     if STDERR in config.stash:
+        faulthandler.disable()
         os.close(config.stash[STDERR])
         del config.stash[STDERR]
 
@@ -136,8 +142,8 @@ class SpecFile(pytest.Module):
     """A file of specs. Where it cannot be imported, it holds one spec, which is red and says why."""
 
     def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
-        if ledger := self.config.pluginmanager.get_plugin("dojo-ledger"):
-            ledger.write({"begins": self.nodeid})
+        if self.config.pluginmanager.get_plugin("dojo-ledger"):
+            process.tell({"begins": self.nodeid})
         try:
             if HUNG in self.config.stash:  # the other files import it too: nobody waits for it again
                 raise self.config.stash[HUNG]
@@ -184,18 +190,21 @@ def _limited(config: pytest.Config, marker: pytest.Mark | None = None) -> Iterat
     def ring(number: int, frame: FrameType | None) -> NoReturn:
         raise Hang(f"It was still running after {limit:g} s. {SLOW}")
 
-    before = signal.signal(signal.SIGALRM, ring)
     faulthandler.dump_traceback_later(limit + GRACE, exit=True, file=config.stash[STDERR])
-    signal.setitimer(signal.ITIMER_REAL, limit)
+    before = signal.signal(signal.SIGALRM, ring) if ALARM else None
+    if ALARM:
+        signal.setitimer(signal.ITIMER_REAL, limit)
     try:
         yield
     finally:
         _cancel()
-        signal.signal(signal.SIGALRM, before)
+        if ALARM:
+            signal.signal(signal.SIGALRM, before)
 
 
 def _cancel() -> None:
-    signal.setitimer(signal.ITIMER_REAL, 0)
+    if ALARM:
+        signal.setitimer(signal.ITIMER_REAL, 0)
     faulthandler.cancel_dump_traceback_later()
 
 
@@ -211,7 +220,7 @@ def pytest_timeout_set_timer(item: pytest.Item) -> bool | None:
 
 @contextlib.contextmanager
 def _guarded(item: pytest.Item) -> Iterator[None]:
-    """While a spec of kata N runs: closed seams above N, a stand-in for CuPy if it asks for one, a time limit."""
+    """While a spec of kata N runs: no kernel or tape of a higher kata, a stand-in for CuPy if it asks, a time limit."""
     kata = kata_of(item.path)
     if kata is None:
         yield
@@ -220,7 +229,9 @@ def _guarded(item: pytest.Item) -> Iterator[None]:
         if dispatch := sys.modules.get("tinytorch.dispatch"):
             stack.enter_context(dispatch.closed_above(kata.number))
         if "device" in getattr(item, "fixturenames", ()) and item.config.getoption("device") == "strict":
-            stack.enter_context(fake_cupy.installed())
+            from dojo.fake_cupy.modules import installed
+
+            stack.enter_context(installed())
         stack.enter_context(_limited(item.config, item.get_closest_marker("timeout")))
         yield
 
@@ -255,7 +266,7 @@ def pytest_runtest_makereport(
         explanation = explain(call.excinfo.value, _spec(item, kata), _captured(report))
         report.dojo = explanation._asdict()  # type: ignore[attr-defined]  # plain: workers send it
         report.longrepr = explanation.text
-        if explanation.state == "inconclusive":  # neither red nor green, so `-x` goes on
+        if explanation.state in ("inconclusive", "elsewhere"):  # neither red nor green, so `-x` goes on
             report.outcome = "skipped"
             report.longrepr = (str(item.path), item.location[1] or 0, explanation.text)
     report.sections = [(name, text[-PRINTED:]) for name, text in report.sections]

@@ -1,4 +1,4 @@
-"""Where to look: which code is the student's, what a spec calls of it, and where a forgotten name comes from."""
+"""Where to look: what a spec calls of the student's, and where a forgotten name comes from."""
 
 from __future__ import annotations
 
@@ -8,60 +8,19 @@ import linecache
 import sys
 import textwrap
 from collections.abc import Mapping
-from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dojo.catalogue import Kata
-from dojo.tree import overlay
+from dojo.run.results import Spec
 from dojo.tree.overlay import shown
-from dojo.tree.skeleton.names import GIVEN, Definition
-
-if TYPE_CHECKING:
-    from dojo.report.explain import Spec
-
-
-def is_student(filename: str, plan: overlay.Plan | None = None) -> bool:
-    """Whether a file is one that the student writes, in the implementation under test."""
-    plan = plan or overlay.installed()
-    path = Path(filename)
-    if plan is None or path.name == "dispatch.py":
-        return False
-    if plan.special:
-        return any(
-            path.is_relative_to(tree / slug) or path == tree / f"{slug}.py"
-            for slug, tree in plan.special.items()
-        )
-    return path.is_relative_to(plan.tree)
-
-
-def is_of_kata(filename: str, kata: Kata) -> bool:
-    """Whether a file is the kata's module, or a file of it where that is a package."""
-    path = Path(filename)
-    return path.stem == kata.slug or path.parent.name == kata.slug
+from dojo.tree.source import given_lines, is_of_kata, is_student
 
 
 def is_given(filename: str, line: int | None) -> bool:
     """Whether a line stands in a function or class that carries `# given`: the student did not write it."""
-    return line is not None and any(line in lines for lines in _given("".join(linecache.getlines(filename))))
-
-
-@lru_cache(maxsize=64)
-def _given(source: str) -> list[range]:
-    """The lines of each definition in a module that carries `# given`."""
-    try:
-        tree = ast.parse(source)
-    except SyntaxError:
-        return []
-    lines = source.splitlines()
-    return [
-        range(node.lineno, (node.end_lineno or node.lineno) + 1)
-        for node in ast.walk(tree)
-        if isinstance(node, Definition)
-        and any(
-            GIVEN.search(line) for line in lines[node.lineno - 1 : max(node.lineno, node.body[0].lineno - 1)]
-        )
-    ]
+    return line is not None and any(
+        line in lines for lines in given_lines("".join(linecache.getlines(filename)))
+    )
 
 
 def suspects(spec: Spec) -> list[str]:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
 
 import pytest
 from _pytest.config import create_terminal_writer  # what every terminal plugin uses: NO_COLOR, --color, width
 
-from dojo.catalogue import ROOT, Kata
-from dojo.report.explain import LABEL, WIDTH, kata_of, labelled, page, wrap
-from dojo.run.cold import Result
-from dojo.run.specs import expected
+from dojo.catalogue import Kata, kata_of
+from dojo.report.explain import WIDTH, wrap
+from dojo.run import specs
+from dojo.run.process import tell
+from dojo.run.results import LABEL, Result, labelled, page
+from dojo.run.specs import kata_of_id
 
 LISTED = 12
-COLOURS = {"green": "green", "next": "cyan", "wrong": "red", "inconclusive": "yellow"}
+COLOURS = {"green": "green", "next": "cyan", "wrong": "red", "inconclusive": "yellow", "elsewhere": "yellow"}
+WORDS = {
+    "wrong": "wrong",
+    "next": "to write",
+    "inconclusive": "inconclusive",
+    "elsewhere": "not for this system",
+}
 
 
 class KataTerminal:
@@ -124,7 +130,7 @@ class KataTerminal:
                 self.line(f"  {'stuck?':<{LABEL}}make hint N={kata.number}")
         self.others([r for r in red if r not in shown and (r.owner is None or r.owner != red[0].owner)])
         for result in results:
-            if result.state == "inconclusive":
+            if result.state in ("inconclusive", "elsewhere"):
                 self.line()
                 self.explain(result)
 
@@ -133,11 +139,10 @@ class KataTerminal:
         states = Counter(self.results[id].state for id in ids if id in self.results)
         total = len(ids)
         if any(id.endswith("::import") for id in ids):  # it stands for all the specs of its file
-            total = max(total, len(expected(kata)))
+            total = max(total, specs.total(kata))
         line = f"{states['green']}/{total} green"
         if states.total() - states["green"] > 1:
-            words = {"wrong": "wrong", "next": "to write", "inconclusive": "inconclusive"}
-            line += "".join(f", {states[state]} {word}" for state, word in words.items() if states[state])
+            line += "".join(f", {states[state]} {word}" for state, word in WORDS.items() if states[state])
         if self.deselected[kata]:
             line += f" ({self.deselected[kata]} not selected)"
         return line
@@ -172,26 +177,18 @@ class KataTerminal:
 
 
 class Ledger:
-    """Makes one Result of the reports of each spec, shows it, and writes it to `--dojo-report`.
+    """Makes one Result of the reports of each spec, shows it, and tells it to the process that started this one.
 
-    The file has one JSON object a line: a Result, `{"begins": id}` before each, `{"pytest_ended": code}` at the
-    end. So whoever reads it knows what was running when the process died.
+    {"begins": id} is told before each, so that whoever listens knows what was running when the process died.
     """
 
-    def __init__(self, config: pytest.Config, terminal: KataTerminal | None) -> None:
-        path = config.getoption("dojo_report")
-        self.file = open(path, "w", encoding="utf-8") if path else None  # noqa: SIM115, open to the end
+    def __init__(self, terminal: KataTerminal | None) -> None:
         self.terminal = terminal
         self.reports: dict[str, list[pytest.TestReport]] = {}
         self.inconclusive = False
 
-    def write(self, record: dict[str, Any]) -> None:
-        if self.file is not None:
-            self.file.write(json.dumps(record) + "\n")
-            self.file.flush()
-
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        self.write({"begins": nodeid})
+        tell({"begins": nodeid})
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         reports = self.reports.setdefault(report.nodeid, [])
@@ -201,7 +198,7 @@ class Ledger:
         result = _result(self.reports.pop(report.nodeid))
         if kata_of_id(report.nodeid) is not None:  # one of tests/ may be skipped: it says why
             self.inconclusive |= result.state == "inconclusive"
-        self.write(result.to_dict())
+        tell(result.to_dict())
         if self.terminal is not None:
             self.terminal.show(result)
 
@@ -209,7 +206,6 @@ class Ledger:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         if self.inconclusive and exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        self.write({"pytest_ended": int(session.exitstatus)})
 
 
 def _result(reports: list[pytest.TestReport]) -> Result:
@@ -229,7 +225,3 @@ def _result(reports: list[pytest.TestReport]) -> Result:
         summary = skipped.longrepr[2] if isinstance(skipped.longrepr, tuple) else skipped.longreprtext
         return Result(id, "inconclusive", summary, summary, None, duration)
     return Result(id, "green", "", "", None, duration)
-
-
-def kata_of_id(id: str) -> Kata | None:
-    return kata_of(ROOT / id.partition("::")[0])

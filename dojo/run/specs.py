@@ -1,57 +1,57 @@
-"""The specs that there are, as a list in katas/manifest.txt: a spec that was never collected is not green.
+"""The specs of a kata, as `specs.txt` in its folder lists them: a spec that was never run is not green.
 
-`python -m dojo manifest` writes it, and a test compares it with what pytest collects.
+A line is the name of a spec and the number of its cases, which parametrization makes: `test_sum_of_rows 6`.
+`make dev-specs` writes the lists.
 """
 
 from __future__ import annotations
 
-import argparse
-import subprocess
-import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
 
-from dojo.bootstrap import forget_pytest_options
-from dojo.catalogue import KATAS, ROOT, Kata
-from dojo.errors import DojoError
-from dojo.tree.overlay import shown
-
-MANIFEST = ROOT / "katas" / "manifest.txt"
+from dojo.catalogue import Kata, kata_of
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """There is nothing to choose."""
+def path(kata: Kata) -> Path:
+    return kata.folder / "specs.txt"
 
 
-def run(options: argparse.Namespace) -> int:
-    print(f"{shown(MANIFEST)} lists {len(write())} specs.")
-    return 0
+def listed(kata: Kata) -> dict[str, int]:
+    """The number of cases of each of the kata's specs, in order. Empty where there is no list."""
+    if not path(kata).is_file():
+        return {}
+    lines = path(kata).read_text(encoding="utf-8").splitlines()
+    return {name: int(cases) for name, _, cases in (line.partition(" ") for line in lines)}
 
 
-def expected(kata: Kata) -> list[str]:
-    """The node ids of the kata's specs, in order. Empty where the manifest knows none."""
-    if not MANIFEST.is_file():
-        return []
-    lines = MANIFEST.read_text(encoding="utf-8").splitlines()
-    return [line for line in lines if line.startswith(f"katas/{kata.name}/")]
+def total(kata: Kata) -> int:
+    """How many cases all the kata's specs have."""
+    return sum(listed(kata).values())
 
 
-def collect() -> list[str]:
-    """The node ids that pytest collects on the reference, in order."""
-    folders = [str(k.folder.relative_to(ROOT)) for k in KATAS if any(k.folder.glob("test_*.py"))]
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "--impl", "solutions", *folders]
-    forget_pytest_options()
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    ids = [line for line in done.stdout.splitlines() if line.startswith("katas/") and "::" in line]
-    broken = [id for id in ids if id.endswith("::import")]
-    if done.returncode or broken:
-        what = "\n".join(broken) or (done.stdout + done.stderr)[-2000:]
-        raise DojoError(f"The specs cannot be collected on the reference:\n{what}")
-    return ids
+def counted(ids: Iterable[str]) -> Counter[str]:
+    """The number of cases of each spec among these node ids, each once."""
+    return Counter(name_of(id) for id in dict.fromkeys(ids))
 
 
-def write() -> list[str]:
-    """Write the manifest anew, and return it."""
-    ids = collect()
-    aside = MANIFEST.with_suffix(".part")
-    aside.write_text("".join(id + "\n" for id in ids), encoding="utf-8")
-    aside.replace(MANIFEST)
-    return ids
+def green(kata: Kata, ids: Iterable[str]) -> int:
+    """How many listed cases these green ids are: a spec counts for no more than its list says, others not at all."""
+    cases = listed(kata)
+    return sum(min(count, cases.get(name, 0)) for name, count in counted(ids).items())
+
+
+def missing(kata: Kata, ids: Iterable[str]) -> list[str]:
+    """The specs that have more cases than these ids that ran."""
+    ran = counted(ids)
+    return [name for name, cases in listed(kata).items() if ran[name] < cases]
+
+
+def name_of(id: str) -> str:
+    """`test_sum` of `katas/02_tensor/test_03.py::test_sum[float32]`; empty where the id names a whole file."""
+    return id.partition("::")[2].partition("[")[0]
+
+
+def kata_of_id(id: str) -> Kata | None:
+    """The kata of a spec's node id."""
+    return kata_of(Path(id.partition("::")[0]), Path("katas"))

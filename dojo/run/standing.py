@@ -2,7 +2,7 @@
 
 The results of running the specs are the truth, and `.dojo/board.json` is a cache of them that may be deleted at any
 time. An entry counts only while everything that a result depends on is what it was: the student's modules up to
-that floor, the kata's specs, and the dojo itself.
+that kata, the kata's specs, and the dojo itself.
 """
 
 from __future__ import annotations
@@ -13,16 +13,15 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from dojo.catalogue import KATAS, ROOT, STUDENT, Kata
-from dojo.run import warm
-from dojo.run.cold import Result
-from dojo.run.specs import expected
-from dojo.tree.overlay import plan_for
+from dojo.catalogue import ROOT, STUDENT, Kata, files_below, kata_of
+from dojo.run import specs, warm
+from dojo.run.jobs import Job
+from dojo.run.results import Result
+from dojo.tree.overlay import plan_for, shown
 
 STATE = ROOT / ".dojo" / "board.json"
 
@@ -33,6 +32,7 @@ class Standing:
 
     green: int
     total: int
+    """Of all cases, those that this system can run."""
     red: str = ""
     """The first spec that is not green, as pytest's node id."""
     state: str = "green"
@@ -55,11 +55,8 @@ def standings(katas: Iterable[Kata]) -> Iterator[tuple[Kata, Standing]]:
         else:
             stale.append(kata)
     if stale:
-        warm_up()
+        warm.preload()
         yield from warm.together((kata, _run(kata)) for kata in stale)
-
-
-warm_up = cache(warm.preload)
 
 
 def _run(kata: Kata) -> warm.Task[Standing]:
@@ -70,31 +67,32 @@ def _run(kata: Kata) -> warm.Task[Standing]:
     return found
 
 
-def job(kata: Kata, *args: str) -> warm.Job:
-    """The kata's specs on the student's code, as work for a warm fork."""
-    return warm.Job([str(kata.folder.relative_to(ROOT)), *args], plan_for("student", None))
+def job(kata: Kata, *args: str) -> Job:
+    """The kata's specs on the student's code, as work for a warm run."""
+    return Job([f"katas/{kata.name}", *args], plan_for("student"))
 
 
 def judge(kata: Kata, results: Sequence[Result]) -> Standing:
-    """Only the specs that the manifest expects count, and each has to be there."""
-    states = {result.id: result.state for result in results}
-    ids = expected(kata)
-    green = sum(states.get(id) == "green" for id in ids)
+    """Only the specs that the kata lists count, and each has to be there."""
+    green, elsewhere = (
+        specs.green(kata, (result.id for result in results if result.state == state))
+        for state in ("green", "elsewhere")
+    )
+    total = specs.total(kata) - elsewhere
     red = first_red(kata, results)
-    return Standing(green, len(ids), red.id, red.state, red.summary) if red else Standing(green, len(ids))
+    return Standing(green, total, red.id, red.state, red.summary) if red else Standing(green, total)
 
 
 def first_red(kata: Kata, results: Sequence[Result]) -> Result | None:
     """The first spec to look at. A timing that could not be judged comes after every other; a spec that was not
     run, though all others were green, is red."""
-    red = [result for result in results if result.state != "green"]
+    red = [result for result in results if result.state not in ("green", "elsewhere")]
     if red:
         return min(red, key=lambda result: result.state == "inconclusive")
-    ids, ran = expected(kata), {result.id for result in results}
-    if not ids:
-        return _wrong(f"katas/{kata.name}", "katas/manifest.txt lists no specs of it")
-    missing = next((id for id in ids if id not in ran), None)
-    return _wrong(missing, "this spec was not run") if missing else None
+    if not specs.listed(kata):
+        return _wrong(f"katas/{kata.name}", f"{shown(specs.path(kata))} lists no specs of it")
+    missing = specs.missing(kata, (result.id for result in results))
+    return _wrong(f"katas/{kata.name}::{missing[0]}", "this spec was not run") if missing else None
 
 
 def _wrong(id: str, summary: str) -> Result:
@@ -121,27 +119,22 @@ def remember(kata: Kata, key: str, found: Standing) -> None:
 
 def key_of(kata: Kata) -> str:
     """One hash of everything that the kata's results depend on."""
-    above = {k.slug for k in KATAS if k.number > kata.number}
     files = [
-        *(
-            path
-            for path in _sources(STUDENT)
-            if path.relative_to(STUDENT).parts[0].removesuffix(".py") not in above
-        ),
-        *_sources(kata.folder),
-        *_sources(ROOT / "dojo"),
+        *(path for path in files_below(STUDENT) if not _is_above(kata_of(path, STUDENT), kata)),
+        *files_below(kata.folder),
+        *files_below(ROOT / "dojo"),
         ROOT / "conftest.py",
         ROOT / "pyproject.toml",
     ]
-    digest = sha256(repr((sys.version, expected(kata))).encode())
+    digest = sha256(repr(sys.version).encode())
     for path in files:
         with contextlib.suppress(FileNotFoundError):
             digest.update(b"\0" + os.fsencode(path) + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 
-def _sources(folder: Path) -> list[Path]:
-    return sorted(folder.rglob("*.py"))
+def _is_above(other: Kata | None, kata: Kata) -> bool:
+    return other is not None and other.number > kata.number
 
 
 def _entries() -> dict[str, Any]:

@@ -6,50 +6,50 @@ what it does to its memory, its files' limits or its random numbers is seen by n
 
 from __future__ import annotations
 
+import base64
 import io
-import json
 import os
-import resource
 import signal
 import sys
 import traceback
-import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 
-from dojo.report.suspects import is_student
+from dojo.run import process
+from dojo.run.process import Ending
 from dojo.spec.device import Array, to_numpy
-from dojo.tree.overlay import shown
 
 WRITING = os.O_WRONLY | os.O_RDWR
-DEADLY = (signal.SIGKILL, signal.SIGXFSZ)
+DEADLY = ("SIGKILL", "SIGXFSZ")
+
+Told = dict[str, Any]
+
+
+class Elsewhere(Exception):
+    """This system cannot run the spec: neither red nor green."""
 
 
 def in_child(function: Callable[[], Mapping[str, Any] | None]) -> dict[str, Array]:
     """Call `function` in a child process, and give the arrays that it returned, by name.
 
-    What it raises there is raised here: an unwritten function as itself, anything else as an AssertionError that
-    names the student's line.
+    What it raises there is raised here: an unwritten function as itself, anything else as an AssertionError, with
+    the student's line.
     """
     __tracebackhide__ = True
-    status, answer = _run(function)
-    if status:
-        raise AssertionError(f"the child process ended with {_ending(status)}, and should have returned")
-    return _result(answer)
+    ending, told = _run(function)
+    return _result(ending, told)
 
 
 def killed(function: Callable[[], Any]) -> bool:
     """Call `function` in a child process: whether it was killed on the way, by one of the three below."""
     __tracebackhide__ = True
-    status, answer = _run(function)
-    if -status in DEADLY:
+    ending, told = _run(function)
+    if ending.kind == process.SIGNAL and signal.Signals(ending.number).name in DEADLY:
         return True
-    if status:
-        raise AssertionError(f"the child process ended with {_ending(status)}")
-    _result(answer)
+    _result(ending, told)
     return False
 
 
@@ -79,6 +79,8 @@ def die_at_file_change(number: int, directory: Path) -> None:
 
 def die_when_a_file_grows_beyond(size: int) -> None:
     """Death in the middle of a write: `size` bytes of a file are written, and the one after that never is."""
+    import resource  # where there is no fork, there is none of it
+
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
@@ -96,71 +98,42 @@ def _changes(event: str, args: tuple[Any, ...], directory: Path) -> bool:
 # Here and there -----------------------------------------------------------------------------------------
 
 
-def _run(function: Callable[[], Any]) -> tuple[int, bytes]:
-    """The child's exit status, negative for a signal, and what it wrote into the pipe."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    reading, writing = os.pipe()
-    with warnings.catch_warnings():
-        # Python warns of a fork beside threads, and the watchdog of the time limit is one.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        pid = os.fork()
-    if pid == 0:
-        os.close(reading)
-        _child(function, writing)
-    os.close(writing)
-    status = None
+def _run(function: Callable[[], Any]) -> tuple[Ending, Told]:
+    """How the child ended, and what it told: its arrays, or its error. The spec's time limit ends it too."""
+    if not process.can_fork():
+        raise Elsewhere("It kills a copy of this process, and only Linux, macOS and WSL can copy one.")
+    child = process.fork(lambda: process.tell(_told(function)), own_group=False)
+    ending = child.wait()
+    return ending, next((record for record in child.take() if "ended" not in record), {})
+
+
+def _told(function: Callable[[], Any]) -> Told:
     try:
-        with open(reading, "rb") as pipe:
-            answer = pipe.read()
-        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    finally:
-        if status is None:  # the time limit of the spec has struck
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-    return status, answer
+        return {"arrays": _packed(function())}
+    except BaseException as error:
+        frames = [(f.filename, f.lineno, f.name, f.line) for f in traceback.extract_tb(error.__traceback__)]
+        return {"kind": type(error).__name__, "message": str(error), "frames": frames}
 
 
-def _child(function: Callable[[], Any], pipe: int) -> NoReturn:
-    try:
-        try:
-            answer = _packed(function())
-        except BaseException as error:
-            answer = b"e" + json.dumps(_told(error)).encode()
-        with open(pipe, "wb") as file:
-            file.write(answer)
-        sys.stdout.flush()
-    finally:
-        os._exit(0)
-
-
-def _packed(arrays: Mapping[str, Any] | None) -> bytes:
+def _packed(arrays: Mapping[str, Any] | None) -> str:
     buffer = io.BytesIO()
     np.savez(buffer, **{name: to_numpy(each) for name, each in (arrays or {}).items()})  # type: ignore[arg-type]
-    return b"r" + buffer.getvalue()
+    return base64.b64encode(buffer.getvalue()).decode()
 
 
-def _result(answer: bytes) -> dict[str, Array]:
+def _result(ending: Ending, told: Told) -> dict[str, Array]:
     __tracebackhide__ = True
-    if answer[:1] == b"r":
-        with np.load(io.BytesIO(answer[1:]), allow_pickle=False) as arrays:
+    error: Any
+    if ending.kind != process.DONE:
+        error = AssertionError(f"A child process of this spec died. {ending}")
+        frames = [(frame.file, frame.line, frame.function, None) for frame in reversed(ending.stack)]
+    elif "arrays" in told:
+        with np.load(io.BytesIO(base64.b64decode(told["arrays"])), allow_pickle=False) as arrays:
             return dict(arrays)
-    if answer[:1] == b"e":
-        told = json.loads(answer[1:])
-        if told["unwritten"]:
-            raise NotImplementedError(told["message"])
-        raise AssertionError(f"in the child process: {told['kind']}: {told['message']}{told['where']}")
-    raise AssertionError("the child process ended without an answer: does something call exit?")
-
-
-def _told(error: BaseException) -> dict[str, Any]:
-    frames = [each for each in traceback.extract_tb(error.__traceback__) if is_student(each.filename)]
-    where = (
-        f"\nraised in {shown(frames[-1].filename)}:{frames[-1].lineno}: {frames[-1].line}" if frames else ""
-    )
-    unwritten = isinstance(error, NotImplementedError) and str(error).startswith("kata ")
-    return {"kind": type(error).__name__, "message": str(error), "where": where, "unwritten": unwritten}
-
-
-def _ending(status: int) -> str:
-    return signal.Signals(-status).name if status < 0 else f"exit status {status}"
+    elif told["kind"] == "NotImplementedError":
+        error, frames = NotImplementedError(told["message"]), told["frames"]
+    else:
+        error = AssertionError(f"in a child process of this spec: {told['kind']}: {told['message']}")
+        frames = told["frames"]
+    error.child_frames = [traceback.FrameSummary(*each[:3], line=each[3]) for each in frames]
+    raise error

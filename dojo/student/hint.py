@@ -18,7 +18,9 @@ import tomllib
 from dojo.catalogue import ROOT, Kata, built_kata
 from dojo.errors import USAGE, DojoError
 from dojo.report.screen import say
-from dojo.run.cold import Result, run_kata
+from dojo.run.cold import run_kata
+from dojo.run.results import Result
+from dojo.run.specs import name_of
 from dojo.run.standing import write_json
 from dojo.tree.overlay import shown
 
@@ -59,8 +61,8 @@ def run(options: argparse.Namespace) -> int:
 
 def next_hint(kata: Kata, red: Result, again: str = "") -> str:
     """The next level for that red spec, ready to print. Remembers that it was shown. `again`: how to get more."""
-    spec = function_name(red.id)
-    if spec is None or spec == IMPORT:
+    spec = name_of(red.id)
+    if spec in ("", IMPORT):
         return f"{red.text.strip()}\n\nThere is no hint for this: the module must be importable first."
     hint = hints(kata).get(spec)
     if hint is None:
@@ -94,12 +96,6 @@ def hints(kata: Kata) -> dict[str, dict[str, str]]:
         ) from None
     except tomllib.TOMLDecodeError as error:
         raise DojoError(f"{shown(path)} is not TOML: {error}.") from None
-
-
-def function_name(spec: str) -> str | None:
-    """`test_sum` of `katas/02_tensor/test_03.py::test_sum[float32]`; None where the id names a whole file."""
-    _, separator, name = spec.partition("::")
-    return name.partition("[")[0] if separator else None
 
 
 def _levels_shown(spec: str) -> int:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from typing import TYPE_CHECKING
 
 from dojo.catalogue import KATAS, Kata, built_kata
+from dojo.commands import split
 from dojo.errors import RED, DojoError
 from dojo.report.screen import say
 from dojo.run.cold import narrowed, run_kata
@@ -26,9 +26,11 @@ def run(options: argparse.Namespace) -> int:
     if not options.n:
         raise DojoError("Say which kata: `make kata N=1`.")
     kata = built_kata(options.n)
-    more = [*(["-k", options.k] if options.k else []), *words(options.args)]
+    more = [*(["-k", options.k] if options.k else []), *split(options.args)]
     print(f"running kata {kata.name} ...", flush=True)
     verdict = run_kata(kata, args=["-x", *more])
+    if verdict.said:
+        say(verdict.said)
     hint.moved_on(verdict.first_red)
     if verdict.code:
         return verdict.code
@@ -36,14 +38,6 @@ def run(options: argparse.Namespace) -> int:
         say(f"That part is green. `make kata N={kata.number}` runs all of it.")
         return 0
     return after_green(kata)
-
-
-def words(args: str) -> list[str]:
-    """The words of ARGS=, as a shell would cut them."""
-    try:
-        return shlex.split(args)
-    except ValueError as error:
-        raise DojoError(f"ARGS={args} cannot be read: {str(error).lower()}.") from None
 
 
 def after_green(kata: Kata) -> int:

@@ -24,22 +24,21 @@ import importlib.util
 import json
 import os
 import shutil
-import signal
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from dojo import bootstrap
+from dojo.bootstrap import ENTRY
 from dojo.catalogue import KATAS, ROOT, Kata, built_kata
+from dojo.commands import split
 from dojo.errors import INTERRUPTED, RED, DojoError
-from dojo.report.explain import Spec, explain
+from dojo.report.explain import explain
 from dojo.report.screen import say
-from dojo.run import standing
-from dojo.student.kata import words
+from dojo.run import process, standing
+from dojo.run.results import Spec, page, your_line
 from dojo.tree import overlay
 from dojo.tree.overlay import shown
 
@@ -59,7 +58,7 @@ class Report:
         self.figures: list[Path] = []
         self.passed: bool | None = None
         self.text = ""
-        self._kata = kata
+        self.kata = kata
         self._runs: list[Path] = []
         self._console = Console(highlight=False)
 
@@ -91,14 +90,14 @@ class Report:
 
     def folder(self, name: str) -> Path:
         """A folder for what the milestone keeps: data, weights. It is there."""
-        path = HOME / f"{self._kata.id}_{name}"
+        path = HOME / f"{self.kata.id}_{name}"
         path.mkdir(parents=True, exist_ok=True)
         return path
 
     def checkpoints(self, name: str, fresh: bool = False) -> Path:
         """A folder for the checkpoints of a run that may be interrupted, and gone on with. It is there, empty if
         `fresh`; the verdict removes it."""
-        path = HOME / f"{self._kata.id}_{name}{RUN}"
+        path = HOME / f"{self.kata.id}_{name}{RUN}"
         if fresh:
             shutil.rmtree(path, ignore_errors=True)
         path.mkdir(parents=True, exist_ok=True)
@@ -107,7 +106,7 @@ class Report:
 
     def figure(self, name: str) -> Path:
         """Where to save the picture of that name."""
-        path = HOME / f"{self._kata.id}_{name}.png"
+        path = HOME / f"{self.kata.id}_{name}.png"
         path.unlink(missing_ok=True)  # what is there afterwards is of this run
         self.figures.append(path)
         return path
@@ -125,6 +124,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="DIR", help="a folder with data that is there already")
     parser.add_argument("--impl", default="student", help="student (default), solutions, or a path")
     parser.add_argument("--args", default="", help="words for the milestone itself")
+    parser.add_argument("--scene", action="store_true", help=argparse.SUPPRESS)  # in the process of its own
 
 
 def run(options: argparse.Namespace) -> int:
@@ -134,10 +134,12 @@ def run(options: argparse.Namespace) -> int:
     script = kata.folder / "milestone.py"
     if not script.is_file():
         raise DojoError(f"Kata {kata.name} has no milestone. {_those_that_have_one()}")
-    args = tuple(words(options.args))
     data = Path(options.data).expanduser().resolve() if options.data else None
     if data and not data.is_dir():
         raise DojoError(f"DATA={options.data} is not a folder.")
+    args = tuple(split(options.args))
+    if options.scene:
+        return _scene(script, options.impl, Report(kata, data, args))
     try:
         HOME.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -146,10 +148,9 @@ def run(options: argparse.Namespace) -> int:
     print(f"running the milestone of kata {kata.name}: {kata.milestone} ...", flush=True)
     if options.impl == "student":
         _say_what_is_missing(kata)
-    plan = overlay.plan_for(options.impl, None)
     started = time.monotonic()
     try:
-        answer = _play(script, kata, plan, data, args)
+        answer = _play(kata, options)
     except KeyboardInterrupt:
         if any(HOME.glob(f"{kata.id}_*{RUN}/*")):
             say(f"\nWhat is finished is kept: `make milestone N={kata.number}` goes on after it.")
@@ -182,7 +183,7 @@ def _conclude(kata: Kata, answer: dict[str, Any]) -> int:
     elif "error" in answer:
         say(answer["error"])
     else:
-        say(f"The milestone's process ended before its verdict ({answer['death']}).")
+        say(page("The milestone came to no verdict.", [answer["death"]], answer["where"]))
     return RED
 
 
@@ -201,57 +202,38 @@ def _those_that_have_one() -> str:
 # The scene, in a process of its own ---------------------------------------------------------------------
 
 
-def _play(
-    script: Path, kata: Kata, plan: overlay.Plan, data: Path | None, args: tuple[str, ...]
-) -> dict[str, Any]:
-    """What the child wrote before it ended, or how it died."""
-    sys.stdout.flush()
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.close(reader)
-        _scene(writer, script, kata, plan, data, args)
-    os.close(writer)
+def _play(kata: Kata, options: argparse.Namespace) -> dict[str, Any]:
+    """What the scene answered before it ended, or how it died."""
+    plan = overlay.plan_for(options.impl)
+    words = [f"--data={options.data or ''}", f"--args={options.args}", f"--impl={options.impl}", "--scene"]
+    command = [sys.executable, "-P", ENTRY, "milestone", *words, str(kata.number)]
+    child = process.spawn(command, cwd=Path.cwd(), terminal=True)
     try:
-        with open(reader, encoding="utf-8") as pipe:
-            text = pipe.read()
-        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    except KeyboardInterrupt:  # the terminal sent it to the child as well
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        raise
+        ending = child.wait()
     finally:
         if sys.stdout.isatty():
             print(SHOW_CURSOR, end="", flush=True)  # a progress bar hides it, and may have been killed
-    if status == INTERRUPTED:
+    if ending.kind == process.INTERRUPTED:
         raise KeyboardInterrupt
-    death = f"killed by {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
-    answer: dict[str, Any] = json.loads(text) if text else {"death": death}
-    return answer
+    answers = [record for record in child.take() if "ended" not in record]
+    return answers[-1] if answers else {"death": str(ending), "where": your_line(ending, plan)}
 
 
-def _scene(
-    writer: int, script: Path, kata: Kata, plan: overlay.Plan, data: Path | None, args: tuple[str, ...]
-) -> NoReturn:
-    code = 0
+def _scene(script: Path, impl: str, report: Report) -> int:
+    """What the child does: play, and tell the parent the answer."""
+    process.connect()
+    os.environ["MPLBACKEND"] = "Agg"
+    overlay.install(overlay.plan_for(impl))
     try:
-        os.environ["MPLBACKEND"] = "Agg"
-        bootstrap.pin_blas()
-        overlay.install(plan)
-        answer = _perform(script, kata, Report(kata, data, args))
-        os.write(writer, json.dumps(answer).encode())
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-    except BaseException:
-        traceback.print_exc()
-        code = 70
-    finally:
-        sys.stdout.flush()
-        os._exit(code)  # the parent's handlers and buffers are not this process's
+        process.tell(_perform(script, report))
+    except KeyboardInterrupt:  # the parent says so
+        return INTERRUPTED
+    process.tell({"ended": 0})
+    return 0
 
 
-def _perform(script: Path, kata: Kata, report: Report) -> dict[str, Any]:
-    scene = Spec(kata, script, 1, "main")  # what cannot be imported is said as for a spec file
+def _perform(script: Path, report: Report) -> dict[str, Any]:
+    scene = Spec(report.kata, script, 1, "main")  # what cannot be imported is said as for a spec file
     try:
         found = importlib.util.spec_from_file_location("milestone", script)
         assert found and found.loader

@@ -19,7 +19,7 @@ def run(options: argparse.Namespace) -> int:
     if not options.n:
         raise DojoError("Say which kata: `make reset N=1`.")
     kata = built_kata(options.n)
-    made = {path: text.encode() for path, text in derive.files(catalogue.SOLUTIONS).items()}
+    made = derive.files(catalogue.SOLUTIONS)
     yours = backups.contents(catalogue.STUDENT)
     mine = backups.part(kata, yours)
     others = {path: data for path, data in yours.items() if path not in mine}

@@ -6,9 +6,10 @@ import argparse
 from pathlib import Path
 
 from dojo import catalogue
-from dojo.catalogue import KATAS, ROOT, Kata, built_kata
+from dojo.catalogue import KATAS, Kata, built_kata
 from dojo.errors import DojoError
 from dojo.run import standing, warm
+from dojo.run.jobs import Job
 from dojo.tree import backups
 from dojo.tree.overlay import plan_for
 
@@ -51,16 +52,15 @@ def differing(below: list[Kata], yours: dict[Path, bytes], reference: dict[Path,
 
 
 def green_ones(katas: list[Kata]) -> list[Kata]:
-    """Those whose every spec is green. Each stands on the reference's floors: none is red for another's sake."""
+    """Those whose every spec is green. Each stands on the reference's katas: none is red for another's sake."""
     if not katas:
         return []
     print(f"looking at what is written of {', '.join(each.slug for each in katas)} ...", flush=True)
-    standing.warm_up()
+    warm.preload()
     found = warm.together((each, _is_green(each)) for each in katas)
     return [each for each, green in found if green]
 
 
 def _is_green(kata: Kata) -> warm.Task[bool]:
-    job = warm.Job(["-x", str(kata.folder.relative_to(ROOT))], plan_for("student", kata.number))
-    outcome = yield job
+    outcome = yield Job(["-x", f"katas/{kata.name}"], plan_for("student", kata.number))
     return not standing.judge(kata, outcome.results).red

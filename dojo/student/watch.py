@@ -1,7 +1,8 @@
 """`make watch`: runs a kata again on every save, warm.
 
 NumPy, pytest and hypothesis are loaded once; each run is a fork of that, so `tinytorch` is never imported here and
-every run sees the source as it is on the disk. A save during a run ends the run and starts another. Nothing ever
+every run sees the source as it is on the disk. Where the system has no forks a run is a new process, and where it
+has no termios there are no keys. A save during a run ends the run and starts another. Nothing ever
 jumps ahead by itself: a green kata waits for the key `n`.
 
 Saves are found by looking at the files' times and sizes. That takes a fifth of a millisecond, works the same on WSL
@@ -13,13 +14,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib.util
 import os
 import select
 import signal
 import sys
-import termios
 import time
-import tty
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import FrameType
@@ -28,16 +28,16 @@ from rich.console import Console
 
 from dojo.catalogue import KATAS, STUDENT, Kata, built_kata
 from dojo.report.screen import say
-from dojo.run import standing, warm
-from dojo.run.cold import Result
-from dojo.run.specs import expected
+from dojo.run import specs, standing, warm
+from dojo.run.jobs import Run
+from dojo.run.process import PAUSE
+from dojo.run.results import Outcome, Result
 from dojo.run.standing import Standing
 from dojo.student import board, hint
 from dojo.student.kata import broken, next_kata, what_next
 
 DEBOUNCE = 0.05  # an editor may write a file in several steps: a run shows nothing before they are done
 LOOK = 0.02  # seconds between two looks at the files ...
-SOON = 0.002
 SHARE = 0.05  # ... and at most this share of the time is spent on looking
 LEAVE = "q\x04"  # q and Ctrl-D
 KEYS = "h hint  n next  l list  r rerun  q quit"
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     chosen = built_kata(options.n) if options.n else None
     print("getting ready ...", flush=True)
-    standing.warm_up()
+    warm.preload()
     kata = chosen or first_not_green()
     with _asked_to_end() as signals, _raw_keyboard() as keyboard:
         watch = Watch(kata, has_keys=keyboard is not None)
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
             watch.start_over()
             _loop(watch, keyboard, signals)
         finally:
-            if watch.fork and sys.stdout.isatty():
+            if watch.run and sys.stdout.isatty():
                 print()  # the prompt has a line of its own
             watch.stop()
     return 128 + signals[0] if signals else 0
@@ -78,11 +78,12 @@ def first_not_green() -> Kata:
 def _loop(watch: Watch, keyboard: int | None, signals: list[int]) -> None:
     seen, look_at, changed_at = _looks(watch.kata), 0.0, 0.0
     while not signals:
-        fds = [*watch.fds(), *([] if keyboard is None else [keyboard])]
-        ready, _, _ = select.select(fds, [], [], SOON if watch.is_ending() else LOOK)
-        if keyboard in ready:
+        pause = PAUSE if watch.run else LOOK
+        if keyboard is None:
+            time.sleep(pause)
+        elif select.select([keyboard], [], [], pause)[0]:
             before = watch.kata
-            for key in os.read(keyboard or 0, 64).decode(errors="ignore") or LEAVE:
+            for key in os.read(keyboard, 64).decode(errors="ignore") or LEAVE:
                 if not watch.press(key):
                     return
             if watch.kata is not before:
@@ -95,7 +96,7 @@ def _loop(watch: Watch, keyboard: int | None, signals: list[int]) -> None:
                 seen, changed_at = now, began
                 watch.start_over()
         if began - changed_at >= DEBOUNCE:
-            watch.pump()
+            watch.poll()
 
 
 def _looks(kata: Kata) -> dict[str, tuple[int, int, int]]:
@@ -106,13 +107,15 @@ def _looks(kata: Kata) -> dict[str, tuple[int, int, int]]:
         with contextlib.suppress(OSError), os.scandir(folder) as entries:
             for entry in entries:
                 with contextlib.suppress(OSError):
-                    if entry.name.startswith("."):  # an editor's own
+                    if (
+                        entry.name.startswith(".") or entry.name == "__pycache__"
+                    ):  # an editor's own, or Python's
                         continue
-                    if entry.name.endswith((".py", ".toml")):
+                    if entry.is_dir():
+                        folders.append(entry.path)
+                    else:
                         seen = entry.stat()
                         found[entry.path] = (seen.st_mtime_ns, seen.st_size, seen.st_ino)
-                    elif entry.is_dir() and entry.name != "__pycache__":
-                        folders.append(entry.path)
     return found
 
 
@@ -127,17 +130,10 @@ class Watch:
     has_keys: bool
     queue: list[Kata] = field(default_factory=list)
     """What is still to be run: the kata itself, and when that is green those below it."""
-    fork: warm.Fork | None = None
+    run: Run | None = None
     key: str = ""
     found: Standing | None = None
     red: Result | None = None
-
-    def fds(self) -> list[int]:
-        return self.fork.fds() if self.fork else []
-
-    def is_ending(self) -> bool:
-        """Whether the run has said all and only its process is still there."""
-        return self.fork is not None and not self.fork.fds()
 
     def start_over(self) -> None:
         self.stop()
@@ -146,25 +142,24 @@ class Watch:
         print(f"running kata {self.kata.name} ...", flush=True)
         self.found = self.red = None
         self.queue = [self.kata]
-        self._run(self.kata, "-x")
+        self._start(self.kata, "-x")
 
     def stop(self) -> None:
-        if self.fork:
-            self.fork.kill()
-            self.fork.pump()
-        self.fork, self.queue = None, []
+        if self.run:
+            self.run.kill()
+        self.run, self.queue = None, []
 
-    def pump(self) -> None:
+    def poll(self) -> None:
         """See how the run goes on."""
-        if self.fork is None:
+        if self.run is None:
             return
-        ended = self.fork.pump()
+        ended = self.run.poll()
         kata = self.queue[0]
         if kata is self.kata and sys.stdout.isatty():
-            green = sum(result.state == "green" for result in self.fork.results)
-            print("\r\033[K" if ended else f"\r{green}/{len(expected(kata))} green", end="", flush=True)
+            green = sum(result.state == "green" for result in self.run.results)
+            print("\r\033[K" if ended else f"\r{green}/{specs.total(kata)} green", end="", flush=True)
         if ended:
-            outcome, self.fork = self.fork.outcome(), None
+            outcome, self.run = self.run.outcome(), None
             found = standing.judge(kata, outcome.results)
             if kata is self.kata:
                 self._concluded(found, outcome)
@@ -172,7 +167,7 @@ class Watch:
                 standing.remember(kata, self.key, found)
                 self._went_down(kata, found)
 
-    def _concluded(self, found: Standing, outcome: warm.Outcome) -> None:
+    def _concluded(self, found: Standing, outcome: Outcome) -> None:
         """The kata itself was run. Where pytest could finish, its output has explained what is red."""
         self.found, self.red = found, standing.first_red(self.kata, outcome.results)
         hint.moved_on(self.red)
@@ -193,7 +188,7 @@ class Watch:
         elif known := standing.recall(self.queue[0]):
             self._went_down(self.queue[0], known)
         else:
-            self._run(self.queue[0])
+            self._start(self.queue[0])
 
     def _went_down(self, kata: Kata, found: Standing) -> None:
         if found.red:
@@ -203,10 +198,10 @@ class Watch:
             self.queue.pop(0)
             self._go_down()
 
-    def _run(self, kata: Kata, *args: str) -> None:
+    def _start(self, kata: Kata, *args: str) -> None:
         _fit()
         colour = "--color=yes" if sys.stdout.isatty() else "--color=no"
-        self.fork = warm.start(standing.job(kata, colour, *args))
+        self.run = warm.start(standing.job(kata, colour, *args))
         self.key = standing.key_of(kata)  # while it runs; a file saved since then starts everything over
 
     # Keys
@@ -265,7 +260,7 @@ class Watch:
 def _asked_to_end() -> Iterator[list[int]]:
     """The signals that have come so far. They are not exceptions: one in the middle of a fork would get lost."""
     came: list[int] = []
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    numbers = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
     before = {number: signal.signal(number, lambda number, frame: came.append(number)) for number in numbers}
     try:
         yield came
@@ -277,9 +272,12 @@ def _asked_to_end() -> Iterator[list[int]]:
 @contextlib.contextmanager
 def _raw_keyboard() -> Iterator[int | None]:
     """The terminal gives every key at once, and is put back on every way out. None where there is no terminal."""
-    if not sys.stdin.isatty():
+    if not sys.stdin.isatty() or importlib.util.find_spec("termios") is None:
         yield None
         return
+    import termios
+    import tty
+
     keyboard = sys.stdin.fileno()
     before = termios.tcgetattr(keyboard)
 

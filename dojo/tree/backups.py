@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from dojo import catalogue
-from dojo.catalogue import Kata
+from dojo.catalogue import Kata, kata_of
 from dojo.errors import DojoError
 
 FOLDER = catalogue.ROOT / ".dojo" / "backups"
@@ -74,7 +74,7 @@ def contents(tree: Path) -> dict[Path, bytes]:
 
 def part(kata: Kata, files: Mapping[Path, Data]) -> dict[Path, Data]:
     """Those of the files that are the kata's module."""
-    return {path: data for path, data in files.items() if path.parts[0] in (kata.slug, f"{kata.slug}.py")}
+    return {path: data for path, data in files.items() if kata_of(path, Path()) == kata}
 
 
 def change(command: str, new: dict[Path, bytes]) -> list[Path]:

@@ -32,27 +32,33 @@ class Plan:
     special: Mapping[str, Path] = field(default_factory=dict)
     """Slugs whose module, file or package, comes from another tree."""
     closed: frozenset[str] = frozenset()
-    """Slugs that cannot be imported, because they are floors above the one under test."""
+    """Slugs that cannot be imported, because their katas are above the one under test."""
     source: Mapping[str, str] = field(default_factory=dict)
     """Full module names whose source is this text, and not what stands in the file."""
 
     def tree_of(self, slug: str) -> Path:
         return self.special.get(slug, self.tree)
 
+    def arguments(self) -> list[str]:
+        """The plan as arguments of pytest. One that changes sources has none."""
+        for slug, tree in self.special.items():
+            return ["--impl", str(tree), "--alone", str(SLUGS[slug].number)]
+        return ["--impl", str(self.tree)]
+
 
 def plan_for(impl: str, alone: int | None = None) -> Plan:
     """The plan of `--impl` and `--alone`.
 
     `impl` is "student", "solutions", or a path: a `tinytorch` directory, or a directory that holds one.
-    `alone` takes only that kata's module from there: the floors below, the dispatcher and the faces are the
-    reference's, the floors above are closed.
+    `alone` takes only that kata's module from there: the katas below, the dispatcher and the faces are the
+    reference's, the katas above are closed.
     """
     tree = _tree(impl)
     if alone is None:
         return Plan(tree)
-    floor = kata(alone)
-    closed = frozenset(k.slug for k in KATAS if k.number > floor.number)
-    return Plan(_tree("solutions"), special={floor.slug: tree}, closed=closed)
+    one = kata(alone)
+    closed = frozenset(k.slug for k in KATAS if k.number > one.number)
+    return Plan(_tree("solutions"), special={one.slug: tree}, closed=closed)
 
 
 def _tree(impl: str) -> Path:
@@ -142,18 +148,18 @@ def shown(path: Path | str) -> str:
 def _closed(slug: str) -> str:
     above = SLUGS[slug]
     return (
-        f"tinytorch.{slug} is kata {above.id}, a floor above the one under test, and is closed while that one "
+        f"tinytorch.{slug} is kata {above.id}, which is above the one under test, and is closed while that one "
         "is tested alone. A kata imports only the katas below it."
     )
 
 
 def _missing(base: Path, slug: str) -> str:
-    floor = SLUGS.get(slug)
-    if floor is not None and base.name == slug:
-        if not floor.built:
-            return f"Kata {floor.name} is planned and not written yet, so there is no tinytorch.{slug}."
+    owner = SLUGS.get(slug)
+    if owner is not None and base.name == slug:
+        if not owner.built:
+            return f"Kata {owner.name} is planned and not written yet, so there is no tinytorch.{slug}."
         if base.is_dir() or (SOLUTIONS / slug).is_dir():
             base = base / "__init__"
-        mend = f" `make restore` lists the backups, `make reset N={floor.number}` puts the skeleton back."
+        mend = f" `make restore` lists the backups, `make reset N={owner.number}` puts the skeleton back."
         return f"{shown(base.with_suffix('.py'))} is missing.{mend}"
     return f"There is no {shown(base.with_suffix('.py') if slug else base / '__init__.py')}."

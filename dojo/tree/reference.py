@@ -9,34 +9,21 @@ from pathlib import Path
 from dojo import catalogue
 from dojo.catalogue import Kata
 from dojo.errors import DojoError
+from dojo.tree.source import Function, definitions, stub
 
-Function = ast.FunctionDef | ast.AsyncFunctionDef
 Edit = Callable[[Function], None]
 
 
 def modules(kata: Kata) -> dict[str, Path]:
     """The kata's reference by module name: `tinytorch.tensor`, `tinytorch.tensor.layout`, ..."""
     found = {}
-    for path in filter(Path.is_file, kata.files(catalogue.SOLUTIONS)):
+    for path in kata.files(catalogue.SOLUTIONS):
+        if path.suffix != ".py" or not path.is_file():
+            continue
         relative = path.relative_to(catalogue.SOLUTIONS).with_suffix("")
         parts = [part for part in relative.parts if part != "__init__"]
         found[".".join(("tinytorch", *parts))] = path
     return found
-
-
-def definitions(tree: ast.Module) -> list[tuple[str, Function]]:
-    """Every function and method of a module with its qualified name. Overloads have no body and do not count."""
-
-    def inside(body: list[ast.stmt], prefix: str) -> list[tuple[str, Function]]:
-        found = []
-        for node in body:
-            if isinstance(node, ast.ClassDef):
-                found += inside(node.body, f"{prefix}{node.name}.")
-            elif isinstance(node, Function) and "overload" not in map(ast.unparse, node.decorator_list):
-                found.append((prefix + node.name, node))
-        return found
-
-    return inside(tree.body, "")
 
 
 def edited(kata: Kata, edits: Mapping[str, Edit]) -> dict[str, str]:
@@ -64,11 +51,11 @@ def docstring(node: Function) -> list[ast.stmt]:
 def unwritten(kata: Kata, names: set[str]) -> dict[str, str]:
     """The reference where the named functions are the skeleton's again. Everything else stays, helpers too."""
 
-    def stub(name: str) -> Edit:
+    def taken_away(name: str) -> Edit:
         def edit(node: Function) -> None:
-            raising = f"raise NotImplementedError({f'kata {kata.id}: {name}'!r})"
+            raising = f"raise NotImplementedError({stub(kata, name)!r})"
             node.body = docstring(node) + ast.parse(raising).body
 
         return edit
 
-    return edited(kata, {name: stub(name) for name in names})
+    return edited(kata, {name: taken_away(name) for name in names})

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from dojo.fake_cupy.modules import installed
 from dojo.spec import on_device, to_numpy
 
 
@@ -17,7 +18,7 @@ def test_the_cpu_has_the_array_itself() -> None:
 
 
 def test_there_and_back() -> None:
-    with fake_cupy.installed() as cupy:
+    with installed() as cupy:
         x = on_device(np.arange(3.0), "cuda")
         assert isinstance(x, cupy.ndarray)
         np.testing.assert_array_equal(to_numpy(x), [0, 1, 2])

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dojo.fake_cupy.modules import installed
 from dojo.spec import on_device, to_numpy
 
 HOST = np.arange(6, dtype=np.float32).reshape(2, 3)
@@ -24,7 +25,7 @@ HOST = np.arange(6, dtype=np.float32).reshape(2, 3)
 @pytest.fixture(params=["strict", "cuda"])
 def cupy(request: pytest.FixtureRequest) -> Iterator[Any]:
     if request.param == "strict":
-        with fake_cupy.installed() as module:
+        with installed() as module:
             yield module
         return
     module = pytest.importorskip("cupy", reason="CuPy is not installed")
@@ -268,7 +269,7 @@ def test_a_class_without_ufuncs_gets_its_reflected_operator(cupy: Any) -> None:
 
 def test_the_modules_are_there_only_within_the_block() -> None:
     before = {name: sys.modules.get(name) for name in ("cupy", "cupyx.scipy.special", "cupy.cuda.runtime")}
-    with fake_cupy.installed() as cupy:
+    with installed() as cupy:
         import cupyx.scipy.special
 
         assert sys.modules["cupy"] is cupy

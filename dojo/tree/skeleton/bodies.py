@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-import re
 
 from dojo.catalogue import Kata
 from dojo.errors import DojoError
 from dojo.tree.skeleton.lines import Cut, cut_lines
-from dojo.tree.skeleton.names import GIVEN, Definition, Function, comments_by_line, names_read
+from dojo.tree.skeleton.names import names_read
+from dojo.tree.source import Definition, Function, header, is_given, stub
 
 
 class Module:
@@ -17,7 +17,6 @@ class Module:
     def __init__(self, source: str, kata: Kata) -> None:
         self.kata = kata
         self.lines = source.splitlines(keepends=True)
-        self.comments = comments_by_line(source)
         self.cuts: list[Cut] = []
         self.stubs: list[str] = []
         self.constants: list[tuple[set[str], Cut]] = []
@@ -41,14 +40,16 @@ class Module:
             elif not prefix and isinstance(node, (ast.Assign, ast.AnnAssign)):
                 following = body[position + 1] if position + 1 < len(body) else None
                 self._constant(node, following)
-            elif any(isinstance(each, Definition) for each in ast.walk(node)) and not self._given(node):
+            elif any(isinstance(each, Definition) for each in ast.walk(node)) and not is_given(
+                node, self.lines
+            ):
                 raise self._error(node, "a definition stands at the top of the module or in a class")
 
     def _definition(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, prefix: str) -> None:
         name = prefix + node.name
         if node.name == "_":
             raise self._error(node, "a function that the student writes has a name")
-        if self._given(node) or (prefix and _is_operator(node)):
+        if is_given(node, self.lines) or (prefix and _is_operator(node)):
             return
         if not _is_public(node.name):
             self.cuts.append(Cut(self._glued(node), self._end(node)))
@@ -61,35 +62,26 @@ class Module:
         docstring = node.body[0] if ast.get_docstring(node, clean=False) is not None else None
         if docstring is None and not _is_dunder(node.name) and not _is_setter(node):
             raise self._error(node, f"{name} has no docstring: the student would not know what to write")
-        if node.body[0].lineno == self._header(node)[1]:
+        if node.body[0].lineno == header(node, self.lines)[1]:
             raise self._error(node, f"the body of {name} stands on the line of its `def`")
-        first = docstring.end_lineno + 1 if docstring and docstring.end_lineno else self._header(node)[1] + 1
+        first = (
+            docstring.end_lineno + 1
+            if docstring and docstring.end_lineno
+            else header(node, self.lines)[1] + 1
+        )
         indent = " " * node.body[0].col_offset
-        line = f'{indent}raise NotImplementedError("kata {self.kata.id}: {name}")\n'
+        line = f'{indent}raise NotImplementedError("{stub(self.kata, name)}")\n'
         self.cuts.append(Cut(first, self._end(node), line))
         self.stubs.append(name)
 
     def _constant(self, node: ast.Assign | ast.AnnAssign, following: ast.stmt | None) -> None:
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         names = {each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)}
-        if any(_is_public(name) for name in names) or self._given(node):
+        if any(_is_public(name) for name in names) or is_given(node, self.lines):
             return
         documented = isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant)
         last = following.end_lineno if documented and following else node.end_lineno
         self.constants.append((names, Cut(self._glued(node), last or node.lineno)))
-
-    def _given(self, node: ast.stmt) -> bool:
-        first, last = self._header(node)
-        return any(GIVEN.match(self.comments.get(line, "")) for line in range(first, last + 1))
-
-    def _header(self, node: ast.stmt) -> tuple[int, int]:
-        """The lines of a definition up to its colon, or of the whole statement."""
-        if not isinstance(node, Definition):
-            return node.lineno, node.end_lineno or node.lineno
-        last = max([node.lineno, *(each.end_lineno or 0 for each in _signature(node))])
-        while not _ends_in_colon(self.lines[last - 1]) and last < node.body[0].lineno:
-            last += 1
-        return node.lineno, last
 
     def _glued(self, node: ast.stmt) -> int:
         """The first line of a statement: its decorators, and the comments right above them."""
@@ -112,18 +104,6 @@ class Module:
 
     def _error(self, node: ast.stmt, message: str) -> DojoError:
         return DojoError(f"line {node.lineno}: {message}")
-
-
-def _signature(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> list[ast.expr | ast.arg]:
-    """Everything between the name and the colon that has a place."""
-    if isinstance(node, ast.ClassDef):
-        return [*node.bases, *(each.value for each in node.keywords)]
-    found = [each for each in ast.walk(node.args) if isinstance(each, (ast.arg, ast.expr))]
-    return [*found, *([node.returns] if node.returns else [])]
-
-
-def _ends_in_colon(line: str) -> bool:
-    return re.search(r":\s*(#.*)?$", line) is not None
 
 
 def _is_dunder(name: str) -> bool:

@@ -8,20 +8,21 @@ from pathlib import Path
 
 from dojo.catalogue import Kata
 from dojo.errors import DojoError
-from dojo.tree.skeleton.names import GIVEN, Definition, Function, comments_by_line, names_bound
+from dojo.tree.skeleton.names import names_bound
+from dojo.tree.source import GIVEN, Definition, Function, stubs
 
 
 def check(source: str, text: str, kata: Kata) -> None:
     """What is kept uses no name that vanished, and importing it runs nothing that the student writes."""
     tree = ast.parse(text)
     _check_names(ast.parse(source), tree)
-    stubs = _stubs(tree, kata)
-    comments = comments_by_line(text)
+    unwritten = _cannot_run(tree, kata)
+    lines = text.splitlines()
     for statement in _run_on_import(tree.body):
         for node in ast.walk(statement):
-            if isinstance(node, ast.Lambda) and not GIVEN.match(comments.get(node.lineno, "")):
+            if isinstance(node, ast.Lambda) and not GIVEN.search(lines[node.lineno - 1]):
                 raise DojoError(f"a lambda, `{ast.unparse(node)}`: what a student writes is a named `def`")
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in stubs:
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in unwritten:
                 raise DojoError(
                     f"importing the skeleton would call `{ast.unparse(node.func)}`, which the student writes: "
                     "mark it `# given`"
@@ -64,21 +65,11 @@ def _members(tree: ast.Module) -> set[str]:
     return {each.name for node in classes for each in node.body if isinstance(each, Definition)}
 
 
-def _stubs(tree: ast.Module, kata: Kata) -> set[str]:
+def _cannot_run(tree: ast.Module, kata: Kata) -> set[str]:
     """What cannot be called in the skeleton: `f`, `Class.method`, and `Class` where making one runs a stub."""
-    stubs = set()
-
-    def visit(body: list[ast.stmt], prefix: str) -> None:
-        for node in body:
-            if isinstance(node, ast.ClassDef):
-                visit(node.body, f"{prefix}{node.name}.")
-            elif isinstance(node, Function) and f"'kata {kata.id}: {prefix}{node.name}'" in ast.unparse(node):
-                stubs.add(prefix + node.name)
-                if node.name in ("__init__", "__new__", "__post_init__"):
-                    stubs.add(prefix.rstrip("."))
-
-    visit(tree.body, "")
-    return stubs
+    names = stubs(tree, kata)
+    made = (name.rpartition(".") for name in names)
+    return names | {owner for owner, _, name in made if name in ("__init__", "__new__", "__post_init__")}
 
 
 def _run_on_import(body: list[ast.stmt]) -> Iterator[ast.AST]:

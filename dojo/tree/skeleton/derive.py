@@ -13,16 +13,16 @@ uses goes as well: private helpers, private constants, imports. The rules, in th
 
 from __future__ import annotations
 
-import argparse
+import ast
+from collections.abc import Iterator
 from pathlib import Path
 
-from dojo import catalogue
-from dojo.catalogue import KATAS, Kata
+from dojo.catalogue import Kata, files_below, kata_of
 from dojo.errors import DojoError
-from dojo.tree import backups
 from dojo.tree.skeleton.bodies import Module
 from dojo.tree.skeleton.checks import check, check_imports
 from dojo.tree.skeleton.imports import without_unused
+from dojo.tree.source import definitions, stubs
 
 
 def skeleton(source: str, kata: Kata) -> str:
@@ -38,41 +38,50 @@ def written(source: str, kata: Kata) -> list[str]:
     return Module(source, kata).stubs
 
 
-def files(solutions: Path) -> dict[Path, str]:
-    """Every file of the skeleton, by its path inside the package."""
+def files(solutions: Path) -> dict[Path, bytes]:
+    """Every file of the skeleton, by its path inside the package. What is not Python is given."""
     if not solutions.is_dir():
         raise DojoError("There is no solutions/ here, and the skeleton is made from it.")
-    katas = {kata.slug: kata for kata in KATAS}
-    made = {}
-    for path in sorted(solutions.rglob("*.py")):
+    texts, others = {}, {}
+    for path in files_below(solutions):
         inside = path.relative_to(solutions)
-        text = path.read_text(encoding="utf-8")
-        kata = katas.get(inside.parts[0].removesuffix(".py"))
-        try:
-            made[inside] = skeleton(text, kata) if kata else text
-        except (DojoError, SyntaxError) as problem:
-            raise DojoError(f"{path}: {problem}") from None
-    check_imports(made)
-    return made
+        if path.suffix == ".py":
+            texts[inside] = _made(path, kata_of(path, solutions))
+        else:
+            others[inside] = path.read_bytes()
+    check_imports(texts)
+    return {**{path: text.encode() for path, text in texts.items()}, **others}
 
 
-def wanted(solutions: Path, tree: Path) -> dict[Path, bytes]:
-    """What `tree` holds when it is the skeleton. Files that are not Python stay."""
-    others = {path: data for path, data in backups.contents(tree).items() if path.suffix != ".py"}
-    return {**others, **{path: text.encode() for path, text in files(solutions).items()}}
+def _made(path: Path, kata: Kata | None) -> str:
+    text = path.read_text(encoding="utf-8")
+    try:
+        return skeleton(text, kata) if kata else text
+    except (DojoError, SyntaxError) as problem:
+        raise DojoError(f"{path}: {problem}") from None
 
 
-# The command --------------------------------------------------------------------------------------------
+def work(made: dict[Path, bytes], files: dict[Path, bytes]) -> list[str]:
+    """What somebody has written in these files: the functions that are stubs in the skeleton, and the files that
+    cannot be read."""
+    found = []
+    unwritten = {(kata, name) for path, kata, tree in _parsed(made) if tree for name in stubs(tree, kata)}
+    for path, kata, tree in _parsed(files):
+        if tree is None:
+            found.append(str(path))
+        elif files[path] != made.get(path):
+            left = stubs(tree, kata)
+            names = dict.fromkeys(name for name, _ in definitions(tree))
+            found += [name for name in names if (kata, name) in unwritten and name not in left]
+    return found
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    del parser
-
-
-def run(options: argparse.Namespace) -> int:
-    del options
-    changed = backups.change("skeleton", wanted(catalogue.SOLUTIONS, catalogue.STUDENT))
-    for path in changed:
-        print(f"tinytorch/{path}")
-    print("tinytorch/ is the skeleton." if changed else "tinytorch/ is the skeleton already.")
-    return 0
+def _parsed(files: dict[Path, bytes]) -> Iterator[tuple[Path, Kata, ast.Module | None]]:
+    """The modules of katas among the files. One that is not Python has no tree."""
+    for path, data in sorted(files.items()):
+        kata = kata_of(path, Path())
+        if kata is not None and path.suffix == ".py":
+            try:
+                yield path, kata, ast.parse(data)
+            except (SyntaxError, ValueError):
+                yield path, kata, None

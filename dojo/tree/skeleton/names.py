@@ -1,16 +1,11 @@
-"""Which names a module reads, which it defines, and what its comments say."""
+"""Which names a module reads, and which it defines."""
 
 from __future__ import annotations
 
 import ast
 import re
-import tokenize
-from io import StringIO
 
-GIVEN = re.compile(r"#\s*given\b")
-
-Function = (ast.FunctionDef, ast.AsyncFunctionDef)
-Definition = (*Function, ast.ClassDef)
+from dojo.tree.source import Definition
 
 
 def names_read(tree: ast.AST) -> set[str]:
@@ -48,8 +43,3 @@ def names_bound(tree: ast.Module) -> set[str]:
         else:
             waiting += ast.iter_child_nodes(node)
     return bound
-
-
-def comments_by_line(source: str) -> dict[int, str]:
-    tokens = tokenize.generate_tokens(StringIO(source).readline)
-    return {token.start[0]: token.string for token in tokens if token.type == tokenize.COMMENT}

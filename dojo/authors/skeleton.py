@@ -1,0 +1,31 @@
+"""`make dev-skeleton`: tinytorch/ derived again from the reference."""
+
+from __future__ import annotations
+
+import argparse
+
+from dojo import catalogue
+from dojo.errors import DojoError
+from dojo.tree import backups
+from dojo.tree.skeleton import derive
+
+NAMED = 3  # functions in the sentence that refuses
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--force", action="store_true", help="take back what somebody has written")
+
+
+def run(options: argparse.Namespace) -> int:
+    made = derive.files(catalogue.SOLUTIONS)
+    if not options.force and (written := derive.work(made, backups.contents(catalogue.STUDENT))):
+        more = f" and {len(written) - NAMED} more" if len(written) > NAMED else ""
+        raise DojoError(
+            f"tinytorch/ holds somebody's work ({', '.join(written[:NAMED])}{more}), and this would take all of it "
+            "back. `make dev-skeleton FORCE=1` does; then `make restore N=1` brings the work back."
+        )
+    changed = backups.change("skeleton", made)
+    for path in changed:
+        print(f"tinytorch/{path}")
+    print("tinytorch/ is the skeleton." if changed else "tinytorch/ is the skeleton already.")
+    return 0

@@ -1,0 +1,31 @@
+"""pytest in a process of its own: what a run's child does, and, by the name `pytest`, a command for whoever asks."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from dojo.catalogue import ROOT
+from dojo.run.process import connect, tell
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("args", nargs="*", metavar="ARGS", help="arguments for pytest, behind --")
+
+
+def run(options: argparse.Namespace) -> int:
+    connect()
+    code = run_pytest(options.args)
+    tell({"ended": code})
+    return code
+
+
+def run_pytest(args: Sequence[str], plugins: Sequence[Any] = ()) -> int:
+    """Run pytest in the repository, whatever folder or configuration a path in `args` may bring along."""
+    import pytest  # slow, and a process that only starts others has no need of it
+
+    os.chdir(ROOT)
+    own = [f"--rootdir={ROOT}", f"--config-file={ROOT / 'pyproject.toml'}"]
+    return int(pytest.main([*own, *args], plugins=list(plugins)))
