@@ -85,14 +85,11 @@ def test_step():
     assert step(1.0, 2.0, lr=0.5) == 0.0
 ''',
 }
-MANIFEST = """\
-katas/01_setup/test_01_double.py::test_double_of_two
-katas/01_setup/test_01_double.py::test_double_of_a_negative
-katas/01_setup/test_02_triple.py::test_triple_of_two
-katas/02_tensor/test_01_total.py::test_total
-katas/02_tensor/test_01_total.py::test_twice
-katas/06_optimizers/test_01_step.py::test_step
-"""
+LISTS = {
+    "01_setup": "test_double_of_two 1\ntest_double_of_a_negative 1\ntest_triple_of_two 1\n",
+    "02_tensor": "test_total 1\ntest_twice 1\n",
+    "06_optimizers": "test_step 1\n",
+}
 HINTS = """
 [test_double_of_two]
 question = "What is a number added to itself?"
@@ -107,7 +104,7 @@ code = "return 3 * ..."
 
 
 def build(home: Path) -> Path:
-    """The small house in `home`: kata 01 not written, katas 02 and 06 written."""
+    """The small repository in `home`: kata 01 not written, katas 02 and 06 written."""
     shutil.copytree(ROOT / "dojo", home / "dojo", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "conftest.py", "constraints.txt"):
         shutil.copy(ROOT / name, home / name)
@@ -115,7 +112,8 @@ def build(home: Path) -> Path:
         write(home / "katas" / name, text)
         write(home / "katas" / name.split("/")[0] / "README.md", "# a kata\n")
         write(home / "katas" / name.split("/")[0] / "hints.toml", HINTS)
-    write(home / "katas/manifest.txt", MANIFEST)
+    for name, text in LISTS.items():
+        write(home / "katas" / name / "specs.txt", text)
     write(home / "tinytorch/__init__.py", "")
     for name, text in {"setup": STUB, "tensor": TENSOR, "optimizers": OPTIMIZERS}.items():
         write(home / f"tinytorch/{name}.py", text)

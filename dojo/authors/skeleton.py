@@ -17,14 +17,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    made = derive.files(catalogue.SOLUTIONS)
-    if not options.force and (written := derive.work(made, backups.contents(catalogue.STUDENT))):
+    made, there = derive.files(catalogue.SOLUTIONS), backups.contents(catalogue.STUDENT)
+    if not options.force and (written := derive.work(made, there)):
         more = f" and {len(written) - NAMED} more" if len(written) > NAMED else ""
         raise DojoError(
             f"tinytorch/ holds somebody's work ({', '.join(written[:NAMED])}{more}), and this would take all of it "
             "back. `make dev-skeleton FORCE=1` does; then `make restore N=1` brings the work back."
         )
-    changed = backups.change("skeleton", made)
+    changed = backups.change("skeleton", derive.wanted(made, there))
     for path in changed:
         print(f"tinytorch/{path}")
     print("tinytorch/ is the skeleton." if changed else "tinytorch/ is the skeleton already.")

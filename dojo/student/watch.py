@@ -132,6 +132,7 @@ class Watch:
     """What is still to be run: the kata itself, and when that is green those below it."""
     run: Run | None = None
     key: str = ""
+    counted: str = ""
     found: Standing | None = None
     red: Result | None = None
 
@@ -156,8 +157,7 @@ class Watch:
         ended = self.run.poll()
         kata = self.queue[0]
         if kata is self.kata and sys.stdout.isatty():
-            green = sum(result.state == "green" for result in self.run.results)
-            print("\r\033[K" if ended else f"\r{green}/{specs.total(kata)} green", end="", flush=True)
+            self._count(self.run, ended)
         if ended:
             outcome, self.run = self.run.outcome(), None
             found = standing.judge(kata, outcome.results)
@@ -166,6 +166,14 @@ class Watch:
             else:
                 standing.remember(kata, self.key, found)
                 self._went_down(kata, found)
+
+    def _count(self, run: Run, ended: bool) -> None:
+        """A line that grows; when the run has ended it makes room."""
+        green = sum(result.state == "green" for result in run.results)
+        line = "\r\033[K" if ended else f"\r{green}/{specs.total(self.kata)} green"
+        if line != self.counted:
+            print(line, end="", flush=True)
+        self.counted = line
 
     def _concluded(self, found: Standing, outcome: Outcome) -> None:
         """The kata itself was run. Where pytest could finish, its output has explained what is red."""

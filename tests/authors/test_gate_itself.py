@@ -13,15 +13,9 @@ import pytest
 from dojo.catalogue import ROOT
 
 COMMAND = (
-    "import argparse, sys; from dojo import gate;"
+    "import argparse, sys; from dojo.authors import gate;"
     "parser = argparse.ArgumentParser(); gate.add_arguments(parser); sys.exit(gate.run(parser.parse_args()))"
 )
-MANIFEST = """
-katas/01_setup/test_01_limit.py::test_limit_is_below
-katas/02_tensor/test_01_line.py::test_total_adds
-katas/02_tensor/test_01_line.py::test_last_is_the_last
-"""
-
 SETUP = '''
 """Kata 01."""
 
@@ -98,6 +92,7 @@ def total_forgets_the_last(self):
 
 
 SPECS = "katas/02_tensor/test_01_line.py"
+LIST = "katas/02_tensor/specs.txt"
 REFERENCE = "solutions/tinytorch/tensor.py"
 MISTAKES = "tests/mistakes/kata_02.py"
 
@@ -115,13 +110,15 @@ def build(root: Path, add: dict[str, str] | None = None) -> Path:
         REFERENCE: TENSOR,
         "katas/01_setup/test_01_limit.py": SPEC_01,
         SPECS: SPEC_02,
-        "katas/manifest.txt": MANIFEST,
+        "katas/01_setup/specs.txt": "test_limit_is_below 1\n",
+        LIST: "test_total_adds 1\ntest_last_is_the_last 1\n",
         MISTAKES: MISTAKES_02,
     }
     for name, text in files.items():
         more = (add or {}).get(name, "")
         (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text.lstrip() + ("\n\n" + more.lstrip() if more else ""), encoding="utf-8")
+        between = "\n\n" if name.endswith(".py") and more else ""
+        (root / name).write_text(text.lstrip() + between + more.lstrip(), encoding="utf-8")
     return root
 
 
@@ -186,7 +183,7 @@ def first(line: Line) -> float:
     \"\"\"The first number.\"\"\"
     return line.numbers[0]
 """,
-    "katas/manifest.txt": f"{SPECS}::test_gone\n",
+    LIST: "test_gone 2\n",
     MISTAKES: """
 @mistake("tensor.Line.total", spec="test_last_is_the_last", says="the last")
 def other_spec(self):
@@ -243,10 +240,16 @@ def test_a_spec_that_needs_a_higher_kata(found: Problems) -> None:
     assert "test_early asks for kata 02: last, which is not of kata 01" in setup["e"][0]
 
 
-def test_specs_that_the_manifest_does_not_list(found: Problems) -> None:
-    new, old = found["02"]["c"]
-    assert new.startswith(f"{SPECS}::test_nothing and 3 more are not in katas/manifest.txt")
-    assert old.startswith(f"{SPECS}::test_gone is in katas/manifest.txt and not collected")
+def test_specs_that_are_not_as_listed(found: Problems) -> None:
+    *new, old = found["02"]["c"]
+    assert [each.partition(" ")[0] for each in new] == [
+        "test_nothing",
+        "test_hides",
+        "test_swallows",
+        "test_both",
+    ]
+    assert new[0].startswith(f"test_nothing has 1 cases, and 0 in {LIST}")
+    assert old.startswith(f"test_gone has 0 cases, and 2 in {LIST}")
 
 
 def test_a_skeleton_that_warns_when_it_is_imported(found: Problems) -> None:
@@ -302,7 +305,7 @@ def test_dies():
     os._exit(0)
 """
     problems = gate(build(tmp_path, {SPECS: text}), "2", "--quick", "--only", "b", "--only", "walk")["02"]
-    assert "the process ended with exit status 0 while katas/02_tensor" in problems["b"][0]
+    assert "The process ended in the middle, with exit status 0." in problems["b"][0]
     assert "the walk did not come to its end" in problems["e"][0] and "test_dies" in problems["e"][0]
 
 

@@ -9,6 +9,7 @@ from textwrap import dedent
 
 import pytest
 
+from dojo import catalogue
 from dojo.catalogue import ROOT, SOLUTIONS, kata
 from dojo.errors import DojoError
 from dojo.tree import backups
@@ -416,7 +417,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The skeleton of the real reference."""
     folder = tmp_path_factory.mktemp("skeleton") / "tinytorch"
     folder.mkdir()
-    backups.replace(folder, derive.wanted(SOLUTIONS, folder))
+    backups.replace(folder, derive.files(SOLUTIONS))
     return folder
 
 
@@ -439,7 +440,7 @@ def test_no_kata_keeps_the_name_of_a_private_function(tree: Path) -> None:
 
 
 def test_writing_again_changes_nothing(tree: Path) -> None:
-    assert derive.wanted(SOLUTIONS, tree) == backups.contents(tree)
+    assert derive.files(SOLUTIONS) == backups.contents(tree)
 
 
 def test_files_that_the_reference_no_longer_has_are_removed(tmp_path: Path) -> None:
@@ -450,9 +451,30 @@ def test_files_that_the_reference_no_longer_has_are_removed(tmp_path: Path) -> N
     for path in ("tensor/__init__.py", "tensor/__pycache__/x.pyc", "old.py", "notes.txt"):
         (student / path).parent.mkdir(exist_ok=True, parents=True)
         (student / path).write_text("")
-    changed = backups.replace(student, derive.wanted(solutions, student))
+    wanted = derive.wanted(derive.files(solutions), backups.contents(student))
+    changed = backups.replace(student, wanted)
     assert [str(path) for path in changed] == ["dispatch.py", "old.py", "tensor/__init__.py", "tensor.py"]
     assert sorted(path.name for path in student.iterdir()) == ["dispatch.py", "notes.txt", "tensor.py"]
+
+
+def test_a_module_is_shipped_with_all_its_files_in_folders(tmp_path: Path) -> None:
+    page = tmp_path / "capstone/web/page.html"
+    page.parent.mkdir(parents=True)
+    page.write_text("<p>Words</p>")
+    (tmp_path / "capstone/__init__.py").write_text("")
+    (tmp_path / "capstone/.swp").write_text("an editor's own")
+    made = derive.files(tmp_path)
+    assert made == {Path("capstone/web/page.html"): b"<p>Words</p>", Path("capstone/__init__.py"): b""}
+    assert catalogue.kata(20).files(tmp_path) == [tmp_path / "capstone/__init__.py", page]
+
+
+def test_a_tree_with_somebody_s_work_is_not_taken_back(tmp_path: Path) -> None:
+    stub = "def f(x):\n    '''F.'''\n    raise NotImplementedError('kata 02: f')\n"
+    made = {Path("tensor.py"): stub.encode()}
+    assert derive.work(made, {Path("tensor.py"): stub.encode() + b"# a word\n"}) == []
+    assert derive.work(made, {Path("tensor.py"): b"def f(x):\n    return x\n"}) == ["f"]
+    assert derive.work(made, {Path("tensor/__init__.py"): b"def f(x):\n    return x\n"}) == ["f"]
+    assert derive.work(made, {Path("tensor.py"): b"def f(x:\n"}) == ["tensor.py"]
 
 
 def test_an_import_of_a_name_that_vanished_in_another_module_is_refused(tmp_path: Path) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from dojo.run import process
 from tests import small_repository
 from tests.small_repository import environment, write
 
@@ -319,23 +320,31 @@ def test_a_module_that_cannot_be_imported_is_one_red_spec_in_its_place(house: Pa
         )
         if module:
             write(house / f"tinytorch/{slug}.py", module)
-    shown = run(house, *(f"katas/{name}" for name in BROKEN), "--dojo-report", "report")
+    shown = run(house, *(f"katas/{name}" for name in BROKEN))
     assert [expected for _, expected in BROKEN.values() if expected not in shown] == []
     assert "_pytest/python.py" not in shown, "where Python found that out is nobody's line"
-    records = [json.loads(line) for line in (house / "report").read_text().splitlines()]
+    records = told(house, *(f"katas/{name}" for name in BROKEN))
     assert [r["id"] for r in records if "id" in r] == [f"katas/{n}/test_01_f.py::import" for n in BROKEN]
 
 
 def test_the_report_has_a_line_for_each_spec_as_it_ends(house: Path) -> None:
-    run(house, "katas/03_activations", "--dojo-report", "report", module=STUBS)
-    records = [json.loads(line) for line in (house / "report").read_text().splitlines()]
+    write(house / "tinytorch/activations.py", STUBS)
+    records = told(house, "katas/03_activations")
     assert records[0] == {"begins": "katas/03_activations/test_01_relu.py"}
-    assert records[-1] == {"pytest_ended": 1}
+    assert records[-1] == {"ended": 1}
     results = [r for r in records if "state" in r]
     assert [r["state"] for r in results] == ["green", "green", "next", "next", "green", "inconclusive"]
     assert results[2]["id"] == "katas/03_activations/test_01_relu.py::test_swish"
     assert results[2]["owner"] == [3, "swish"]
     assert results[2]["summary"] == "next: write `swish` in tinytorch/activations.py:7"
+
+
+def told(house: Path, *args: str) -> list[dict[str, Any]]:
+    """What a run tells the process that started it."""
+    command = [sys.executable, "-P", str(house / "dojo/__main__.py"), "pytest", "--", *args]
+    child = process.spawn(command, cwd=house, env=environment(), kept=("stdout", "stderr"))
+    child.wait()
+    return child.take()
 
 
 def test_the_repositorys_own_tests_keep_pytests_output(house: Path) -> None:

@@ -28,21 +28,20 @@ OUTPUT = {
     "make reset": "02_tensor",
     "make restore": "before",
     "make doctor": "Python",
-    "make skeleton": "tinytorch",
-    "make manifest": "katas/manifest.txt",
-    "python -m dojo manifest": "katas/manifest.txt",
-    "python -m dojo skeleton": "tinytorch",
+    "make dev-skeleton": "tinytorch",
+    "make dev-specs": "katas/01_setup/specs.txt lists",
+    "python -m dojo kata 3": "next: write",
 }
 """What a command prints, among other things, on the skeleton."""
 
 ELSEWHERE = {
     "make test": "it is what runs this",
-    "make gate": "tests/test_gate.py runs the same functions",
+    "make dev-gate": "tests/authors/test_gate.py runs the same functions",
     ".ci/run": "continuous integration runs it",
-    "make watch": "tests/test_watch.py runs it in a terminal, with keys",
-    "make pictures": "tests/test_pictures.py draws one",
-    "make data NAME=cifar10": "it needs the network; tests/test_data.py downloads from a server of its own",
-    "python -m tinytorch.setup": "tests/test_faces.py runs it on the reference",
+    "make watch": "tests/student/test_watch.py runs it in a terminal, with keys",
+    "make dev-pictures": "tests/authors/test_pictures.py draws one",
+    "make data NAME=cifar10": "it needs the network; tests/student/test_data.py downloads from its own server",
+    "python -m tinytorch.setup": "tests/repository/test_faces.py runs it on the reference",
 }
 
 

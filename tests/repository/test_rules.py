@@ -1,4 +1,4 @@
-"""The rules of the house: floors, the style of the reference, what a kata's folder holds, what a spec file may do."""
+"""The rules of the repository: what imports what, the style of the reference, a kata's folder, a spec file."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from dojo.authors.gate import built, spec_files, spec_names
-from dojo.catalogue import KATAS, ROOT, SOLUTIONS, STUDENT, Kata
-from dojo.run.cold import specs
-from dojo.tree import reference
+from dojo.catalogue import KATAS, ROOT, SOLUTIONS, STUDENT, Kata, files_below
+from dojo.run import specs
+from dojo.tree import reference, source
 from dojo.tree.skeleton import derive
 
 SLUGS = {kata.slug: kata for kata in KATAS}
@@ -56,15 +56,13 @@ def imported(tree: ast.AST) -> Iterator[tuple[ast.AST, str]]:
 
 @each_written
 def test_a_kata_stands_on_the_katas_below_it_and_on_nothing_else(kata: Kata) -> None:
-    floors = {each.slug for each in KATAS if each.number <= kata.number} | GIVEN
+    known = {each.slug for each in KATAS if each.number <= kata.number} | GIVEN
     for path in reference.modules(kata).values():
         for node, module in imported(parsed(path)):
             top, _, rest = module.partition(".")
             if top == "tinytorch":
                 slug = rest.partition(".")[0]
-                assert slug in floors, (
-                    f"{at(path, node)} imports {module}, which is no floor below kata {kata.id}"
-                )
+                assert slug in known, f"{at(path, node)} imports {module}, which is not below kata {kata.id}"
             elif top in ("cupy", "cupyx"):
                 assert getattr(node, "col_offset", 0) > 0, (
                     f"{at(path, node)} imports {module} before it is asked for"
@@ -85,11 +83,11 @@ def test_the_reference_is_made_of_named_and_documented_functions(path: Path) -> 
         assert not isinstance(node, ast.Lambda), (
             f"{at(path, node)} has a lambda: what a student writes has a name"
         )
-        if isinstance(node, reference.Function):
+        if isinstance(node, source.Function):
             assert node.name != "_", f"{at(path, node)} is a function without a name"
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_") and not is_given(path, node):
             assert ast.get_docstring(node), f"{at(path, node)}: class {node.name} has no docstring"
-    for name, node in reference.definitions(tree):
+    for name, node in source.definitions(tree):
         free = (
             any(part.startswith("_") for part in name.split(".")) or is_given(path, node) or is_setter(node)
         )
@@ -97,12 +95,10 @@ def test_the_reference_is_made_of_named_and_documented_functions(path: Path) -> 
 
 
 def is_given(path: Path, node: ast.stmt) -> bool:
-    """Whether the `def` or `class` carries `# given`; its line is the last one before the body."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return any("# given" in line for line in lines[node.lineno - 1 : node.body[0].lineno - 1])  # type: ignore[attr-defined]
+    return source.is_given(node, path.read_text(encoding="utf-8").splitlines())
 
 
-def is_setter(node: reference.Function) -> bool:
+def is_setter(node: source.Function) -> bool:
     return any(isinstance(each, ast.Attribute) for each in node.decorator_list)
 
 
@@ -110,7 +106,7 @@ def is_setter(node: reference.Function) -> bool:
 def test_importing_the_reference_calls_none_of_its_own_helpers(kata: Kata) -> None:
     for path in reference.modules(kata).values():
         tree = parsed(path)
-        own = {name for name, node in reference.definitions(tree) if not is_given(path, node)}
+        own = {name for name, node in source.definitions(tree) if not is_given(path, node)}
         for node in run_on_import(tree.body):
             if isinstance(node, ast.Call):
                 assert ast.unparse(node.func) not in own, (
@@ -125,7 +121,7 @@ def run_on_import(body: list[ast.stmt]) -> Iterator[ast.AST]:
     while waiting:
         node = waiting.pop()
         yield node
-        if isinstance(node, reference.Function):
+        if isinstance(node, source.Function):
             waiting += [*node.decorator_list, *node.args.defaults, *filter(None, node.args.kw_defaults)]
         elif not isinstance(node, ast.Lambda):
             waiting += ast.iter_child_nodes(node)
@@ -137,12 +133,10 @@ def _is_main_guard(node: ast.stmt) -> bool:
 
 def test_the_skeleton_is_what_the_generator_makes_of_the_reference(tmp_path: Path) -> None:
     made = {str(path): text for path, text in derive.files(SOLUTIONS).items()}
-    shipped = {
-        str(path.relative_to(STUDENT)): path.read_text(encoding="utf-8") for path in STUDENT.rglob("*.py")
-    }
-    assert sorted(shipped) == sorted(made), "`python -m dojo skeleton` writes tinytorch/ anew"
+    shipped = {str(path.relative_to(STUDENT)): path.read_bytes() for path in files_below(STUDENT)}
+    assert sorted(shipped) == sorted(made), "`make dev-skeleton` writes tinytorch/ again"
     stale = [name for name, text in made.items() if shipped[name] != text]
-    assert not stale, f"{stale} are not what `python -m dojo skeleton` makes of solutions/"
+    assert not stale, f"{stale} are not what `make dev-skeleton` makes of solutions/"
 
 
 # What a kata's folder holds -----------------------------------------------------------------------------
@@ -152,7 +146,7 @@ def test_the_skeleton_is_what_the_generator_makes_of_the_reference(tmp_path: Pat
 def test_a_kata_folder_holds_a_readme_hints_specs_and_nothing_else(kata: Kata) -> None:
     names = {path.name for path in kata.folder.iterdir() if path.name != "__pycache__"}
     specs = {path.name for path in spec_files(kata)}
-    assert names - specs - {"milestone.py"} == {"README.md", "hints.toml"}
+    assert names - specs - {"milestone.py"} == {"README.md", "hints.toml", "specs.txt"}
     assert ("milestone.py" in names) == bool(kata.milestone), (
         "the catalogue and the folder disagree on a milestone"
     )
@@ -203,13 +197,13 @@ each_spec_file = pytest.mark.parametrize(
 @each_spec_file
 def test_a_spec_file_imports_katas_it_may_know_and_the_dojo_s_words_and_data(path: Path) -> None:
     number = int(path.parent.name[:2])
-    floors = {kata.slug for kata in KATAS if kata.number <= number}
+    known = {kata.slug for kata in KATAS if kata.number <= number}
     for node, module in imported(parsed(path)):
         top, _, rest = module.partition(".")
         slug = rest.partition(".")[0]
         assert not module.startswith("."), f"{at(path, node)}: specs have no helper modules"
         if top == "tinytorch":
-            assert slug in floors | GIVEN, f"{at(path, node)} imports {module}: no face, no higher kata"
+            assert slug in known | GIVEN, f"{at(path, node)} imports {module}: no face, no higher kata"
         elif top == "dojo":
             assert slug in ("spec", "datasets"), (
                 f"{at(path, node)} imports {module}: specs use dojo.spec and dojo.datasets"
@@ -268,13 +262,11 @@ def test_a_spec_file_calls_student_code_only_inside_specs(path: Path) -> None:
 # The repository -----------------------------------------------------------------------------------------
 
 
-def test_the_manifest_is_current() -> None:
-    """The ids themselves are compared by the gate (c); here, that no kata and no file is missing."""
-    for kata in built():
-        listed = {each.partition("::")[0] for each in specs.expected(kata)}
-        assert listed == {str(path.relative_to(ROOT)) for path in spec_files(kata)}, (
-            "run `python -m dojo manifest`"
-        )
+@each_built
+def test_the_list_of_specs_is_current(kata: Kata) -> None:
+    """The cases are counted by the gate (c); here, that no spec is missing."""
+    names = [name for path in spec_files(kata) for name in spec_names(path)]
+    assert list(specs.listed(kata)) == names, "`make dev-specs` writes the lists again"
 
 
 def test_no_line_names_a_place_on_somebody_s_machine() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -9,15 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from dojo.run.cold import Result, Verdict
+from dojo.run.cold import Verdict
+from dojo.run.results import Result
 from tests import small_repository
-from tests.small_repository import MANIFEST, OPTIMIZERS, SETUP, STUB, TENSOR, environment, write
+from tests.small_repository import LISTS, OPTIMIZERS, SETUP, STUB, TENSOR, dojo, environment, write
 
 CODE = """
 import sys
 from dojo.catalogue import kata
 from dojo.run.cold import run_kata
 verdict = run_kata(kata(1), args={args!r}, limit={limit!r})
+print(verdict.said)
 sys.stdout.flush()
 open("verdict", "w").write(repr(verdict))
 """
@@ -46,21 +49,26 @@ def run(
     return verdict, done.stdout
 
 
+def documented(module: str) -> str:
+    """The skeleton is made of functions with docstrings."""
+    return re.sub(r"(def .*:\n)", r'\1    """It does it."""\n', module)
+
+
 def double(body: str) -> str:
     return f"import os, time\n\n\ndef double(x):\n    {body}\n\n\ndef triple(x):\n    return 3 * x\n"
 
 
-def test_green_is_every_spec_of_the_manifest(house: Path) -> None:
+def test_green_is_every_spec_of_the_list(house: Path) -> None:
     verdict, shown = run(house, SETUP)
     assert (verdict.code, verdict.missing, verdict.first_red) == (0, [], None)
     assert [r.state for r in verdict.results] == ["green"] * 3
-    assert shown.endswith("3/3 green\n")
+    assert shown.endswith("3/3 green\n\n") and verdict.said == ""
 
 
 @pytest.mark.parametrize("code", ["", ", 0"])
 def test_a_part_that_was_stopped_is_not_green(house: Path, code: str) -> None:
     verdict, shown = run(house, double(f"import pytest; pytest.exit('enough'{code})"), ("-x", "-k", "double"))
-    assert (verdict.code, verdict.results) == (1, [])
+    assert verdict.code == 1 and all(r.state == "wrong" for r in verdict.results)
     assert "Stopped: enough" in shown
 
 
@@ -83,9 +91,7 @@ def test_a_spec_that_is_gone_is_not_green(house: Path) -> None:
     aside = path.rename(house / "aside")
     try:
         verdict, shown = run(house, SETUP)
-        assert verdict.code == 1 and verdict.missing == [
-            "katas/01_setup/test_02_triple.py::test_triple_of_two"
-        ]
+        assert verdict.code == 1 and verdict.missing == ["test_triple_of_two"]
         assert "1 of the kata's specs did not run (test_triple_of_two)" in " ".join(shown.split())
     finally:
         aside.rename(path)
@@ -140,7 +146,7 @@ def test_the_whole_run_has_a_limit_and_leaves_nothing_running(house: Path) -> No
     started = time.monotonic()
     verdict, shown = run(house, double("os.system('sleep 60')"), limit=1.5)
     assert time.monotonic() - started < 10
-    assert verdict.code == 1 and "It was stopped after 1.5 s." in shown
+    assert verdict.code == 1 and "It was still running after 1.5 s." in shown
 
 
 def test_a_flood_of_output_is_cut(house: Path) -> None:
@@ -149,11 +155,25 @@ def test_a_flood_of_output_is_cut(house: Path) -> None:
     assert "... 299,995 lines before" in shown
 
 
-def test_the_manifest_lists_what_is_collected_on_the_reference(house: Path) -> None:
+def test_what_pytest_collects_on_the_reference_is_listed(house: Path) -> None:
     for name, module in {"__init__": "", "setup": SETUP, "tensor": TENSOR, "optimizers": OPTIMIZERS}.items():
-        write(house / f"solutions/tinytorch/{name}.py", module)
-    (house / "katas/manifest.txt").write_text("stale\n", encoding="utf-8")
-    command = [sys.executable, "-c", "from dojo.run.specs import run; run(None)"]
-    done = subprocess.run(command, cwd=house, env=environment(), capture_output=True, text=True, timeout=60)
-    assert done.stdout == "katas/manifest.txt lists 6 specs.\n"
-    assert (house / "katas/manifest.txt").read_text(encoding="utf-8") == MANIFEST
+        write(house / f"solutions/tinytorch/{name}.py", documented(module))
+    for name in LISTS:
+        (house / f"katas/{name}/specs.txt").write_text("test_stale 7\n", encoding="utf-8")
+    done = dojo(house, "dev-specs")
+    assert "katas/01_setup/specs.txt lists 3 cases of 3 specs.\n" in done.stdout
+    assert {name: (house / f"katas/{name}/specs.txt").read_text() for name in LISTS} == LISTS
+
+
+def test_a_case_whose_id_depends_on_student_code_is_not_listed(house: Path) -> None:
+    spec = house / "katas/06_optimizers/test_01_step.py"
+    before = spec.read_text()
+    case = "import pytest, tinytorch.optimizers as o\n\n\n@pytest.mark.parametrize('x', [hasattr(o, '_twice')])\n"
+    write(spec, before.replace("def test_step():", f"{case}def test_step(x):"))
+    with (house / "solutions/tinytorch/optimizers.py").open("a", encoding="utf-8") as file:
+        file.write("\n\ndef _twice(x):\n    return 2 * x\n")
+    try:
+        done = dojo(house, "dev-specs")
+    finally:
+        write(spec, before)
+    assert done.returncode == 2 and "is there only on the" in done.stdout

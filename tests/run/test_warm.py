@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.test_gate_itself import SPECS, build
+from tests.authors.test_gate_itself import SPECS, build
 
 HEAD = """
 import json, sys, time
@@ -19,7 +19,12 @@ from dojo.run import warm
 from dojo.catalogue import SOLUTIONS
 from dojo.tree.overlay import Plan
 warm.preload()
+from dojo.run.jobs import Job
 plan = Plan(SOLUTIONS)
+
+
+def only(job):
+    return (yield job)
 """
 
 Script = Callable[..., Any]
@@ -59,8 +64,8 @@ def test_a_run_gives_the_results_in_order_and_leaves_no_trace(script: Script) ->
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        ("os._exit(0)", "the process ended with exit status 0 while"),
-        ("os.kill(os.getpid(), 11)", "killed by SIGSEGV while"),
+        ("os._exit(0)", "The process ended in the middle, with exit status 0."),
+        ("os.kill(os.getpid(), 11)", "The process was killed by SIGSEGV."),
     ],
 )
 def test_a_death_is_a_result_and_those_before_it_stay(script: Script, spec: str, said: str) -> None:
@@ -74,7 +79,7 @@ def test_the_limit_ends_a_run_that_nothing_else_can(script: Script) -> None:
     spec = "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(1, 64))\nwhile True: pass"
     *before, (_, state, summary, _) = script(RUN.format(limit=2), spec=spec)
     assert [r[1] for r in before] == ["green", "green"]
-    assert state == "wrong" and summary.startswith("stopped after 2 s while katas/02_tensor")
+    assert state == "wrong" and summary.startswith("It was still running after 2 s.")
 
 
 def test_a_flood_of_output_stops_nothing(script: Script) -> None:
@@ -105,16 +110,16 @@ def test_options_that_the_environment_has_for_pytest_hide_no_spec(
 
 def test_many_runs_come_out_as_they_end(script: Script) -> None:
     text = """
-jobs = [warm.Job(["katas/02_tensor", "-k", name], plan) for name in ("test_third", "total", "last")]
-done = [job.args[-1] for job, outcome in warm.run_all(jobs)]
-print(json.dumps(done))
+jobs = {name: Job(["katas/02_tensor", "-k", name], plan) for name in ("test_third", "total", "last")}
+print(json.dumps([name for name, _ in warm.together((name, only(job)) for name, job in jobs.items())]))
 """
     assert script(text, spec="time.sleep(3)") == ["total", "last", "test_third"]
 
 
 def test_a_run_that_is_not_wanted_any_more_is_killed(script: Script) -> None:
     text = """
-runs = warm.run_all([warm.Job(["katas/02_tensor"], plan), warm.Job(["katas/01_setup"], plan)])
+jobs = [Job(["katas/02_tensor"], plan), Job(["katas/01_setup"], plan)]
+runs = warm.together((None, only(job)) for job in jobs)
 next(runs)
 began = time.monotonic()
 runs.close()
@@ -125,13 +130,12 @@ print(json.dumps(time.monotonic() - began))
 
 def test_results_can_be_read_while_the_run_goes_on(script: Script) -> None:
     text = """
-fork = warm.start(warm.Job(["katas/02_tensor"], plan, limit=20))
-while len(fork.results) < 2:
-    fork.pump()
+run = warm.start(Job(["katas/02_tensor"], plan, limit=20))
+while len(run.results) < 2:
+    run.poll()
     time.sleep(0.01)
-ended = fork.pump()
-print(json.dumps([ended, [r.state for r in fork.results], fork.current[-10:]]))
-fork.kill()
-fork.pump()
+ended = run.poll()
+print(json.dumps([ended, [r.state for r in run.results], run.child.running[-10:]]))
+run.kill()
 """
     assert script(text, spec="time.sleep(9)") == [False, ["green", "green"], "test_third"]

@@ -45,7 +45,9 @@ def home(tmp_path: Path) -> Path:
     (home / "dojo").mkdir(parents=True)
     for name in OLD:
         shutil.copy(ROOT / "dojo" / f"{name}.py", home / "dojo")
-    (home / "dojo/kata.py").write_text(KATA)
+    (home / "dojo/student").mkdir()
+    (home / "dojo/student/__init__.py").touch()
+    (home / "dojo/student/kata.py").write_text(KATA)
     (home / "constraints.txt").write_text("# nothing\n")
     (home / "tinytorch").mkdir()
     return home

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from dojo import commands
+from dojo.catalogue import ROOT
 from dojo.datasets import downloads, fetch as fetching
 from dojo.datasets.downloads import DATASETS, Dataset
 from dojo.datasets.fetch import TRIES, File, fetch
@@ -694,7 +695,7 @@ def test_on_a_terminal_there_is_a_bar(server: Server, tmp_path: Path) -> None:
 
 def test_values_that_the_environment_holds_by_chance_are_not_taken(tmp_path: Path) -> None:
     """WSL has a NAME in every environment."""
-    makefile = Path(data.__file__).parents[1] / "Makefile"
+    makefile = ROOT / "Makefile"
     told = tmp_path / "python"
     told.write_text('#!/bin/sh\nprintf "%s|" "$@" "$NAME" "$DIR"\n')
     told.chmod(0o755)
@@ -704,5 +705,7 @@ def test_values_that_the_environment_holds_by_chance_are_not_taken(tmp_path: Pat
         env = {**os.environ, "NAME": "DESKTOP-1", "DIR": "there"}
         return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True).stdout
 
-    assert make() == "-m|dojo|data|NAME=|DIR=|||"
-    assert make("NAME=a $b,c`d`", "DIR=e f#") == "-m|dojo|data|NAME=a $b,c`d`|DIR=e f#|a $b,c`d`|e f#|"
+    assert make() == "dojo/__main__.py|data|NAME=|DIR=|||"
+    assert (
+        make("NAME=a $b,c`d`", "DIR=e f#") == "dojo/__main__.py|data|NAME=a $b,c`d`|DIR=e f#|a $b,c`d`|e f#|"
+    )

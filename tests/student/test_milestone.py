@@ -68,7 +68,7 @@ def test_a_milestone_that_is_not_reached_is_red(home: Path) -> None:
     ("body", "says"),
     [
         ('raise NotImplementedError("kata 06: step")', "next: write `step` (kata 06)"),
-        ("import os; os._exit(0)", "ended before its verdict (exit status 0)"),
+        ("import os; os._exit(0)", "with exit status 0. Does your code call"),
         ("return x / 0", "ZeroDivisionError"),
         ("return exit()", "called exit()"),
         ('return "x', "tinytorch/optimizers.py:3"),

@@ -156,7 +156,7 @@ def test_what_breaks_in_the_students_module_is_said(watching: Watching) -> None:
     watching.until(r"tinytorch/setup.py:1")
     watching.until("q quit")
     watching.save("import os\nos._exit(0)\n")
-    watching.until("the process ended")
+    watching.until("The process ended in the middle, with exit status 0")
     watching.until("q quit")
     watching.setup.unlink()
     watching.until(r"tinytorch/setup.py is missing")

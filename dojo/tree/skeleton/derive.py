@@ -61,6 +61,12 @@ def _made(path: Path, kata: Kata | None) -> str:
         raise DojoError(f"{path}: {problem}") from None
 
 
+def wanted(made: dict[Path, bytes], files: dict[Path, bytes]) -> dict[Path, bytes]:
+    """What a tree with these files holds when it is the skeleton. What is neither Python nor of a kata stays."""
+    stays = {p: data for p, data in files.items() if p.suffix != ".py" and kata_of(p, Path()) is None}
+    return {**stays, **made}
+
+
 def work(made: dict[Path, bytes], files: dict[Path, bytes]) -> list[str]:
     """What somebody has written in these files: the functions that are stubs in the skeleton, and the files that
     cannot be read."""
