@@ -33,6 +33,7 @@ BROKEN = 70  # and with this one after an exception that nothing caught
 SLOW = "A loop that never ends, or something very slow?"
 PAUSE = 0.004  # seconds between two looks at a child
 MOMENT = 2.0  # seconds that a child may take to end when its work is done, or after Ctrl-C
+ANSWER = 0.2  # seconds that a child may take to write its stack
 TAIL = 20_000  # bytes of a child's output that are kept
 CHANNEL = "DOJO_CHANNEL"  # tells a spawned child where to report
 
@@ -67,6 +68,8 @@ class Ending:
     """What it said that it was doing."""
     stack: tuple[Frame, ...] = ()
     """Where it was, innermost first, if that is known."""
+    swallowed: bool = False
+    """Whether it had been told of its limit, and went on."""
 
     def __str__(self) -> str:
         if self.kind == DONE:
@@ -74,7 +77,7 @@ class Ending:
         if self.kind == INTERRUPTED:
             return "The process was interrupted."
         if self.kind == LIMIT:
-            how = ", and nothing could interrupt it" if self.stack else ""
+            how = ", and nothing could interrupt it" if self.swallowed else ""
             return f"It was still running after {self.seconds:g} s{how}. {SLOW}"
         if self.kind == SIGNAL:
             name = signal.Signals(self.number).name
@@ -164,6 +167,7 @@ class Child:
         status = self._process.poll()
         if status is None and self._deadline is not None and time.monotonic() > self._deadline:
             self._stopped = True
+            self._ask_where()
             status = self._end()
         self._listen()
         if status is None:
@@ -181,7 +185,9 @@ class Child:
             moment = time.monotonic() + (MOMENT if self._interrupted and not self._own_group else 0)
             while not self.poll() and time.monotonic() < moment:
                 time.sleep(PAUSE)
-            self.kill()
+            if self.ending is None:
+                self._ask_where()
+                self.kill()
             raise
         assert self.ending is not None
         return self.ending
@@ -198,6 +204,15 @@ class Child:
         """What the child told since the last call."""
         told, self._told = self._told, []
         return told
+
+    def _ask_where(self) -> None:
+        """Have the child's stack written, for the words about its end."""
+        if hasattr(signal, "SIGUSR1"):
+            before, moment = os.fstat(self._stack).st_size, time.monotonic() + ANSWER
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGUSR1)
+            while os.fstat(self._stack).st_size == before and time.monotonic() < moment:
+                time.sleep(PAUSE / 4)
 
     def _end(self) -> int:
         self._kill_group()
@@ -218,13 +233,18 @@ class Child:
         for line in lines:
             with contextlib.suppress(ValueError):  # code under test can write there too
                 told = json.loads(line)
-                self.running = told.get("begins", self.running)
-                if "ended" in told and self._done is None:
-                    self._done = told["ended"]
-                    self._deadline = time.monotonic() + MOMENT
-                self._told.append(told)
+                if isinstance(told, dict):
+                    self._hear(told)
         if self._output is not None:
             self._printed = (self._printed + _new(self._output))[-TAIL:]
+
+    def _hear(self, told: dict[str, Any]) -> None:
+        if "begins" in told:
+            self.running = str(told["begins"])
+        if isinstance(told.get("ended"), int) and self._done is None:
+            self._done = told["ended"]
+            self._deadline = time.monotonic() + MOMENT
+        self._told.append(told)
 
     def _close(self, status: int) -> None:
         self._kill_group()  # what it left running
@@ -244,9 +264,9 @@ class Child:
         if self._interrupted or status == INTERRUPT_CODE:
             return Ending(INTERRUPTED, running=self.running)
         if seconds:
-            return Ending(LIMIT, seconds=seconds, running=self.running, stack=stack)
+            return Ending(LIMIT, seconds=seconds, running=self.running, stack=stack, swallowed=True)
         if self._stopped:
-            return Ending(LIMIT, seconds=self._limit or 0.0, running=self.running)
+            return Ending(LIMIT, seconds=self._limit or 0.0, running=self.running, stack=stack)
         if status < 0:
             return Ending(SIGNAL, -status, running=self.running, stack=stack)
         return Ending(EXIT, status, running=self.running)
@@ -355,6 +375,8 @@ def _connect(report: int, stack: int) -> None:
     global _channel
     _channel = report, stack
     faulthandler.enable(file=stack)
+    if hasattr(signal, "SIGUSR1"):
+        faulthandler.register(signal.SIGUSR1, file=stack)
 
 
 def stack_channel() -> int | None:

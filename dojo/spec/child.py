@@ -103,7 +103,11 @@ def _run(function: Callable[[], Any]) -> tuple[Ending, Told]:
     if not process.can_fork():
         raise Elsewhere("It kills a copy of this process, and only Linux, macOS and WSL can copy one.")
     child = process.fork(lambda: process.tell(_told(function)), own_group=False)
-    ending = child.wait()
+    try:
+        ending = child.wait()
+    except BaseException as error:  # the spec's time limit
+        error.child_frames = _frames(child.ending)  # type: ignore[attr-defined]
+        raise
     return ending, next((record for record in child.take() if "ended" not in record), {})
 
 
@@ -126,14 +130,20 @@ def _result(ending: Ending, told: Told) -> dict[str, Array]:
     error: Any
     if ending.kind != process.DONE:
         error = AssertionError(f"A child process of this spec died. {ending}")
-        frames = [(frame.file, frame.line, frame.function, None) for frame in reversed(ending.stack)]
-    elif "arrays" in told:
+        error.child_frames = _frames(ending)
+        raise error
+    if "arrays" in told:
         with np.load(io.BytesIO(base64.b64decode(told["arrays"])), allow_pickle=False) as arrays:
             return dict(arrays)
-    elif told["kind"] == "NotImplementedError":
-        error, frames = NotImplementedError(told["message"]), told["frames"]
+    if told["kind"] == "NotImplementedError":
+        error = NotImplementedError(told["message"])
     else:
         error = AssertionError(f"in a child process of this spec: {told['kind']}: {told['message']}")
-        frames = told["frames"]
-    error.child_frames = [traceback.FrameSummary(*each[:3], line=each[3]) for each in frames]
+    error.child_frames = [traceback.FrameSummary(*each[:3], line=each[3]) for each in told["frames"]]
     raise error
+
+
+def _frames(ending: Ending | None) -> list[traceback.FrameSummary]:
+    """The stack of a child that died, the deepest line last, as in a traceback."""
+    stack = ending.stack if ending else ()
+    return [traceback.FrameSummary(frame.file, frame.line, frame.function) for frame in reversed(stack)]
