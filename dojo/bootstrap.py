@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import IO
+from typing import IO, Any
 
 from dojo.errors import DojoError
 
@@ -100,7 +100,7 @@ def is_new(python: str, module: str = "sys") -> bool:
 
     asked = f"import sys, {module}; sys.exit(sys.version_info < {OLDEST})"
     try:
-        return subprocess.run([python, "-c", asked], stderr=subprocess.DEVNULL).returncode == 0
+        return subprocess.run([python, "-I", "-c", asked], stderr=subprocess.DEVNULL).returncode == 0
     except OSError:
         return False
 
@@ -155,14 +155,14 @@ def build() -> None:
 
 def _wait_for(lock: IO[str]) -> None:
     """Two commands at once build one .venv: the second waits for the first."""
-    if _try_to_lock(lock):
+    if try_to_lock(lock):
         return
     print("another command is building .venv, waiting for it ...", flush=True)
-    while not _try_to_lock(lock):
+    while not try_to_lock(lock):
         time.sleep(0.2)
 
 
-def _try_to_lock(lock: IO[str]) -> bool:
+def try_to_lock(lock: IO[Any]) -> bool:
     """Lock the file until it is closed. False where another process has it."""
     try:
         if sys.platform == "win32":
@@ -188,16 +188,24 @@ def _build(python: str, log: IO[str]) -> None:
     try:
         if fresh:
             _remove(VENV)
-            make = [uv, "venv", "--seed", "--python", python] if uv else [python, "-m", "venv"]
+            make = [uv, "venv", "--seed", "--python", python] if uv else [python, "-I", "-m", "venv"]
             _run([*make, VENV], log)
         else:
             _remove(os.path.join(VENV, STAMP))
         if uv:
             install = [uv, "pip", "install", "--python", python_of(VENV)]
         else:
-            install = [python_of(VENV), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+            install = [
+                python_of(VENV),
+                "-I",
+                "-m",
+                "pip",
+                "install",
+                "--disable-pip-version-check",
+                "--no-input",
+            ]
         _run([*install, "-r", CONSTRAINTS], log)
-        _run([python_of(VENV), "-c", PATH_FILE, ROOT], log)
+        _run([python_of(VENV), "-I", "-c", PATH_FILE, ROOT], log)
         with open(os.path.join(VENV, STAMP), "w", encoding="utf-8") as stamp:
             stamp.write(_stamp(VENV))
     except BaseException:
@@ -209,8 +217,10 @@ def _build(python: str, log: IO[str]) -> None:
 PATH_FILE = """
 import os, sys, sysconfig
 with open(os.path.join(sysconfig.get_path("purelib"), "tinytorch-katas.pth"), "w") as file:
-    file.write(sys.argv[1] + "\\n")
+    file.write(sys.argv[1] + "\\nimport runpy\\n")
 """
+"""Plain `pytest` finds the dojo by it; and what `python -m` needs is imported before a types.py in the folder where a
+person is can hide Python's own."""
 
 
 def _remove(path: str) -> None:

@@ -62,8 +62,8 @@ def machine() -> Iterator[Finding]:
             yield Finding(OK, f"{mine} is too old, and {python} is used instead")
     except DojoError as error:
         yield Finding(MISSING, mine, str(error))
-    if os.name != "posix":
-        yield Finding(MISSING, f"the dojo does not run on {os.name}", "On Windows, use it inside WSL.")
+    if sys.platform == "win32":
+        yield Finding(OPTIONAL, "Windows: a few specs need WSL, see docs/student-quickstart.md")
     for tool, use in (("make", "the commands"), ("git", "`make solutions-branch` and your own history")):
         if shutil.which(tool):
             yield Finding(OK, tool)
@@ -110,7 +110,9 @@ def environment() -> Iterator[Finding]:
 def versions(python: str) -> dict[str, str]:
     """The packages of that Python, by name; empty where it does not run."""
     try:
-        done = subprocess.run([python, "-c", VERSIONS], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        done = subprocess.run(
+            [python, "-I", "-c", VERSIONS], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
         return dict(json.loads(done.stdout))
     except (OSError, ValueError):
         return {}
@@ -118,7 +120,7 @@ def versions(python: str) -> dict[str, str]:
 
 def gpu(cupy: str) -> Finding:
     """Whether CuPy finds a GPU."""
-    done = subprocess.run([bootstrap.python_of(bootstrap.VENV), "-c", GPU], capture_output=True)
+    done = subprocess.run([bootstrap.python_of(bootstrap.VENV), "-I", "-c", GPU], capture_output=True)
     if done.returncode == 0:
         return Finding(OK, f"{cupy}, {done.stdout.decode().strip()} GPU")
     reason = (done.stderr.decode(errors="replace").strip().splitlines() or ["no reason was given"])[-1]
@@ -138,8 +140,28 @@ def repository() -> Iterator[Finding]:
             yield Finding(MISSING, f"{path.relative_to(ROOT)} cannot be read: {problem}", "Mend that line.")
     if not SOLUTIONS.is_dir():
         yield Finding(OPTIONAL, "solutions/ is not here: diff, start, reset and solutions-branch need it")
+    for path, hidden in shadows():
+        yield Finding(
+            OPTIONAL,
+            f"{path.name} beside the Makefile has the name of {hidden}",
+            "The dojo is not disturbed, but Python itself is, where it runs in that folder: rename it.",
+        )
     built = [kata for kata in KATAS if kata.built]
     yield Finding(OK, f"{len(built)} of {len(KATAS)} katas are written")
+
+
+def shadows() -> Iterator[tuple[Path, str]]:
+    """Files and packages beside the Makefile that hide another module from whoever runs Python there."""
+    packages = {
+        line.split("==")[0].replace("-", "_") for line in bootstrap.read(bootstrap.CONSTRAINTS).split("\n")
+    }
+    standard = set(getattr(sys, "stdlib_module_names", ()))  # not before Python 3.10
+    for path in sorted(ROOT.iterdir()):
+        if path.suffix == ".py" or (path / "__init__.py").is_file():
+            if path.stem in standard:
+                yield path, f"Python's own module {path.stem}"
+            elif path.stem in packages:
+                yield path, f"the package {path.stem}"
 
 
 def unreadable(path: Path) -> str:

@@ -7,7 +7,6 @@ there and has the right checksum does it get its name.
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import http.client
 import time
@@ -116,10 +115,8 @@ def _tag(part: Path) -> Path:
 
 def _lock(stream: IO[bytes], file: File) -> None:
     """Two commands that write one file would spoil it."""
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        raise DojoError(f"Another command is downloading {file.name} already: wait for it.") from None
+    if not bootstrap.try_to_lock(stream):
+        raise DojoError(f"Another command is downloading {file.name} already: wait for it.")
 
 
 def _patiently(

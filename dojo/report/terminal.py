@@ -129,10 +129,12 @@ class KataTerminal:
             if result is red[0]:
                 self.line(f"  {'stuck?':<{LABEL}}make hint N={kata.number}")
         self.others([r for r in red if r not in shown and (r.owner is None or r.owner != red[0].owner)])
-        for result in results:
-            if result.state in ("inconclusive", "elsewhere"):
-                self.line()
-                self.explain(result)
+        elsewhere = [r for r in results if r.state == "elsewhere"]
+        for result in [*(r for r in results if r.state == "inconclusive"), *elsewhere[:1]]:
+            self.line()
+            self.explain(result)
+        if elsewhere[1:]:
+            self.line(f"  and {len(elsewhere) - 1} more for the same reason")
 
     def count(self, kata: Kata, ids: list[str]) -> str:
         """`12/31 green`, and what the others are where it is not plain."""

@@ -88,7 +88,7 @@ def test_without_uv_the_environment_is_built_with_venv_and_pip(
         monkeypatch.setattr(bootstrap, name, str(value))
 
     def step(command: list[str], log: object) -> None:
-        steps.append(command[1:3])
+        steps.append(command[2:4])
         venv.mkdir(exist_ok=True)
 
     monkeypatch.setattr(bootstrap, "_run", step)
