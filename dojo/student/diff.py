@@ -42,8 +42,10 @@ def run(options: argparse.Namespace) -> int:
 def differences(yours: dict[Path, bytes], reference: dict[Path, bytes]) -> Iterator[str]:
     """A unified diff of each file: `-` is the student's line, `+` the reference's."""
     for path in sorted(yours.keys() | reference.keys()):
-        before, after = (
-            files.get(path, b"").decode(errors="replace").splitlines() for files in (yours, reference)
-        )
+        texts = [files.get(path, b"") for files in (yours, reference)]
+        if texts[0] != texts[1] and any(b"\0" in text for text in texts):
+            yield f"tinytorch/{path} is no text, and differs"
+            continue
+        before, after = (text.decode(errors="replace").splitlines() for text in texts)
         names = f"tinytorch/{path} (yours)", f"solutions/tinytorch/{path} (the reference)"
         yield from difflib.unified_diff(before, after, *names, lineterm="")

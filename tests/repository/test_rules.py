@@ -262,6 +262,17 @@ def test_a_spec_file_calls_student_code_only_inside_specs(path: Path) -> None:
 # The repository -----------------------------------------------------------------------------------------
 
 
+def test_the_map_in_the_readme_is_the_catalogue() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d\d) \| (?:\[(\w+)\]\((\S+)\)|(\w+)) \| (.+) \|$", text, re.MULTILINE)
+    assert len(rows) == len(KATAS)
+    for kata, (number, linked, link, plain, discovery) in zip(KATAS, rows, strict=True):
+        assert (number, linked or plain) == (kata.id, kata.slug)
+        assert link == (f"katas/{kata.name}/README.md" if kata.built else "")
+        told = f"{kata.discovery} *Milestone: {kata.milestone}.*" if kata.milestone else kata.discovery
+        assert discovery == told
+
+
 @each_built
 def test_the_list_of_specs_is_current(kata: Kata) -> None:
     """The cases are counted by the gate (c); here, that no spec is missing."""

@@ -80,6 +80,41 @@ def test_a_module_that_became_a_package_is_reset_whole(home: Path) -> None:
     assert not (home / "tinytorch/setup.py").exists()
 
 
+def test_a_module_has_files_of_every_kind_in_folders(home: Path) -> None:
+    reset_house(home)
+    (home / "solutions/tinytorch/setup.py").unlink()
+    for name, words in {
+        "__init__.py": REFERENCE,
+        "web/page.html": "<p>theirs</p>",
+        "web/rows.py": "A = 1\n",
+    }.items():
+        write(home / "solutions/tinytorch/setup" / name, words)
+    write(home / "katas/01_setup/test_01_double.py", SPEC_OF_A_PAGE)
+    write(home / "katas/01_setup/specs.txt", "test_page 1\n")
+    assert dojo(home, "reset", "N=1").returncode == 0
+    assert text(home, "setup/__init__.py") == SKELETON and not (home / "tinytorch/setup.py").exists()
+    assert (
+        text(home, "setup/web/page.html") == "<p>theirs</p>" and text(home, "setup/web/rows.py") == "A = 1\n"
+    )
+
+    assert "01 setup 1 0" in " ".join(dojo(home, "board").stdout.split())
+    write(home / "tinytorch/setup/web/page.html", "<p>mine</p>")
+    assert "01 setup 0 1" in " ".join(dojo(home, "board").stdout.split()), "the board looks at the page too"
+    assert "+<p>theirs</p>" in dojo(home, "diff", "N=1").stdout
+
+
+SPEC_OF_A_PAGE = '''
+from pathlib import Path
+
+import tinytorch.setup
+
+
+def test_page():
+    """The page says whose it is."""
+    assert "theirs" in (Path(tinytorch.setup.__file__).parent / "web/page.html").read_text()
+'''
+
+
 def test_resetting_what_is_the_skeleton_makes_no_backup(home: Path) -> None:
     reset_house(home)
     write(home / "tinytorch/setup.py", SKELETON)

@@ -44,9 +44,13 @@ def test_a_scratch_file_hides_nothing(home: Path, words: list[str], by: str) -> 
         env |= {"PYTHONSAFEPATH": "1"} if by != "make" else {}
     done = subprocess.run(command, cwd=home, env=env, capture_output=True, text=True, timeout=60)
     assert "scratch file" not in done.stdout + done.stderr
-    assert {"kata": "3/3 green", "board": "01 setup", "hint": "green", "reset": "solutions/", "milestone": "N=6"}[
-        words[0]
-    ] in done.stdout + done.stderr
+    assert {
+        "kata": "3/3 green",
+        "board": "01 setup",
+        "hint": "green",
+        "reset": "solutions/",
+        "milestone": "N=6",
+    }[words[0]] in done.stdout + done.stderr
 
 
 def test_the_doctor_names_such_files(home: Path) -> None:
