@@ -1,4 +1,4 @@
-"""`make pictures`: what a terminal shows of a red run and of a green one, drawn for the README.
+"""`make dev-pictures`: what a terminal shows of a red run and of a green one, drawn for the README.
 
 Both are real runs, in a copy of the repository where the student has written katas 01 to 03: once with a classic
 mistake of tests/mistakes planted in kata 03, once without.

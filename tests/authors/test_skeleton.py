@@ -474,6 +474,7 @@ def test_a_tree_with_somebody_s_work_is_not_taken_back(tmp_path: Path) -> None:
     assert derive.work(made, {Path("tensor.py"): stub.encode() + b"# a word\n"}) == []
     assert derive.work(made, {Path("tensor.py"): b"def f(x):\n    return x\n"}) == ["f"]
     assert derive.work(made, {Path("tensor/__init__.py"): b"def f(x):\n    return x\n"}) == ["f"]
+    assert derive.work(made, {Path("tensor.py"): stub.encode() + b"def _own(x):\n    return x\n"}) == ["_own"]
     assert derive.work(made, {Path("tensor.py"): b"def f(x:\n"}) == ["tensor.py"]
 
 

@@ -37,6 +37,18 @@ def backups(home: Path) -> list[Path]:
     return sorted((home / ".dojo/backups").iterdir()) if (home / ".dojo/backups").is_dir() else []
 
 
+def test_the_maintainers_skeleton_takes_no_work_back_without_being_told(home: Path) -> None:
+    reset_house(home)
+    write(home / "tinytorch/setup.py", REFERENCE)
+    done = dojo(home, "dev-skeleton")
+    assert done.returncode == 2 and "double" in done.stdout and "make restore N=1" in done.stdout
+    assert text(home, "setup.py") == REFERENCE and backups(home) == []
+    assert dojo(home, "dev-skeleton", "FORCE=1").returncode == 0
+    assert text(home, "setup.py") == SKELETON
+    dojo(home, "restore", "N=1")
+    assert text(home, "setup.py") == REFERENCE
+
+
 # reset and restore --------------------------------------------------------------------------------------
 
 

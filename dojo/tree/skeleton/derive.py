@@ -68,26 +68,25 @@ def wanted(made: dict[Path, bytes], files: dict[Path, bytes]) -> dict[Path, byte
 
 
 def work(made: dict[Path, bytes], files: dict[Path, bytes]) -> list[str]:
-    """What somebody has written in these files: the functions that are stubs in the skeleton, and the files that
-    cannot be read."""
+    """What somebody has written in these files: functions that the skeleton does not have, or has as stubs, and
+    files that are not Python."""
+    given = {(kata, name) for _, kata, names in _written(made) for name in names or ()}
     found = []
-    unwritten = {(kata, name) for path, kata, tree in _parsed(made) if tree for name in stubs(tree, kata)}
-    for path, kata, tree in _parsed(files):
-        if tree is None:
-            found.append(str(path))
-        elif files[path] != made.get(path):
-            left = stubs(tree, kata)
-            names = dict.fromkeys(name for name, _ in definitions(tree))
-            found += [name for name in names if (kata, name) in unwritten and name not in left]
+    for path, kata, names in _written(files):
+        found += [str(path)] if names is None else [name for name in names if (kata, name) not in given]
     return found
 
 
-def _parsed(files: dict[Path, bytes]) -> Iterator[tuple[Path, Kata, ast.Module | None]]:
-    """The modules of katas among the files. One that is not Python has no tree."""
+def _written(files: dict[Path, bytes]) -> Iterator[tuple[Path, Kata, list[str] | None]]:
+    """The functions with a body in each module of a kata; None for a file that is not Python."""
     for path, data in sorted(files.items()):
         kata = kata_of(path, Path())
-        if kata is not None and path.suffix == ".py":
-            try:
-                yield path, kata, ast.parse(data)
-            except (SyntaxError, ValueError):
-                yield path, kata, None
+        if kata is None or path.suffix != ".py":
+            continue
+        try:
+            tree = ast.parse(data)
+        except (SyntaxError, ValueError):
+            yield path, kata, None
+            continue
+        left = stubs(tree, kata)
+        yield path, kata, list(dict.fromkeys(name for name, _ in definitions(tree) if name not in left))
