@@ -7,7 +7,7 @@ from dojo.spec import assert_close, assert_equal, raises, unchanged
 from tinytorch.attention import Cache
 from tinytorch.setup import manual_seed
 from tinytorch.tensor import Tensor, cat, tensor, zeros
-from tinytorch.transformers import GPT, GPTConfig, evaluating, generate, next_logits, stream
+from tinytorch.transformers import GPT, GPTConfig, generate, next_logits, stream
 
 TINY = {"vocab_size": 7, "block_size": 4, "n_layer": 1, "n_head": 1, "n_embd": 4}
 
@@ -31,43 +31,6 @@ def small():
     for name, parameter in model.named_parameters():
         parameter.data[...] = np.random.default_rng([1, *name.encode()]).standard_normal(parameter.shape) / 2
     return model
-
-
-# Looking without learning
-
-
-def test_evaluating_records_nothing_and_drops_nothing():
-    """In `with evaluating(model):` every module is in eval mode, and results do not require grad."""
-    model = GPT(GPTConfig(**TINY))
-    with evaluating(model):
-        modes = {module.training for module in model.modules()}
-        logits = model(tensor([[1, 2]]))
-    assert_equal(modes, {False}, "the modes inside")
-    assert_equal(logits.requires_grad, False, "whether the logits require grad")
-
-
-def test_afterwards_each_module_is_as_it_was():
-    """Each module gets back its own mode, one that was in eval mode too; gradients are recorded again."""
-    model = GPT(GPTConfig(**TINY))
-    model.drop.eval()
-    with evaluating(model):
-        pass
-    assert_equal(
-        (model.training, model.drop.training), (True, False), "the modes of the model and of model.drop"
-    )
-    assert_equal(model(tensor([[1]])).requires_grad, True, "whether the logits require grad afterwards")
-
-
-def test_an_error_inside_changes_nothing():
-    """The modes come back also where the block raises."""
-    model = GPT(GPTConfig(**TINY))
-    try:
-        with evaluating(model):
-            raise KeyError("stop")
-    except KeyError:
-        pass
-    assert_equal(model.training, True, "the mode after an error")
-    assert_equal(model(tensor([[1]])).requires_grad, True, "whether gradients are recorded after an error")
 
 
 # The next token
