@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from dojo.spec import assert_close, assert_equal, raises, unchanged
-from tinytorch.attention import Cache
+from dojo.spec import Remembered, assert_close, assert_equal, raises, unchanged
 from tinytorch.setup import manual_seed
 from tinytorch.tensor import Tensor, cat, tensor, zeros
 from tinytorch.transformers import GPT, GPTConfig, generate, next_logits, stream
@@ -228,27 +227,10 @@ def test_what_is_wrong_is_said_before_the_first_step(write, ids, options, bad):
 # With a cache
 
 
-class Remembered(Cache):
-    """The simplest cache that does what its docstring says."""
-
-    def __init__(self, layers):
-        self.given = [[] for _ in range(layers)]
-
-    @property
-    def length(self):
-        """Of the last layer: it is the last to be told."""
-        return sum(key.shape[-2] for key, _ in self.given[-1])
-
-    def update(self, layer, key, value):
-        self.given[layer].append((key, value))
-        keys, values = zip(*self.given[layer], strict=True)
-        return cat(keys, dim=-2), cat(values, dim=-2)
-
-
 def test_with_a_cache_only_new_tokens_are_read():
     """A cache that holds the first two tokens is given what follows them, and the text is the same as without."""
     model, ids = small(), tensor([[1, 2, 3], [6, 0, 5]])
-    cache = Remembered(2)
+    cache = Remembered(cat, 2)
     model(ids[:, :2], cache)
     out = generate(model, ids, 6, generator=np.random.default_rng(0), cache=cache)
     sizes = [key.shape[-2] for key, _ in cache.given[0]]
@@ -258,7 +240,7 @@ def test_with_a_cache_only_new_tokens_are_read():
 
 def test_with_a_cache_a_long_text_is_an_error():
     """10 tokens in the cache and 3 more do not fit into block_size 12: a ValueError with 13 and 12."""
-    model, cache = small(), Remembered(2)
+    model, cache = small(), Remembered(cat, 2)
     ids = zeros(1, 13, dtype=np.int64)
     model(ids[:, :10], cache)
     with raises(ValueError, 13, 12):
@@ -267,7 +249,7 @@ def test_with_a_cache_a_long_text_is_an_error():
 
 def test_a_cache_may_not_hold_the_whole_text():
     """Where the cache holds all 3 tokens there is nothing to read, and no logits: a ValueError that holds 3."""
-    model, ids, cache = small(), tensor([[1, 2, 3]]), Remembered(2)
+    model, ids, cache = small(), tensor([[1, 2, 3]]), Remembered(cat, 2)
     model(ids, cache)
     with raises(ValueError, 3):
         next_logits(model, ids, cache)
