@@ -1,14 +1,25 @@
 """How the names that PyTorch users know are found in the katas. Given.
 
+A face names its katas once, in imports that only a type checker reads:
+
+    if TYPE_CHECKING:
+        from tinytorch.activations import relu as relu
+        from tinytorch.tensor.public import *
+
+    __getattr__, __dir__ = face(__name__)
+
 A name is looked up when it is used, so a mistake in one kata never stops another: the error comes from the
 line that asks for the name, and says which kata could not be imported, and why.
 """
 
 from __future__ import annotations
 
+import ast
+import functools
 import importlib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 
@@ -21,14 +32,18 @@ def open_floor(module: str) -> Exception | None:
     return None
 
 
-def face(name: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """The `__getattr__` and `__dir__` of module `name` (PEP 562). `homes`: each kata's module, and its names."""
-    home = {each: module for module, names in homes.items() for each in names.split()}
+def face(name: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """The `__getattr__` and `__dir__` of module `name` (PEP 562), by what it imports under TYPE_CHECKING."""
+
+    @functools.cache
+    def homes() -> dict[str, str]:
+        guarded = next(node for node in _source(name).body if isinstance(node, ast.If))
+        return dict(_imports(guarded))
 
     def __getattr__(attribute: str) -> Any:
-        if attribute not in home:
+        if attribute not in homes():
             raise AttributeError(f"module {name!r} has no attribute {attribute!r}")
-        module = home[attribute]
+        module = homes()[attribute]
         if (error := open_floor(module)) is not None:
             raise ImportError(
                 f"{name}.{attribute} comes from {module}, which cannot be imported: {error}"
@@ -36,6 +51,25 @@ def face(name: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Cal
         return getattr(sys.modules[module], attribute)
 
     def __dir__() -> list[str]:
-        return sorted(home)
+        return sorted(homes())
 
     return __getattr__, __dir__
+
+
+def _source(module: str) -> ast.Module:
+    """A module as text, for it need not be possible to import it."""
+    path = Path(__file__).parent.joinpath(*module.split(".")[1:])
+    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _imports(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """Each name that is imported there, and the kata that it is from: "tinytorch.tensor", not a file of it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            kata = ".".join(node.module.split(".")[:2])
+            for alias in node.names:
+                if alias.name == "*":
+                    yield from _imports(_source(node.module))
+                else:
+                    yield alias.name, kata

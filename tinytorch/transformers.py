@@ -10,7 +10,6 @@ Shapes: B sequences, T tokens, D = n_embd features, V = vocab_size. The names ar
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -292,13 +291,6 @@ def sample(
         ValueError: as check_sampling; or the largest logit of a row is nan, inf or -inf, and the message says which.
     """
     raise NotImplementedError("kata 14: sample")
-
-
-@contextmanager
-def evaluating(model: Module) -> Iterator[None]:
-    """Inside the block the model is in eval mode, and nothing is recorded. Afterwards, whatever happened, each of its
-    modules is in the mode in which it was."""
-    raise NotImplementedError("kata 14: evaluating")
 
 
 def next_logits(model: GPT, ids: Tensor, cache: Cache | None = None) -> Tensor:

@@ -4,29 +4,40 @@ from __future__ import annotations
 
 from dojo.spec import strategies
 from dojo.spec.again import Again
+from dojo.spec.cache import Remembered
 from dojo.spec.close import assert_close, assert_equal, unchanged
-from dojo.spec.device import on_device, to_numpy
-from dojo.spec.errors import ShapeError, no_warnings, raises
+from dojo.spec.device import hide_cupy, on_device, to_numpy
+from dojo.spec.errors import ShapeError, no_warnings, raises, raises_with_note
 from dojo.spec.gradients import gradcheck, numerical_gradient
 from dojo.spec.graph import assert_followed
+from dojo.spec.modules import settled
 from dojo.spec.rules import check_rule
+from dojo.spec.tape import check_tape, through_the_tape
+from dojo.spec.threads import no_thread_left
 from dojo.spec.timing import Inconclusive, speedup
 
 __all__ = [
     "Again",
     "Inconclusive",
+    "Remembered",
     "ShapeError",
     "assert_close",
     "assert_equal",
     "assert_followed",
     "check_rule",
+    "check_tape",
     "gradcheck",
+    "hide_cupy",
+    "no_thread_left",
     "no_warnings",
     "numerical_gradient",
     "on_device",
     "raises",
+    "raises_with_note",
+    "settled",
     "speedup",
     "strategies",
+    "through_the_tape",
     "to_numpy",
     "unchanged",
 ]

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from dojo.spec.close import assert_equal
+
 ShapeError = (ValueError, RuntimeError)
 """What shapes that do not fit may raise: NumPy's choice or PyTorch's."""
 
@@ -39,6 +41,19 @@ def raises(kind: Kind, *values: Any) -> Iterator[None]:
             ).with_traceback(error.__traceback__) from None
     else:
         raise AssertionError(f"nothing was raised, expected {_names(kind, values)}")
+
+
+@contextmanager
+def raises_with_note(kind: type[Exception], message: str, *values: Any) -> Iterator[None]:
+    """The block raises `kind` with just this message, and its notes hold each of `values`, as `raises` looks."""
+    __tracebackhide__ = True
+    with raises(kind, *values):
+        try:
+            yield
+        except kind as error:
+            assert_equal(str(error), message, "the error's message")
+            notes = "; ".join(getattr(error, "__notes__", ["none"]))
+            raise kind(f"{message}, with the notes: {notes}") from None
 
 
 @contextmanager

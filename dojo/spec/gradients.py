@@ -47,7 +47,7 @@ def gradcheck(
     checked = [i for i, x in enumerate(arrays) if x.dtype == np.float64]
     if not checked:
         raise TypeError("gradcheck needs at least one floating-point input")
-    names = list(names) if names else _parameter_names(forward, len(arrays))
+    names = list(names) if names else parameter_names(forward, len(arrays))
     upstream = _upstream(_forward(forward, arrays, names), seed)
     returned = _backward(backward, upstream, arrays, names)
 
@@ -147,7 +147,8 @@ def _upstream(out: Array, seed: int) -> Array:
     return np.asarray(signs * rng.uniform(0.5, 2.5, out.shape))
 
 
-def _parameter_names(forward: Callable[..., Any], count: int) -> list[str]:
+def parameter_names(forward: Callable[..., Any], count: int) -> list[str]:
+    """What the first `count` parameters of a function are called, as far as it says."""
     try:
         names = [p.name for p in inspect.signature(forward).parameters.values() if p.kind <= 1]
     except (TypeError, ValueError):

@@ -7,15 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import example, given, strategies as st
 
-from dojo.spec import assert_equal, raises
+from dojo.spec import assert_equal, hide_cupy, raises
 from tinytorch.setup import Device, cuda_is_available
-
-
-@pytest.fixture
-def no_cupy(monkeypatch):
-    """Importing cupy fails, as where it is not installed."""
-    for name in ["cupy", *(name for name in sys.modules if name.startswith("cupy."))]:
-        monkeypatch.setitem(sys.modules, name, None)
 
 
 def test_cpu():
@@ -115,14 +108,16 @@ def test_array_module_of_the_cpu():
     assert Device("cpu").array_module is np
 
 
-def test_no_cupy_means_no_gpu(no_cupy):
+def test_no_cupy_means_no_gpu(monkeypatch):
     """cuda_is_available() is False where CuPy is not installed."""
+    hide_cupy(monkeypatch)
     assert_equal(cuda_is_available(), False, "cuda_is_available()")
 
 
 @pytest.mark.parametrize("error", [RuntimeError, ImportError, OSError, ValueError])
-def test_a_broken_cupy_means_no_gpu(no_cupy, monkeypatch, error):
+def test_a_broken_cupy_means_no_gpu(monkeypatch, error):
     """cuda_is_available() never raises: whatever CuPy raises, for a driver that is missing or too old, means False."""
+    hide_cupy(monkeypatch)
 
     def fail(name):
         raise error(f"cudaErrorInsufficientDriver: no {name}")
@@ -141,8 +136,9 @@ def test_gpu_is_seen(device):
 
 
 @pytest.mark.parametrize("name", ["cuda:0", "cuda:3"])
-def test_array_module_without_a_gpu(no_cupy, name):
+def test_array_module_without_a_gpu(monkeypatch, name):
     """Where there is no GPU, Device("cuda:3") can be made, but its array_module is a RuntimeError that names it."""
+    hide_cupy(monkeypatch)
     device = Device(name)
     with raises(RuntimeError, name):
         _ = device.array_module

@@ -1,21 +1,13 @@
 """Where random numbers come from, and how to get the same ones again."""
 
 import importlib.util
-import sys
 
 import numpy as np
 import pytest
 from hypothesis import example, given, strategies as st
 
-from dojo.spec import assert_close, assert_equal, raises, to_numpy
+from dojo.spec import assert_close, assert_equal, hide_cupy, raises, to_numpy
 from tinytorch.setup import Device, default_generator, get_array_module, manual_seed
-
-
-@pytest.fixture
-def no_cupy(monkeypatch):
-    """Importing cupy fails, as where it is not installed."""
-    for name in ["cupy", *(name for name in sys.modules if name.startswith("cupy."))]:
-        monkeypatch.setitem(sys.modules, name, None)
 
 
 def test_generator_draws():
@@ -134,7 +126,8 @@ def test_manual_seed_is_for_every_device(device, used_before):
     assert_close(draws[1], draws[0], f"what seed 7 draws again on {device!r}")
 
 
-def test_no_generator_without_a_gpu(no_cupy):
+def test_no_generator_without_a_gpu(monkeypatch):
     """default_generator("cuda:5") is a RuntimeError that names the device where there is no such GPU."""
+    hide_cupy(monkeypatch)
     with raises(RuntimeError, "cuda:5"):
         default_generator("cuda:5")

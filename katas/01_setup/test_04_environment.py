@@ -2,13 +2,12 @@
 
 import os
 import platform
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from dojo.spec import assert_equal
+from dojo.spec import assert_equal, hide_cupy
 from tinytorch.setup import (
     EnvInfo,
     blas_name,
@@ -20,13 +19,6 @@ from tinytorch.setup import (
     total_memory,
     usable_cores,
 )
-
-
-@pytest.fixture
-def no_cupy(monkeypatch):
-    """Importing cupy fails, as where it is not installed."""
-    for name in ["cupy", *(name for name in sys.modules if name.startswith("cupy."))]:
-        monkeypatch.setitem(sys.modules, name, None)
 
 
 def test_cores():
@@ -112,8 +104,9 @@ def test_blas_never_uses_more_than_the_cores():
     assert_equal(threads, 8, "blas_threads('scipy-openblas 0.3.31', {'OPENBLAS_NUM_THREADS': '64'}, 8)")
 
 
-def test_no_gpu_has_no_name(no_cupy):
+def test_no_gpu_has_no_name(monkeypatch):
     """gpu_names() is an empty list where there is no GPU."""
+    hide_cupy(monkeypatch)
     assert_equal(gpu_names(), [], "gpu_names()")
 
 

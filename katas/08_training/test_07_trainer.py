@@ -1,4 +1,4 @@
-"""The loop, written once: Trainer."""
+"""The loop, written once: evaluating, Trainer."""
 
 import math
 
@@ -10,7 +10,7 @@ from tinytorch.layers import Dropout, Linear, Module, Parameter, Sequential
 from tinytorch.losses import mse_loss
 from tinytorch.optimizers import SGD
 from tinytorch.tensor import tensor
-from tinytorch.training import Callback, StepLR, Trainer
+from tinytorch.training import Callback, StepLR, Trainer, evaluating
 
 PAIR = ([[1.0], [2.0]], [[3.0], [6.0]])
 
@@ -139,6 +139,43 @@ def test_the_interval_is_epoch_or_step():
     """A scheduler_interval "batch" is a ValueError that holds it."""
     with raises(ValueError, "batch"):
         line_trainer(scheduler_interval="batch")
+
+
+# Looking without learning
+
+
+def test_evaluating_records_nothing_and_drops_nothing():
+    """In `with evaluating(model):` every module is in eval mode, and results do not require grad."""
+    model = Sequential(Line(), Dropout(0.5))
+    with evaluating(model):
+        modes = [module.training for module in (model, model[0], model[1])]
+        output = model(tensor([[1.0]]))
+    assert_equal(modes, [False, False, False], "`training` of each module inside")
+    assert_equal(output.requires_grad, False, "whether the output requires grad")
+
+
+@pytest.mark.parametrize("modes", [[True, True, False], [False, True, False]])
+def test_afterwards_each_module_is_as_it_was(modes):
+    """Each module gets back its own mode, be it eval mode, and gradients are recorded again."""
+    model = Sequential(Line(), Dropout(0.5))
+    for module, mode in zip((model, model[0], model[1]), modes, strict=True):
+        module.training = mode
+    with evaluating(model):
+        pass
+    found = [module.training for module in (model, model[0], model[1])]
+    assert_equal(found, modes, "`training` of each module afterwards")
+    assert_equal(model(tensor([[1.0]])).requires_grad, True, "whether the output requires grad afterwards")
+
+
+def test_an_error_inside_changes_nothing():
+    """An error of the block goes on to the caller, and the modes come back all the same."""
+    model = Line()
+    with raises(KeyError, "stop"), evaluating(model):
+        raise KeyError("stop")
+    assert_equal(model.training, True, "`training` after an error")
+    assert_equal(
+        model(tensor([[1.0]])).requires_grad, True, "whether the output requires grad after an error"
+    )
 
 
 # Epochs

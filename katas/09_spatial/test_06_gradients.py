@@ -3,9 +3,8 @@
 import numpy as np
 from hypothesis import given, settings, strategies as st
 
-from dojo.spec import assert_close, gradcheck
+from dojo.spec import assert_close, check_tape
 from dojo.spec.strategies import arrays, distinct
-from tinytorch.autograd import no_grad
 from tinytorch.layers import Buffer
 from tinytorch.spatial import adaptive_avg_pool2d, avg_pool2d, batch_norm, conv2d, max_pool2d, windows
 from tinytorch.tensor import Tensor, stack
@@ -14,33 +13,18 @@ X = arrays((2, 2, 4, 5), np.float64)
 few = settings(max_examples=10)
 
 
-def check(function, *inputs, names):
-    """Tensor.backward, with a random upstream gradient, gives the slopes of `function` at float64 arrays."""
-
-    def backward(grad, *arrays):
-        leaves = [Tensor(array, requires_grad=True) for array in arrays]
-        function(*leaves).backward(Tensor(grad))
-        return tuple(leaf.grad for leaf in leaves)
-
-    def forward(*arrays):
-        with no_grad():
-            return function(*map(Tensor, arrays))
-
-    gradcheck(forward, backward, *inputs, names=names)
-
-
 @given(x=X)
 @few
 def test_gradients_flow_through_windows(x):
     """A pixel gets the gradients of all windows that hold it."""
-    check(lambda x: stack(windows(x, (2, 3), (1, 2))), x, names=["x"])
+    check_tape(Tensor, lambda x: stack(windows(x, (2, 3), (1, 2))), x)
 
 
 @given(x=X, weight=arrays((3, 2, 2, 3), np.float64), bias=arrays((3,), np.float64))
 @few
 def test_the_gradient_of_conv2d(x, weight, bias):
     """Pixels, kernels and bias get their gradients."""
-    check(conv2d, x, weight, bias, names=["x", "weight", "bias"])
+    check_tape(Tensor, conv2d, x, weight, bias)
 
 
 @given(
@@ -53,11 +37,11 @@ def test_the_gradient_of_conv2d(x, weight, bias):
 @few
 def test_the_gradient_of_conv2d_with_options(x, weight, stride, padding, dilation):
     """So they do with stride, padding, dilation and two groups."""
-    check(
+    check_tape(
+        Tensor,
         lambda x, weight: conv2d(x, weight, None, stride, padding, dilation, 2),
         x,
         weight,
-        names=["x", "weight"],
     )
 
 
@@ -65,7 +49,7 @@ def test_the_gradient_of_conv2d_with_options(x, weight, stride, padding, dilatio
 @few
 def test_the_gradient_of_max_pool2d_goes_to_the_largest(x, stride):
     """The largest pixel of a window gets its gradient, the others nothing; windows that overlap add up."""
-    check(lambda x: max_pool2d(x, (2, 3), stride, (1, 1)), x, names=["x"])
+    check_tape(Tensor, lambda x: max_pool2d(x, (2, 3), stride, (1, 1)), x)
 
 
 def test_where_two_are_largest_the_first_gets_the_gradient():
@@ -84,26 +68,26 @@ def test_where_two_are_largest_the_first_gets_the_gradient():
 @few
 def test_the_gradient_of_avg_pool2d_is_shared(x, counted, stride):
     """Every pixel of a window gets an equal share, with padding counted or not."""
-    check(lambda x: avg_pool2d(x, (2, 3), stride, (1, 1), count_include_pad=counted), x, names=["x"])
+    check_tape(Tensor, lambda x: avg_pool2d(x, (2, 3), stride, (1, 1), count_include_pad=counted), x)
 
 
 @given(x=X, size=st.sampled_from([1, (2, 3), (3, 2), (5, 7)]))
 @few
 def test_the_gradient_of_adaptive_avg_pool2d(x, size):
     """Every pixel gets its share of every part that holds it."""
-    check(lambda x: adaptive_avg_pool2d(x, size), x, names=["x"])
+    check_tape(Tensor, lambda x: adaptive_avg_pool2d(x, size), x)
 
 
 @given(x=distinct((3, 2, 2, 2), np.float64), weight=arrays((2,), np.float64), bias=arrays((2,), np.float64))
 @few
 def test_the_gradient_of_batch_norm_in_training(x, weight, bias):
     """A pixel moves the mean and the variance of its channel too, and so every other pixel of it."""
-    check(
+    check_tape(
+        Tensor,
         lambda x, weight, bias: batch_norm(x, None, None, weight, bias, training=True),
         x,
         weight,
         bias,
-        names=["x", "weight", "bias"],
     )
 
 
@@ -112,10 +96,10 @@ def test_the_gradient_of_batch_norm_in_training(x, weight, bias):
 def test_the_gradient_of_batch_norm_afterwards(x, weight, bias):
     """Not training, the statistics are numbers, and every pixel stands for itself."""
     mean, var = Buffer(np.array([1.0, -1.0])), Buffer(np.array([0.5, 2.0]))
-    check(
+    check_tape(
+        Tensor,
         lambda x, weight, bias: batch_norm(x, mean, var, weight, bias),
         x,
         weight,
         bias,
-        names=["x", "weight", "bias"],
     )

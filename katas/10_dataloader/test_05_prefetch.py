@@ -7,24 +7,14 @@ import gc
 import itertools
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import pytest
 
-from dojo.spec import assert_equal
+from dojo.spec import assert_equal, no_thread_left
 from tinytorch.dataloader import prefetch
 
 PATIENCE = 3.0
-
-
-@contextmanager
-def no_thread_left():
-    """Every thread that began inside has ended when the block ends: whoever ends them waits for them."""
-    before = set(threading.enumerate())
-    yield
-    left = set(threading.enumerate()) - before
-    names = ", ".join(thread.name for thread in left)
-    assert not left, f"{len(left)} threads were left behind, at work or not: {names}"
 
 
 def double(job):

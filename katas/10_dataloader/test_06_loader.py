@@ -2,13 +2,12 @@
 
 import threading
 from concurrent.futures import CancelledError
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from dojo.spec import assert_close, assert_equal, raises
+from dojo.spec import assert_close, assert_equal, raises, raises_with_note
 from tinytorch.dataloader import (
     BatchSampler,
     DataLoader,
@@ -73,18 +72,6 @@ class Stream(IterableDataset):
             yield i
 
 
-@contextmanager
-def an_error_that_names(kind, message, *values):
-    """The block raises `kind` with the message that it had, and its notes hold the values, in words of any kind."""
-    with raises(kind, *values):
-        try:
-            yield
-        except kind as error:
-            assert_equal(str(error), message, "the error's message")
-            notes = "; ".join(getattr(error, "__notes__", ["none"]))
-            raise kind(f"{message}, with the notes: {notes}") from None
-
-
 def numbers(batches):
     """The batches of one part as lists of numbers."""
     return [batch.tolist() for batch in batches]
@@ -114,13 +101,13 @@ def test_many_samples_are_read_at_once_where_they_can():
 
 def test_a_broken_sample_is_named():
     """An error of a sample goes on as it is, with a note that holds the sample's index and the dataset's class."""
-    with an_error_that_names(OSError, "the disk is on fire", 13, "Squares"):
+    with raises_with_note(OSError, "the disk is on fire", 13, "Squares"):
         fetch(Squares(20), [2, 13, 5])
 
 
 def test_a_broken_sample_among_many_is_named():
     """Where many are read at once, the note of an error holds all their indices and the dataset's class."""
-    with an_error_that_names(OSError, "the disk is on fire", [2, 13, 5], "Bulk"):
+    with raises_with_note(OSError, "the disk is on fire", [2, 13, 5], "Bulk"):
         fetch(Bulk(20), [2, 13, 5])
 
 
@@ -156,7 +143,7 @@ def test_a_broken_sample_of_a_stream_is_named():
     """An error of a stream has a note with the number of the sample, counted from 0, and the class."""
     samples = read_stream(Stream(20))
     assert_equal([next(samples) for _ in range(13)], list(range(13)), "the samples before it")
-    with an_error_that_names(OSError, "the line is dead", 13, "Stream"):
+    with raises_with_note(OSError, "the line is dead", 13, "Stream"):
         next(samples)
 
 
@@ -472,7 +459,7 @@ def test_a_collate_fn_gets_samples_all_the_same():
 def test_the_loader_names_a_broken_sample(kind):
     """The error of a broken sample comes out as it is, after the good batches, with the note that names it."""
     taken = []
-    with an_error_that_names(OSError, "the disk is on fire", 13, kind.__name__):
+    with raises_with_note(OSError, "the disk is on fire", 13, kind.__name__):
         for batch in DataLoader(kind(20), 5):
             taken.append(batch[0].tolist())
     assert_equal(taken, [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]], "the batches before it")
@@ -481,7 +468,7 @@ def test_the_loader_names_a_broken_sample(kind):
 def test_the_loader_names_a_broken_sample_of_a_stream():
     """The error of a stream's sample comes out as it is, after the good batches, with the note that names it."""
     taken = []
-    with an_error_that_names(OSError, "the line is dead", 13, "Stream"):
+    with raises_with_note(OSError, "the line is dead", 13, "Stream"):
         for batch in DataLoader(Stream(20), 5):
             taken.append(batch.tolist())
     assert_equal(len(taken), 2, "the number of batches before it")
@@ -499,7 +486,7 @@ def test_samples_that_do_not_fit_together_are_named():
     ragged = [np.zeros(2), np.zeros(2), np.zeros(2), np.zeros(3)]
     batches = iter(DataLoader(ragged, 2, collate_fn=only_twos))
     next(batches)
-    with an_error_that_names(ValueError, "a sample of another length", 1, "list"):
+    with raises_with_note(ValueError, "a sample of another length", 1, "list"):
         next(batches)
 
 

@@ -8,26 +8,15 @@ import signal
 import threading
 import time
 import traceback
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
-from dojo.spec import assert_equal, raises
+from dojo.spec import assert_equal, no_thread_left, raises_with_note
 from tinytorch.dataloader import DataLoader, Dataset, IterableDataset, current_generator
 from tinytorch.setup import default_generator, manual_seed
 
 PATIENCE = 3.0
-
-
-@contextmanager
-def no_thread_left():
-    """Every thread that began inside has ended when the block ends: whoever ends them waits for them."""
-    before = set(threading.enumerate())
-    yield
-    left = set(threading.enumerate()) - before
-    names = ", ".join(thread.name for thread in left)
-    assert not left, f"{len(left)} threads were left behind, at work or not: {names}"
 
 
 class Noisy(Dataset):
@@ -55,18 +44,6 @@ class Watched(Dataset):
 
     def __len__(self):
         return 100
-
-
-@contextmanager
-def an_error_that_names(kind, message, *values):
-    """The block raises `kind` with the message that it had, and its notes hold the values, in words of any kind."""
-    with raises(kind, *values):
-        try:
-            yield
-        except kind as error:
-            assert_equal(str(error), message, "the error's message")
-            notes = "; ".join(getattr(error, "__notes__", ["none"]))
-            raise kind(f"{message}, with the notes: {notes}") from None
 
 
 class Slow(Watched, Dataset):
@@ -278,7 +255,7 @@ def test_an_error_of_a_worker_reaches_the_caller():
             return super().__getitem__(index)
 
     taken, places = [], []
-    with no_thread_left(), an_error_that_names(LookupError, "no such picture", 13, "Broken"):
+    with no_thread_left(), raises_with_note(LookupError, "no such picture", 13, "Broken"):
         try:
             for batch in DataLoader(Broken(), 5, num_workers=2):
                 taken.append(batch.tolist())
@@ -292,7 +269,7 @@ def test_an_error_of_a_worker_reaches_the_caller():
 def test_an_error_of_a_stream_reaches_the_caller():
     """A broken sample of a stream is named with workers too, after the good batches before it."""
     taken = []
-    with no_thread_left(), an_error_that_names(OSError, "the line is dead", 7, "Stream"):
+    with no_thread_left(), raises_with_note(OSError, "the line is dead", 7, "Stream"):
         for batch in DataLoader(Stream(broken=7), 2, num_workers=2):
             taken.append(batch.tolist())
     assert_equal(taken, [[0, 1], [2, 3], [4, 5]], "the batches before it")

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from dojo.spec import assert_close, assert_equal, gradcheck, no_warnings, raises
+from dojo.spec import assert_close, assert_equal, check_tape, no_warnings, raises
 from dojo.spec.strategies import arrays, shapes
-from tinytorch.autograd import no_grad
 from tinytorch.embeddings import embedding, row_number
 from tinytorch.tensor import Tensor
 
@@ -31,17 +30,7 @@ def test_an_id_that_stands_twice_learns_twice():
 @settings(max_examples=20)
 def test_the_gradient_of_embedding(weight, ids):
     """Every row gets the sum of what came back for its id, in any batch."""
-
-    def forward(weight):
-        with no_grad():
-            return embedding(Tensor(ids), Tensor(weight))
-
-    def backward(grad, weight):
-        leaf, out = looked_up(ids, weight)
-        out.backward(Tensor(grad))
-        return leaf.grad
-
-    gradcheck(forward, backward, weight)
+    check_tape(Tensor, lambda weight: embedding(Tensor(ids), weight), weight)
 
 
 @given(weight=arrays((4, 3)), ids=arrays((5,), np.int64, 0, 3), grad=arrays((5, 3)))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from dojo.spec import assert_close, assert_equal, gradcheck, raises, unchanged
+from dojo.spec import assert_close, assert_equal, check_tape, gradcheck, raises, unchanged
 from dojo.spec.strategies import arrays
 from tinytorch.autograd import no_grad
 from tinytorch.embeddings import LearnedPositions, SinusoidalPositions, position_angles, rows_for
@@ -157,19 +157,7 @@ def test_sinusoidal_positions_keep_the_dtype(dtype):
 def test_gradients_pass_the_table(x, start):
     """What comes back for x with positions comes back for x: the layers in front of it learn."""
     layer = SinusoidalPositions(4, 4)
-
-    def forward(x):
-        with no_grad():
-            return layer(Tensor(x), start)
-
-    def backward(grad, x):
-        leaf = Tensor(x, requires_grad=True)
-        out = layer(leaf, start)
-        assert out.requires_grad, "the result is not recorded: was an array computed by hand and wrapped?"
-        out.backward(Tensor(grad))
-        return leaf.grad
-
-    gradcheck(forward, backward, x)
+    check_tape(Tensor, lambda x: layer(x, start), x)
 
 
 @pytest.mark.parametrize("dtype", ["int64", "uint8", "bool"])

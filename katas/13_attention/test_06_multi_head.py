@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, strategies as st
 
-from dojo.spec import ShapeError, assert_close, assert_equal, raises
+from dojo.spec import ShapeError, assert_close, assert_equal, raises, settled
 from dojo.spec.strategies import arrays
 from tinytorch.attention import MultiHeadAttention, causal_mask
 from tinytorch.embeddings import apply_rope
@@ -21,12 +21,7 @@ sequences = arrays((2, 4, 6), np.float64)
 
 def layer(heads=2, **options):
     """Attention of 6 features in float64, with weights that do not depend on the seed; bias too."""
-    attention = MultiHeadAttention(6, heads, **options)
-    attention.to(np.float64)
-    rng = np.random.default_rng(3)
-    for parameter in attention.parameters():
-        parameter.data[...] = rng.integers(-4, 5, parameter.shape) / 4
-    return attention
+    return settled(MultiHeadAttention(6, heads, **options))
 
 
 def weights_of(attention):

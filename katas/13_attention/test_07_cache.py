@@ -4,45 +4,23 @@ import numpy as np
 import pytest
 from hypothesis import example, given, strategies as st
 
-from dojo.spec import ShapeError, assert_close, assert_equal, raises
+from dojo.spec import Remembered, ShapeError, assert_close, assert_equal, raises, settled
 from dojo.spec.strategies import arrays
-from tinytorch.attention import Cache, MultiHeadAttention, causal_mask
+from tinytorch.attention import MultiHeadAttention, causal_mask
 from tinytorch.tensor import Tensor, cat
 
 sequences = arrays((2, 6, 4), np.float64)
 cuts = st.sets(st.integers(1, 5)).map(sorted)
 
 
-class Remembered(Cache):
-    """The simplest cache that does what its docstring says: a list of what it was given, for each layer."""
-
-    def __init__(self, layers=1):
-        self.given = [[] for _ in range(layers)]
-
-    @property
-    def length(self):
-        """Of the last layer: it is the last to be told."""
-        return sum(key.shape[-2] for key, _ in self.given[-1])
-
-    def update(self, layer, key, value):
-        self.given[layer].append((key, value))
-        keys, values = zip(*self.given[layer], strict=True)
-        return cat(keys, dim=-2), cat(values, dim=-2)
-
-
 def layer(**options):
     """Attention of 4 features and 2 heads in float64, with weights that do not depend on the seed."""
-    attention = MultiHeadAttention(4, 2, **options)
-    attention.to(np.float64)
-    rng = np.random.default_rng(5)
-    for parameter in attention.parameters():
-        parameter.data[...] = rng.integers(-4, 5, parameter.shape) / 4
-    return attention
+    return settled(MultiHeadAttention(4, 2, **options))
 
 
 def test_a_cache_is_given_the_new_keys_and_values():
     """cache.update(layer, key, value) gets what k_proj and v_proj made of the new tokens, by head: (B, H, L, D / H)."""
-    attention, cache = layer(), Remembered(3)
+    attention, cache = layer(), Remembered(cat, 3)
     x = np.arange(24.0).reshape(2, 3, 4) % 7 - 3
     attention(Tensor(x[:, :2]), cache=cache, layer=1)
     attention(Tensor(x[:, 2:]), cache=cache, layer=1)
@@ -62,7 +40,7 @@ def test_a_query_meets_the_keys_of_earlier_calls(rope):
     """Without is_causal a new token looks at all that the cache gives back, and at itself. With rope it is turned by
     its place in the text here too.
     """
-    attention, cache = layer(rope=rope), Remembered()
+    attention, cache = layer(rope=rope), Remembered(cat)
     x = np.arange(24.0).reshape(2, 3, 4) % 7 - 3
     attention(Tensor(x[:, :2]), cache=cache)
     out = attention(Tensor(x[:, 2:]), cache=cache)
@@ -77,7 +55,7 @@ def test_piece_by_piece_is_all_at_once(rope, x, cuts):
     """With is_causal, a text cut anywhere, each piece attending with the cache of those before, gives what the whole
     text gives: query i sees the keys up to place cache.length + i, and with rope it is turned by its place in the text.
     """
-    attention, cache = layer(rope=rope), Remembered()
+    attention, cache = layer(rope=rope), Remembered(cat)
     pieces = [
         attention(Tensor(piece), is_causal=True, cache=cache).data for piece in np.split(x, cuts, axis=1)
     ]
@@ -92,7 +70,7 @@ def test_the_layers_of_a_model_share_a_cache():
     first, second = layer(rope=True), layer(rope=True)
     second.q_proj.weight.data[...] = 1 - second.q_proj.weight.data
     x = np.arange(48.0).reshape(2, 6, 4) % 7 - 3
-    cache, pieces = Remembered(2), []
+    cache, pieces = Remembered(cat, 2), []
     for piece in np.split(x, [2, 3], axis=1):
         hidden = first(Tensor(piece), is_causal=True, cache=cache, layer=0)
         pieces.append(second(hidden, is_causal=True, cache=cache, layer=1).data)
@@ -103,7 +81,7 @@ def test_the_layers_of_a_model_share_a_cache():
 @pytest.mark.parametrize("earlier", [0, 2])
 def test_new_keys_may_be_more_than_queries(earlier):
     """With a cache, is_causal lets query i see the keys up to place cache.length + i, however many keys are new."""
-    attention, cache = layer(), Remembered()
+    attention, cache = layer(), Remembered(cat)
     x = np.arange(40.0).reshape(2, 5, 4) % 7 - 3
     if earlier:
         attention(Tensor(x[:, :earlier]), cache=cache)
@@ -121,7 +99,7 @@ def test_a_cache_does_not_let_a_mask_with_is_causal_pass(earlier):
     """attn_mask and is_causal=True together are a ValueError with both names, with a cache too, be it empty or not:
     neither may be overwritten.
     """
-    attention, cache = layer(), Remembered()
+    attention, cache = layer(), Remembered(cat)
     x = Tensor(np.arange(40.0).reshape(2, 5, 4) % 7 - 3)
     if earlier:
         attention(x[:, :earlier], cache=cache)
@@ -132,7 +110,7 @@ def test_a_cache_does_not_let_a_mask_with_is_causal_pass(earlier):
 
 def test_a_mask_covers_cached_keys_too():
     """With a cache, attn_mask (..., L, S) is over all keys, old and new, and is used as it is."""
-    attention, cache = layer(), Remembered()
+    attention, cache = layer(), Remembered(cat)
     x = np.arange(24.0).reshape(2, 3, 4) % 7 - 3
     attention(Tensor(x[:, :1]), cache=cache)
     seen = np.array([[False, True, False], [True, False, True]])  # of the second and the third token

@@ -1,33 +1,18 @@
 """Gradients, which kata 07 finds: attention is a composition."""
 
-import inspect
 import math
 
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from dojo.spec import assert_close, gradcheck, no_warnings
+from dojo.spec import Remembered, assert_close, check_tape, gradcheck, no_warnings
 from dojo.spec.strategies import arrays, broadcastable_shapes
-from tinytorch.attention import Cache, MultiHeadAttention, safe_softmax, scaled_dot_product_attention
+from tinytorch.attention import MultiHeadAttention, safe_softmax, scaled_dot_product_attention
 from tinytorch.autograd import grad
 from tinytorch.tensor import Tensor, cat
 
 INF = math.inf
-
-
-def check(function, *inputs):
-    """The tape's gradients of `function`, on Tensors, are those of finite differences."""
-
-    def forward(*arrays):
-        return function(*map(Tensor, arrays))
-
-    def backward(upstream, *arrays):
-        leaves = [Tensor(array, requires_grad=True) for array in arrays]
-        function(*leaves).backward(Tensor(upstream))
-        return tuple(None if leaf.grad is None else leaf.grad.data for leaf in leaves)
-
-    gradcheck(forward, backward, *inputs, names=list(inspect.signature(function).parameters))
 
 
 @given(x=arrays((3, 4), np.float64), dim=st.sampled_from([0, 1, -1]), hidden=arrays((3, 4), bool))
@@ -38,7 +23,7 @@ def test_the_gradient_of_safe_softmax(x, dim, hidden):
         return safe_softmax(x + Tensor(np.where(hidden, -INF, 0.0)), dim)
 
     with no_warnings():
-        check(masked, x)
+        check_tape(Tensor, masked, x)
 
 
 SEEN = np.array([[True, False, True], [False, False, False]])
@@ -61,14 +46,16 @@ def test_the_gradients_of_attention(batch, kind, scale, data):
         return scaled_dot_product_attention(query, key, value, mask, is_causal=kind == "causal", scale=scale)
 
     with no_warnings():
-        check(attend, query, key, value)
+        check_tape(Tensor, attend, query, key, value)
 
 
 @given(mask=arrays((2, 3), np.float64), key=arrays((2, 3, 2), np.float64))
 def test_a_mask_can_be_learned(mask, key):
     """A floating-point mask gets a gradient, summed where it was broadcast: a model may learn where to look."""
     query, value = Tensor(np.array([[1.0, 0.5], [-1.0, 2.0]])), Tensor(np.array([[1.0], [-2.0], [0.5]]))
-    check(lambda attn_mask: scaled_dot_product_attention(query, Tensor(key), value, attn_mask), mask)
+    check_tape(
+        Tensor, lambda attn_mask: scaled_dot_product_attention(query, Tensor(key), value, attn_mask), mask
+    )
 
 
 def test_a_blind_query_gets_no_gradient():
@@ -124,21 +111,9 @@ def test_every_projection_learns(rope):
     gradcheck(forward, backward, *inputs, names=["x", *parameters])
 
 
-class Last(Cache):
-    """What one layer was given."""
-
-    length = 0
-
-    def update(self, layer, key, value):
-        if self.length:
-            key, value = cat([self.key, key], -2), cat([self.value, value], -2)
-        self.key, self.value, self.length = key, value, key.shape[-2]
-        return key, value
-
-
 def test_gradients_pass_through_a_cache():
     """What a later piece looks up in the cache sends its gradient back to the keys and values of the earlier one."""
-    attention, cache = MultiHeadAttention(4, 2, rope=True), Last()
+    attention, cache = MultiHeadAttention(4, 2, rope=True), Remembered(cat)
     attention.to(np.float64)
     x = np.arange(20.0).reshape(1, 5, 4) * 7 % 11 / 4 - 1
     leaves = [Tensor(x, requires_grad=True), *attention.parameters()]

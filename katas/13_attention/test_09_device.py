@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from dojo.spec import assert_close, on_device
+from dojo.spec import Remembered, assert_close, on_device
 from tinytorch.attention import (
-    Cache,
     MultiHeadAttention,
     causal_mask,
     safe_softmax,
@@ -52,18 +51,6 @@ def test_dropout_stays_on_the_device(device):
     assert type(out.data) is type(on_device(X, device)), "the result left the device"
 
 
-class Last(Cache):
-    """What one layer was given, on whatever device."""
-
-    length = 0
-
-    def update(self, layer, key, value):
-        if self.length:
-            key, value = cat([self.key, key], -2), cat([self.value, value], -2)
-        self.key, self.value, self.length = key, value, key.shape[-2]
-        return key, value
-
-
 def test_a_layer_trains_on_the_device(device):
     """MultiHeadAttention moves to a GPU, and gives there, forwards and backwards, what it gives on the CPU."""
     manual_seed(0)
@@ -72,7 +59,7 @@ def test_a_layer_trains_on_the_device(device):
     for place in ("cpu", device):
         attention.to(place)
         attention.zero_grad()
-        cache = Last()
+        cache = Remembered(cat)
         pieces = [
             attention(Tensor(on_device(piece, place)), is_causal=True, cache=cache)
             for piece in (X[:, :4], X[:, 4:])

@@ -5,8 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from dojo.spec import assert_close, assert_equal
-from tinytorch.attention import Cache
+from dojo.spec import Remembered, assert_close, assert_equal, settled
 from tinytorch.setup import manual_seed
 from tinytorch.tensor import Tensor, cat, zeros
 from tinytorch.transformers import FeedForward, GPTConfig, TransformerBlock
@@ -17,15 +16,6 @@ X = np.random.default_rng(7).integers(-4, 5, (2, 5, 4)) / 4  # (B, T, D)
 def small_block():
     """4 features, 2 heads, and weights that settled() has chosen."""
     return settled(TransformerBlock(GPTConfig(n_head=2, n_embd=4)))
-
-
-def settled(module, seed=3):
-    """In float64, every parameter a multiple of 1/8 that does not depend on the order in which it was drawn."""
-    module.to(np.float64)
-    for name, parameter in module.named_parameters():
-        rng = np.random.default_rng([seed, *name.encode()])
-        parameter.data[...] = rng.integers(-8, 9, parameter.shape) / 8
-    return module
 
 
 def shapes_of(module):
@@ -184,26 +174,9 @@ def test_weights_of_attention_are_dropped_too():
     assert_equal(block.attn.dropout, 0.25, "the dropout of attn")
 
 
-class Remembered(Cache):
-    """The simplest cache that does what its docstring says: a list of what it was given, for each layer."""
-
-    def __init__(self, layers):
-        self.given = [[] for _ in range(layers)]
-
-    @property
-    def length(self):
-        """Of the last layer: it is the last to be told."""
-        return sum(key.shape[-2] for key, _ in self.given[-1])
-
-    def update(self, layer, key, value):
-        self.given[layer].append((key, value))
-        keys, values = zip(*self.given[layer], strict=True)
-        return cat(keys, dim=-2), cat(values, dim=-2)
-
-
 def test_a_block_hands_the_cache_on():
     """block(x, cache, layer) gives both to attention: keys and values go to that layer, and new places see old ones."""
-    block, cache = small_block(), Remembered(3)
+    block, cache = small_block(), Remembered(cat, 3)
     first = block(Tensor(X[:, :2]), cache, 2).data
     assert_equal(
         [len(given) for given in cache.given], [0, 0, 1], "with layer=2, the calls of update by layer"

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from dojo.spec import ShapeError, assert_close, assert_equal, raises
-from tinytorch.attention import Cache
+from dojo.spec import Remembered, ShapeError, assert_close, assert_equal, raises, settled
 from tinytorch.layers import init
 from tinytorch.losses import cross_entropy
 from tinytorch.setup import manual_seed
@@ -39,15 +38,6 @@ def expected_shapes(config):
         table |= {f"{here}{name}.bias": (D,) for name in ("ln_1", "ln_2") if bias}
     table |= {"ln_f.weight": (D,)} | ({"ln_f.bias": (D,)} if bias else {})
     return table | ({} if config.tie_weights else {"lm_head.weight": (config.vocab_size, D)})
-
-
-def settled(model, seed=3):
-    """In float64, every parameter a multiple of 1/8 that does not depend on the order in which it was drawn."""
-    model.to(np.float64)
-    for name, parameter in model.named_parameters():
-        rng = np.random.default_rng([seed, *name.encode()])
-        parameter.data[...] = rng.integers(-8, 9, parameter.shape) / 8
-    return model
 
 
 # Configuration
@@ -280,29 +270,12 @@ def test_features_must_fit_the_heads(n_layer):
 # With a cache
 
 
-class Remembered(Cache):
-    """The simplest cache that does what its docstring says: a list of what it was given, for each layer."""
-
-    def __init__(self, layers):
-        self.given = [[] for _ in range(layers)]
-
-    @property
-    def length(self):
-        """Of the last layer: it is the last to be told."""
-        return sum(key.shape[-2] for key, _ in self.given[-1])
-
-    def update(self, layer, key, value):
-        self.given[layer].append((key, value))
-        keys, values = zip(*self.given[layer], strict=True)
-        return cat(keys, dim=-2), cat(values, dim=-2)
-
-
 @pytest.mark.parametrize("cuts", [[], [1], [4], [2, 3], [1, 2, 3, 4]], ids=str)
 def test_a_text_may_come_in_pieces(cuts):
     """With a cache, a text cut anywhere gives the logits of the whole: each layer has a memory of its own, and places
     go on from cache.length.
     """
-    model, cache = settled(small()), Remembered(2)
+    model, cache = settled(small()), Remembered(cat, 2)
     pieces = [model(Tensor(piece), cache).data for piece in np.split(IDS, cuts, axis=1)]
     assert_close(np.concatenate(pieces, 1), model(Tensor(IDS)).data, f"cut at {cuts}, the logits")
 
@@ -311,7 +284,7 @@ def test_what_the_cache_holds_counts_for_block_size():
     """4 tokens in the cache and 3 new ones are 7, one more than block_size 6: a ValueError with both numbers, and the
     cache stays as it was.
     """
-    model, cache = small(), Remembered(2)
+    model, cache = small(), Remembered(cat, 2)
     model(zeros(1, 4, dtype=np.int64), cache)
     with raises(ValueError, 7, 6):
         model(zeros(1, 3, dtype=np.int64), cache)

@@ -4,24 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from dojo.spec import assert_close, gradcheck, no_warnings
+from dojo.spec import assert_close, check_tape, no_warnings, settled
 from dojo.spec.strategies import arrays, shapes
 from tinytorch.tensor import Tensor
 from tinytorch.transformers import GPT, FeedForward, GPTConfig, TransformerBlock, layer_norm, rms_norm
-
-
-def check(function, *inputs, names):
-    """The tape's gradients of `function`, on Tensors, are those of finite differences."""
-
-    def forward(*arrays):
-        return function(*map(Tensor, arrays))
-
-    def backward(upstream, *arrays):
-        leaves = [Tensor(array, requires_grad=True) for array in arrays]
-        function(*leaves).backward(Tensor(upstream))
-        return tuple(None if leaf.grad is None else leaf.grad.data for leaf in leaves)
-
-    gradcheck(forward, backward, *inputs, names=names)
 
 
 @given(shape=shapes(min_dims=1, max_dims=3, min_side=1, max_side=3), data=st.data())
@@ -33,10 +19,10 @@ def test_the_gradients_of_layer_norm(shape, data):
     weight = data.draw(arrays(inner, np.float64), label="weight")
     bias = data.draw(arrays(inner, np.float64), label="bias")
     with no_warnings():
-        check(
+        check_tape(
+            Tensor,
             lambda x, weight, bias: layer_norm(x, inner, weight, bias, 0.25),
             *(x, weight, bias),
-            names=["x", "weight", "bias"],
         )
 
 
@@ -46,16 +32,7 @@ def test_the_gradients_of_rms_norm(shape, data):
     x = data.draw(arrays(shape, np.float64), label="x")
     weight = data.draw(arrays(shape[-1:], np.float64), label="weight")
     with no_warnings():
-        check(lambda x, weight: rms_norm(x, shape[-1:], weight, 0.25), x, weight, names=["x", "weight"])
-
-
-def settled(module, seed=3):
-    """In float64, every parameter a multiple of 1/8 that does not depend on the order in which it was drawn."""
-    module.to(np.float64)
-    for name, parameter in module.named_parameters():
-        rng = np.random.default_rng([seed, *name.encode()])
-        parameter.data[...] = rng.integers(-8, 9, parameter.shape) / 8
-    return module
+        check_tape(Tensor, lambda x, weight: rms_norm(x, shape[-1:], weight, 0.25), x, weight)
 
 
 KINDS = {
@@ -70,7 +47,7 @@ def test_gradients_reach_what_comes_in_and_every_parameter(make):
     module = settled(make())
     x = np.random.default_rng(1).integers(-4, 5, (1, 3, 4)) / 4
     with no_warnings():
-        check(module, x, names=["x"])
+        check_tape(Tensor, module, x, names=["x"])
     without = [name for name, parameter in module.named_parameters() if parameter.grad is None]
     assert not without, f"no gradient reached {', '.join(without)}"
 

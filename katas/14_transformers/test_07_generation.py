@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from dojo.spec import assert_close, assert_equal, raises, unchanged
-from tinytorch.attention import Cache
+from dojo.spec import Remembered, assert_close, assert_equal, raises, unchanged
 from tinytorch.setup import manual_seed
 from tinytorch.tensor import Tensor, cat, tensor, zeros
-from tinytorch.transformers import GPT, GPTConfig, evaluating, generate, next_logits, stream
+from tinytorch.transformers import GPT, GPTConfig, generate, next_logits, stream
 
 TINY = {"vocab_size": 7, "block_size": 4, "n_layer": 1, "n_head": 1, "n_embd": 4}
 
@@ -31,43 +30,6 @@ def small():
     for name, parameter in model.named_parameters():
         parameter.data[...] = np.random.default_rng([1, *name.encode()]).standard_normal(parameter.shape) / 2
     return model
-
-
-# Looking without learning
-
-
-def test_evaluating_records_nothing_and_drops_nothing():
-    """In `with evaluating(model):` every module is in eval mode, and results do not require grad."""
-    model = GPT(GPTConfig(**TINY))
-    with evaluating(model):
-        modes = {module.training for module in model.modules()}
-        logits = model(tensor([[1, 2]]))
-    assert_equal(modes, {False}, "the modes inside")
-    assert_equal(logits.requires_grad, False, "whether the logits require grad")
-
-
-def test_afterwards_each_module_is_as_it_was():
-    """Each module gets back its own mode, one that was in eval mode too; gradients are recorded again."""
-    model = GPT(GPTConfig(**TINY))
-    model.drop.eval()
-    with evaluating(model):
-        pass
-    assert_equal(
-        (model.training, model.drop.training), (True, False), "the modes of the model and of model.drop"
-    )
-    assert_equal(model(tensor([[1]])).requires_grad, True, "whether the logits require grad afterwards")
-
-
-def test_an_error_inside_changes_nothing():
-    """The modes come back also where the block raises."""
-    model = GPT(GPTConfig(**TINY))
-    try:
-        with evaluating(model):
-            raise KeyError("stop")
-    except KeyError:
-        pass
-    assert_equal(model.training, True, "the mode after an error")
-    assert_equal(model(tensor([[1]])).requires_grad, True, "whether gradients are recorded after an error")
 
 
 # The next token
@@ -265,27 +227,10 @@ def test_what_is_wrong_is_said_before_the_first_step(write, ids, options, bad):
 # With a cache
 
 
-class Remembered(Cache):
-    """The simplest cache that does what its docstring says."""
-
-    def __init__(self, layers):
-        self.given = [[] for _ in range(layers)]
-
-    @property
-    def length(self):
-        """Of the last layer: it is the last to be told."""
-        return sum(key.shape[-2] for key, _ in self.given[-1])
-
-    def update(self, layer, key, value):
-        self.given[layer].append((key, value))
-        keys, values = zip(*self.given[layer], strict=True)
-        return cat(keys, dim=-2), cat(values, dim=-2)
-
-
 def test_with_a_cache_only_new_tokens_are_read():
     """A cache that holds the first two tokens is given what follows them, and the text is the same as without."""
     model, ids = small(), tensor([[1, 2, 3], [6, 0, 5]])
-    cache = Remembered(2)
+    cache = Remembered(cat, 2)
     model(ids[:, :2], cache)
     out = generate(model, ids, 6, generator=np.random.default_rng(0), cache=cache)
     sizes = [key.shape[-2] for key, _ in cache.given[0]]
@@ -295,7 +240,7 @@ def test_with_a_cache_only_new_tokens_are_read():
 
 def test_with_a_cache_a_long_text_is_an_error():
     """10 tokens in the cache and 3 more do not fit into block_size 12: a ValueError with 13 and 12."""
-    model, cache = small(), Remembered(2)
+    model, cache = small(), Remembered(cat, 2)
     ids = zeros(1, 13, dtype=np.int64)
     model(ids[:, :10], cache)
     with raises(ValueError, 13, 12):
@@ -304,7 +249,7 @@ def test_with_a_cache_a_long_text_is_an_error():
 
 def test_a_cache_may_not_hold_the_whole_text():
     """Where the cache holds all 3 tokens there is nothing to read, and no logits: a ValueError that holds 3."""
-    model, ids, cache = small(), tensor([[1, 2, 3]]), Remembered(2)
+    model, ids, cache = small(), tensor([[1, 2, 3]]), Remembered(cat, 2)
     model(ids, cache)
     with raises(ValueError, 3):
         next_logits(model, ids, cache)

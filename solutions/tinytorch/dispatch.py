@@ -173,15 +173,20 @@ def primitive(*, view: bool) -> Callable[[Callable[..., Array]], Callable[..., T
 def primitive(function: Callable[..., Array] | None = None, *, view: bool = False) -> Any:
     """Lift a function on arrays to one on Tensors.
 
-    Positional parameters annotated `Array` are inputs (`*arrays: Array` takes many), the rest are params, by
-    position or by keyword. The result is one array. `view=True` says that it may share the memory of its
-    first input, and then it shares the version counter too.
+    Positional parameters annotated `Array` are inputs (`*arrays: Array` takes many), one at least, or it is a
+    TypeError. The rest are params, by position or by keyword. The result is one array. `view=True` says that it may
+    share the memory of its first input, and then it shares the version counter too.
     """
     if function is None:
         return functools.partial(primitive, view=view)
-    parameters = inspect.signature(function).parameters.values()
+    signature = inspect.signature(function)
+    parameters = signature.parameters.values()
     names = tuple(p.name for p in parameters)
     inputs = tuple(p.name for p in parameters if p.annotation in ("Array", Array))
+    if not inputs:
+        raise TypeError(
+            f"no parameter of {function.__name__}{signature} is annotated as Array: a primitive takes at least one"
+        )
     params = tuple(name for name in names if name not in inputs)
     defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
     variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)

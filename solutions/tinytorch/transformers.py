@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -19,7 +18,6 @@ import numpy as np
 
 from tinytorch.activations import gelu, softmax
 from tinytorch.attention import Cache, MultiHeadAttention
-from tinytorch.autograd import no_grad
 from tinytorch.dispatch import accelerable
 from tinytorch.embeddings import Embedding, LearnedPositions
 from tinytorch.layers import Dropout, Linear, Module, ModuleList, Parameter, init
@@ -45,6 +43,7 @@ from tinytorch.tensor import (
     where,
     zeros,
 )
+from tinytorch.training import evaluating
 
 # Normalisation ------------------------------------------------------------------------------------------
 
@@ -414,20 +413,6 @@ def sample(
     total = reached[..., -1:]  # or nearly 1
     place = rand(total.shape, generator=generator, dtype=float64, device=logits.device) * total
     return argmax(reached > place, -1)  # the first that lies beyond
-
-
-@contextmanager
-def evaluating(model: Module) -> Iterator[None]:
-    """Inside the block the model is in eval mode, and nothing is recorded. Afterwards, whatever happened, each of its
-    modules is in the mode in which it was."""
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        with no_grad():
-            yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
 
 
 def next_logits(model: GPT, ids: Tensor, cache: Cache | None = None) -> Tensor:

@@ -1,4 +1,4 @@
-"""Every kata passes the gate: red on the skeleton, green on the reference, walkable, and as in the manifest."""
+"""Every kata passes the gate: red on the skeleton, green on the reference, walkable, and as listed."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ GATE = [name for name in CHECKS if name != "mistakes"]
 
 @functools.cache
 def problems(number: int, *checks: str) -> dict[str, list[str]]:
-    """What `python -m dojo gate N --quick` finds, by check. A process of its own: its forks know no tinytorch yet."""
+    """What `make dev-gate N=` with --quick finds, by check. A process of its own: its forks know no tinytorch yet."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "found.json"
         options = ["--quick", "--at-once=1", f"--json={path}", *(f"--only={check}" for check in checks)]
-        command = [sys.executable, "-m", "dojo", "gate", str(number), *options]
+        command = [sys.executable, "-m", "dojo", "dev-gate", str(number), *options]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
         assert path.is_file(), f"the gate did not come to its end\n{done.stdout}\n{done.stderr}"
         found: dict[str, dict[str, list[str]]] = json.loads(path.read_text(encoding="utf-8"))

@@ -7,7 +7,7 @@ import pytest
 from dojo.authors.gate import built
 from dojo.authors.mistakes import Mistake, load
 from dojo.catalogue import Kata
-from tests.test_gate import problems
+from tests.authors.test_gate import problems
 
 ENOUGH = {2: 12}  # of the kata that has most to write
 MISTAKES = [each for kata in built() for each in load(kata)]

@@ -485,3 +485,15 @@ def test_an_import_of_a_name_that_vanished_in_another_module_is_refused(tmp_path
     )
     with pytest.raises(DojoError, match="has no _helper in the skeleton"):
         derive.files(tmp_path)
+
+
+def test_a_name_may_come_by_an_import_of_all(tmp_path: Path) -> None:
+    package = tmp_path / "tensor"
+    package.mkdir()
+    (package / "public.py").write_text("from tinytorch.dispatch import run as run\n")
+    (package / "__init__.py").write_text("from tinytorch.tensor.public import *\n")
+    (tmp_path / "losses.py").write_text("from tinytorch.tensor import run as run\n")
+    assert len(derive.files(tmp_path)) == 3
+    (tmp_path / "losses.py").write_text("from tinytorch.tensor import walk as walk\n")
+    with pytest.raises(DojoError, match="has no walk in the skeleton"):
+        derive.files(tmp_path)

@@ -859,13 +859,91 @@ def evaluate_forgets_errors(self, batches):
 def evaluate_means_of_means(self, batches):
     """Every batch counts the same, the small one at the end too."""
     means = self._means()
-    with self._evaluating():
+    with evaluating(self.model):
         for x, y in batches:
             output = self.model(x)
             means["loss"].update(self.loss_fn(output, y).item())
             for name, metric in self.metrics.items():
                 means[name].update(metric(output, y))
     return _computed(means)
+
+
+@mistake("training.evaluating", spec="test_afterwards_each_module_is_as_it_was", says="`training` of each")
+def everything_trains_afterwards(model):
+    """model.train() afterwards, whatever was before."""
+    model.eval()
+    try:
+        with no_grad():
+            yield
+    finally:
+        model.train()
+
+
+@mistake("training.evaluating", spec="test_afterwards_each_module_is_as_it_was", says="`training` of each")
+def modes_come_back_with_their_parts(model):
+    """eval() puts back what was in eval mode, and its parts with it, whatever they were."""
+    resting = [module for module in model.modules() if not module.training]
+    model.eval()
+    try:
+        with no_grad():
+            yield
+    finally:
+        model.train()
+        for module in resting:
+            module.eval()
+
+
+@mistake(
+    "training.evaluating", spec="test_evaluating_records_nothing_and_drops_nothing", says="`training` of each"
+)
+def only_the_model_itself_evaluates(model):
+    """`training` of the model alone: its Dropout goes on."""
+    mode, model.training = model.training, False
+    try:
+        with no_grad():
+            yield
+    finally:
+        model.training = mode
+
+
+@mistake(
+    "training.evaluating", spec="test_evaluating_records_nothing_and_drops_nothing", says="requires grad"
+)
+def evaluating_is_recorded(model):
+    """eval mode without no_grad."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+@mistake("training.evaluating", spec="test_an_error_inside_changes_nothing", says="after an error")
+def an_error_leaves_eval_mode(model):
+    """Without try and finally."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    with no_grad():
+        yield
+    for module, mode in modes.items():
+        module.training = mode
+
+
+@mistake("training.evaluating", spec="test_an_error_inside_changes_nothing", says="nothing was raised")
+def an_error_is_swallowed(model):
+    """Every error of the block ends in silence."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        with no_grad():
+            yield
+    except Exception:
+        return
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
 
 
 @mistake("training.Trainer.fit", spec="test_an_iterator_is_refused", says="nothing was raised")

@@ -391,28 +391,6 @@ def nan_is_token_0(logits, temperature=1.0, top_k=None, top_p=None, generator=No
 # Writing
 
 
-@mistake("transformers.evaluating", spec="test_afterwards_each_module_is_as_it_was", says="the modes")
-def everything_trains_afterwards(model):
-    """model.train() afterwards, whatever was before."""
-    model.eval()
-    try:
-        with no_grad():
-            yield
-    finally:
-        model.train()
-
-
-@mistake("transformers.evaluating", spec="test_an_error_inside_changes_nothing", says="after an error")
-def an_error_leaves_eval_mode(model):
-    """Without try and finally."""
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    with no_grad():
-        yield
-    for module, mode in modes.items():
-        module.training = mode
-
-
 @mistake("transformers.next_logits", spec="test_next_logits_are_of_a_model_at_rest", says="second time")
 def next_logits_with_dropout(model, ids, cache=None):
     """Dropout goes on while it writes."""
@@ -420,8 +398,7 @@ def next_logits_with_dropout(model, ids, cache=None):
     if past >= ids.shape[-1]:
         raise ValueError(f"{ids.shape[-1]} tokens, {past} in the cache")
     window = ids[..., -model.config.block_size :] if cache is None else ids[..., past:]
-    with no_grad():
-        return model(window, cache)[..., -1, :]
+    return model(window, cache)[..., -1, :].detach()
 
 
 @mistake(

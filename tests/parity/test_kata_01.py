@@ -1,10 +1,9 @@
 """Kata 01 beside PyTorch."""
 
 import pytest
+import torch
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-
-from tinytorch.setup import Device, default_generator, manual_seed, matmul_flops  # noqa: E402
+from tinytorch.setup import Device, default_generator, manual_seed, matmul_flops
 
 
 @pytest.mark.parametrize("name", ["cpu", "cuda:0", "cuda:1", "cuda:12"])

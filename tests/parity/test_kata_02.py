@@ -5,11 +5,10 @@ import operator
 
 import numpy as np
 import pytest
+import torch
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-
-from tinytorch import tensor as make  # noqa: E402
-from tinytorch.tensor import (  # noqa: E402
+from tinytorch import tensor as make
+from tinytorch.tensor import (
     Tensor,
     abs,
     add,

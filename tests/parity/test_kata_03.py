@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
+from torch.nn import functional as F
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-F = torch.nn.functional
-
-from tinytorch import activations as ours  # noqa: E402
-from tinytorch.tensor import Tensor, tanh  # noqa: E402
+from tinytorch import activations as ours
+from tinytorch.tensor import Tensor, tanh
 
 X = np.concatenate([np.linspace(-6, 6, 49), [-1e4, -90, -20, 20, 90, 1e4]]).astype(np.float32).reshape(5, 11)
 GRAD = np.random.default_rng(0).standard_normal(X.shape).astype(np.float32)

@@ -4,11 +4,10 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-
-from tinytorch import layers as ours  # noqa: E402
-from tinytorch.tensor import tensor, zeros  # noqa: E402
+from tinytorch import layers as ours
+from tinytorch.tensor import tensor, zeros
 
 
 def pair():

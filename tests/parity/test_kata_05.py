@@ -4,12 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
+import torch
+from torch.nn import functional as F
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-F = torch.nn.functional
-
-from tinytorch import losses as ours  # noqa: E402
-from tinytorch.tensor import tensor  # noqa: E402
+from tinytorch import losses as ours
+from tinytorch.tensor import tensor
 
 RNG = np.random.default_rng(0)
 X = (RNG.standard_normal((4, 5)) * 3).astype(np.float32)

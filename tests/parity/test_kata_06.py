@@ -4,12 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
+import torch
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-
-from tinytorch import optimizers as ours  # noqa: E402
-from tinytorch.layers import Parameter  # noqa: E402
-from tinytorch.tensor import Tensor  # noqa: E402
+from tinytorch import optimizers as ours
+from tinytorch.layers import Parameter
+from tinytorch.tensor import Tensor
 
 SHAPES = [(3, 4), (4,), ()]
 STEPS = 10

@@ -4,12 +4,12 @@ import itertools
 
 import numpy as np
 import pytest
+import torch
+from torch.nn import functional as F
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-F = torch.nn.functional
-
-from tinytorch import activations, autograd as tape, layers, losses, optimizers  # noqa: E402
-from tinytorch.tensor import (  # noqa: E402
+from tests.parity.beside import compare, drawn
+from tinytorch import activations, autograd as tape, layers, losses, optimizers
+from tinytorch.tensor import (
     Tensor,
     abs,
     amax,
@@ -63,35 +63,8 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # of overflow in a forward pa
 INF, NAN = np.inf, np.nan
 
 
-def upstream(shape, seed=0):
-    return np.asarray(np.random.default_rng(seed).standard_normal(shape), np.float32)
-
-
-def gradients(function, kind, arrays, given):
-    """The output, and the gradient for each input that can have one, of `function` on Tensors of `kind`."""
-    make = torch.tensor if kind == "theirs" else Tensor
-    inputs = [make(each.copy()) for each in arrays]
-    for each, array in zip(inputs, arrays, strict=True):
-        each.requires_grad = array.dtype.kind == "f"
-    out = function(*inputs)
-    given = upstream(tuple(out.shape)) if given is None else np.asarray(given, np.float32)
-    out.backward(make(given))
-    return [out.detach().numpy(), *(each.grad.numpy() for each in inputs if each.requires_grad)]
-
-
-def same(mine, theirs, arrays, given=None, rtol=2e-5, atol=2e-6):
-    """Value and gradients agree, in shape, dtype and entries; nan and inf stand at the same places."""
-    results = [gradients(f, kind, arrays, given) for f, kind in ((mine, "ours"), (theirs, "theirs"))]
-    for place, (actual, expected) in enumerate(zip(*results, strict=True)):
-        what = f"the gradient for input {place - 1}" if place else "the value"
-        assert actual.shape == expected.shape, what
-        assert actual.dtype == expected.dtype, what
-        np.testing.assert_allclose(actual, expected, rtol=rtol, atol=atol, err_msg=what)
-
-
 def floats(*shapes, seed=1, positive=False):
-    rng = np.random.default_rng(seed)
-    made = [np.asarray(rng.standard_normal(shape), np.float32) for shape in shapes]
+    made = drawn(*shapes, dtype=np.float32, seed=seed)
     return [np.abs(each) + np.float32(0.25) for each in made] if positive else made
 
 
@@ -114,15 +87,15 @@ BINARY = {
 @pytest.mark.parametrize("name", BINARY)
 def test_gradients_over_broadcast_shapes(name, shapes):
     for one, other in (shapes, shapes[::-1]):
-        same(*BINARY[name], floats(one, other, positive=name in ("div", "remainder", "pow")))
+        compare(*BINARY[name], *floats(one, other, positive=name in ("div", "remainder", "pow")))
 
 
 @pytest.mark.parametrize("condition", [(), (3,), (2, 1), (4, 1, 1)])
 def test_where_over_broadcast_shapes(condition):
     mask = np.asarray(np.random.default_rng(0).random(condition) > 0.5)
-    same(where, torch.where, [mask, *floats((2, 3), (1,))])
+    compare(where, torch.where, mask, *floats((2, 3), (1,)))
     fill = lambda f: lambda m, a: f(a, m, 2.0)  # noqa: E731
-    same(fill(masked_fill), fill(torch.masked_fill), [mask, *floats((4, 2, 3))])
+    compare(fill(masked_fill), fill(torch.masked_fill), mask, *floats((4, 2, 3)))
 
 
 NUMBERS = {
@@ -138,7 +111,7 @@ NUMBERS = {
 
 @pytest.mark.parametrize("name", NUMBERS)
 def test_gradients_beside_python_numbers(name):
-    same(NUMBERS[name], NUMBERS[name], floats((2, 3), positive=True))
+    compare(NUMBERS[name], NUMBERS[name], *floats((2, 3), positive=True))
 
 
 UNARY = {
@@ -160,7 +133,7 @@ UNARY = {
 @pytest.mark.parametrize("shape", [(), (0,), (5,), (2, 3, 4)])
 @pytest.mark.parametrize("name", UNARY)
 def test_gradients_of_functions_of_one_entry(name, shape):
-    same(*UNARY[name], floats(shape, positive=name in ("log", "log1p", "sqrt")))
+    compare(*UNARY[name], *floats(shape, positive=name in ("log", "log1p", "sqrt")))
 
 
 @pytest.mark.parametrize("keepdim", [False, True])
@@ -170,10 +143,10 @@ def test_gradients_of_reductions(name, dim, keepdim):
     mine = {"sum": sum, "mean": mean, "var": var, "amax": amax, "amin": amin}[name]
     theirs = getattr(torch, name)
     all_of_them = () if name.startswith("am") else None
-    same(
+    compare(
         lambda x: mine(x, dim, keepdim=keepdim),
         lambda x: theirs(x, all_of_them if dim is None else dim, keepdim=keepdim),
-        floats((2, 3, 4)),
+        *floats((2, 3, 4)),
     )
 
 
@@ -222,7 +195,7 @@ MOVES = {
 @pytest.mark.parametrize("name", MOVES)
 def test_gradients_of_what_moves_entries(name):
     mine, theirs = MOVES[name]
-    same(lambda x: mine(x).to(np.float32), lambda x: theirs(x).to(torch.float32), floats((2, 3, 4)))
+    compare(lambda x: mine(x).to(np.float32), lambda x: theirs(x).to(torch.float32), *floats((2, 3, 4)))
 
 
 @pytest.mark.parametrize("dim", [0, 1, -1])
@@ -230,10 +203,10 @@ def test_gradients_of_index_add(dim):
     index = {0: ROWS, 1: np.array([2, 2]), -1: np.array([3, 0, 3])}[dim]
     shape = [2, 3, 4]
     shape[dim] = len(index)
-    same(
+    compare(
         lambda a, b: index_add(a, dim, Tensor(index), b),
         lambda a, b: torch.index_add(a, dim, torch.tensor(index), b),
-        floats((2, 3, 4), tuple(shape)),
+        *floats((2, 3, 4), tuple(shape)),
     )
 
 
@@ -253,9 +226,9 @@ def test_gradients_of_index_add(dim):
     ids=str,
 )
 def test_gradients_of_products(shapes):
-    same(matmul, torch.matmul, floats(*shapes))
+    compare(matmul, torch.matmul, *floats(*shapes))
     if len(shapes[0]) == len(shapes[1]) == 3:
-        same(bmm, torch.bmm, floats(*shapes))
+        compare(bmm, torch.bmm, *floats(*shapes))
 
 
 @pytest.mark.parametrize("dim", [0, -1])
@@ -264,7 +237,7 @@ def test_gradients_of_functions_of_a_row(name, dim):
     x = floats((3, 4))[0]
     x[0] *= 50
     mine, theirs = getattr(activations, name), getattr(torch, name)
-    same(lambda x: mine(x, dim), lambda x: theirs(x, dim), [x])
+    compare(lambda x: mine(x, dim), lambda x: theirs(x, dim), x)
 
 
 # Ties, kinks, and what is not finite ----------------------------------------------------------------------------
@@ -278,13 +251,13 @@ def test_gradients_at_special_places(name, given):
     """-inf under a square root, a logarithm of 0, the kinks of abs, relu and clamp."""
     # where PyTorch computes several entries at once, its gelu(inf) is nan; one alone gives inf, as here
     places = [each for each in SPECIAL if not (name.startswith("gelu") and each == INF)]
-    same(*UNARY[name], [np.array(places, np.float32)], np.full(len(places), given))
+    compare(*UNARY[name], np.array(places, np.float32), upstream=np.full(len(places), given))
 
 
 # sign(nan) is nan here and 0 there
 @pytest.mark.parametrize("name", [name for name in UNARY if name not in ("abs", "sign")])
 def test_gradients_at_nan(name):
-    same(*UNARY[name], [np.array([NAN, 1.0], np.float32)], [3.0, 3.0])
+    compare(*UNARY[name], np.array([NAN, 1.0], np.float32), upstream=[3.0, 3.0])
 
 
 @pytest.mark.parametrize("name", BINARY)
@@ -293,17 +266,17 @@ def test_gradients_of_pairs_of_special_numbers(name):
     # PyTorch divides to find a remainder: where that overflows, it is nan
     numbers = [x for x in (*SPECIAL, NAN) if not (name == "remainder" and x in (1e30, -1e30))]
     a, b = np.array(list(itertools.product(numbers, repeat=2)), np.float32).T
-    same(*BINARY[name], [a, b], np.full(len(a), 3.0))
+    compare(*BINARY[name], a, b, upstream=np.full(len(a), 3.0))
 
 
 @pytest.mark.parametrize("exponent", [0, 1, 2, 3, -1, 0.0, 2.0, 1.5, -2.0])
 def test_a_power_with_a_number_at_special_places(exponent):
-    same(lambda x: x**exponent, lambda x: x**exponent, [np.array([*SPECIAL, NAN], np.float32)])
+    compare(lambda x: x**exponent, lambda x: x**exponent, np.array([*SPECIAL, NAN], np.float32))
 
 
 @pytest.mark.parametrize("base", [0, 1, 2, 0.5, 0.0])
 def test_a_power_of_a_number_at_special_places(base):
-    same(lambda x: base**x, lambda x: base**x, [np.array([*SPECIAL, NAN], np.float32)])
+    compare(lambda x: base**x, lambda x: base**x, np.array([*SPECIAL, NAN], np.float32))
 
 
 @pytest.mark.parametrize("dim", [None, 0, 1, (0, 1)])
@@ -314,17 +287,17 @@ def test_a_power_of_a_number_at_special_places(base):
 )
 def test_extremes_share_at_a_tie(rows, dim):
     x, theirs = np.array(rows, np.float32), () if dim is None else dim
-    same(lambda x: amax(x, dim), lambda x: torch.amax(x, theirs), [x])
-    same(lambda x: amin(x, dim), lambda x: torch.amin(x, theirs), [x])
+    compare(lambda x: amax(x, dim), lambda x: torch.amax(x, theirs), x)
+    compare(lambda x: amin(x, dim), lambda x: torch.amin(x, theirs), x)
 
 
 def test_sort_and_topk_at_a_tie():
     x = np.array([2.0, 1.0, 2.0, 1.0], np.float32)
     for down in (False, True):
-        same(
+        compare(
             lambda x, down=down: sort(x, -1, down)[0],
             lambda x, down=down: torch.sort(x, stable=True, dim=-1, descending=down)[0],
-            [x],
+            x,
         )
 
 
@@ -349,15 +322,15 @@ WITH_INFINITY = {
 @pytest.mark.parametrize("name", WITH_INFINITY)
 def test_an_upstream_gradient_that_is_not_finite(name, x):
     given = [INF, -INF, NAN, 1.0][: 3 if name == "getitem" else 4]
-    same(*WITH_INFINITY[name], [np.full(4, x, np.float32)], given)
+    compare(*WITH_INFINITY[name], np.full(4, x, np.float32), upstream=given)
 
 
 def test_the_well_known_trap_of_where():
     """0 times an infinite slope is nan: in both, sqrt is not saved by a where behind it."""
-    same(
+    compare(
         lambda x: where(x > 0, sqrt(x), 0.0),
         lambda x: torch.where(x > 0, torch.sqrt(x), 0.0),
-        [np.array([-1.0, 0.0, 4.0], np.float32)],
+        np.array([-1.0, 0.0, 4.0], np.float32),
     )
 
 
@@ -365,7 +338,7 @@ def test_the_well_known_trap_of_where():
 @pytest.mark.parametrize("name", ["softmax", "log_softmax", "logsumexp"])
 def test_rows_that_are_not_finite(name, row):
     mine, theirs = getattr(activations, name), getattr(torch, name)
-    same(lambda x: mine(x, 0), lambda x: theirs(x, 0), [np.array(row, np.float32)])
+    compare(lambda x: mine(x, 0), lambda x: theirs(x, 0), np.array(row, np.float32))
 
 
 # Graphs ---------------------------------------------------------------------------------------------------------
@@ -937,10 +910,11 @@ TARGET = np.array([[0.0, 1.0, 0.5], [1.0, 0.25, 0.0], [1.0, 1.0, 0.0]], np.float
 def test_losses_of_numbers(name, reduction):
     """For the target too: it is an input as any other."""
     mine, theirs = getattr(losses, name), getattr(F, name)
-    same(
+    compare(
         lambda x, y: mine(x, y, reduction=reduction),
         lambda x, y: theirs(x, y, reduction=reduction),
-        [X, TARGET],
+        X,
+        TARGET,
     )
 
 
@@ -956,9 +930,9 @@ def test_losses_of_classes(options, reduction):
         extra = {"weight": make(weight)} if weighted else {}
         return lambda x: function(x, make(classes), **options, **extra)
 
-    same(loss(losses.cross_entropy, Tensor), loss(F.cross_entropy, torch.tensor), [X])
+    compare(loss(losses.cross_entropy, Tensor), loss(F.cross_entropy, torch.tensor), X)
     if "label_smoothing" not in options:
-        same(loss(losses.nll_loss, Tensor), loss(F.nll_loss, torch.tensor), [X])
+        compare(loss(losses.nll_loss, Tensor), loss(F.nll_loss, torch.tensor), X)
 
 
 def test_twenty_steps_of_adam_move_a_model_alike():

@@ -5,15 +5,13 @@ import math
 
 import numpy as np
 import pytest
+import safetensors.torch
+import torch
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-
-import safetensors.torch  # noqa: E402
-
-from tinytorch import optimizers, training as ours  # noqa: E402
-from tinytorch.layers import Linear, Parameter, Sequential, Tanh  # noqa: E402
-from tinytorch.losses import mse_loss  # noqa: E402
-from tinytorch.tensor import Tensor  # noqa: E402
+from tinytorch import optimizers, training as ours
+from tinytorch.layers import Linear, Parameter, Sequential, Tanh
+from tinytorch.losses import mse_loss
+from tinytorch.tensor import Tensor
 
 theirs = torch.optim.lr_scheduler
 STEPS = 30

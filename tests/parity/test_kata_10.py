@@ -4,13 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
+import torch
+from torch.utils import data as theirs
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-
-from torch.utils import data as theirs  # noqa: E402
-
-from tinytorch import dataloader as ours  # noqa: E402
-from tinytorch.tensor import Tensor  # noqa: E402
+from tinytorch import dataloader as ours
+from tinytorch.tensor import Tensor
 
 
 def arrays(value):

@@ -8,8 +8,6 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-
-pytest.importorskip("tokenizers", reason="tokenizers is not installed")
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from tinytorch.tokenization import (

@@ -4,17 +4,17 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-
-from tinytorch.embeddings import (  # noqa: E402
+from tests.parity.beside import compare, drawn
+from tinytorch.embeddings import (
     Embedding,
     LearnedPositions,
     SinusoidalPositions,
     apply_rope,
     embedding,
 )
-from tinytorch.tensor import Tensor  # noqa: E402
+from tinytorch.tensor import Tensor
 
 RNG = np.random.default_rng(0)
 IDS = [np.array(3), np.array([1, 1, 4, 1]), RNG.integers(0, 5, (2, 3, 4)), np.zeros((2, 0), np.int64)]
@@ -95,19 +95,15 @@ def test_learned_positions_are_an_embedding_of_places():
 @pytest.mark.parametrize(("base", "start"), [(10000.0, 0), (10000.0, 7), (500000.0, 100)])
 def test_rope_is_that_of_llama(base, start):
     """As Llama's port to `transformers` writes it: rotate_half, and cosines that stand twice."""
-    x, grad = (RNG.standard_normal((2, 4, 6, 8)) for _ in range(2))
-    q = torch.tensor(x, requires_grad=True)
     inv_freq = 1.0 / (base ** (torch.arange(0, 8, 2, dtype=torch.float64) / 8))
     freqs = torch.outer(torch.arange(start, start + 6, dtype=torch.float64), inv_freq)
     emb = torch.cat((freqs, freqs), dim=-1)
-    rotate_half = torch.cat((-q[..., 4:], q[..., :4]), dim=-1)
-    expected = q * emb.cos() + rotate_half * emb.sin()
-    expected.backward(torch.tensor(grad))
-    mine = Tensor(x, requires_grad=True)
-    out = apply_rope(mine, start, base)
-    out.backward(Tensor(grad))
-    np.testing.assert_allclose(out.data, expected.detach().numpy(), rtol=1e-10, atol=1e-12)
-    np.testing.assert_allclose(mine.grad.data, q.grad.numpy(), rtol=1e-10, atol=1e-12)
+
+    def llama(q):
+        rotate_half = torch.cat((-q[..., 4:], q[..., :4]), dim=-1)
+        return q * emb.cos() + rotate_half * emb.sin()
+
+    compare(lambda q: apply_rope(q, start, base), llama, *drawn((2, 4, 6, 8)), atol=1e-12)
 
 
 def test_rope_pairs_halves_where_the_paper_pairs_neighbours():

@@ -5,36 +5,14 @@ import math
 
 import numpy as np
 import pytest
+import torch
+from torch.nn import functional as theirs
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-
-from torch.nn import functional as theirs  # noqa: E402
-
-import tinytorch.autograd  # noqa: E402, F401
-from tinytorch import attention as ours  # noqa: E402
-from tinytorch.tensor import Tensor  # noqa: E402
+from tests.parity.beside import compare, drawn
+from tinytorch import attention as ours
+from tinytorch.tensor import Tensor
 
 INF = math.inf
-
-
-def drawn(*shapes, dtype=np.float64):
-    rng = np.random.default_rng(0)
-    return [rng.standard_normal(shape).astype(dtype) for shape in shapes]
-
-
-def compare(mine, other, *arrays, rtol=1e-10):
-    """Value and every gradient, for a random upstream gradient."""
-    leaves = [Tensor(a, requires_grad=True) for a in arrays]
-    others = [torch.tensor(a, requires_grad=True) for a in arrays]
-    out, expected = mine(*leaves), other(*others)
-    assert out.shape == tuple(expected.shape)
-    assert out.dtype == expected.detach().numpy().dtype
-    np.testing.assert_allclose(out.data, expected.detach().numpy(), rtol=rtol, atol=rtol)
-    upstream = np.random.default_rng(1).standard_normal(out.shape).astype(out.dtype)
-    out.backward(Tensor(upstream))
-    expected.backward(torch.tensor(upstream))
-    for leaf, each in zip(leaves, others, strict=True):
-        np.testing.assert_allclose(leaf.grad.data, each.grad.numpy(), rtol=rtol, atol=rtol)
 
 
 SHAPES = [
@@ -91,7 +69,6 @@ def test_attention_in_float32():
         lambda q, k, v: ours.scaled_dot_product_attention(q, k, v, is_causal=True),
         lambda q, k, v: theirs.scaled_dot_product_attention(q, k, v, is_causal=True),
         *drawn((2, 4, 32, 16), (2, 4, 32, 16), (2, 4, 32, 16), dtype=np.float32),
-        rtol=2e-5,
     )
 
 

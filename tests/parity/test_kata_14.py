@@ -4,17 +4,15 @@ import math
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch.nn import functional as F
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-
-from safetensors.torch import load_file, save_file  # noqa: E402
-from torch.nn import functional as F  # noqa: E402
-
-from tinytorch import transformers as ours  # noqa: E402
-from tinytorch.optimizers import AdamW  # noqa: E402
-from tinytorch.setup import manual_seed  # noqa: E402
-from tinytorch.tensor import Tensor  # noqa: E402
-from tinytorch.training import load, save  # noqa: E402
+from tinytorch import transformers as ours
+from tinytorch.optimizers import AdamW
+from tinytorch.setup import manual_seed
+from tinytorch.tensor import Tensor
+from tinytorch.training import load, save
 
 RNG = np.random.default_rng(0)
 SHAPES = [

@@ -188,6 +188,26 @@ def test_arguments_that_do_not_fit_are_named() -> None:
             twice()
 
 
+def test_a_primitive_without_an_array_is_refused_when_it_is_made() -> None:
+    known = dict(dispatch.primitives)
+    message = (
+        r"^no parameter of glue\(a: 'Tensor', dim: 'int' = 0\) .*annotated as Array.*takes at least one$"
+    )
+    with pytest.raises(TypeError, match=message):
+
+        @primitive
+        def glue(a: Tensor, dim: int = 0) -> Array:
+            return a.data
+
+    with pytest.raises(TypeError, match=r"view\(\)"):
+
+        @primitive(view=True)
+        def view() -> Array:
+            return np.ones(2)
+
+    assert dispatch.primitives == known
+
+
 def test_a_primitive_of_a_higher_kata_joins_the_same_seam(tape: Recorder) -> None:
     @primitive
     def glue(*arrays: Array, dim: int = 0) -> Array:

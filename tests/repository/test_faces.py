@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dojo.catalogue import SOLUTIONS
+from dojo.catalogue import KATAS, SOLUTIONS
 
 FACES = ["tinytorch", "tinytorch.nn", "tinytorch.nn.functional", "tinytorch.nn.utils", "tinytorch.optim"]
 FACES += ["tinytorch.optim.lr_scheduler", "tinytorch.utils.data"]
@@ -25,21 +25,67 @@ def test_every_name_of_a_face_is_found(name: str) -> None:
         _ = face.nothing
 
 
+def lists() -> list[Path]:
+    """The files that say which names there are: the faces, and the packages of katas."""
+    faces = [Path(str(importlib.import_module(name).__file__)) for name in FACES]
+    return [
+        *faces,
+        *(SOLUTIONS / kata.slug / "__init__.py" for kata in KATAS if (SOLUTIONS / kata.slug).is_dir()),
+    ]
+
+
+def listed(path: Path) -> list[str]:
+    """What is imported there, `import *` included: what that file lists is listed here."""
+    names = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        assert not (isinstance(node, ast.Name) and node.id == "__all__"), f"{path} lists its names again"
+        for alias in node.names if isinstance(node, ast.ImportFrom) else ():
+            starred = SOLUTIONS.joinpath(*str(node.module).split(".")[1:]).with_suffix(".py")
+            names += listed(starred) if alias.name == "*" else [alias.name]
+    return names
+
+
+@pytest.mark.parametrize("path", lists(), ids=lambda path: str(path.relative_to(SOLUTIONS)))
+def test_no_name_is_listed_twice(path: Path) -> None:
+    names = listed(path)
+    assert sorted(names) == sorted(set(names))
+
+
 @pytest.mark.parametrize("name", FACES)
-def test_what_mypy_sees_is_what_is_found(name: str) -> None:
-    """The imports under TYPE_CHECKING and the table of the face name the same things from the same katas."""
+def test_a_face_is_read_from_the_imports_that_a_type_checker_sees(name: str) -> None:
     face = importlib.import_module(name)
     tree = ast.parse(Path(str(face.__file__)).read_text(encoding="utf-8"))
     block = next(node for node in tree.body if isinstance(node, ast.If))
-    imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
-    seen = {(alias.name, str(node.module)) for node in imports for alias in node.names}
-    table = next(ast.literal_eval(call.args[1]) for call in ast.walk(tree) if _makes_a_face(call))
-    found = {(attribute, module) for module, names in table.items() for attribute in names.split()}
-    assert found - {("tensor", "tinytorch.tensor")} == seen
+    assert ast.unparse(block.test) == "TYPE_CHECKING"
+    for node in block.body:
+        assert isinstance(node, ast.ImportFrom)
+        module = importlib.import_module(str(node.module))
+        for alias in node.names:
+            names = [each for each in vars(module) if each[0] != "_"] if alias.name == "*" else [alias.name]
+            for each in names:
+                assert each in dir(face)
+                assert getattr(face, each) is getattr(module, each)
 
 
-def _makes_a_face(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "face"
+def test_tinytorch_shows_what_torch_shows() -> None:
+    """What a kata offers to other katas alone, or under torch.nn, is not there."""
+    import tinytorch
+
+    some = {
+        "Tensor",
+        "tensor",
+        "zeros",
+        "add",
+        "topk",
+        "int8",
+        "relu",
+        "logsumexp",
+        "no_grad",
+        "manual_seed",
+        "save",
+    }
+    assert some <= set(dir(tinytorch))
+    assert not {"pad", "flat_index", "getitem", "nn", "np", "gelu", "evaluating"} & set(dir(tinytorch))
 
 
 def test_tensor_is_the_function_as_in_pytorch() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from dojo.fake_cupy.modules import installed
-from dojo.spec import on_device, to_numpy
+from dojo.spec import hide_cupy, on_device, to_numpy
 
 
 def test_the_cpu_has_the_array_itself() -> None:
@@ -24,6 +25,16 @@ def test_there_and_back() -> None:
         np.testing.assert_array_equal(to_numpy(x), [0, 1, 2])
         np.testing.assert_array_equal(to_numpy(SimpleNamespace(data=x)), [0, 1, 2])
         np.testing.assert_array_equal(to_numpy([x[0], 5]), [0, 5])
+
+
+def test_hidden_cupy_cannot_be_imported() -> None:
+    with installed() as cupy, pytest.MonkeyPatch.context() as monkeypatch:
+        hide_cupy(monkeypatch)
+        for name in ("cupy", "cupy.random"):
+            with pytest.raises(ImportError):
+                importlib.import_module(name)
+        monkeypatch.undo()
+        assert importlib.import_module("cupy") is cupy
 
 
 def test_an_unknown_device_is_named() -> None:

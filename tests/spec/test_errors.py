@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dojo.spec import ShapeError, no_warnings, raises
+from dojo.spec import ShapeError, no_warnings, raises, raises_with_note
 
 
 def raised(error: BaseException, kind: Any, *values: Any) -> None:
@@ -131,3 +131,36 @@ def test_no_warning_passes_and_underflow_is_none() -> None:
 def test_errors_pass_through_no_warnings() -> None:
     with pytest.raises(KeyError), no_warnings():
         raise KeyError
+
+
+# Notes --------------------------------------------------------------------------------------------------
+
+
+def noted(message: str, *notes: str) -> OSError:
+    error = OSError(message)
+    for note in notes:
+        error.add_note(note)
+    return error
+
+
+def test_a_note_holds_the_values_and_the_message_is_as_it_was() -> None:
+    with raises_with_note(OSError, "no such disk", 13, "Squares"):
+        raise noted("no such disk", "sample 13", "of Squares")
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (
+            noted("no such disk", "sample 14"),
+            "should hold 13; it says: no such disk, with the notes: sample 14",
+        ),
+        (noted("no such disk"), "should hold 13; it says: no such disk, with the notes: none"),
+        (noted("sample 13: no such disk", "sample 13"), "the error's message"),
+    ],
+    ids=["another note", "no note", "another message"],
+)
+def test_a_note_that_is_missing_or_in_the_message_is_told_of(error: OSError, says: str) -> None:
+    with pytest.raises(AssertionError) as caught, raises_with_note(OSError, "no such disk", 13):
+        raise error
+    assert says in str(caught.value)

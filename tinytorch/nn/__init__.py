@@ -53,16 +53,4 @@ if TYPE_CHECKING:
         RMSNorm as RMSNorm,
     )
 
-__getattr__, __dir__ = face(
-    __name__,
-    {
-        "tinytorch.layers": (
-            "Buffer Dropout Flatten GELU Identity LeakyReLU Linear LogSoftmax Module "
-            "ModuleList Parameter ReLU Sequential SiLU Sigmoid Softmax Softplus Tanh init"
-        ),
-        "tinytorch.losses": "BCEWithLogitsLoss CrossEntropyLoss HuberLoss L1Loss MSELoss NLLLoss",
-        "tinytorch.embeddings": "Embedding",
-        "tinytorch.transformers": "LayerNorm RMSNorm",
-        "tinytorch.spatial": "AdaptiveAvgPool2d AvgPool2d BatchNorm2d Conv2d MaxPool2d",
-    },
-)
+__getattr__, __dir__ = face(__name__)

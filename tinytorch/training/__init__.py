@@ -37,4 +37,10 @@ from tinytorch.training.schedulers import (
     SequentialLR as SequentialLR,
     StepLR as StepLR,
 )
-from tinytorch.training.trainer import RUN as RUN, Batches as Batches, Metric as Metric, Trainer as Trainer
+from tinytorch.training.trainer import (
+    RUN as RUN,
+    Batches as Batches,
+    Metric as Metric,
+    Trainer as Trainer,
+    evaluating as evaluating,
+)

@@ -23,13 +23,4 @@ if TYPE_CHECKING:
         random_split as random_split,
     )
 
-__getattr__, __dir__ = face(
-    __name__,
-    {
-        "tinytorch.dataloader": (
-            "BatchSampler DataLoader Dataset IterableDataset RandomSampler "
-            "SequentialSampler Subset TensorDataset WeightedRandomSampler default_collate "
-            "default_convert random_split"
-        ),
-    },
-)
+__getattr__, __dir__ = face(__name__)

@@ -45,18 +45,26 @@ def _check_names(before: ast.Module, after: ast.Module) -> None:
 
 
 def check_imports(made: dict[Path, str]) -> None:
-    """Every `from tinytorch.x import name` finds its name in the skeleton too."""
-    known = {_module(path): names_bound(ast.parse(text)) for path, text in made.items()}
-    for path, text in made.items():
-        for node in ast.walk(ast.parse(text)):
-            names = known.get(node.module or "") if isinstance(node, ast.ImportFrom) else None
-            if isinstance(node, ast.ImportFrom) and names is not None:
-                for alias in node.names:
-                    if alias.name not in names and f"{node.module}.{alias.name}" not in known:
-                        raise DojoError(
-                            f"{path}, line {node.lineno}: {node.module} has no {alias.name} in the skeleton: "
-                            "mark it `# given` there, or make it public"
-                        )
+    """Every `from tinytorch.x import name` finds its name in the skeleton too, also where x has it by `import *`."""
+    trees = {path: ast.parse(text) for path, text in made.items()}
+    imports = [
+        (path, node, alias.name)
+        for path, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    ]
+    known = {_module(path): names_bound(tree) for path, tree in trees.items()}
+    for path, node, name in imports:
+        if name == "*":
+            known[_module(path)] |= known.get(node.module or "", set())
+    for path, node, name in imports:
+        names = known.get(node.module or "")
+        if names is not None and name not in {"*", *names} and f"{node.module}.{name}" not in known:
+            raise DojoError(
+                f"{path}, line {node.lineno}: {node.module} has no {name} in the skeleton: "
+                "mark it `# given` there, or make it public"
+            )
 
 
 def _members(tree: ast.Module) -> set[str]:

@@ -4,87 +4,56 @@ A model learns no faster than its data arrive. So a batch is read whole where th
 is busy with the one before, and the same seed gives the same batches however many threads make them.
 """
 
-from __future__ import annotations
-
-from tinytorch.dataloader.collate import default_collate, default_convert
+from tinytorch.dataloader.collate import (
+    default_collate as default_collate,
+    default_convert as default_convert,
+)
 from tinytorch.dataloader.datasets import (
-    Dataset,
-    ImageDataset,
-    IterableDataset,
-    Subset,
-    TensorDataset,
-    many_at_once,
-    random_split,
-    split_lengths,
+    Dataset as Dataset,
+    ImageDataset as ImageDataset,
+    IterableDataset as IterableDataset,
+    Subset as Subset,
+    TensorDataset as TensorDataset,
+    many_at_once as many_at_once,
+    random_split as random_split,
+    split_lengths as split_lengths,
 )
 from tinytorch.dataloader.files import (
-    CIFAR10,
-    MNIST,
-    CifarUnpickler,
-    DatasetError,
-    PickledArray,
-    PickledDtype,
-    pickled_bytes,
-    read_cifar10_bin,
-    read_cifar10_py,
-    read_idx,
+    CIFAR10 as CIFAR10,
+    MNIST as MNIST,
+    CifarUnpickler as CifarUnpickler,
+    DatasetError as DatasetError,
+    PickledArray as PickledArray,
+    PickledDtype as PickledDtype,
+    pickled_bytes as pickled_bytes,
+    read_cifar10_bin as read_cifar10_bin,
+    read_cifar10_py as read_cifar10_py,
+    read_idx as read_idx,
 )
-from tinytorch.dataloader.generators import batch_generator, current_generator, draw_seed, drawing_from
-from tinytorch.dataloader.loader import DataLoader, fetch, prefetch, read_stream
+from tinytorch.dataloader.generators import (
+    batch_generator as batch_generator,
+    current_generator as current_generator,
+    draw_seed as draw_seed,
+    drawing_from as drawing_from,
+)
+from tinytorch.dataloader.loader import (
+    DataLoader as DataLoader,
+    fetch as fetch,
+    prefetch as prefetch,
+    read_stream as read_stream,
+)
 from tinytorch.dataloader.samplers import (
-    BatchSampler,
-    RandomSampler,
-    SequentialSampler,
-    WeightedRandomSampler,
-    batched,
+    BatchSampler as BatchSampler,
+    RandomSampler as RandomSampler,
+    SequentialSampler as SequentialSampler,
+    WeightedRandomSampler as WeightedRandomSampler,
+    batched as batched,
 )
 from tinytorch.dataloader.transforms import (
-    Compose,
-    Normalize,
-    RandomCrop,
-    RandomHorizontalFlip,
-    ToDtype,
-    Transform,
+    Compose as Compose,
+    Normalize as Normalize,
+    RandomCrop as RandomCrop,
+    RandomHorizontalFlip as RandomHorizontalFlip,
+    ToDtype as ToDtype,
+    Transform as Transform,
 )
-
-__all__ = [
-    "CIFAR10",
-    "MNIST",
-    "BatchSampler",
-    "CifarUnpickler",
-    "Compose",
-    "DataLoader",
-    "Dataset",
-    "DatasetError",
-    "ImageDataset",
-    "IterableDataset",
-    "Normalize",
-    "PickledArray",
-    "PickledDtype",
-    "RandomCrop",
-    "RandomHorizontalFlip",
-    "RandomSampler",
-    "SequentialSampler",
-    "Subset",
-    "TensorDataset",
-    "ToDtype",
-    "Transform",
-    "WeightedRandomSampler",
-    "batch_generator",
-    "batched",
-    "current_generator",
-    "default_collate",
-    "default_convert",
-    "draw_seed",
-    "drawing_from",
-    "fetch",
-    "many_at_once",
-    "pickled_bytes",
-    "prefetch",
-    "random_split",
-    "read_cifar10_bin",
-    "read_cifar10_py",
-    "read_idx",
-    "read_stream",
-    "split_lengths",
-]

@@ -52,18 +52,4 @@ if TYPE_CHECKING:
         rms_norm as rms_norm,
     )
 
-__getattr__, __dir__ = face(
-    __name__,
-    {
-        "tinytorch.activations": "gelu leaky_relu log_softmax relu sigmoid silu softmax softplus",
-        "tinytorch.layers": "dropout linear",
-        "tinytorch.losses": (
-            "binary_cross_entropy_with_logits cross_entropy huber_loss l1_loss mse_loss nll_loss"
-        ),
-        "tinytorch.tensor": "pad tanh",
-        "tinytorch.attention": "scaled_dot_product_attention",
-        "tinytorch.embeddings": "embedding",
-        "tinytorch.transformers": "layer_norm rms_norm",
-        "tinytorch.spatial": "adaptive_avg_pool2d avg_pool2d batch_norm conv2d max_pool2d",
-    },
-)
+__getattr__, __dir__ = face(__name__)

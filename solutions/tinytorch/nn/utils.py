@@ -13,9 +13,4 @@ if TYPE_CHECKING:
         clip_grad_value_ as clip_grad_value_,
     )
 
-__getattr__, __dir__ = face(
-    __name__,
-    {
-        "tinytorch.training": "clip_grad_norm_ clip_grad_value_",
-    },
-)
+__getattr__, __dir__ = face(__name__)

@@ -17,9 +17,4 @@ if TYPE_CHECKING:
         RMSprop as RMSprop,
     )
 
-__getattr__, __dir__ = face(
-    __name__,
-    {
-        "tinytorch.optimizers": "Adam AdamW Optimizer RMSprop SGD",
-    },
-)
+__getattr__, __dir__ = face(__name__)

@@ -17,9 +17,4 @@ if TYPE_CHECKING:
         StepLR as StepLR,
     )
 
-__getattr__, __dir__ = face(
-    __name__,
-    {
-        "tinytorch.training": "CosineAnnealingLR LRScheduler LinearLR OneCycleLR SequentialLR StepLR",
-    },
-)
+__getattr__, __dir__ = face(__name__)

@@ -36,6 +36,21 @@ RUN = "run"
 """The name in a checkpoint's metadata under which the text of `pack` stands."""
 
 
+@contextmanager
+def evaluating(model: Module) -> Iterator[None]:
+    """Inside `with evaluating(model):` the model is in eval mode, and nothing is recorded. Afterwards, also where the
+    block raises, each of its modules is in the mode in which it was: a part that was in eval mode stays in it.
+    """
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        with no_grad():
+            yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
 class Trainer:
     """Trains a model, epoch by epoch, and can be stopped and gone on with at every one (keras.Model.fit, lightning's
     Trainer).
@@ -157,7 +172,7 @@ class Trainer:
             ValueError: there are no batches.
         """
         means = self._means()
-        with self._evaluating():
+        with evaluating(self.model):
             for x, y in batches:
                 output = self.model(x)
                 self._update(means, self.loss_fn(output, y), output, y)
@@ -165,22 +180,11 @@ class Trainer:
 
     def predict(self, batches: Batches) -> Tensor:
         """The model's outputs for all x, one below the other, in eval mode and without recording; else as evaluate."""
-        with self._evaluating():
+        with evaluating(self.model):
             outputs = [self.model(x) for x, _ in batches]
         if not outputs:
             raise ValueError("there are no batches")
         return cat(outputs)
-
-    @contextmanager
-    def _evaluating(self) -> Iterator[None]:
-        modes = {module: module.training for module in self.model.modules()}
-        self.model.eval()
-        try:
-            with no_grad():
-                yield
-        finally:
-            for module, mode in modes.items():
-                module.training = mode
 
     def _means(self) -> dict[str, Mean]:
         return {name: Mean() for name in ("loss", *self.metrics)}

@@ -1,0 +1,19 @@
+"""Threads that a block begins end with it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def no_thread_left() -> Iterator[None]:
+    """Every thread that began inside has ended when the block ends: whoever ends them waits for them."""
+    __tracebackhide__ = True
+    before = set(threading.enumerate())
+    yield
+    left = set(threading.enumerate()) - before
+    if left:
+        names = ", ".join(thread.name for thread in left)
+        raise AssertionError(f"{len(left)} threads were left behind, at work or not: {names}")
