@@ -10,7 +10,9 @@ import re
 import textwrap
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
 
+from dojo.catalogue import ROOT
 from dojo.report.suspects import is_given, suspects, where_to_import
 from dojo.run.results import LABEL, Explanation, Spec, labelled, page
 from dojo.tree.overlay import shown
@@ -20,8 +22,24 @@ MESSAGE_LINES = 24
 LINE_LENGTH = 400
 PRINTED_LINES = 5
 PRINTED_LENGTH = 5000
+MISUSED = {
+    "SystemExit": "Your code called exit().",
+    "KeyboardInterrupt": "Your code raised KeyboardInterrupt, as Ctrl-C does.",
+    "Skipped": "Your code called pytest.skip(): only specs may be skipped, by themselves.",
+    "Exit": "Your code called pytest.exit().",
+}
+"""What is said of an exception that is no error of a computation, by the name of its class."""
+INPUT = "Your code waits for input(), and a spec has no keyboard: let it take an argument."
+DEBUGGER = (
+    "Your code starts a debugger, as breakpoint() does, and a spec has no keyboard. Inside .venv, `pytest -x --pdb` "
+    "with the kata's folder stops at what goes wrong."
+)
 WIDTH = 100  # columns; longer lines are hard to read
 LABELS = ("for ", "your line ", "look at ", "raised in ", "spec ", "printed ", "also wrong ", "to write ")
+
+
+class Misused(Exception):
+    """Student code raised what would end pytest."""
 
 
 class Hang(BaseException):
@@ -34,12 +52,27 @@ def explain(error: BaseException, spec: Spec, printed: str = "") -> Explanation:
     for each in errors:
         if owner := asked_for(each):
             return _next(each, spec, *owner)
-    kinds = {type(each).__name__ for each in errors}
-    if "Inconclusive" in kinds:
+    if _from_the_dojo(errors, "Inconclusive", "timing.py"):
         return _no_verdict("inconclusive", "this timing could not be judged, run it again", error, spec)
-    if "Elsewhere" in kinds:
+    if _from_the_dojo(errors, "Elsewhere", "child.py"):
         return _no_verdict("elsewhere", "this system cannot run it", error, spec)
     return _wrong(error, spec, printed)
+
+
+def from_student(error: BaseException) -> bool:
+    """Whether a line of the student's raised it, or led to it."""
+    return any(is_student(frame.filename) for each in _chain(error) for frame in _frames(each))
+
+
+def _from_the_dojo(errors: list[BaseException], kind: str, file: str) -> bool:
+    """Whether it says that there is no verdict, and the dojo itself says so: student code may raise anything."""
+    return any(
+        type(each).__name__ == kind
+        and not from_student(each)
+        and _frames(each)[-1:]
+        and Path(_frames(each)[-1].filename) == ROOT / "dojo" / "spec" / file
+        for each in errors
+    )
 
 
 def requirement(spec: Spec) -> str:
@@ -114,8 +147,8 @@ def _message(error: BaseException) -> list[str]:
         inner = getattr(error, "exceptions", ())
         text = "The same values gave different results when they were tried again."
         text += "".join(f"\n{type(each).__name__}: {each}" for each in inner)
-    elif isinstance(error, SystemExit):
-        text = "Your code called exit()."
+    elif words := _misuse(error):
+        text = words
     elif not isinstance(error, Hang):
         text = f"{type(error).__name__}: {text}" if text else type(error).__name__
     notes = [
@@ -123,6 +156,18 @@ def _message(error: BaseException) -> list[str]:
     ]  # dojo.spec.raises
     text = "\n".join([text, *notes, *where_to_import(error)])
     return _cut(text.rstrip().splitlines(), MESSAGE_LINES)
+
+
+def _misuse(error: BaseException) -> str:
+    """What to say where the code asked for what a spec has not got, or tried to end the run."""
+    if isinstance(error, Misused) and error.__cause__ is not None:
+        error = error.__cause__
+    files = {Path(frame.filename).name for frame in _frames(error)}
+    if type(error).__name__ == "BdbQuit" or files & {"pdb.py", "bdb.py"}:
+        return DEBUGGER
+    if isinstance(error, (OSError, EOFError)) and ("stdin" in str(error) or "EOF when reading" in str(error)):
+        return INPUT
+    return MISUSED.get(type(error).__name__, "")
 
 
 def _cut(lines: list[str], most: int) -> list[str]:

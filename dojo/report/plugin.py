@@ -21,11 +21,13 @@ import pytest
 from dojo.bootstrap import pin_blas
 from dojo.catalogue import ROOT, SOLUTIONS, Kata, kata_of
 from dojo.errors import DojoError
-from dojo.report.explain import Hang, explain
+from dojo.report import threads
+from dojo.report.explain import Hang, Misused, explain, from_student
 from dojo.report.terminal import KataTerminal, Ledger
-from dojo.run import process
+from dojo.run import process, specs
 from dojo.run.process import SLOW
-from dojo.run.results import Spec
+from dojo.run.results import Result, Spec, labelled, page
+from dojo.run.specs import kata_of_id
 from dojo.tree import overlay
 
 GRACE = 2.0  # seconds from the alarm, which code can swallow, to the end of the process
@@ -53,6 +55,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)  # the terminal reporter has to be there
 def pytest_configure(config: pytest.Config) -> None:
+    if (
+        config.inipath != ROOT / "pyproject.toml"
+    ):  # another one could hide every spec, or take this plugin's away
+        raise pytest.UsageError(
+            f"The configuration would be {config.inipath}, and not the repository's. Say --impl=PATH, with the sign of "
+            "equality, or give pytest `-c pyproject.toml --rootdir .`."
+        )
     katas = ROOT / "katas"
     paths = [(config.invocation_params.dir / arg.partition("::")[0]).resolve() for arg in config.args]
     if overlay.installed() is None:
@@ -63,6 +72,8 @@ def pytest_configure(config: pytest.Config) -> None:
     only_katas = all(path.is_relative_to(katas) for path in paths)
     if only_katas:  # `explain` takes the place of pytest's tracebacks, so take those that cost least
         config.option.tbstyle = "native"
+    config.stash[THREADS] = threads.Watch()
+    config.stash[THREADS].install()
     if hasattr(config, "workerinput"):  # a process of `-n 2`: the one that started it keeps the ledger
         return
     terminal = None
@@ -84,10 +95,42 @@ def _install(config: pytest.Config, katas: bool) -> None:
 
 def _wants_pytests_terminal(config: pytest.Config) -> bool:
     options = ("plain", "help", "collectonly", "setupshow", "usepdb")
-    return any(config.getoption(each) for each in options) or config.getoption("durations") is not None
+    return any(config.getoption(each, False) for each in options) or config.getoption("durations") is not None
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A thread that is left would keep this process, silent, when everything has been said."""
+    watch = session.config.stash[THREADS]
+    ledger = session.config.pluginmanager.get_plugin("dojo-ledger")
+    if not isinstance(ledger, Ledger):
+        return
+    left = [thread for thread in watch.left() if kata_of_id(watch.began[thread][0])]
+    if left:
+        ledger.add([_left_running(thread.name, *watch.began[thread]) for thread in left])
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        session.config.stash[LEFT] = True
+
+
+def _left_running(name: str, spec: str, line: str) -> Result:
+    head = f"A thread is left running, {name}, and Python would wait for it for ever."
+    body = [
+        f"{specs.name_of(spec) or spec} began it and did not end it. Whoever starts a thread tells it to end, and "
+        "joins it, also where something went wrong in between."
+    ]
+    where = [*labelled("begun in", [line]), *labelled("spec", spec.split("::", 1))]
+    return Result(spec, "wrong", head, page(f"wrong: {head}", body, where), None, 0.0)
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
+    if THREADS in config.stash:
+        config.stash[THREADS].uninstall()
+    if LEFT in config.stash:  # there is no other way to end beside such a thread
+        process.tell({"ended": int(pytest.ExitCode.TESTS_FAILED)})
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(pytest.ExitCode.TESTS_FAILED)
     if STDERR in config.stash:
         faulthandler.disable()
         os.close(config.stash[STDERR])
@@ -173,6 +216,8 @@ class ImportSpec(pytest.Item):
 # One spec -----------------------------------------------------------------------------------------------
 
 STDERR = pytest.StashKey[int]()
+THREADS = pytest.StashKey[threads.Watch]()
+LEFT = pytest.StashKey[bool]()
 HUNG = pytest.StashKey[Hang]()
 
 
@@ -183,7 +228,7 @@ def _limited(config: pytest.Config, marker: pytest.Mark | None = None) -> Iterat
     `@pytest.mark.timeout(30)` on a slow spec changes the limit, as it would for pytest-timeout.
     """
     limit: float = marker.args[0] if marker else config.getoption("dojo_limit")
-    if config.getoption("usepdb") or limit <= 0:
+    if config.getoption("usepdb", False) or limit <= 0:
         yield
         return
 
@@ -233,6 +278,7 @@ def _guarded(item: pytest.Item) -> Iterator[None]:
 
             stack.enter_context(installed())
         stack.enter_context(_limited(item.config, item.get_closest_marker("timeout")))
+        item.config.stash[THREADS].spec = item.nodeid
         yield
 
 
@@ -245,7 +291,19 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
     with _guarded(item):
-        return (yield)
+        try:
+            return (yield)
+        except (KeyboardInterrupt, pytest.exit.Exception) as error:
+            if not _is_the_students(item, error):
+                raise
+            raise Misused from error
+
+
+def _is_the_students(item: pytest.Item, error: BaseException) -> bool:
+    """Whether student code raised it by itself. A Ctrl-C comes from a keyboard, which a run that another process has
+    started does not hear."""
+    unheard = isinstance(error, pytest.exit.Exception) or process.stack_channel() is not None
+    return kata_of(item.path) is not None and unheard and from_student(error)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -262,6 +320,8 @@ def pytest_runtest_makereport(
     kata = kata_of(item.path)
     if kata is None:
         return report
+    if report.skipped and call.excinfo is not None and from_student(call.excinfo.value):
+        report.outcome = "failed"  # a spec may skip itself; what it tests may not
     if report.failed and call.excinfo is not None:
         explanation = explain(call.excinfo.value, _spec(item, kata), _captured(report))
         report.dojo = explanation._asdict()  # type: ignore[attr-defined]  # plain: workers send it

@@ -204,6 +204,16 @@ class Ledger:
         if self.terminal is not None:
             self.terminal.show(result)
 
+    def add(self, results: list[Result]) -> None:
+        """What was found out when all the specs had run. One is explained: the others are of the same kind."""
+        for result in results:
+            tell(result.to_dict())
+        if self.terminal is not None:
+            self.terminal.line()
+            self.terminal.explain(results[0])
+            if results[1:]:
+                self.terminal.line(f"  and {len(results) - 1} more")
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         if self.inconclusive and exitstatus == pytest.ExitCode.OK:

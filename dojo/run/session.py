@@ -27,5 +27,5 @@ def run_pytest(args: Sequence[str], plugins: Sequence[Any] = ()) -> int:
     import pytest  # slow, and a process that only starts others has no need of it
 
     os.chdir(ROOT)
-    own = [f"--rootdir={ROOT}", f"--config-file={ROOT / 'pyproject.toml'}"]
+    own = [f"--rootdir={ROOT}", f"--config-file={ROOT / 'pyproject.toml'}", "-p", "no:debugging"]
     return int(pytest.main([*own, *args], plugins=list(plugins)))
