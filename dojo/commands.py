@@ -28,7 +28,7 @@ COMMANDS = {
     "milestone": Command("milestone N=6", "see what your code can do by now", "student.milestone", VENV),
     "data": Command("data", "the data sets; NAME=mnist downloads one", "student.data", VENV),
     "diff": Command("diff N=2", "from your module to the reference", "student.diff", PYTHON),
-    "start": Command("start N=4", "begin at kata 4: fill what is below it", "student.start", VENV),
+    "start": Command("start N=4", "begin at kata 4: copy the reference below it", "student.start", VENV),
     "reset": Command("reset N=2", "begin kata 2 again; yours is backed up", "student.reset", PYTHON),
     "restore": Command("restore", "list the backups; N=1 takes the newest back", "student.restore", PYTHON),
     "solutions-branch": Command(

@@ -50,6 +50,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--device", choices=("strict", "cpu", "cuda"), default="strict", help="for device specs")
     group.addoption("--profile", choices=("kata", "dojo", "thorough"), default="kata", help="of hypothesis")
     group.addoption("--dojo-limit", type=float, default=10.0, metavar="S", help="seconds for each spec")
+    group.addoption("--stuck", metavar="WORDS", help="what a red spec says of hints, if not `make hint`")
     group.addoption("--plain", action="store_true", help="pytest's own output for katas too")
 
 

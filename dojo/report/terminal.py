@@ -17,6 +17,7 @@ from dojo.run.results import LABEL, Result, labelled, page
 from dojo.run.specs import kata_of_id
 
 LISTED = 12
+IMPORT = "::import"  # ends the id of a red result that stands for a spec file that cannot be imported
 COLOURS = {"green": "green", "next": "cyan", "wrong": "red", "inconclusive": "yellow", "elsewhere": "yellow"}
 WORDS = {
     "wrong": "wrong",
@@ -73,7 +74,8 @@ class KataTerminal:
             if any(id in self.results for id in self.specs[kata]):
                 self.conclude(kata)
         if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
-            self.line("No spec was found there.")
+            words = self.config.getoption("keyword")
+            self.lines(f"No spec has a name that matches {words!r}." if words else "No spec was found there.")
 
     # What is shown ---------------------------------------------------------------------------------------
 
@@ -121,13 +123,16 @@ class KataTerminal:
         red = [r for r in results if r.state in ("next", "wrong")]
         if self.live:
             self.writer.write("\r" + " " * (self.width - 1) + "\r")
-        self.line(self.count(kata, ids), green=not red)
+        if red and len(results) < len(ids):
+            self.lines(self.so_far(results, self.total(kata, ids)))
+        else:
+            self.line(self.count(kata, ids), green=not red)
         shown = [r for i, r in enumerate(red) if i == 0 or (self.verbose and r.state == "wrong")]
         for result in shown:
             self.line()
             self.explain(result)
             if result is red[0]:
-                self.line(f"  {'stuck?':<{LABEL}}make hint N={kata.number}")
+                self.stuck(kata, result)
         self.others([r for r in red if r not in shown and (r.owner is None or r.owner != red[0].owner)])
         elsewhere = [r for r in results if r.state == "elsewhere"]
         for result in [*(r for r in results if r.state == "inconclusive"), *elsewhere[:1]]:
@@ -139,15 +144,29 @@ class KataTerminal:
     def count(self, kata: Kata, ids: list[str]) -> str:
         """`12/31 green`, and what the others are where it is not plain."""
         states = Counter(self.results[id].state for id in ids if id in self.results)
-        total = len(ids)
-        if any(id.endswith("::import") for id in ids):  # it stands for all the specs of its file
-            total = max(total, specs.total(kata))
-        line = f"{states['green']}/{total} green"
+        line = f"{states['green']}/{self.total(kata, ids)} green"
         if states.total() - states["green"] > 1:
             line += "".join(f", {states[state]} {word}" for state, word in WORDS.items() if states[state])
         if self.deselected[kata]:
             line += f" ({self.deselected[kata]} not selected)"
         return line
+
+    def total(self, kata: Kata, ids: list[str]) -> int:
+        if any(id.endswith(IMPORT) for id in ids):  # it stands for all the specs of its file
+            return max(len(ids), specs.total(kata))
+        return len(ids)
+
+    def so_far(self, results: list[Result], total: int) -> str:
+        """Where `-x` stopped: whoever looks at the board sees how many of the others are green."""
+        green = sum(result.state == "green" for result in results)
+        return f"{green} green so far, stopped at the first red ({total} in all)"
+
+    def stuck(self, kata: Kata, result: Result) -> None:
+        """How to get a hint, where there is one: a file that cannot be imported has none."""
+        if not result.id.endswith(IMPORT):
+            self.line(
+                f"  {'stuck?':<{LABEL}}{self.config.getoption('stuck') or f'make hint N={kata.number}'}"
+            )
 
     def explain(self, result: Result) -> None:
         lines = wrap(result.text, self.width)

@@ -48,7 +48,9 @@ def run_kata(
     missing = specs.missing(kata, (result.id for result in outcome.results))
     verdict = Verdict(outcome.results, missing)
     if outcome.code in (3, 4, 5) or not outcome.ending.running:  # pytest was asked for what it cannot do
-        verdict.code, verdict.said = USAGE, outcome.output.strip() or str(outcome.ending)
+        verdict.code, verdict.said = USAGE, outcome.output.strip()
+        if outcome.code is None:
+            verdict.said = f"{outcome.ending}\n\n{verdict.said}".strip()
     elif outcome.code is None:
         verdict.code, verdict.said = RED, f"{_count(kata, outcome)}\n\n{outcome.results[-1].text}"
     else:

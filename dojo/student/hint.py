@@ -15,7 +15,7 @@ import json
 import shlex
 import tomllib
 
-from dojo.catalogue import ROOT, Kata, built_kata
+from dojo.catalogue import ROOT, SOLUTIONS, Kata, built_kata
 from dojo.errors import USAGE, DojoError
 from dojo.report.screen import say
 from dojo.run.cold import run_kata
@@ -107,6 +107,8 @@ def _levels_shown(spec: str) -> int:
 
 
 def _look(kata: Kata) -> str:
+    if not SOLUTIONS.is_dir():
+        return "Then read the spec itself, and the kata's README, once more."
     return f"To see the reference beside yours: `make diff N={kata.number}`."
 
 

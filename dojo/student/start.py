@@ -1,4 +1,4 @@
-"""`make start`: begin anywhere. The katas below that are not green are filled from the reference."""
+"""`make start`: begin anywhere. Each kata below that does not pass yet is copied from the reference."""
 
 from __future__ import annotations
 
@@ -6,44 +6,68 @@ import argparse
 from pathlib import Path
 
 from dojo import catalogue
-from dojo.catalogue import KATAS, Kata, built_kata
+from dojo.catalogue import KATAS, Kata
+from dojo.doctor import unreadable
 from dojo.errors import DojoError
 from dojo.run import standing, warm
 from dojo.run.jobs import Job
+from dojo.run.standing import Standing
 from dojo.tree import backups
-from dojo.tree.overlay import plan_for
+from dojo.tree.overlay import plan_for, shown
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("n", nargs="?", metavar="N", help="the kata to begin with, 2 to 20")
-    parser.add_argument("--force", action="store_true", help="fill the green ones too")
+    parser.add_argument(
+        "--force", action="store_true", help="replace those too that are green, or cannot be read"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     if not options.n:
         raise DojoError("Say which kata: `make start N=4`.")
-    kata = built_kata(options.n)
+    kata = catalogue.kata(options.n)
     reference = backups.contents(catalogue.SOLUTIONS)
     if not reference:
-        raise DojoError("There is no solutions/ here, and `make start` fills katas from it.")
+        raise DojoError("There is no solutions/ here, and `make start` copies katas from it.")
     yours = backups.contents(catalogue.STUDENT)
     below = [each for each in KATAS[: kata.number - 1] if each.built]
-    green = [] if options.force else green_ones(differing(below, yours, reference))
+    other = differing(below, yours, reference)
+    if not options.force:
+        refuse_what_cannot_be_read(kata, other)
+    stood = {} if options.force else standings(other)
     yours = backups.contents(catalogue.STUDENT)  # again: a file may have been saved while the specs ran
-    filled = [each for each in differing(below, yours, reference) if each not in green]
+    filled = [each for each in differing(below, yours, reference) if each not in stood or stood[each].red]
     replaced = {path for each in filled for path in backups.part(each, yours)}
     new = {path: data for path, data in yours.items() if path not in replaced}
     for each in filled:
         new |= backups.part(each, reference)
     backups.change("start", new)
     if filled:
-        print("Filled from the reference: " + ", ".join(each.name for each in filled) + ".")
-        print("What was there is kept: `make restore N=1` takes it back.")
+        print("Copied from the reference:")
+        for each in filled:
+            print(f"  {each.name}{_was(stood.get(each))}")
+        print(f"What was there is in {shown(backups.saved()[-1])}: `make restore N=1` takes it back.")
     kept = [each for each in below if each not in filled]
     if kept:
         print("Left as they are: " + ", ".join(each.name for each in kept) + ".")
-    print(f"next: `make kata N={kata.number}` ({kata.slug}: {kata.discovery})")
+    print(_next(kata))
     return 0
+
+
+def _was(stood: Standing | None) -> str:
+    """What is lost by taking the reference."""
+    if stood is None:
+        return ""
+    if not stood.green and stood.state == "next":
+        return " (it was not begun)"
+    return f" ({stood.green} of {stood.total} were green)"
+
+
+def _next(kata: Kata) -> str:
+    if not kata.built:
+        return f"Kata {kata.name} is planned and not written yet; all that are written below it are filled."
+    return f"next: `make kata N={kata.number}` ({kata.slug}: {kata.discovery})"
 
 
 def differing(below: list[Kata], yours: dict[Path, bytes], reference: dict[Path, bytes]) -> list[Kata]:
@@ -51,16 +75,26 @@ def differing(below: list[Kata], yours: dict[Path, bytes], reference: dict[Path,
     return [each for each in below if backups.part(each, yours) != backups.part(each, reference)]
 
 
-def green_ones(katas: list[Kata]) -> list[Kata]:
-    """Those whose every spec is green. Each stands on the reference's katas: none is red for another's sake."""
+def refuse_what_cannot_be_read(kata: Kata, katas: list[Kata]) -> None:
+    """A typo costs a kata all its specs: nobody loses a module to one."""
+    for each in katas:
+        for path in each.files(catalogue.STUDENT):
+            if path.is_file() and path.suffix == ".py" and (problem := unreadable(path)):
+                raise DojoError(
+                    f"{shown(path)} is not Python yet: {problem}. Mend that line, and nothing of yours is replaced "
+                    f"that is green; or `make start N={kata.number} FORCE=1` replaces it, and all other katas below."
+                )
+
+
+def standings(katas: list[Kata]) -> dict[Kata, Standing]:
+    """How each stands on the reference's katas: none is red for another's sake."""
     if not katas:
-        return []
+        return {}
     print(f"looking at what is written of {', '.join(each.slug for each in katas)} ...", flush=True)
     warm.preload()
-    found = warm.together((each, _is_green(each)) for each in katas)
-    return [each for each, green in found if green]
+    return dict(warm.together((each, _stand(each)) for each in katas))
 
 
-def _is_green(kata: Kata) -> warm.Task[bool]:
-    outcome = yield Job(["-x", f"katas/{kata.name}"], plan_for("student", kata.number))
-    return not standing.judge(kata, outcome.results).red
+def _stand(kata: Kata) -> warm.Task[Standing]:
+    outcome = yield Job([f"katas/{kata.name}"], plan_for("student", kata.number))
+    return standing.judge(kata, outcome.results)

@@ -209,7 +209,8 @@ class Watch:
     def _start(self, kata: Kata, *args: str) -> None:
         _fit()
         colour = "--color=yes" if sys.stdout.isatty() else "--color=no"
-        self.run = warm.start(standing.job(kata, colour, *args))
+        stuck = ["--stuck=press h"] if self.has_keys else []
+        self.run = warm.start(standing.job(kata, colour, *stuck, *args))
         self.key = standing.key_of(kata)  # while it runs; a file saved since then starts everything over
 
     # Keys

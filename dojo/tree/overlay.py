@@ -17,10 +17,11 @@ from importlib.abc import MetaPathFinder
 from pathlib import Path
 from types import CodeType, ModuleType
 
-from dojo.catalogue import KATAS, ROOT, SOLUTIONS, STUDENT, kata
+from dojo.catalogue import KATAS, ROOT, SOLUTIONS, STUDENT, kata, kata_of
 from dojo.errors import DojoError
 
 SLUGS = {k.slug: k for k in KATAS}
+DEPTHS = ("*/", "*/*/")  # where a folder may hold its `tinytorch`
 
 
 @dataclass(frozen=True)
@@ -63,9 +64,7 @@ def plan_for(impl: str, alone: int | None = None) -> Plan:
 
 def _tree(impl: str) -> Path:
     named = {"student": STUDENT, "solutions": SOLUTIONS}
-    tree = named.get(impl) or Path(impl).resolve()
-    if (tree / "tinytorch").is_dir():
-        tree = tree / "tinytorch"
+    tree = named.get(impl) or _package(Path(impl).resolve())
     if tree.is_dir():
         return tree
     if impl == "solutions":
@@ -73,6 +72,24 @@ def _tree(impl: str) -> Path:
     if impl == "student":
         raise DojoError("The folder tinytorch/ is missing. `make restore` lists the backups of it.")
     raise DojoError(f"--impl {impl}: there is no such folder. Give `student`, `solutions`, or a path.")
+
+
+def _package(folder: Path) -> Path:
+    """The `tinytorch` in a folder, or the folder itself where that is one."""
+    if (folder / "tinytorch").is_dir():
+        return folder / "tinytorch"
+    is_one = (
+        folder.name == "tinytorch" or not folder.is_dir() or any(kata_of(p, folder) for p in folder.iterdir())
+    )
+    if is_one:
+        return folder
+    found = [path for depth in DEPTHS for path in sorted(folder.glob(f"{depth}tinytorch")) if path.is_dir()]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        named = ", ".join(shown(path) for path in found[:3])
+        raise DojoError(f"--impl {folder}: there are {len(found)} in it ({named}). Say which.")
+    raise DojoError(f"--impl {folder}: there is no tinytorch in it, and no module of a kata.")
 
 
 def install(plan: Plan) -> None:
@@ -158,8 +175,8 @@ def _missing(base: Path, slug: str) -> str:
     if owner is not None and base.name == slug:
         if not owner.built:
             return f"Kata {owner.name} is planned and not written yet, so there is no tinytorch.{slug}."
-        if base.is_dir() or (SOLUTIONS / slug).is_dir():
-            base = base / "__init__"
-        mend = f" `make restore` lists the backups, `make reset N={owner.number}` puts the skeleton back."
-        return f"{shown(base.with_suffix('.py'))} is missing.{mend}"
+        module, package = shown(base.with_suffix(".py")), shown(base / "__init__.py")
+        gone = f"{package} is missing" if base.is_dir() else f"There is no {module}, and no {package}"
+        mend = f"`make restore` lists the backups, `make reset N={owner.number}` puts the skeleton back."
+        return f"{gone}. {mend}"
     return f"There is no {shown(base.with_suffix('.py') if slug else base / '__init__.py')}."

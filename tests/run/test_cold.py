@@ -69,14 +69,39 @@ def test_green_is_every_spec_of_the_list(house: Path) -> None:
 def test_a_part_that_was_stopped_is_not_green(house: Path, code: str) -> None:
     verdict, shown = run(house, double(f"import pytest; pytest.exit('enough'{code})"), ("-x", "-k", "double"))
     assert verdict.code == 1 and all(r.state == "wrong" for r in verdict.results)
-    assert "Stopped: enough" in shown
+    assert "Your code called pytest.exit()." in shown
 
 
-def test_a_skipped_spec_says_why(house: Path) -> None:
-    verdict, shown = run(house, double("import pytest; pytest.skip('no second device')"))
-    assert [r.state for r in verdict.results] == ["inconclusive", "inconclusive", "green"]
-    assert "\nSkipped: no second device\n" in shown
-    assert verdict.code == 1
+RAISED = {
+    "import pytest; pytest.skip('no second device')": "Your code called pytest.skip()",
+    "from dojo.spec import Inconclusive; raise Inconclusive('busy')": "Inconclusive: busy",
+    "raise KeyboardInterrupt": "Your code raised KeyboardInterrupt",
+    "raise SystemExit": "Your code called exit()",
+    "input()": "Your code waits for input(), and a spec has no keyboard",
+    "breakpoint(); return x": "Your code starts a debugger",
+}
+
+
+@pytest.mark.parametrize("body", RAISED)
+def test_student_code_cannot_talk_itself_out_of_a_spec(house: Path, body: str) -> None:
+    verdict, shown = run(house, double(body), args=("-x",))
+    assert verdict.code == 1 and verdict.first_red is not None and verdict.first_red.state == "wrong"
+    assert RAISED[body] in " ".join(shown.split()) and "your line" in shown
+
+
+def test_a_spec_that_skips_itself_says_why(house: Path) -> None:
+    spec = house / "katas/01_setup/test_02_triple.py"
+    before = spec.read_text()
+    write(
+        spec,
+        before.replace("    assert triple", "    __import__('pytest').skip('one device')\n    assert triple"),
+    )
+    try:
+        verdict, shown = run(house, SETUP)
+    finally:
+        write(spec, before)
+    assert [r.state for r in verdict.results] == ["green", "green", "inconclusive"]
+    assert "\nSkipped: one device\n" in shown and verdict.code == 1
 
 
 def test_the_first_red_spec_ends_the_run(house: Path) -> None:

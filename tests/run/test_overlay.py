@@ -121,7 +121,7 @@ def test_a_missing_module_is_not_looked_for_elsewhere(
     monkeypatch.syspath_prepend(trees[0].parent)
     overlay.install(Plan(trees[1]))
     (trees[1] / "tensor.py").unlink()
-    with pytest.raises(ModuleNotFoundError, match=r"is missing.*make reset N=2"):
+    with pytest.raises(ModuleNotFoundError, match=r"There is no .*tensor\.py, and no .*make reset N=2"):
         importlib.import_module("tinytorch.tensor")
 
 
@@ -145,6 +145,22 @@ def test_impl_takes_a_tree_or_the_folder_that_holds_one(tmp_path: Path) -> None:
     tree = tmp_path / "tinytorch"
     tree.mkdir()
     assert overlay.plan_for(str(tmp_path)) == overlay.plan_for(str(tree)) == Plan(tree)
+
+
+def test_impl_finds_the_only_tree_in_a_folder_of_homework(tmp_path: Path) -> None:
+    (tmp_path / "homework/tinytorch").mkdir(parents=True)
+    assert overlay.plan_for(str(tmp_path)) == Plan(tmp_path / "homework/tinytorch")
+    (tmp_path / "homework/old/tinytorch").mkdir(parents=True)
+    with pytest.raises(DojoError, match=r"there are 2 in it.*Say which"):
+        overlay.plan_for(str(tmp_path))
+
+
+def test_impl_on_a_folder_with_nothing_of_a_kata_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(DojoError, match="there is no tinytorch in it"):
+        overlay.plan_for(str(tmp_path))
+    (tmp_path / "tensor.py").touch()
+    assert overlay.plan_for(str(tmp_path)) == Plan(tmp_path)
 
 
 def test_alone_takes_one_floor_from_impl_and_closes_those_above() -> None:

@@ -159,6 +159,7 @@ except KeyboardInterrupt:
     command = [sys.executable, "parent.py"]
     shell = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert shell.stdout is not None and shell.stdout.readline() == "on\n"
+    time.sleep(0.5)  # the parent waits now
     os.killpg(shell.pid, signal.SIGINT)
     assert shell.communicate(timeout=20)[0] == "child: saved\nparent: interrupted\n"
 

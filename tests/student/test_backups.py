@@ -236,7 +236,8 @@ def test_start_fills_what_is_not_green_and_keeps_what_is(home: Path) -> None:
     assert done.returncode == 0, done.stdout
     assert text(home, "setup.py").startswith(REFERENCE)
     assert text(home, "tensor.py") == mine, "green, though kata 01 was red"
-    assert "Filled from the reference: 01_setup." in done.stdout
+    assert "Copied from the reference:\n  01_setup (0 of 3 were green)\n" in done.stdout
+    assert f"What was there is in {backups(home)[0].relative_to(home)}: `make restore N=1`" in done.stdout
     assert "Left as they are: 02_tensor." in done.stdout
     assert (backups(home)[0] / "setup.py").read_text() == "# mine\n"
 
@@ -244,7 +245,7 @@ def test_start_fills_what_is_not_green_and_keeps_what_is(home: Path) -> None:
 def test_start_with_force_takes_all(home: Path) -> None:
     write(home / "tinytorch/tensor.py", "# mine\n" + TENSOR)
     done = dojo(home, "start", "N=6", "FORCE=1")
-    assert "Filled from the reference: 01_setup, 02_tensor." in done.stdout
+    assert "Copied from the reference:\n  01_setup\n  02_tensor\n" in done.stdout
     assert text(home, "tensor.py") == TENSOR
     assert text(home, "optimizers.py") == OPTIMIZERS, "kata 06 itself is the student's"
 
@@ -256,6 +257,23 @@ def test_what_is_saved_while_start_looks_at_the_katas_stays(home: Path) -> None:
     assert (text(home, "tensor.py"), text(home, "optimizers.py")) == (TENSOR, "# saved meanwhile\n")
 
 
+def test_start_loses_no_module_to_a_typo(home: Path) -> None:
+    write(home / "tinytorch/tensor.py", TENSOR + "\n\ndef f(:\n")
+    done = dojo(home, "start", "N=6")
+    assert done.returncode == 2 and "tinytorch/tensor.py is not Python yet: line" in " ".join(
+        done.stdout.split()
+    )
+    assert text(home, "tensor.py").endswith("def f(:\n") and backups(home) == []
+    assert dojo(home, "start", "N=6", "FORCE=1").returncode == 0
+    assert text(home, "tensor.py") == TENSOR
+
+
+def test_start_goes_up_to_a_kata_that_is_only_planned(home: Path) -> None:
+    done = dojo(home, "start", "N=15")
+    assert done.returncode == 0 and text(home, "setup.py").startswith(REFERENCE)
+    assert "Kata 15_acceleration is planned and not written yet" in done.stdout
+
+
 def test_start_needs_the_reference(home: Path) -> None:
     (home / "solutions").rename(home / "elsewhere")
     done = dojo(home, "start", "N=2")
@@ -263,7 +281,7 @@ def test_start_needs_the_reference(home: Path) -> None:
     assert "no solutions/" in done.stdout
 
 
-@pytest.mark.parametrize("command", [("gate", "N=1"), ("test",), ("test", "ARGS='")])
+@pytest.mark.parametrize("command", [("dev-gate", "N=1"), ("test",), ("test", "ARGS='")])
 def test_what_checks_the_reference_needs_it_too(home: Path, command: tuple[str, ...]) -> None:
     (home / "solutions").rename(home / "elsewhere")
     done = dojo(home, *command)

@@ -159,7 +159,7 @@ def test_what_breaks_in_the_students_module_is_said(watching: Watching) -> None:
     watching.until("The process ended in the middle, with exit status 0")
     watching.until("q quit")
     watching.setup.unlink()
-    watching.until(r"tinytorch/setup.py is missing")
+    watching.until(r"There is no tinytorch/setup.py")
     watching.until("q quit")
     watching.save(SETUP)
     watching.until("3/3 green")
