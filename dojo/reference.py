@@ -56,6 +56,19 @@ def edited(kata: Kata, edits: Mapping[str, Edit]) -> dict[str, str]:
     return sources
 
 
+def only(kata: Kata, name: str) -> tuple[str, str, Function]:
+    """The one function of that name in the kata's reference: its module, the text of the module, and the function."""
+    found = []
+    for module, path in modules(kata).items():
+        text = path.read_text(encoding="utf-8")
+        found += [(module, text, node) for each, node in definitions(ast.parse(text)) if each == name]
+    if not found:
+        raise DojoError(f"the reference of kata {kata.id} has no {name} any more")
+    if len(found) > 1:
+        raise DojoError(f"the reference defines {name} more than once")
+    return found[0]
+
+
 def docstring(node: Function) -> list[ast.stmt]:
     """The docstring of a function as the statements it is, none or one."""
     return node.body[:1] if ast.get_docstring(node, clean=False) is not None else []
