@@ -28,7 +28,7 @@ def size_pads_one_side():
 @mistake(
     "spatial.conv_output_size",
     spec="test_dilation_spreads_the_kernel",
-    says="expected 1",
+    says="spans 6 entries",
     swap=("dilation * (kernel_size - 1) + 1", "dilation * kernel_size"),
 )
 def size_of_a_kernel_too_wide():
