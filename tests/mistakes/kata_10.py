@@ -258,10 +258,10 @@ def convert_copies():
     "dataloader.default_collate",
     spec="test_samples_are_put_together_on_their_device",
     says="get_array_module",
-    swap=("get_array_module(*batch)", "np"),
+    swap=("_numeric(each)", "np.asarray(_numeric(each))"),
 )
 def collate_works_on_the_cpu():
-    """NumPy is asked, wherever the arrays are."""
+    """np.asarray of an array on the device."""
 
 
 # Chance
