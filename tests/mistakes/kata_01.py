@@ -9,7 +9,10 @@ from dojo.mistakes import mistake
     says="cupy was imported",
     swap=(
         'cupy = sys.modules.get("cupy")',
-        ("try:\n        import cupy\n    except ImportError:\n        cupy = None"),
+        """try:
+        import cupy
+    except ImportError:
+        cupy = None""",
     ),
 )
 def imports_cupy_each_time():
@@ -146,7 +149,11 @@ def seeds_the_cpu_only():
     "setup.manual_seed",
     spec="test_numpys_own_random_is_not_involved",
     says="np.random.random(3)",
-    swap=("generators.clear()", ("np.random.seed(int(seed) % 2**32)\n    generators.clear()")),
+    swap=(
+        "generators.clear()",
+        """np.random.seed(int(seed) % 2**32)
+    generators.clear()""",
+    ),
 )
 def seeds_numpy_globally():
     """NumPy's global generator belongs to somebody else."""

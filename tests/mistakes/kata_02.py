@@ -163,11 +163,9 @@ def floor_divide_rounds_towards_zero():
     says="zero",
     swap=(
         "a, b = promote(a, b)",
-        (
-            "if np.any(np.asarray(b) == 0):\n"
-            '        raise ZeroDivisionError("division by zero")\n'
-            "    a, b = promote(a, b)"
-        ),
+        """if np.any(np.asarray(b) == 0):
+        raise ZeroDivisionError("division by zero")
+    a, b = promote(a, b)""",
     ),
 )
 def division_by_zero_is_refused():
@@ -543,7 +541,8 @@ def stack_is_cat():
     says="the sizes of the pieces",
     swap=(
         "range(0, side or 1, sizes)]",
-        ("range(0, side - sizes + 1, sizes)]\n        side = builtins.sum(sizes)"),
+        """range(0, side - sizes + 1, sizes)]
+        side = builtins.sum(sizes)""",
     ),
 )
 def split_drops_the_rest():
@@ -566,10 +565,8 @@ def pad_from_the_first_axis():
     says="triu",
     swap=(
         "return get_array_module(a).triu(a, diagonal)",
-        (
-            'with np.errstate(all="ignore"):\n'
-            "        return a * np.triu(np.ones(a.shape[-2:], a.dtype), diagonal)"
-        ),
+        """with np.errstate(all="ignore"):
+        return a * np.triu(np.ones(a.shape[-2:], a.dtype), diagonal)""",
     ),
 )
 def triu_by_multiplication():
@@ -672,11 +669,9 @@ def exp_through_numpy(a):
     says="cpu",
     swap=(
         "dim = _axis(dim, a.ndim)",
-        (
-            'index = index.get() if hasattr(index, "get") else index\n'
-            '    a = a.get() if hasattr(a, "get") else a\n'
-            "    dim = _axis(dim, a.ndim)"
-        ),
+        """index = index.get() if hasattr(index, "get") else index
+    a = a.get() if hasattr(a, "get") else a
+    dim = _axis(dim, a.ndim)""",
     ),
 )
 def gather_never_asks():
@@ -930,10 +925,8 @@ def var_below_zero():
     says="the result of mean leaves",
     swap=(
         "return sum(x, dim=dim, keepdim=keepdim) / _count(x, dim)",
-        (
-            "with quiet:\n"
-            "        return x.__class__(np.asarray(x.data.mean(axis=_axes(dim), keepdims=keepdim)))"
-        ),
+        """with quiet:
+        return x.__class__(np.asarray(x.data.mean(axis=_axes(dim), keepdims=keepdim)))""",
     ),
 )
 def mean_of_the_array():
@@ -946,11 +939,9 @@ def mean_of_the_array():
     says="the result of var leaves",
     swap=(
         "return sum(deviation * deviation, dim, keepdim) / builtins.max(_count(x, dim) - correction, 0)",
-        (
-            "squares = sum(deviation * deviation, dim, keepdim).data\n"
-            "    with quiet:\n"
-            "        return x.__class__(squares / squares.dtype.type(builtins.max(_count(x, dim) - correction, 0)))"
-        ),
+        """squares = sum(deviation * deviation, dim, keepdim).data
+    with quiet:
+        return x.__class__(squares / squares.dtype.type(builtins.max(_count(x, dim) - correction, 0)))""",
     ),
 )
 def var_of_the_array():
@@ -971,7 +962,8 @@ def masked_fill_of_the_array(x, mask, value):
     says="matmul leaves",
     swap=(
         "product = bmm",
-        ("return a.__class__(np.asarray(np.matmul(*promote(a.data, b.data))))\n    product = bmm"),
+        """return a.__class__(np.asarray(np.matmul(*promote(a.data, b.data))))
+    product = bmm""",
     ),
 )
 def matmul_of_the_arrays():
@@ -1074,7 +1066,11 @@ def copy_from_tensors_only():
     "tensor.Tensor.add_",
     spec="test_a_write_that_fails_changes_nothing",
     says="the version of x after add_",
-    swap=("    self.data += ", ("    pass\n    self.data += ")),
+    swap=(
+        "    self.data += ",
+        """    pass
+    self.data += """,
+    ),
 )
 def add_counts_before_it_writes():
     """The version moves on, and then there is no write."""
@@ -1085,8 +1081,10 @@ def add_counts_before_it_writes():
     spec="test_every_write_is_counted",
     says="mul_ is not counted",
     swap=(
-        ("with dispatch.mutating(self, other):\n        self.data"),
-        ("dispatch.mutating(self, other)\n    self.data"),
+        """with dispatch.mutating(self, other):
+        self.data""",
+        """dispatch.mutating(self, other)
+    self.data""",
     ),
 )
 def mul_without_with():

@@ -97,7 +97,11 @@ def state_dict_copies():
     "layers.Module.load_state_dict",
     spec="test_load_state_dict_loads_all_or_nothing",
     says="a.weight",
-    swap=(("    for name in common:\n        own[name]"), "        own[name]"),
+    swap=(
+        """    for name in common:
+        own[name]""",
+        "        own[name]",
+    ),
 )
 def load_state_dict_stops_in_the_middle():
     """Shapes are checked while copying."""
@@ -190,7 +194,12 @@ def reset_parameters_makes_new_ones():
     spec="test_draws_follow_the_seed",
     says="same seed",
     swap=[
-        ("tensor.data[...] = a", ("import numpy as np\n\n    tensor.data[...] = a")),
+        (
+            "tensor.data[...] = a",
+            """import numpy as np
+
+    tensor.data[...] = a""",
+        ),
         ("default_generator(tensor.device)", "np.random"),
     ],
 )

@@ -53,7 +53,9 @@ def huber_loss_is_smooth_l1():
     swap=[
         (
             "_check_shapes(input, target)",
-            ("from tinytorch.tensor import log\n\n    _check_shapes(input, target)"),
+            """from tinytorch.tensor import log
+
+    _check_shapes(input, target)""",
         ),
         ("softplus(-input), softplus(input)", "-log(sigmoid(input)), -log(1 - sigmoid(input))"),
     ],
@@ -101,10 +103,8 @@ def nll_loss_counts_the_ignored():
     says="nothing was raised",
     swap=(
         "weights = _target",
-        (
-            "target = where(target == ignore_index, target, target % input.shape[_class_dim(input)])\n"
-            "    weights = _target"
-        ),
+        """target = where(target == ignore_index, target, target % input.shape[_class_dim(input)])
+    weights = _target""",
     ),
 )
 def nll_loss_wraps():
@@ -131,12 +131,10 @@ def nll_loss_classes_last():
     swap=[
         (
             "dim = _class_dim(input)",
-            (
-                "from tinytorch.activations import softmax\n"
-                "    from tinytorch.tensor import log\n"
-                "\n"
-                "    dim = _class_dim(input)"
-            ),
+            """from tinytorch.activations import softmax
+    from tinytorch.tensor import log
+
+    dim = _class_dim(input)""",
         ),
         ("log_softmax(input, dim)", "log(softmax(input, dim))"),
     ],
@@ -247,11 +245,9 @@ def nll_loss_multiplies_by_zero():
     says="mean",
     swap=(
         "return _reduce",
-        (
-            'if weight is not None and reduction == "mean":\n'
-            "        return (loss * weight).sum() / weight.expand(loss.shape).sum()\n"
-            "    return _reduce"
-        ),
+        """if weight is not None and reduction == "mean":
+        return (loss * weight).sum() / weight.expand(loss.shape).sum()
+    return _reduce""",
     ),
 )
 def bce_divides_by_the_weights():

@@ -27,7 +27,12 @@ def sgd_decays_in_the_gradient():
     "optimizers.sgd_update",
     spec="test_the_first_momentum_buffer_is_the_gradient",
     says="used again",
-    swap=(("get_array_module(p).array(\n                    g, p.dtype\n                )"), "g"),
+    swap=(
+        """get_array_module(p).array(
+                    g, p.dtype
+                )""",
+        "g",
+    ),
 )
 def sgd_keeps_the_gradients_array():
     """The first buffer is the gradient's array, and not a copy of it."""
@@ -50,7 +55,8 @@ def sgd_dampens_the_first():
     swap=[
         (
             "if buffer is None:",
-            ("before = 0 if buffer is None else buffer.copy()\n            if buffer is None:"),
+            """before = 0 if buffer is None else buffer.copy()
+            if buffer is None:""",
         ),
         ("g + momentum * buffer if", "g + momentum * before if"),
     ],
@@ -241,10 +247,8 @@ def parameters_are_checked_against_other_groups_only():
     says="0.5",
     swap=(
         "self.param_groups.append",
-        (
-            'self.defaults.update({name: value for name, value in group.items() if name != "params"})\n'
-            "    self.param_groups.append"
-        ),
+        """self.defaults.update({name: value for name, value in group.items() if name != "params"})
+    self.param_groups.append""",
     ),
 )
 def a_group_changes_the_defaults():
@@ -320,11 +324,9 @@ def load_state_dict_forgets_the_options():
     says="lr afterwards",
     swap=(
         "given = [",
-        (
-            'for group, saved in zip(self.param_groups, state_dict["param_groups"]):\n'
-            '        group.update({name: value for name, value in saved.items() if name != "params"})\n'
-            "    given = ["
-        ),
+        """for group, saved in zip(self.param_groups, state_dict["param_groups"]):
+        group.update({name: value for name, value in saved.items() if name != "params"})
+    given = [""",
     ),
 )
 def load_state_dict_checks_too_late():
@@ -337,12 +339,10 @@ def load_state_dict_checks_too_late():
     says="new array",
     swap=(
         "sgd_update(arrays, grads, buffers, **options)",
-        (
-            "arrays = [array.copy() for array in arrays]\n"
-            "        sgd_update(arrays, grads, buffers, **options)\n"
-            "        for each, array in zip(params, arrays):\n"
-            "            each.data = array"
-        ),
+        """arrays = [array.copy() for array in arrays]
+        sgd_update(arrays, grads, buffers, **options)
+        for each, array in zip(params, arrays):
+            each.data = array""",
     ),
 )
 def step_replaces_the_array():
@@ -355,11 +355,9 @@ def step_replaces_the_array():
     says="without a gradient",
     swap=(
         "for group, params, arrays, grads in self._moving():",
-        (
-            "for group in self.param_groups:\n"
-            '        params, arrays = group["params"], [each.data for each in group["params"]]\n'
-            "        grads = [each.data * 0 if each.grad is None else each.grad.data for each in params]"
-        ),
+        """for group in self.param_groups:
+        params, arrays = group["params"], [each.data for each in group["params"]]
+        grads = [each.data * 0 if each.grad is None else each.grad.data for each in params]""",
     ),
 )
 def no_gradient_is_zero():
@@ -391,12 +389,11 @@ def options_come_from_the_defaults():
     spec="test_a_skipped_step_does_not_count",
     says="two steps",
     swap=(
-        ('for each in params:\n            self.state[each]["step"] = self.state[each].get("step", 0) + 1'),
-        (
-            'for each in group["params"]:\n'
-            "            state = self.state.setdefault(each, {})\n"
-            '            state["step"] = state.get("step", 0) + 1'
-        ),
+        """for each in params:
+            self.state[each]["step"] = self.state[each].get("step", 0) + 1""",
+        """for each in group["params"]:
+            state = self.state.setdefault(each, {})
+            state["step"] = state.get("step", 0) + 1""",
     ),
 )
 def adam_counts_steps_of_the_optimizer():
@@ -414,10 +411,8 @@ def adam_counts_steps_of_the_optimizer():
         ),
         (
             'self.state[each]["step"] = ',
-            (
-                'self.state[each]["exp_avg_sq"] = self.state[each]["exp_avg"]\n'
-                '            self.state[each]["step"] = '
-            ),
+            """self.state[each]["exp_avg_sq"] = self.state[each]["exp_avg"]
+            self.state[each]["step"] = """,
         ),
     ],
 )
@@ -436,7 +431,8 @@ def adam_shares_its_averages():
         ),
         (
             'self.state[each]["step"] = self.state[each].get("step", 0) + 1',
-            ('state = self.state.setdefault(each, {})\n            state["step"] = state.get("step", 0) + 1'),
+            """state = self.state.setdefault(each, {})
+            state["step"] = state.get("step", 0) + 1""",
         ),
     ],
 )
@@ -468,7 +464,12 @@ def sgd_keeps_its_buffer_to_itself():
     "optimizers.sgd_update",
     spec="test_a_parameter_may_be_0d",
     says="expected an array",
-    swap=(("get_array_module(p).array(\n                    g, p.dtype\n                )"), "g.copy()"),
+    swap=(
+        """get_array_module(p).array(
+                    g, p.dtype
+                )""",
+        "g.copy()",
+    ),
 )
 def sgd_copies_a_number():
     """The sum of two 0-d arrays is a number, and so is its copy."""
@@ -546,12 +547,10 @@ def the_defaults_are_the_callers():
     says="caller's group",
     swap=(
         'self.param_groups.append({**self.defaults, **group, "params": params})',
-        (
-            "for name, value in self.defaults.items():\n"
-            "        group.setdefault(name, value)\n"
-            '    group["params"] = params\n'
-            "    self.param_groups.append(group)"
-        ),
+        """for name, value in self.defaults.items():
+        group.setdefault(name, value)
+    group["params"] = params
+    self.param_groups.append(group)""",
     ),
 )
 def the_callers_group_is_filled_in():
@@ -564,7 +563,8 @@ def the_callers_group_is_filled_in():
     says="in front of the bad one",
     swap=(
         "for group, params, arrays, grads in self._moving():",
-        ("for group in self.param_groups:\n        params, arrays, grads = self._with_gradients(group)"),
+        """for group in self.param_groups:
+        params, arrays, grads = self._with_gradients(group)""",
     ),
 )
 def groups_are_checked_one_by_one():
@@ -578,13 +578,11 @@ def groups_are_checked_one_by_one():
     swap=[
         (
             "for group, params, arrays, grads in self._moving():",
-            (
-                "for each in self._all_params():\n"
-                "        if each.grad is not None:\n"
-                "            state = self.state.setdefault(each, {})\n"
-                '            state["step"] = state.get("step", 0) + 1\n'
-                "    for group, params, arrays, grads in self._moving():"
-            ),
+            """for each in self._all_params():
+        if each.grad is not None:
+            state = self.state.setdefault(each, {})
+            state["step"] = state.get("step", 0) + 1
+    for group, params, arrays, grads in self._moving():""",
         ),
         ('self.state[each]["step"] = self.state[each].get("step", 0) + 1', "pass"),
     ],
@@ -598,10 +596,15 @@ def adam_counts_before_it_checks():
     spec="test_a_skipped_step_keeps_the_momentum",
     says="skipped once",
     swap=[
-        ("for group, params", ("state = {}\n    for group, params")),
+        (
+            "for group, params",
+            """state = {}
+    for group, params""",
+        ),
         (
             'self.state.setdefault(each, {})["momentum_buffer"] = buffer',
-            ('state[each] = {"momentum_buffer": buffer}\n    self.state = state'),
+            """state[each] = {"momentum_buffer": buffer}
+    self.state = state""",
         ),
     ],
 )
@@ -615,10 +618,8 @@ def sgd_makes_its_state_anew():
     says="skipped once",
     swap=(
         "rmsprop_update(arrays, grads, averages, buffers, **options)",
-        (
-            "rmsprop_update(arrays, grads, averages, buffers, **options)\n"
-            "    self.state = {each: state for each, state in self.state.items() if each.grad is not None}"
-        ),
+        """rmsprop_update(arrays, grads, averages, buffers, **options)
+    self.state = {each: state for each, state in self.state.items() if each.grad is not None}""",
     ),
 )
 def rmsprop_makes_its_state_anew():
@@ -641,12 +642,10 @@ def rmsprop_always_has_a_buffer():
     says="float32",
     swap=(
         "averages, squares = ",
-        (
-            "for each in params:\n"
-            '            zeros = get_array_module(each.data).zeros(each.shape, "float32")\n'
-            '            self.state.setdefault(each, {"exp_avg": zeros, "exp_avg_sq": zeros.copy()})\n'
-            "        averages, squares = "
-        ),
+        """for each in params:
+            zeros = get_array_module(each.data).zeros(each.shape, "float32")
+            self.state.setdefault(each, {"exp_avg": zeros, "exp_avg_sq": zeros.copy()})
+        averages, squares = """,
     ),
 )
 def adam_remembers_in_float32():

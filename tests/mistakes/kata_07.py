@@ -317,7 +317,14 @@ def no_grad_switches_on_afterwards():
     "autograd.no_grad",
     spec="test_a_switch_goes_back_after_an_error",
     says="after the error",
-    swap=(("try:\n        yield\n    finally:\n        mode"), ("yield\n    mode")),
+    swap=(
+        """try:
+        yield
+    finally:
+        mode""",
+        """yield
+    mode""",
+    ),
 )
 def no_grad_stays_after_an_error():
     """Without finally, an error inside leaves it switched off."""
@@ -369,7 +376,8 @@ def record_everything():
     says="still held",
     swap=(
         "output.requires_grad = True",
-        ("output.grad_fn.name = output\n        output.requires_grad = True"),
+        """output.grad_fn.name = output
+        output.requires_grad = True""",
     ),
 )
 def record_the_output_itself():
@@ -453,7 +461,9 @@ def fit_sums_leading_axes_only():
     says="nothing was raised",
     swap=(
         "if total.shape",
-        ("if total.size == np.prod(shape):\n        total = total.reshape(shape)\n    if total.shape"),
+        """if total.size == np.prod(shape):
+        total = total.reshape(shape)
+    if total.shape""",
     ),
 )
 def fit_reshapes():
@@ -509,12 +519,10 @@ def backpropagate_keeps_the_last():
     says="the gradient of y",
     swap=(
         "gradients[to] = gradients[to] + result if to in gradients else result",
-        (
-            "if to in gradients:\n"
-            "                        gradients[to] += result\n"
-            "                    else:\n"
-            "                        gradients[to] = result"
-        ),
+        """if to in gradients:
+                        gradients[to] += result
+                    else:
+                        gradients[to] = result""",
     ),
 )
 def backpropagate_adds_in_place():
@@ -587,12 +595,10 @@ def backward_gives_what_it_has():
     says="the array that was set by hand",
     swap=(
         "each.grad = wrap(total.copy() if each.grad is None else each.grad.data + total)",
-        (
-            "if each.grad is None:\n"
-            "                each.grad = wrap(total.copy())\n"
-            "            else:\n"
-            "                each.grad.data += total"
-        ),
+        """if each.grad is None:
+                each.grad = wrap(total.copy())
+            else:
+                each.grad.data += total""",
     ),
 )
 def backward_adds_in_place():
@@ -608,12 +614,10 @@ def backward_adds_in_place():
     says="x.grad was filled",
     swap=(
         "start: dict[Node | Tensor, Array] = {}",
-        (
-            "for output, gradient in zip(outputs, grad_outputs, strict=True):\n"
-            "        output.backward(gradient, retain_graph)\n"
-            "    return tuple(each.grad for each in inputs)\n"
-            "    start = {}"
-        ),
+        """for output, gradient in zip(outputs, grad_outputs, strict=True):
+        output.backward(gradient, retain_graph)
+    return tuple(each.grad for each in inputs)
+    start = {}""",
     ),
 )
 def grad_by_backward():
@@ -726,7 +730,12 @@ def apply_refuses_scalars():
     swap=[
         ("(eps, -eps)", "(eps, -2 * eps)"),
         ("x[index] = before + step", "x[index] += step"),
-        (("x[index] = before\n            result"), ("x[index] += eps\n            result")),
+        (
+            """x[index] = before
+            result""",
+            """x[index] += eps
+            result""",
+        ),
     ],
 )
 def differences_add_and_subtract():

@@ -9,7 +9,11 @@ from dojo.mistakes import mistake
     "training.LRScheduler.__init__",
     spec="test_the_first_rate_is_written_at_once",
     says="expected 0.25",
-    swap=(("self.last_epoch = last_epoch\n    self.step()"), "self.last_epoch = last_epoch + 1"),
+    swap=(
+        """self.last_epoch = last_epoch
+    self.step()""",
+        "self.last_epoch = last_epoch + 1",
+    ),
 )
 def scheduler_waits():
     """The first rate is not written before the first step."""
@@ -207,7 +211,12 @@ def sequential_takes_equal_milestones():
     "training.SequentialLR.step",
     spec="test_a_part_that_is_over_is_not_counted",
     says="last_epoch of both",
-    swap=(("scheduler.step()\n    self.last_epoch += 1"), ("self.last_epoch += 1\n    scheduler.step()")),
+    swap=(
+        """scheduler.step()
+    self.last_epoch += 1""",
+        """self.last_epoch += 1
+    scheduler.step()""",
+    ),
 )
 def sequential_counts_what_is_refused():
     """The step is counted before the scheduler has made it."""
@@ -242,10 +251,8 @@ def one_cycle_multiplies_negatives():
     says="the norm",
     swap=(
         "grad.mul_(float(factor))",
-        (
-            "own = xp.sqrt((grad.data**2).sum())\n"
-            "        grad.mul_(float(xp.minimum(max_norm / (own + 1e-6), 1.0)))"
-        ),
+        """own = xp.sqrt((grad.data**2).sum())
+        grad.mul_(float(xp.minimum(max_norm / (own + 1e-6), 1.0)))""",
     ),
 )
 def clip_each_alone():
@@ -298,11 +305,9 @@ def clip_divides_by_zero():
     says="was changed",
     swap=(
         "raise RuntimeError",
-        (
-            "for grad in grads:\n"
-            "            grad.mul_(float(max_norm / (norm + 1e-6)))\n"
-            "        raise RuntimeError"
-        ),
+        """for grad in grads:
+            grad.mul_(float(max_norm / (norm + 1e-6)))
+        raise RuntimeError""",
     ),
 )
 def clip_complains_too_late():
@@ -388,13 +393,11 @@ def mean_takes_in_nan():
     swap=[
         (
             "best = logits.detach().argsort(dim=-1, descending=True).data[..., :k]  # (..., k)",
-            (
-                "import numpy as np\n"
-                "\n"
-                "    scores, places = logits.data, np.arange(logits.shape[-1])\n"
-                "    chosen = np.take_along_axis(scores, target.data[..., None], axis=-1)\n"
-                "    before = (scores > chosen) | ((scores == chosen) & (places < target.data[..., None]))"
-            ),
+            """import numpy as np
+
+    scores, places = logits.data, np.arange(logits.shape[-1])
+    chosen = np.take_along_axis(scores, target.data[..., None], axis=-1)
+    before = (scores > chosen) | ((scores == chosen) & (places < target.data[..., None]))""",
         ),
         ("(best == target.data[..., None]).any(axis=-1)", "(before.sum(axis=-1) < k)"),
     ],
@@ -428,11 +431,9 @@ def write_after_unlink(path, data):
     swap=[
         (
             'with open(beside, "wb") as file:',
-            (
-                'open(beside, "wb").close()\n'
-                "        os.replace(beside, path)\n"
-                '        with open(path, "wb") as file:'
-            ),
+            """open(beside, "wb").close()
+        os.replace(beside, path)
+        with open(path, "wb") as file:""",
         ),
         ("        os.replace(beside, path)", "        pass"),
     ],
@@ -487,13 +488,11 @@ def write_leaves_its_mess():
     says="permissions",
     swap=(
         'beside = path.with_name(path.name + ".tmp")',
-        (
-            "import tempfile\n"
-            "\n"
-            "    fd, name = tempfile.mkstemp(dir=path.parent)\n"
-            "    os.close(fd)\n"
-            "    beside = Path(name)"
-        ),
+        """import tempfile
+
+    fd, name = tempfile.mkstemp(dir=path.parent)
+    os.close(fd)
+    beside = Path(name)""",
     ),
 )
 def write_is_secretive():
@@ -595,7 +594,7 @@ def load_wants_its_own():
     says="was written elsewhere",
     swap=(
         'beside = path.with_name(path.name + ".tmp")',
-        ('import tempfile\n\n    beside = Path(tempfile.gettempdir()) / f"{os.getpid()}.tmp"'),
+        'import tempfile\n\n    beside = Path(tempfile.gettempdir()) / f"{os.getpid()}.tmp"',
     ),
 )
 def write_from_another_disk():
@@ -665,11 +664,9 @@ def pack_shares_memory(state):
     says="a state is a dict",
     swap=(
         "tensors: dict",
-        (
-            "if not isinstance(state, (dict, list)):\n"
-            '        raise TypeError("a state is a dict")\n'
-            "    tensors: dict"
-        ),
+        """if not isinstance(state, (dict, list)):
+        raise TypeError("a state is a dict")
+    tensors: dict""",
     ),
 )
 def pack_wants_a_dict():
@@ -694,7 +691,11 @@ def step_adds_up_gradients():
     spec="test_a_step_is_clipped",
     says="the slope",
     swap=[
-        ("if self.clip_grad_norm", ("self.optimizer.step()\n    if self.clip_grad_norm")),
+        (
+            "if self.clip_grad_norm",
+            """self.optimizer.step()
+    if self.clip_grad_norm""",
+        ),
         ("    self.optimizer.step()", "    pass"),
     ],
 )
@@ -708,7 +709,11 @@ def step_clips_too_late():
     says="the slope",
     swap=[
         ("self.optimizer.step()", "pass"),
-        ("return loss, output", ("self.optimizer.step()\n    return loss, output")),
+        (
+            "return loss, output",
+            """self.optimizer.step()
+    return loss, output""",
+        ),
     ],
 )
 def step_schedules_first():
@@ -761,12 +766,10 @@ def evaluate_in_train_mode():
     says="requires_grad of the loss",
     swap=(
         "for x, y in batches:",
-        (
-            "from tinytorch.dispatch import mode\n"
-            "\n"
-            "        mode.grad_enabled = True\n"
-            "        for x, y in batches:"
-        ),
+        """from tinytorch.dispatch import mode
+
+        mode.grad_enabled = True
+        for x, y in batches:""",
     ),
 )
 def evaluate_is_recorded():
@@ -777,7 +780,11 @@ def evaluate_is_recorded():
     "training.Trainer.evaluate",
     spec="test_evaluate_leaves_everything_as_it_was",
     says="`training` of each",
-    swap=("return _computed", ("self.model.train()\n    return _computed")),
+    swap=(
+        "return _computed",
+        """self.model.train()
+    return _computed""",
+    ),
 )
 def evaluate_thaws_the_frozen():
     """Afterwards every module is in train mode, those too that were not."""
@@ -790,15 +797,15 @@ def evaluate_thaws_the_frozen():
     swap=[
         (
             "with self._evaluating():",
-            (
-                "modes = {module: module.training for module in self.model.modules()}\n"
-                "    self.model.eval()\n"
-                "    with no_grad():"
-            ),
+            """modes = {module: module.training for module in self.model.modules()}
+    self.model.eval()
+    with no_grad():""",
         ),
         (
             "return _computed",
-            ("for module, mode in modes.items():\n        module.training = mode\n    return _computed"),
+            """for module, mode in modes.items():
+        module.training = mode
+    return _computed""",
         ),
     ],
 )
@@ -812,11 +819,9 @@ def evaluate_forgets_errors():
     says="the loss",
     swap=(
         "self._update(means, self.loss_fn(output, y), output, y)",
-        (
-            'means["loss"].update(self.loss_fn(output, y).item())\n'
-            "            for name, metric in self.metrics.items():\n"
-            "                means[name].update(metric(output, y))"
-        ),
+        """means["loss"].update(self.loss_fn(output, y).item())
+            for name, metric in self.metrics.items():
+                means[name].update(metric(output, y))""",
     ),
 )
 def evaluate_means_of_means():
@@ -837,7 +842,11 @@ def fit_takes_iterators():
     "training.Trainer.fit",
     spec="test_epochs_are_counted_in_all",
     says="finished epochs",
-    swap=("while self.epoch < epochs", ("last = self.epoch + epochs\n    while self.epoch < last")),
+    swap=(
+        "while self.epoch < epochs",
+        """last = self.epoch + epochs
+    while self.epoch < last""",
+    ),
 )
 def fit_counts_from_zero():
     """`epochs` more, whatever was trained before."""
@@ -851,11 +860,9 @@ def fit_counts_from_zero():
         ('if self.scheduler is not None and self.scheduler_interval == "epoch":', "if False:"),
         (
             'self._tell("on_checkpoint")',
-            (
-                'self._tell("on_checkpoint")\n'
-                '        if self.scheduler is not None and self.scheduler_interval == "epoch":\n'
-                "            self.scheduler.step()"
-            ),
+            """self._tell("on_checkpoint")
+        if self.scheduler is not None and self.scheduler_interval == "epoch":
+            self.scheduler.step()""",
         ),
     ],
 )
@@ -868,12 +875,11 @@ def fit_schedules_after_the_callbacks():
     spec="test_callbacks_are_told",
     says="hooks that were called",
     swap=(
-        ('self._tell("on_epoch_end")\n        self._tell("on_checkpoint")'),
-        (
-            "for callback in self.callbacks:\n"
-            "            callback.on_epoch_end(self)\n"
-            "            callback.on_checkpoint(self)"
-        ),
+        """self._tell("on_epoch_end")
+        self._tell("on_checkpoint")""",
+        """for callback in self.callbacks:
+            callback.on_epoch_end(self)
+            callback.on_checkpoint(self)""",
     ),
 )
 def fit_saves_in_between():
@@ -886,7 +892,11 @@ def fit_saves_in_between():
     says="the slope",
     swap=[
         ("self.optimizer.zero_grad()", "pass"),
-        ("self.optimizer.step()", ("self.optimizer.step()\n    self.optimizer.zero_grad()")),
+        (
+            "self.optimizer.step()",
+            """self.optimizer.step()
+    self.optimizer.zero_grad()""",
+        ),
     ],
 )
 def step_forgets_too_late():
@@ -917,7 +927,11 @@ def metrics_are_recorded():
     "training.Trainer.predict",
     spec="test_predict_leaves_the_mode_as_it_was",
     says="after predict",
-    swap=("with self._evaluating():", ("self.model.eval()\n    with no_grad():")),
+    swap=(
+        "with self._evaluating():",
+        """self.model.eval()
+    with no_grad():""",
+    ),
 )
 def predict_stays_in_eval_mode():
     """Dropout is off from now on."""
@@ -930,15 +944,15 @@ def predict_stays_in_eval_mode():
     swap=[
         (
             "with self._evaluating():",
-            (
-                "modes = {module: module.training for module in self.model.modules()}\n"
-                "    self.model.eval()\n"
-                "    with no_grad():"
-            ),
+            """modes = {module: module.training for module in self.model.modules()}
+    self.model.eval()
+    with no_grad():""",
         ),
         (
             "return cat(outputs)",
-            ("for module, mode in modes.items():\n        module.training = mode\n    return cat(outputs)"),
+            """for module, mode in modes.items():
+        module.training = mode
+    return cat(outputs)""",
         ),
     ],
 )
@@ -1141,7 +1155,11 @@ def load_takes_any_optimizer():
     "training.Trainer.load_state_dict",
     spec="test_a_resumed_run_ends_where_an_unstopped_one_does",
     says="in the history",
-    swap=("self._load(state_dict)", ("self._load(state_dict)\n        self.history = {}")),
+    swap=(
+        "self._load(state_dict)",
+        """self._load(state_dict)
+        self.history = {}""",
+    ),
 )
 def load_forgets_the_history():
     """The history begins anew."""
@@ -1151,7 +1169,11 @@ def load_forgets_the_history():
     "training.Trainer.load_state_dict",
     spec="test_a_stopped_run_stays_stopped",
     says="number of finished epochs is 4",
-    swap=("self._load(state_dict)", ("self._load(state_dict)\n        self.stopped = False")),
+    swap=(
+        "self._load(state_dict)",
+        """self._load(state_dict)
+        self.stopped = False""",
+    ),
 )
 def load_starts_what_was_stopped():
     """A run that was ended goes on after a resume."""
@@ -1186,11 +1208,9 @@ def load_shares_the_history():
     says="last_epoch of the scheduler",
     swap=(
         "self._load(unpack(*before))",
-        (
-            "state = unpack(*before)\n"
-            '        self.model.load_state_dict(state["model"])\n'
-            '        self.optimizer.load_state_dict(state["optimizer"])'
-        ),
+        """state = unpack(*before)
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])""",
     ),
 )
 def load_takes_back_half():
@@ -1216,12 +1236,10 @@ def checkpoints_by_name():
     says="was saved before",
     swap=(
         "if self.is_best:",
-        (
-            "found = [path for epoch, path in checkpoints(self.directory).items() if epoch <= trainer.epoch]\n"
-            "    for path in found[: max(len(found) - self.keep + 1, 0)]:\n"
-            "        path.unlink()\n"
-            "    if self.is_best:"
-        ),
+        """found = [path for epoch, path in checkpoints(self.directory).items() if epoch <= trainer.epoch]
+    for path in found[: max(len(found) - self.keep + 1, 0)]:
+        path.unlink()
+    if self.is_best:""",
     ),
 )
 def checkpoint_makes_room_first():
@@ -1233,16 +1251,12 @@ def checkpoint_makes_room_first():
     spec="test_killed_at_any_change_of_the_directory",
     says="best.safetensors",
     swap=(
-        (
-            "if self.is_best:\n"
-            '        trainer.save_checkpoint(self.directory / "best.safetensors")\n'
-            "    trainer.save_checkpoint(checkpoint_path(self.directory, trainer.epoch))"
-        ),
-        (
-            "trainer.save_checkpoint(checkpoint_path(self.directory, trainer.epoch))\n"
-            "    if self.is_best:\n"
-            '        trainer.save_checkpoint(self.directory / "best.safetensors")'
-        ),
+        """if self.is_best:
+        trainer.save_checkpoint(self.directory / "best.safetensors")
+    trainer.save_checkpoint(checkpoint_path(self.directory, trainer.epoch))""",
+        """trainer.save_checkpoint(checkpoint_path(self.directory, trainer.epoch))
+    if self.is_best:
+        trainer.save_checkpoint(self.directory / "best.safetensors")""",
     ),
 )
 def checkpoint_writes_the_best_last():
@@ -1265,11 +1279,9 @@ def checkpoint_keeps_all():
     says="how often Late",
     swap=(
         "if self.monitor is not None:",
-        (
-            "trainer.save_checkpoint(checkpoint_path(self.directory, trainer.epoch))\n"
-            "    self.on_checkpoint = lambda trainer: None\n"
-            "    if self.monitor is not None:"
-        ),
+        """trainer.save_checkpoint(checkpoint_path(self.directory, trainer.epoch))
+    self.on_checkpoint = lambda trainer: None
+    if self.monitor is not None:""",
     ),
 )
 def checkpoint_is_too_early():

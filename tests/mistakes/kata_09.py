@@ -140,10 +140,8 @@ def conv2d_adds_bias_to_columns():
     says="the result",
     swap=(
         "columns = reshape",
-        (
-            "seen = reshape(seen, (N, C // groups, groups, positions, height * width)).transpose(1, 2)\n"
-            "    columns = reshape"
-        ),
+        """seen = reshape(seen, (N, C // groups, groups, positions, height * width)).transpose(1, 2)
+    columns = reshape""",
     ),
 )
 def conv2d_deals_channels_in_turns():
@@ -284,7 +282,12 @@ def max_pool_loses_nan():
     spec="test_where_two_are_largest_the_first_gets_the_gradient",
     says="the gradient of",
     swap=[
-        ("_check_pictures(x)", ("from tinytorch.tensor import maximum\n\n    _check_pictures(x)")),
+        (
+            "_check_pictures(x)",
+            """from tinytorch.tensor import maximum
+
+    _check_pictures(x)""",
+        ),
         ("where((each > best) | isnan(each), each, best)", "maximum(best, each)"),
     ],
 )
@@ -358,16 +361,14 @@ def parts_do_not_overlap():
     says="a warning was given",
     swap=(
         "x = stack",
-        (
-            "sums = []\n"
-            "    for size, n in ((x.shape[-2], rows), (x.shape[-1], columns)):\n"
-            "        shares = zeros(n, size)\n"
-            "        for i, (start, end) in enumerate(_parts(size, n)):\n"
-            "            shares[i, start:end] = 1 / (end - start)\n"
-            "        sums.append(shares)\n"
-            "    return sums[0] @ x @ sums[1].T\n"
-            "    x = stack"
-        ),
+        """sums = []
+    for size, n in ((x.shape[-2], rows), (x.shape[-1], columns)):
+        shares = zeros(n, size)
+        for i, (start, end) in enumerate(_parts(size, n)):
+            shares[i, start:end] = 1 / (end - start)
+        sums.append(shares)
+    return sums[0] @ x @ sums[1].T
+    x = stack""",
     ),
 )
 def adaptive_by_matrices():
@@ -451,8 +452,10 @@ def statistics_are_detached():
     spec="test_one_running_statistic_may_be_missing",
     says="running_mean without",
     swap=(
-        ("if training:\n        _move"),
-        ("if training and running_mean is not None and running_var is not None:\n        _move"),
+        """if training:
+        _move""",
+        """if training and running_mean is not None and running_var is not None:
+        _move""",
     ),
 )
 def both_statistics_or_none():
@@ -508,11 +511,9 @@ def kernels_start_by_their_channels():
     says="after the same seed",
     swap=(
         "init.uniform_(self.weight, -bound, bound)",
-        (
-            "import numpy as np\n"
-            "\n"
-            "    self.weight.data[...] = np.random.uniform(-bound, bound, self.weight.shape)"
-        ),
+        """import numpy as np
+
+    self.weight.data[...] = np.random.uniform(-bound, bound, self.weight.shape)""",
     ),
 )
 def kernels_ignore_the_seed():
@@ -546,11 +547,9 @@ def layer_forgets_dilation():
     swap=[
         (
             "out = batch_norm(",
-            (
-                "if self.training and self.num_batches_tracked is not None:\n"
-                "        self.num_batches_tracked.data[...] += 1\n"
-                "    out = batch_norm("
-            ),
+            """if self.training and self.num_batches_tracked is not None:
+        self.num_batches_tracked.data[...] += 1
+    out = batch_norm(""",
         ),
         ("        self.num_batches_tracked.data[...] += 1", "        pass"),
     ],

@@ -107,7 +107,8 @@ def every_split_the_same():
         ("return iter([])", "return"),
         (
             "return iter(generator.integers(n, size=wanted).tolist())",
-            ("yield from generator.integers(n, size=wanted).tolist()\n        return"),
+            """yield from generator.integers(n, size=wanted).tolist()
+        return""",
         ),
         (
             "return iter(np.concatenate(rounds)[:wanted].tolist())",
@@ -307,7 +308,14 @@ def seed_plus_number(seed, number):
     "dataloader.drawing_from",
     spec="test_an_error_ends_a_block_too",
     says="after the error",
-    swap=(("try:\n        yield\n    finally:\n        current"), ("yield\n    current")),
+    swap=(
+        """try:
+        yield
+    finally:
+        current""",
+        """yield
+    current""",
+    ),
 )
 def blocks_that_errors_leave_open():
     """No finally."""
@@ -357,12 +365,11 @@ def one_job_at_a_time():
     spec="test_workers_work_side_by_side",
     says="the results",
     swap=(
-        ("while waiting:\n            yield waiting.popleft().result()"),
-        (
-            "from concurrent.futures import as_completed\n"
-            "\n"
-            "        yield from (future.result() for future in as_completed(waiting))"
-        ),
+        """while waiting:
+            yield waiting.popleft().result()""",
+        """from concurrent.futures import as_completed
+
+        yield from (future.result() for future in as_completed(waiting))""",
     ),
 )
 def as_they_are_completed():
@@ -384,8 +391,12 @@ def everything_ahead():
     spec="test_closing_ends_the_threads",
     says="told to stop",
     swap=(
-        ("if stop:\n            stop.set()\n        pool.shutdown(cancel_futures=True)"),
-        ("pool.shutdown(cancel_futures=True)\n        if stop:\n            stop.set()"),
+        """if stop:
+            stop.set()
+        pool.shutdown(cancel_futures=True)""",
+        """pool.shutdown(cancel_futures=True)
+        if stop:
+            stop.set()""",
     ),
 )
 def stop_comes_too_late():
@@ -426,7 +437,12 @@ def the_end_does_not_wait():
     "dataloader.prefetch",
     spec="test_an_error_comes_in_its_place",
     says="was not raised",
-    swap=("finally:", ("except Exception:\n        return\n    finally:")),
+    swap=(
+        "finally:",
+        """except Exception:
+        return
+    finally:""",
+    ),
 )
 def errors_end_in_silence():
     """A thread that dies, and a reader who takes it for the end."""
@@ -438,10 +454,8 @@ def errors_end_in_silence():
     says="the threads in which jobs were taken",
     swap=(
         "for job in jobs:",
-        (
-            "taken, end = iter(jobs), object()\n"
-            "        for job in iter(lambda: pool.submit(next, taken, end).result(), end):"
-        ),
+        """taken, end = iter(jobs), object()
+        for job in iter(lambda: pool.submit(next, taken, end).result(), end):""",
     ),
 )
 def jobs_are_taken_in_the_thread():
@@ -467,12 +481,10 @@ def errors_without_a_name():
     says="RuntimeError",
     swap=(
         "samples.append(_sample(dataset, index))",
-        (
-            "try:\n"
-            "            samples.append(dataset[index])\n"
-            "        except Exception as error:\n"
-            '            raise RuntimeError(f"sample {index} of {type(dataset).__name__}: {error}") from error'
-        ),
+        """try:
+            samples.append(dataset[index])
+        except Exception as error:
+            raise RuntimeError(f"sample {index} of {type(dataset).__name__}: {error}") from error""",
     ),
 )
 def errors_of_another_kind():
@@ -593,12 +605,10 @@ def true_is_one_worker():
     says="the types of the parts of the batches of a Listed",
     swap=(
         "isinstance(data, list):",
-        (
-            "(\n"
-            "        isinstance(data, list)\n"
-            "        and (isinstance(self.dataset, IterableDataset) or not many_at_once(self.dataset))\n"
-            "    ):"
-        ),
+        """(
+        isinstance(data, list)
+        and (isinstance(self.dataset, IterableDataset) or not many_at_once(self.dataset))
+    ):""",
     ),
 )
 def many_at_once_are_a_batch():
@@ -670,8 +680,12 @@ def workers_share_the_default_generator():
     spec="test_the_generator_is_current_while_a_batch_is_put_together",
     says="the draws, again from the same generator",
     swap=(
-        ("        if data is NO_MORE:\n            return NO_MORE\n        with _noting"),
-        ("    if data is NO_MORE:\n        return NO_MORE\n    with _noting"),
+        """        if data is NO_MORE:
+            return NO_MORE
+        with _noting""",
+        """    if data is NO_MORE:
+        return NO_MORE
+    with _noting""",
     ),
 )
 def collate_is_left_to_chance():
@@ -755,7 +769,11 @@ def scaled_by_256():
     "dataloader.Normalize.transform",
     spec="test_each_channel_is_normalised",
     says="was changed",
-    swap=("normalized = pictures - xp", ("normalized = pictures\n    normalized -= xp")),
+    swap=(
+        "normalized = pictures - xp",
+        """normalized = pictures
+    normalized -= xp""",
+    ),
 )
 def normalized_in_place():
     """The data set itself is normalised, once more in every epoch."""
@@ -855,11 +873,9 @@ def p_to_stay():
     says="with p=0.0 the result is no new array",
     swap=(
         "flips = current",
-        (
-            "if self.p in (0, 1):\n"
-            "        return pictures[..., ::-1] if self.p else pictures\n"
-            "    flips = current"
-        ),
+        """if self.p in (0, 1):
+        return pictures[..., ::-1] if self.p else pictures
+    flips = current""",
     ),
 )
 def nothing_to_do_is_not_copied():
@@ -882,7 +898,9 @@ def flipped_in_place():
     says="the same generator gave other pictures",
     swap=(
         "flips = current_generator()",
-        ('from tinytorch.setup import default_generator\n\n    flips = default_generator("cpu")'),
+        """from tinytorch.setup import default_generator
+
+    flips = default_generator("cpu")""",
     ),
 )
 def flips_from_the_default_generator():
@@ -895,11 +913,9 @@ def flips_from_the_default_generator():
     says="times faster",
     swap=(
         "flips = current",
-        (
-            "if pictures.ndim > 3:\n"
-            "        return np.stack([self.transform(picture) for picture in pictures])\n"
-            "    flips = current"
-        ),
+        """if pictures.ndim > 3:
+        return np.stack([self.transform(picture) for picture in pictures])
+    flips = current""",
     ),
 )
 def flips_one_by_one():
@@ -943,10 +959,8 @@ def pictures_one_by_one(self, indices):
     says="was changed",
     swap=(
         "places = get_array_module(self.data).asarray(indices, dtype=np.int64)",
-        (
-            "start, stop = indices[0], indices[-1] + 1\n"
-            "    places = slice(start, stop) if list(indices) == list(range(start, stop)) else list(indices)"
-        ),
+        """start, stop = indices[0], indices[-1] + 1
+    places = slice(start, stop) if list(indices) == list(range(start, stop)) else list(indices)""",
     ),
 )
 def views_of_the_data():
@@ -1008,11 +1022,9 @@ def every_name_is_fine():
     says="expected UnpicklingError",
     swap=(
         "raise pickle",
-        (
-            'if module not in ("os", "posix", "subprocess", "builtins"):\n'
-            "            return super().find_class(module, name)\n"
-            "        raise pickle"
-        ),
+        """if module not in ("os", "posix", "subprocess", "builtins"):
+            return super().find_class(module, name)
+        raise pickle""",
     ),
 )
 def some_names_are_not_fine():

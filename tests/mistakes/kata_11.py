@@ -17,7 +17,12 @@ def lets_python_tell():
     "tokenization.check_text",
     spec="test_any_characters_are_text",
     says="nothing",
-    swap=("try:", ('if not text:\n        raise ValueError("there is nothing to encode")\n    try:')),
+    swap=(
+        "try:",
+        """if not text:
+        raise ValueError("there is nothing to encode")
+    try:""",
+    ),
 )
 def refuses_the_empty_text():
     """The empty text is taken for a missing one."""
@@ -141,11 +146,9 @@ def asks_for_alnum():
     says="x1c",
     swap=(
         "if character.isascii():",
-        (
-            'if character.isspace() and character not in " \\t\\n\\v\\f\\r":\n'
-            '        return "\\n"\n'
-            "    if character.isascii():"
-        ),
+        r"""if character.isspace() and character not in " \t\n\v\f\r":
+        return "\n"
+    if character.isascii():""",
     ),
 )
 def asks_for_space():
@@ -298,14 +301,16 @@ def counts_each_word_once():
     spec="test_pairs_overlap",
     says="(5, 5): 1",
     swap=[
-        ("for pair in pairwise(ids):", ("last = None\n        for pair in pairwise(ids):")),
+        (
+            "for pair in pairwise(ids):",
+            """last = None
+        for pair in pairwise(ids):""",
+        ),
         (
             "counts[pair] += count",
-            (
-                "if pair != last:\n"
-                "                counts[pair] += count\n"
-                "            last = pair if pair != last else None"
-            ),
+            """if pair != last:
+                counts[pair] += count
+            last = pair if pair != last else None""",
         ),
     ],
 )
@@ -317,7 +322,11 @@ def counts_without_overlap():
     "tokenization.merge_pair",
     spec="test_a_pair_is_merged",
     says="afterwards",
-    swap=("return merged", ("ids[:] = merged\n    return ids")),
+    swap=(
+        "return merged",
+        """ids[:] = merged
+    return ids""",
+    ),
 )
 def merges_in_place():
     """The caller's list is changed."""
@@ -328,7 +337,11 @@ def merges_in_place():
     spec="test_merging_goes_from_left_to_right",
     says="[1, 9]",
     swap=[
-        ("merged: list", ("ids, pair = ids[::-1], pair[::-1]\n    merged: list")),
+        (
+            "merged: list",
+            """ids, pair = ids[::-1], pair[::-1]
+    merged: list""",
+        ),
         ("return merged", "return merged[::-1]"),
     ],
 )
@@ -368,11 +381,9 @@ def looks_at_every_word():
     says="the merge of",
     swap=(
         "new = len(vocab)",
-        (
-            "heapq.heappush(heap, (count, best))\n"
-            "        best = next(pair for pair in counts if counts[pair] == -count)\n"
-            "        new = len(vocab)"
-        ),
+        """heapq.heappush(heap, (count, best))
+        best = next(pair for pair in counts if counts[pair] == -count)
+        new = len(vocab)""",
     ),
 )
 def takes_the_first_of_a_tie():
@@ -385,12 +396,10 @@ def takes_the_first_of_a_tie():
     says="' !'",
     swap=(
         "new = len(vocab)",
-        (
-            "heapq.heappush(heap, (count, best))\n"
-            "        most = (pair for pair in counts if counts[pair] == -count)\n"
-            "        best = min(most, key=lambda pair: (vocab[pair[0]], vocab[pair[1]]))\n"
-            "        new = len(vocab)"
-        ),
+        """heapq.heappush(heap, (count, best))
+        most = (pair for pair in counts if counts[pair] == -count)
+        best = min(most, key=lambda pair: (vocab[pair[0]], vocab[pair[1]]))
+        new = len(vocab)""",
     ),
 )
 def breaks_ties_by_bytes():
@@ -404,8 +413,10 @@ def breaks_ties_by_bytes():
     swap=[
         ("counts[pair] -= times[number]", "pass"),
         (
-            ("counts[pair] += times[number]\n                if new in pair:"),
-            ("if new in pair:\n                    counts[pair] += times[number]"),
+            """counts[pair] += times[number]
+                if new in pair:""",
+            """if new in pair:
+                    counts[pair] += times[number]""",
         ),
     ],
 )
@@ -487,7 +498,9 @@ def merges_once():
     says="expected a new one",
     swap=(
         "tokens = list(ids)",
-        ("if not any(pair in table for pair in pairwise(ids)):\n        return ids\n    tokens = list(ids)"),
+        """if not any(pair in table for pair in pairwise(ids)):
+        return ids
+    tokens = list(ids)""",
     ),
 )
 def gives_the_list_back():
@@ -539,7 +552,11 @@ def checks_names_only():
     says="needs the token b'lo'",
     swap=[
         ("set(ordinary)", "set(ordinary[:256])"),
-        ("seen.add(merge)", ('seen.add(merge)\n        known.add(b"".join(merge))')),
+        (
+            "seen.add(merge)",
+            """seen.add(merge)
+        known.add(b"".join(merge))""",
+        ),
     ],
 )
 def wants_parts_to_come_first():
@@ -573,9 +590,15 @@ def allows_all_special_tokens():
     swap=[
         (
             "ids: list[int] = []",
-            ("if text in self._cache:\n        return list(self._cache[text])\n    ids: list[int] = []"),
+            """if text in self._cache:
+        return list(self._cache[text])
+    ids: list[int] = []""",
         ),
-        ("return ids", ("self._cache[text] = list(ids)\n    return ids")),
+        (
+            "return ids",
+            """self._cache[text] = list(ids)
+    return ids""",
+        ),
     ],
 )
 def remembers_texts():
@@ -600,7 +623,8 @@ def copies_the_ids():
         ("check_text(text)", 'check_text("" if isinstance(text, str) else text)'),
         (
             "for word in split_words(piece):",
-            ("for word in split_words(piece):\n                check_text(word)"),
+            """for word in split_words(piece):
+                check_text(word)""",
         ),
     ],
 )

@@ -148,23 +148,21 @@ def looked_up_by_hand():
     says="[1, 0]",
     swap=(
         "out = weight[ids]",
-        (
-            "from tinytorch.autograd import Function\n"
-            "\n"
-            "    class Lookup(Function):\n"
-            "        @staticmethod\n"
-            "        def forward(ctx, rows):\n"
-            "            ctx.shape = rows.shape\n"
-            "            return rows[ids]\n"
-            "\n"
-            "        @staticmethod\n"
-            "        def backward(ctx, grad):\n"
-            "            result = np.zeros(ctx.shape, grad.dtype)\n"
-            "            result[ids] += grad\n"
-            "            return result\n"
-            "\n"
-            "    out = Lookup.apply(weight)"
-        ),
+        """from tinytorch.autograd import Function
+
+    class Lookup(Function):
+        @staticmethod
+        def forward(ctx, rows):
+            ctx.shape = rows.shape
+            return rows[ids]
+
+        @staticmethod
+        def backward(ctx, grad):
+            result = np.zeros(ctx.shape, grad.dtype)
+            result[ids] += grad
+            return result
+
+    out = Lookup.apply(weight)""",
     ),
 )
 def the_last_one_wins():
@@ -207,7 +205,8 @@ def padding_from_the_back_is_missed():
     says="nan",
     swap=(
         "return where(padding, out.detach(), out)",
-        ("keep = 1 - padding.to(weight.dtype)\n    return out * keep + out.detach() * (1 - keep)"),
+        """keep = 1 - padding.to(weight.dtype)
+    return out * keep + out.detach() * (1 - keep)""",
     ),
 )
 def padding_is_multiplied_away():
@@ -307,7 +306,11 @@ def pretrained_rows_thaw():
     "embeddings.Embedding.from_pretrained",
     spec="test_pretrained_rows_are_used_as_they_are",
     says="after the rows were changed",
-    swap=("padding_idx, embeddings)", ("padding_idx)\n    layer.weight.data[...] = embeddings.data")),
+    swap=(
+        "padding_idx, embeddings)",
+        """padding_idx)
+    layer.weight.data[...] = embeddings.data""",
+    ),
 )
 def pretrained_rows_are_copied():
     """A second copy of what may be the largest matrix of the model."""
@@ -319,11 +322,9 @@ def pretrained_rows_are_copied():
     says="the weight",
     swap=(
         "layer.weight.requires_grad_",
-        (
-            "if padding_idx is not None:\n"
-            "        layer.weight.data[padding_idx] = 0\n"
-            "    layer.weight.requires_grad_"
-        ),
+        """if padding_idx is not None:
+        layer.weight.data[padding_idx] = 0
+    layer.weight.requires_grad_""",
     ),
 )
 def pretrained_padding_is_zeroed():
@@ -334,7 +335,11 @@ def pretrained_padding_is_zeroed():
     "embeddings.Embedding.from_pretrained",
     spec="test_pretrained_rows_draw_nothing",
     says="drawn after from_pretrained",
-    swap=("padding_idx, embeddings)", ("padding_idx)\n    layer.weight = Parameter(embeddings)")),
+    swap=(
+        "padding_idx, embeddings)",
+        """padding_idx)
+    layer.weight = Parameter(embeddings)""",
+    ),
 )
 def pretrained_rows_are_drawn_first():
     """All rows are drawn, to be thrown away."""
@@ -346,11 +351,9 @@ def pretrained_rows_are_drawn_first():
     says="other.weight.requires_grad",
     swap=(
         "layer.weight.requires_grad_",
-        (
-            "if isinstance(embeddings, Parameter):\n"
-            "        layer.weight = embeddings\n"
-            "    layer.weight.requires_grad_"
-        ),
+        """if isinstance(embeddings, Parameter):
+        layer.weight = embeddings
+    layer.weight.requires_grad_""",
     ),
 )
 def the_other_layer_is_frozen():
@@ -475,7 +478,8 @@ def the_table_promotes():
     says="was changed",
     swap=(
         "return x + rows_for(self.table, x, start).to(x.dtype)",
-        ("x.data[...] += rows_for(self.table, x, start).data\n    return x"),
+        """x.data[...] += rows_for(self.table, x, start).data
+    return x""",
     ),
 )
 def positions_are_written_into_x():
@@ -585,10 +589,8 @@ def the_hands_turn_backwards():
         ("split(x, [D // 2, D // 2], -1)", "(x[..., 0::2], x[..., 1::2])"),
         (
             "return cat([first * cos - second * sin, first * sin + second * cos], -1)",
-            (
-                "turned = first * cos - second * sin, first * sin + second * cos\n"
-                "    return cat([unsqueeze(each, -1) for each in turned], -1).reshape(x.shape)"
-            ),
+            """turned = first * cos - second * sin, first * sin + second * cos
+    return cat([unsqueeze(each, -1) for each in turned], -1).reshape(x.shape)""",
         ),
     ],
 )
@@ -622,7 +624,8 @@ def heads_are_taken_for_places():
     says="the row",
     swap=(
         "return cat([first * cos - second * sin,",
-        ("first = first * cos - second * sin\n    return cat([first,"),
+        """first = first * cos - second * sin
+    return cat([first,""",
     ),
 )
 def both_use_the_new_one():

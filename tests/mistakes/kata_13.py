@@ -74,7 +74,8 @@ def softmax_of_nothing():
     says="nan",
     swap=(
         "return e / where(total == 0, 1.0, total)",
-        ("weights = e / where(total == 0, 1.0, total)\n    return where(weights == weights, weights, 0.0)"),
+        """weights = e / where(total == 0, 1.0, total)
+    return where(weights == weights, weights, 0.0)""",
     ),
 )
 def softmax_hides_nan():
@@ -95,7 +96,11 @@ def softmax_overflows():
     "attention.safe_softmax",
     spec="test_a_row_of_nothing_but_minus_infinity_is_0",
     says="0",
-    swap=("largest = amax", ("x = where(x == -math.inf, -1e9, x)\n    largest = amax")),
+    swap=(
+        "largest = amax",
+        """x = where(x == -math.inf, -1e9, x)
+    largest = amax""",
+    ),
 )
 def softmax_with_a_little_more():
     """-inf is replaced by a large negative number, so that a row of nothing is shared out evenly."""
@@ -327,7 +332,8 @@ def heads_take_turns():
     says="too many values",
     swap=(
         "*leading, T, D = x.shape",
-        ("_, T, D = x.shape if x.ndim == 3 else (1, *x.shape)\n    leading = x.shape[:-2]"),
+        """_, T, D = x.shape if x.ndim == 3 else (1, *x.shape)
+    leading = x.shape[:-2]""",
     ),
 )
 def heads_of_a_batch():
@@ -509,7 +515,9 @@ def layer_overwrites_the_mask_from_the_start():
     says="rope=True",
     swap=(
         "if cache is not None:",
-        ("if self.rope:\n        v = apply_rope(v, past)\n    if cache is not None:"),
+        """if self.rope:
+        v = apply_rope(v, past)
+    if cache is not None:""",
     ),
 )
 def layer_turns_values():
@@ -550,7 +558,11 @@ def layer_cuts_the_history():
     "attention.MultiHeadAttention.forward",
     spec="test_gradients_pass_through_a_cache",
     says="got no gradient through the cache",
-    swap=("k, v = cache.update(layer, k, v)", ("k, v = cache.update(layer, k, v)\n        v = v.detach()")),
+    swap=(
+        "k, v = cache.update(layer, k, v)",
+        """k, v = cache.update(layer, k, v)
+        v = v.detach()""",
+    ),
 )
 def layer_cuts_what_it_kept():
     """Values that come from the cache are detached."""
@@ -575,10 +587,8 @@ def map_is_a_mean():
     says="rope=True",
     swap=(
         "q, k = self.queries_and_keys(query, query if key is None else key)",
-        (
-            "q = split_heads(self.q_proj(query), self.num_heads)\n"
-            "    k = split_heads(self.k_proj(query if key is None else key), self.num_heads)"
-        ),
+        """q = split_heads(self.q_proj(query), self.num_heads)
+    k = split_heads(self.k_proj(query if key is None else key), self.num_heads)""",
     ),
 )
 def map_does_not_turn():
@@ -602,7 +612,11 @@ def map_is_causal_only_of_itself():
     "attention.MultiHeadAttention.attention_map",
     spec="test_a_map_leaves_the_mode_alone",
     says="after attention_map",
-    swap=("q, k =", ("self.eval()\n    q, k =")),
+    swap=(
+        "q, k =",
+        """self.eval()
+    q, k =""",
+    ),
 )
 def map_puts_the_layer_to_sleep():
     """The layer is in eval mode from then on."""
@@ -612,7 +626,11 @@ def map_puts_the_layer_to_sleep():
     "attention.MultiHeadAttention.attention_map",
     spec="test_a_map_leaves_the_mode_alone",
     says="after attention_map",
-    swap=("return attention_weights", ("self.train()\n    return attention_weights")),
+    swap=(
+        "return attention_weights",
+        """self.train()
+    return attention_weights""",
+    ),
 )
 def map_wakes_the_layer():
     """The layer is told to train afterwards, whatever it did before."""

@@ -1,7 +1,5 @@
 """Classic mistakes of kata 14: norms after the sum, copies that are not tied, filters off by one, leaky streams."""
 
-import math
-
 from dojo.mistakes import mistake
 
 # Norms
@@ -46,10 +44,8 @@ def eps_outside_the_root():
     says="entries",
     swap=(
         "out = deviation / sqrt(mean(deviation * deviation, axes, keepdim=True) + eps)",
-        (
-            "m = mean(x, axes, keepdim=True)\n"
-            "    out = deviation / sqrt(mean(x * x, axes, keepdim=True) - m * m + eps)"
-        ),
+        """m = mean(x, axes, keepdim=True)
+    out = deviation / sqrt(mean(x * x, axes, keepdim=True) - m * m + eps)""",
     ),
 )
 def variance_from_the_squares():
@@ -210,7 +206,9 @@ def attention_is_never_dropped():
     says="model.config",
     swap=(
         "self.reset_parameters()",
-        ("self.reset_parameters()\n    self.block_size = config.block_size\n    del self.config"),
+        """self.reset_parameters()
+    self.block_size = config.block_size
+    del self.config""",
     ),
 )
 def numbers_without_a_config():
@@ -225,11 +223,9 @@ def numbers_without_a_config():
         ("self.lm_head.weight = self.wte.weight", "pass"),
         (
             "self.reset_parameters()",
-            (
-                "self.reset_parameters()\n"
-                "    if config.tie_weights:\n"
-                "        self.lm_head.weight.data[...] = self.wte.weight.data"
-            ),
+            """self.reset_parameters()
+    if config.tie_weights:
+        self.lm_head.weight.data[...] = self.wte.weight.data""",
         ),
     ],
 )
@@ -291,10 +287,13 @@ def places_begin_anew():
     "transformers.GPT.forward",
     spec="test_what_the_cache_holds_counts_for_block_size",
     says="7",
-    swap=("if past + ids.shape[-1] >", "if ids.shape[-1] >"),
+    swap=[
+        ("if past + ids.shape[-1] >", "if ids.shape[-1] >"),
+        ("self.wte(ids), past", "self.wte(ids), min(past, self.config.block_size - ids.shape[-1])"),
+    ],
 )
 def only_new_tokens_count():
-    """block_size is compared with the new tokens alone; the positions complain later, in their own words."""
+    """block_size is compared with the new tokens alone, and those that do not fit get the last places."""
 
 
 @mistake(
@@ -476,13 +475,11 @@ def the_cache_is_left_aside():
     says="between two steps",
     swap=(
         "return steps(ids)",
-        (
-            "def at_rest():\n"
-            "        with evaluating(model):\n"
-            "            yield from steps(ids)\n"
-            "\n"
-            "    return at_rest()"
-        ),
+        """def at_rest():
+        with evaluating(model):
+            yield from steps(ids)
+
+    return at_rest()""",
     ),
 )
 def a_stream_keeps_the_model():
@@ -571,7 +568,9 @@ def only_blocks_check_the_heads():
     says="ln_",
     swap=(
         'if name.endswith("bias"):',
-        ('if "ln_" in name:\n            continue\n        if name.endswith("bias"):'),
+        """if "ln_" in name:
+            continue
+        if name.endswith("bias"):""",
     ),
 )
 def norms_are_left_alone():
@@ -607,7 +606,8 @@ def tiny_temperatures_overflow():
     says="nothing was raised",
     swap=(
         "check_sampling(temperature, top_k, top_p)",
-        ("if temperature != 0:\n        check_sampling(temperature, top_k, top_p)"),
+        """if temperature != 0:
+        check_sampling(temperature, top_k, top_p)""",
     ),
 )
 def greedy_before_the_check():
