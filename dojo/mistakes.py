@@ -54,11 +54,10 @@ class Mistake:
         if self.swaps and parts(self.source)[2]:
             raise DojoError(f"{self.name} has a swap and a body: one of them is enough")
         module, text, node = reference.only(self.kata, self.function)
-        lines = text.splitlines(keepends=True)
-        its_own = slice(min(each.lineno for each in (node, *node.decorator_list)) - 1, node.end_lineno)
-        right = textwrap.dedent("".join(lines[its_own]))
+        right = reference.source(text, node)
         wrong = self._swapped(right) if self.swaps else self._rewritten(right)
-        lines[its_own] = [textwrap.indent(wrong, " " * node.col_offset)]
+        lines = text.splitlines(keepends=True)
+        lines[reference.lines(node)] = [textwrap.indent(wrong, " " * node.col_offset)]
         planted = "".join(lines)
         try:
             ast.parse(planted)

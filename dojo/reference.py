@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -67,6 +68,16 @@ def only(kata: Kata, name: str) -> tuple[str, str, Function]:
     if len(found) > 1:
         raise DojoError(f"the reference defines {name} more than once")
     return found[0]
+
+
+def lines(node: Function) -> slice:
+    """Where a function stands in the lines of its module, decorators included."""
+    return slice(min(each.lineno for each in (node, *node.decorator_list)) - 1, node.end_lineno)
+
+
+def source(text: str, node: Function) -> str:
+    """The text of a function of a module, as if it were not indented."""
+    return textwrap.dedent("".join(text.splitlines(keepends=True)[lines(node)]))
 
 
 def docstring(node: Function) -> list[ast.stmt]:
