@@ -1,12 +1,20 @@
 """Classic mistakes, planted in the reference to see that a spec catches each and says the right thing.
 
+    @mistake("tensor.Tensor.sum", spec="test_sum_of_rows", says="shape", swap=("sum(self, dim)", "sum(self)"))
+    def sum_forgets_dim():
+        \"\"\"dim is ignored: everything is summed.\"\"\"
+
+`swap` is an old text and a new one, or a list of such pairs. Each old text stands exactly once in the source of the
+function, which is read from its decorators to its end as if it were not indented: the lines of its body begin with
+4 spaces, in a method too. Its docstring is left out. `says` is text that the report of the failing spec must hold.
+
+Where nearly every line differs, a body reads better. It takes the place of the reference's, below the docstring, so
+its names mean what they mean there:
+
     @mistake("tensor.Tensor.sum", spec="test_sum_of_rows", says="shape")
     def sum_forgets_dim(self, dim=None, keepdim=False):
         \"\"\"dim is ignored: everything is summed.\"\"\"
         return sum(self)
-
-Only the body is used: it takes the place of the reference's body, so its names mean what they mean there, and
-decorators and signature stay. `says` is text that the report of the failing spec must hold.
 """
 
 from __future__ import annotations
@@ -14,6 +22,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import inspect
+import re
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +35,8 @@ from dojo.errors import DojoError
 from dojo.tree import reference
 from dojo.tree.source import Function
 
+Swap = tuple[str, str]
+
 
 @dataclass(frozen=True)
 class Mistake:
@@ -36,43 +47,88 @@ class Mistake:
     spec: str
     """The name of the spec that catches it."""
     says: str
+    swaps: list[Swap]
     source: str
+    """The function as it is written here: a docstring alone where there are swaps, else with the wrong body."""
 
     def plant(self) -> dict[str, str]:
-        """The reference with this mistake in it, by module name."""
-        seen: list[str] = []
+        """The reference with this mistake in it, by module name. What stands around it stays as it is written."""
+        if self.swaps and parts(self.source)[2]:
+            raise DojoError(f"{self.name} has a swap and a body: one of them is enough")
+        module, text, node = reference.only(self.kata, self.function)
+        right = reference.source(text, node)
+        wrong = self._swapped(right) if self.swaps else self._rewritten(right)
+        lines = text.splitlines(keepends=True)
+        lines[reference.lines(node)] = [textwrap.indent(wrong, " " * node.col_offset)]
+        planted = "".join(lines)
+        try:
+            ast.parse(planted)
+        except SyntaxError as error:
+            raise DojoError(f"{self.function} with {self.name} in it is not Python: {error}") from error
+        return {module: planted}
 
-        def edit(node: Function) -> None:
-            if seen:
-                raise DojoError(f"the reference defines {self.function} more than once")
-            seen.append(node.name)
-            wrong = ast.parse(self.source).body[0]
-            assert isinstance(wrong, Function)
-            if unknown := _parameters(wrong) - _parameters(node):
-                theirs = ast.unparse(node.args)
-                raise DojoError(f"it has the parameters {sorted(unknown)}; {self.function} has ({theirs})")
-            body = wrong.body[len(reference.docstring(wrong)) :]
-            if not body:
-                raise DojoError("it has no body: write `pass` if doing nothing is the mistake")
-            node.body = reference.docstring(node) + body
+    def _swapped(self, right: str) -> str:
+        signature, docstring, body = parts(right)
+        for old, _ in self.swaps:
+            if (found := (signature + body).count(old)) != 1:
+                raise DojoError(
+                    f"{self.name} swaps {old!r}, found {found} times in {self.function}, not once"
+                )
+        new = dict(self.swaps)
+        any_old = "|".join(map(re.escape, new))
+        swapped = re.sub(any_old, lambda old: new.pop(old[0]), signature) + docstring
+        swapped += re.sub(any_old, lambda old: new.pop(old[0]), body)
+        if new:
+            raise DojoError(f"the swaps of {self.name} overlap: make one of them")
+        return swapped
 
-        return reference.edited(self.kata, {self.function: edit})
+    def _rewritten(self, right: str) -> str:
+        signature, docstring, _ = parts(right)
+        _, _, body = parts(self.source)
+        if not body:
+            raise DojoError("it has no body: write `pass` if doing nothing is the mistake")
+        theirs = _arguments(right)
+        if unknown := _names(_arguments(self.source)) - _names(theirs):
+            raise DojoError(
+                f"it has the parameters {sorted(unknown)}; {self.function} has ({ast.unparse(theirs)})"
+            )
+        return signature + docstring + body
 
 
-def _parameters(node: Function) -> set[str]:
-    return {each.arg for each in ast.walk(node.args) if isinstance(each, ast.arg)}
+def parts(function: str) -> tuple[str, str, str]:
+    """The lines of a function: decorators and signature, docstring, body."""
+    [node] = ast.parse(function).body
+    assert isinstance(node, Function)
+    docstring = reference.docstring(node)
+    above = node.body[0].lineno - 1
+    below = docstring[0].end_lineno if docstring else above
+    lines = function.splitlines(keepends=True)
+    return "".join(lines[:above]), "".join(lines[above:below]), "".join(lines[below:])
 
 
-def mistake(place: str, *, spec: str, says: str) -> Callable[[Callable[..., Any]], Mistake]:
-    """Make a mistake of a function whose body replaces the one at `place`, "slug.Qualified.name"."""
+def _arguments(function: str) -> ast.arguments:
+    [node] = ast.parse(function).body
+    assert isinstance(node, Function)
+    return node.args
+
+
+def _names(arguments: ast.arguments) -> set[str]:
+    return {each.arg for each in ast.walk(arguments) if isinstance(each, ast.arg)}
+
+
+def mistake(
+    place: str, *, spec: str, says: str, swap: Swap | list[Swap] | None = None
+) -> Callable[[Callable[..., Any]], Mistake]:
+    """Make a mistake of a function, planted in the one at `place`, "slug.Qualified.name": by its swaps or its body."""
     slug, _, qualified = place.partition(".")
     katas = [kata for kata in KATAS if kata.slug == slug]
     if not katas or not qualified:
         raise DojoError(f'A mistake names its place as "slug.function", not {place!r}.')
+    swaps = [swap] if isinstance(swap, tuple) else swap or []
 
     def make(function: Callable[..., Any]) -> Mistake:
         source = textwrap.dedent(inspect.getsource(function))
-        return Mistake(function.__name__, katas[0], qualified, spec, says, source)
+        return Mistake(function.__name__, katas[0], qualified, spec, says, swaps, source)
 
     return make
 

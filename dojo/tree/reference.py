@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -41,6 +42,29 @@ def edited(kata: Kata, edits: Mapping[str, Edit]) -> dict[str, str]:
     if missing:
         raise DojoError(f"the reference of kata {kata.id} has no {', '.join(sorted(missing))} any more")
     return sources
+
+
+def only(kata: Kata, name: str) -> tuple[str, str, Function]:
+    """The one function of that name in the kata's reference: its module, the text of the module, and the function."""
+    found = []
+    for module, path in modules(kata).items():
+        text = path.read_text(encoding="utf-8")
+        found += [(module, text, node) for each, node in definitions(ast.parse(text)) if each == name]
+    if not found:
+        raise DojoError(f"the reference of kata {kata.id} has no {name} any more")
+    if len(found) > 1:
+        raise DojoError(f"the reference defines {name} more than once")
+    return found[0]
+
+
+def lines(node: Function) -> slice:
+    """Where a function stands in the lines of its module, decorators included."""
+    return slice(min(each.lineno for each in (node, *node.decorator_list)) - 1, node.end_lineno)
+
+
+def source(text: str, node: Function) -> str:
+    """The text of a function of a module, as if it were not indented."""
+    return textwrap.dedent("".join(text.splitlines(keepends=True)[lines(node)]))
 
 
 def docstring(node: Function) -> list[ast.stmt]:

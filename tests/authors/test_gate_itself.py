@@ -88,6 +88,11 @@ from dojo.authors.mistakes import mistake
 def total_forgets_the_last(self):
     """The last number is left out."""
     return sum(self.numbers[:-1])
+
+
+@mistake("tensor.last", spec="test_last_is_the_last", says="the last", swap=("len(line.numbers)", "1"))
+def last_is_the_first():
+    """The number at the beginning."""
 '''
 
 
@@ -213,6 +218,11 @@ def other_parameters(row):
 @mistake("tensor.last", spec="test_last_is_the_last", says="")
 def no_words(line):
     return 0
+
+
+@mistake("tensor.last", spec="test_last_is_the_last", says="the last", swap=("limit", "max"))
+def swap_and_body(line):
+    return 0
 """,
 }
 
@@ -263,7 +273,7 @@ def test_a_function_that_no_spec_asks_for(found: Problems) -> None:
 def test_mistakes_that_are_not_caught(found: Problems) -> None:
     said = dict(each.split(": ", 1) for each in found["02"]["mistakes"])
     assert said.keys() == {
-        "other_spec", "other_words", "no_spec", "no_function", "other_parameters", "no_words"
+        "other_spec", "other_words", "no_spec", "no_function", "other_parameters", "no_words", "swap_and_body"
     }  # fmt: skip
     assert said["other_spec"] == "test_last_is_the_last does not catch it (green)"
     assert said["other_words"].startswith("the report of test_total_adds does not say 'minus'")
@@ -271,6 +281,7 @@ def test_mistakes_that_are_not_caught(found: Problems) -> None:
     assert said["no_function"] == "the reference of kata 02 has no Line.gone any more"
     assert said["other_parameters"] == "it has the parameters ['row']; last has (line: Line)"
     assert said["no_words"].startswith("`says` is empty")
+    assert said["swap_and_body"] == "swap_and_body has a swap and a body: one of them is enough"
 
 
 # Faults that need a repository of their own -------------------------------------------------------------

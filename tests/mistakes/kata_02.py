@@ -5,138 +5,181 @@ from dojo.authors.mistakes import mistake
 # Layout
 
 
-@mistake("tensor.contiguous_strides", spec="test_strides_of_a_matrix", says="(1, 2)")
-def strides_from_the_front(shape):
+@mistake(
+    "tensor.contiguous_strides",
+    spec="test_strides_of_a_matrix",
+    says="(1, 2)",
+    swap=[
+        ("in reversed(shape)", "in shape"),
+        ("reversed(strides)", "strides"),
+    ],
+)
+def strides_from_the_front():
     """Strides are multiplied up from the first axis: column-major, as in Fortran."""
-    strides, step = [], 1
-    for side in shape:
-        strides.append(step)
-        step *= side
-    return tuple(strides)
 
 
-@mistake("tensor.flat_index", spec="test_flat_index_counts_back_from_the_end", says="[-1, -3]")
-def negative_index_into_memory(index, shape):
+@mistake(
+    "tensor.flat_index",
+    spec="test_flat_index_counts_back_from_the_end",
+    says="[-1, -3]",
+    swap=("(i % side) * stride", "i * stride"),
+)
+def negative_index_into_memory():
     """A negative index is multiplied as it is, and lands outside of the memory."""
-    if len(index) != len(shape) or any(not -n <= i < n for i, n in zip(index, shape)):
-        raise IndexError(f"index {tuple(index)} of shape {tuple(shape)}")
-    return __import__("builtins").sum(i * stride for i, stride in zip(index, contiguous_strides(shape)))
 
 
 @mistake(
     "tensor.broadcast_shapes",
     spec="test_broadcast_shapes_of_a_column_and_a_row",
     says="do not broadcast",
+    swap=[
+        ("enumerate(reversed(shape))", "enumerate(shape)"),
+        ("reversed(result)", "result"),
+    ],
 )
-def broadcast_from_the_left(shapes):
+def broadcast_from_the_left():
     """Shapes are aligned at their first axis."""
-    ndim = max(map(len, shapes), default=0)
-    result = [1] * ndim
-    for shape in shapes:
-        for axis, side in enumerate(shape):
-            if side != 1 and result[axis] not in (1, side):
-                raise ValueError(f"shapes {shapes} do not broadcast together")
-            result[axis] = side if result[axis] == 1 else result[axis]
-    return tuple(result)
 
 
-@mistake("tensor.Tensor.stride", spec="test_stride_counts_entries", says="(12, 4)")
-def stride_in_bytes(self):
+@mistake(
+    "tensor.Tensor.stride",
+    spec="test_stride_counts_entries",
+    says="(12, 4)",
+    swap=("step // self.data.itemsize", "step"),
+)
+def stride_in_bytes():
     """NumPy's strides are passed on; they count bytes."""
-    return self.data.strides
 
 
 # Creation
 
 
-@mistake("tensor.tensor", spec="test_tensor_of_python_numbers", says="dtype float64, expected float32")
-def tensor_is_float64(data, dtype=None, device=None, requires_grad=False):
+@mistake(
+    "tensor.tensor",
+    spec="test_tensor_of_python_numbers",
+    says="dtype float64, expected float32",
+    swap=('float32 if array.dtype.kind == "f" and not known else array.dtype', "array.dtype"),
+)
+def tensor_is_float64():
     """NumPy's default dtype is left as it is."""
-    return _finish(np.array(data), dtype, device, requires_grad)
 
 
-@mistake("tensor.tensor", spec="test_tensor_copies", says="after the array was changed")
-def tensor_without_copy(data, dtype=None, device=None, requires_grad=False):
+@mistake(
+    "tensor.tensor",
+    spec="test_tensor_copies",
+    says="after the array was changed",
+    swap=("data.copy()", "data"),
+)
+def tensor_without_copy():
     """np.asarray hands the same array back."""
-    array = np.asarray(data.data if isinstance(data, Tensor) else data)
-    if dtype is None:
-        dtype = float32 if array.dtype.kind == "f" and not hasattr(data, "dtype") else array.dtype
-    return _finish(array, dtype, device, requires_grad)
 
 
-@mistake("tensor.from_numpy", spec="test_from_numpy_shares_the_memory", says="after the array was changed")
-def from_numpy_copies(array):
+@mistake(
+    "tensor.from_numpy",
+    spec="test_from_numpy_shares_the_memory",
+    says="after the array was changed",
+    swap=("Tensor(array)", "tensor(array)"),
+)
+def from_numpy_copies():
     """tensor() always copies, and from_numpy must not."""
-    return tensor(array)
 
 
-@mistake("tensor.full", spec="test_full_takes_the_kind_of_its_value", says="dtype float32, expected int64")
-def full_is_always_float32(shape, fill_value, dtype=None, device="cpu", requires_grad=False):
+@mistake(
+    "tensor.full",
+    spec="test_full_takes_the_kind_of_its_value",
+    says="dtype float32, expected int64",
+    swap=('{"b": bool_, "i": int64}.get(np.asarray(fill_value).dtype.kind, float32)', "float32"),
+)
+def full_is_always_float32():
     """The kind of the value is not looked at."""
-    return _finish(np.full(shape, fill_value), dtype or float32, device, requires_grad)
 
 
-@mistake("tensor.arange", spec="test_arange_stops_before_its_end", says="shape")
-def arange_has_its_end(bounds, dtype=None, device="cpu", requires_grad=False):
+@mistake(
+    "tensor.arange",
+    spec="test_arange_stops_before_its_end",
+    says="shape",
+    swap=("np.arange(start, end, step)", "np.arange(start, end + step, step)"),
+)
+def arange_has_its_end():
     """The end is taken to be part of the row."""
-    start, end, step = (0, *bounds, 1) if len(bounds) == 1 else (*bounds, 1)[:3]
-    return _finish(np.arange(start, end + step, step), dtype or int64, device, requires_grad)
 
 
-@mistake("tensor.randn", spec="test_randn_is_normal", says="the mean of the draws")
-def randn_is_uniform(shape, generator=None, dtype=None, device="cpu", requires_grad=False):
+@mistake(
+    "tensor.randn",
+    spec="test_randn_is_normal",
+    says="the mean of the draws",
+    swap=("generator.standard_normal", "generator.random"),
+)
+def randn_is_uniform():
     """rand and randn are confused."""
-    return rand(*shape, generator=generator, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-@mistake("tensor.rand", spec="test_random_tensors_can_be_drawn_again", says="after the same seed")
-def rand_ignores_the_seed(shape, generator=None, dtype=None, device="cpu", requires_grad=False):
+@mistake(
+    "tensor.rand",
+    spec="test_random_tensors_can_be_drawn_again",
+    says="after the same seed",
+    swap=("generator or default_generator(Device(str(device)))", "generator or np.random.default_rng()"),
+)
+def rand_ignores_the_seed():
     """A fresh generator each time: manual_seed has nothing to say."""
-    generator = generator or np.random.default_rng()
-    return _finish(generator.random(sizes(shape), dtype=dtype), dtype, device, requires_grad)
 
 
 # Arithmetic
 
 
-@mistake("tensor.add", spec="test_dtypes_promote_as_in_pytorch", says="dtype float64, expected float32")
-def add_promotes_as_numpy(a, b):
+@mistake(
+    "tensor.add",
+    spec="test_dtypes_promote_as_in_pytorch",
+    says="dtype float64, expected float32",
+    swap=("a, b = promote(a, b)", "pass"),
+)
+def add_promotes_as_numpy():
     """Without promote, NumPy decides: int32 + float32 is float64."""
-    return a + b
 
 
-@mistake("tensor.div", spec="test_division_of_integers", says="a / b")
-def integers_divide_to_integers(a, b):
+@mistake(
+    "tensor.div",
+    spec="test_division_of_integers",
+    says="a / b",
+    swap=("floating(a) / floating(b)", 'a // b if a.dtype.kind == "i" else floating(a) / floating(b)'),
+)
+def integers_divide_to_integers():
     """Division of integers that rounds, as in C."""
-    a, b = promote(a, b)
-    return a // b if a.dtype.kind == "i" else a / b
 
 
 @mistake(
     "tensor.floor_divide",
     spec="test_floor_divide_and_remainder_belong_together",
     says="yours -3, expected -4",
+    swap=("return a // b", "return np.trunc(a / b).astype(a.dtype)"),
 )
-def floor_divide_rounds_towards_zero(a, b):
+def floor_divide_rounds_towards_zero():
     """-7 // 2 is cut to -3, where the floor is -4."""
-    a, b = promote(a, b)
-    return np.trunc(a / b).astype(a.dtype)
 
 
-@mistake("tensor.div", spec="test_division_by_zero_is_no_accident", says="zero")
-def division_by_zero_is_refused(a, b):
-    """An error where inf or nan is the answer."""
-    if np.any(np.asarray(b) == 0):
+@mistake(
+    "tensor.div",
+    spec="test_division_by_zero_is_no_accident",
+    says="zero",
+    swap=(
+        "a, b = promote(a, b)",
+        """if np.any(np.asarray(b) == 0):
         raise ZeroDivisionError("division by zero")
-    a, b = promote(a, b)
-    return floating(a) / floating(b)
+    a, b = promote(a, b)""",
+    ),
+)
+def division_by_zero_is_refused():
+    """An error where inf or nan is the answer."""
 
 
-@mistake("tensor.eq", spec="test_comparison_entry_by_entry", says="eq(a, b)")
-def eq_thinks_nan_equals_nan(a, b):
+@mistake(
+    "tensor.eq",
+    spec="test_comparison_entry_by_entry",
+    says="eq(a, b)",
+    swap=("return a == b", "return np.isclose(a, b, rtol=0, atol=0, equal_nan=True)"),
+)
+def eq_thinks_nan_equals_nan():
     """nan is taken to equal itself."""
-    a, b = promote(a, b)
-    return np.isclose(a, b, rtol=0, atol=0, equal_nan=True)
 
 
 # Functions
@@ -161,24 +204,24 @@ def isnan_by_comparison(a):
     return a == np.nan
 
 
-@mistake("tensor.clamp", spec="test_clamp_moves_entries_to_its_bounds", says="min=0")
-def clamp_takes_zero_for_nothing(a, min=None, max=None):
+@mistake(
+    "tensor.clamp",
+    spec="test_clamp_moves_entries_to_its_bounds",
+    says="min=0",
+    swap=("copy=False), min, max", "copy=False), min or None, max or None"),
+)
+def clamp_takes_zero_for_nothing():
     """`if min:` is false for a bound of 0."""
-    if min is None and max is None:
-        raise ValueError("clamp needs min, max or both")
-    if min:
-        a = np.maximum(a, a.dtype.type(min))
-    if max:
-        a = np.minimum(a, a.dtype.type(max))
-    return a
 
 
-@mistake("tensor.where", spec="test_where_takes_numbers_and_promotes", says="dtype float64, expected float32")
-def where_promotes_as_numpy(condition, a, b):
+@mistake(
+    "tensor.where",
+    spec="test_where_takes_numbers_and_promotes",
+    says="dtype float64, expected float32",
+    swap=("*promote(a, b)).astype(result_type(a, b), copy=False)", "a, b)"),
+)
+def where_promotes_as_numpy():
     """NumPy makes float64 of two Python floats."""
-    if condition.dtype.kind != "b":
-        raise TypeError(f"where needs a boolean condition, got {condition.dtype}")
-    return np.where(condition, a, b)
 
 
 @mistake("tensor.masked_fill", spec="test_masked_fill_replaces_what_the_mask_marks", says="was changed")
@@ -191,16 +234,19 @@ def masked_fill_in_place(x, mask, value):
 # Reductions
 
 
-@mistake("tensor.sum", spec="test_sum_of_rows", says="shape (), expected (2,)")
-def sum_forgets_dim(a, dim=None, keepdim=False):
+@mistake("tensor.sum", spec="test_sum_of_rows", says="shape (), expected (2,)", swap=("_axes(dim)", "None"))
+def sum_forgets_dim():
     """dim is ignored: everything is summed."""
-    return a.sum()
 
 
-@mistake("tensor.sum", spec="test_sum_keeps_the_axis_if_asked", says="shape (2,), expected (2, 1)")
-def sum_forgets_keepdim(a, dim=None, keepdim=False):
+@mistake(
+    "tensor.sum",
+    spec="test_sum_keeps_the_axis_if_asked",
+    says="shape (2,), expected (2, 1)",
+    swap=("keepdims=keepdim, ", ""),
+)
+def sum_forgets_keepdim():
     """keepdim is ignored."""
-    return a.sum(axis=_axes(dim))
 
 
 @mistake("tensor.argmax", spec="test_argmax_along_an_axis", says="shape (), expected (2,)")
@@ -209,26 +255,28 @@ def argmax_of_the_flattened(a, dim=None, keepdim=False):
     return np.asarray(a.argmax())
 
 
-@mistake("tensor.argsort", spec="test_argsort_keeps_the_order_of_equals", says="descending=True")
-def argsort_turns_equals_around(a, dim=-1, descending=False):
+@mistake(
+    "tensor.argsort",
+    spec="test_argsort_keeps_the_order_of_equals",
+    says="descending=True",
+    swap=("a.shape[dim] - 1 - backwards", 'xp.flip(a.argsort(axis=dim, kind="stable"), dim)'),
+)
+def argsort_turns_equals_around():
     """Sorted upwards and reversed: equal entries come last first."""
-    order = a.argsort(axis=dim, kind="stable")
-    return np.flip(order, dim) if descending else order
 
 
-@mistake("tensor.mean", spec="test_mean_of_columns", says="x.mean(dim=0)")
-def mean_divides_by_all(x, dim=None, keepdim=False):
+@mistake(
+    "tensor.mean", spec="test_mean_of_columns", says="x.mean(dim=0)", swap=("_count(x, dim)", "x.numel()")
+)
+def mean_divides_by_all():
     """The sum of each column, divided by the number of all entries."""
-    if x.dtype.kind != "f":
-        raise TypeError(f"mean needs a floating point Tensor, got {x.dtype}")
-    return sum(x, dim, keepdim) / x.numel()
 
 
-@mistake("tensor.var", spec="test_var_divides_by_one_less", says="1.25, expected 1.667")
-def var_without_correction(x, dim=None, correction=1, keepdim=False):
+@mistake(
+    "tensor.var", spec="test_var_divides_by_one_less", says="1.25, expected 1.667", swap=(" - correction", "")
+)
+def var_without_correction():
     """NumPy's default: the variance divided by n."""
-    deviation = x - mean(x, dim, keepdim=True)
-    return mean(deviation * deviation, dim, keepdim)
 
 
 @mistake("tensor.var", spec="test_var_far_from_zero", says="10000 and a bit")
@@ -272,38 +320,54 @@ def transpose_reverses_all(x, dim0, dim1):
     return permute(x, tuple(reversed(range(x.ndim))))
 
 
-@mistake("tensor.squeeze", spec="test_squeeze_takes_axes_of_size_one_away", says="squeeze with dim 0")
-def squeeze_removes_all(x, dim=None):
+@mistake(
+    "tensor.squeeze",
+    spec="test_squeeze_takes_axes_of_size_one_away",
+    says="squeeze with dim 0",
+    swap=(" or axis not in axes", ""),
+)
+def squeeze_removes_all():
     """dim is ignored: every axis of size 1 goes."""
-    return reshape(x, [side for side in x.shape if side != 1])
 
 
-@mistake("tensor.unsqueeze", spec="test_unsqueeze_puts_an_axis_of_size_one_in", says="unsqueeze at -1")
-def unsqueeze_counts_from_the_old_end(x, dim):
+@mistake(
+    "tensor.unsqueeze",
+    spec="test_unsqueeze_puts_an_axis_of_size_one_in",
+    says="unsqueeze at -1",
+    swap=("_axis(dim, x.ndim + 1)", "_axis(dim, x.ndim if dim < 0 else x.ndim + 1)"),
+)
+def unsqueeze_counts_from_the_old_end():
     """-1 is taken among ndim axes, so the new one comes before the last."""
-    place = dim % x.ndim if dim < 0 else dim
-    if place > x.ndim:
-        raise IndexError(f"dim {dim}")
-    return reshape(x, (*x.shape[:place], 1, *x.shape[place:]))
 
 
-@mistake("tensor.expand", spec="test_expand_takes_no_memory", says="the stride is (3, 1), expected (0, 1)")
-def expand_by_copy(a, shape):
+@mistake(
+    "tensor.expand",
+    spec="test_expand_takes_no_memory",
+    says="the stride is (3, 1), expected (0, 1)",
+    swap=("broadcast_to(a, target)", "broadcast_to(a, target).copy()"),
+)
+def expand_by_copy():
     """A broadcast array made contiguous: 1000 copies of a row."""
-    target = [a.shape[i - len(shape) + a.ndim] if side == -1 else side for i, side in enumerate(shape)]
-    return np.broadcast_to(a, target).copy()
 
 
-@mistake("tensor.expand", spec="test_expand_stretches_axes_of_size_one", says="-1")
-def expand_without_minus_one(a, shape):
+@mistake(
+    "tensor.expand",
+    spec="test_expand_stretches_axes_of_size_one",
+    says="-1",
+    swap=("broadcast_to(a, target)", "broadcast_to(a, shape)"),
+)
+def expand_without_minus_one():
     """-1 is passed on to the library, which does not know it."""
-    return np.broadcast_to(a, shape)
 
 
-@mistake("tensor.flip", spec="test_flip_reverses_the_order_along_axes", says="expected a copy")
-def flip_gives_a_view(a, dims):
+@mistake(
+    "tensor.flip",
+    spec="test_flip_reverses_the_order_along_axes",
+    says="expected a copy",
+    swap=(".copy()", ""),
+)
+def flip_gives_a_view():
     """NumPy's flip shares memory; PyTorch's does not."""
-    return np.flip(a, _axes(dims))
 
 
 # Matrix products
@@ -313,26 +377,36 @@ def flip_gives_a_view(a, dims):
     "tensor.bmm",
     spec="test_bmm_multiplies_each_pair_of_matrices",
     says="bmm of shapes (2, 1, 3) and (2, 3, 1)",
+    swap=("return a @ b", "return np.dot(a, b)"),
 )
-def bmm_by_dot(a, b):
+def bmm_by_dot():
     """np.dot multiplies every matrix with every other."""
-    a, b = promote(a, b)
-    return np.dot(a, b)
 
 
-@mistake("tensor.matmul", spec="test_matmul_lends_a_vector_an_axis", says="expected (3,)")
-def matmul_keeps_the_lent_axis(a, b):
+@mistake(
+    "tensor.matmul",
+    spec="test_matmul_lends_a_vector_an_axis",
+    says="expected (3,)",
+    swap=[
+        ("product = squeeze(product, -1)", "pass"),
+        ("squeeze(product, -1 if b.ndim == 1 else -2) if a.ndim == 1 else product", "product"),
+    ],
+)
+def matmul_keeps_the_lent_axis():
     """A vector becomes a row or a column, and the product stays a matrix."""
-    if a.ndim == 0 or b.ndim == 0 or a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
-        raise ValueError(f"matmul of shapes {a.shape} and {b.shape}")
-    return bmm(unsqueeze(a, 0) if a.ndim == 1 else a, unsqueeze(b, 1) if b.ndim == 1 else b)
 
 
-@mistake("tensor.matmul", spec="test_matmul_takes_one_axis_and_more", says="matmul of shapes")
-def matmul_squeezes_too_much(a, b):
+@mistake(
+    "tensor.matmul",
+    spec="test_matmul_takes_one_axis_and_more",
+    says="matmul of shapes",
+    swap=[
+        ("squeeze(product, -1)", "squeeze(product)"),
+        ("squeeze(product, -1 if b.ndim == 1 else -2)", "squeeze(product)"),
+    ],
+)
+def matmul_squeezes_too_much():
     """A bare squeeze takes axes of size 1 away that were there before."""
-    product = bmm(unsqueeze(a, 0) if a.ndim == 1 else a, unsqueeze(b, 1) if b.ndim == 1 else b)
-    return squeeze(product) if a.ndim == 1 or b.ndim == 1 else product
 
 
 # Indexing
@@ -344,10 +418,14 @@ def getitem_copies(a, index):
     return np.array(a[index])
 
 
-@mistake("tensor.Tensor.__getitem__", spec="test_index_by_tensors", says="Tensor")
-def getitem_forgets_tensors_in_a_tuple(self, index):
+@mistake(
+    "tensor.Tensor.__getitem__",
+    spec="test_index_by_tensors",
+    says="Tensor",
+    swap=("_arrays(index)", "index.data if isinstance(index, Tensor) else index"),
+)
+def getitem_forgets_tensors_in_a_tuple():
     """Only an index that is a Tensor itself is unwrapped."""
-    return primitives.getitem(self, index=index.data if isinstance(index, Tensor) else index)
 
 
 @mistake("tensor.Tensor.__iter__", spec="test_iter_gives_the_slices", says="nothing was raised")
@@ -358,123 +436,157 @@ def iter_by_generator(self):
 
 
 @mistake(
-    "tensor.Tensor.__setitem__", spec="test_setitem_refuses_and_leaves_x_alone", says="nothing was raised"
+    "tensor.Tensor.__setitem__",
+    spec="test_setitem_refuses_and_leaves_x_alone",
+    says="nothing was raised",
+    swap=('dispatch.unwrap(value, "__setitem__")', "value.data if isinstance(value, Tensor) else value"),
 )
-def setitem_takes_lists(self, index, value):
+def setitem_takes_lists():
     """Whatever NumPy can assign is assigned."""
-    with dispatch.mutating(self, value):
-        self.data[_arrays(index)] = value.data if isinstance(value, Tensor) else value
 
 
-@mistake("tensor.argsort", spec="test_argsort_of_unsigned_integers", says="first at [0]")
-def argsort_of_the_negated(a, dim=-1, descending=False):
+@mistake(
+    "tensor.argsort",
+    spec="test_argsort_of_unsigned_integers",
+    says="first at [0]",
+    swap=(
+        "a.shape[dim] - 1 - backwards",
+        '(a * np.asarray(-1).astype(a.dtype)).argsort(axis=dim, kind="stable")',
+    ),
+)
+def argsort_of_the_negated():
     """-x wraps around for unsigned integers."""
-    return (a * np.asarray(-1).astype(a.dtype) if descending else a).argsort(axis=dim, kind="stable")
 
 
-@mistake("tensor.gather", spec="test_gather_picks_along_any_axis", says="gather along 0")
-def gather_in_the_shape_of_x(a, dim, index):
+@mistake(
+    "tensor.gather",
+    spec="test_gather_picks_along_any_axis",
+    says="gather along 0",
+    swap=(
+        "get_array_module(a, index).take_along_axis(corner, index, axis=dim)",
+        "np.take(a, index.ravel(), axis=dim)",
+    ),
+)
+def gather_in_the_shape_of_x():
     """Whole slices are picked by the first column of the index."""
-    _check_index(index, a.shape[dim])
-    if index.ndim != a.ndim or any(
-        n > m for d, (n, m) in enumerate(zip(index.shape, a.shape)) if d != dim % a.ndim
-    ):
-        raise ValueError(f"{index.shape} {a.shape}")
-    return np.take(a, index.ravel(), axis=dim)
 
 
-@mistake("tensor.gather", spec="test_gather_refuses_an_index_outside", says="nothing was raised")
-def gather_counts_from_the_end(a, dim, index):
+@mistake(
+    "tensor.gather",
+    spec="test_gather_refuses_an_index_outside",
+    says="nothing was raised",
+    swap=("_check_index(index, a.shape[dim])", "pass"),
+)
+def gather_counts_from_the_end():
     """A negative index is taken as Python takes it."""
-    corner = a[tuple(slice(None) if d == dim else slice(n) for d, n in enumerate(index.shape))]
-    return np.take_along_axis(corner, index, axis=dim)
 
 
 @mistake(
     "tensor.index_add",
     spec="test_index_add_adds_twice_for_an_index_that_stands_twice",
     says="yours 2.0, expected 3.0",
+    swap=(
+        "xp.add.at(out, index, rows.astype(a.dtype, copy=False))",
+        "out[index] += rows.astype(a.dtype, copy=False)",
+    ),
 )
-def index_add_with_plus(a, dim, index, source):
+def index_add_with_plus():
     """Of an index that stands twice only the last is added."""
-    out = np.moveaxis(a.copy(), dim, 0)
-    out[index] += np.moveaxis(source, dim, 0)
-    return np.moveaxis(out, 0, dim)
 
 
-@mistake("tensor.index_add", spec="test_index_add_adds_slices", says="was changed")
-def index_add_in_place(a, dim, index, source):
+@mistake("tensor.index_add", spec="test_index_add_adds_slices", says="was changed", swap=("a.copy()", "a"))
+def index_add_in_place():
     """index_add and index_add_ are confused."""
-    out = np.moveaxis(a, dim, 0)
-    np.add.at(out, index, np.moveaxis(source, dim, 0))
-    return a
 
 
-@mistake("tensor.topk", spec="test_topk_gives_the_largest_first", says="the values")
-def topk_smallest_first(x, k, dim=-1):
+@mistake(
+    "tensor.topk",
+    spec="test_topk_gives_the_largest_first",
+    says="the values",
+    swap=[
+        ("argsort(x, dim, descending=True)", "argsort(x, dim)"),
+        ("slice(k)", "slice(x.shape[dim] - k, None)"),
+    ],
+)
+def topk_smallest_first():
     """The last k of the ascending order, left in that order."""
-    order = argsort(x, dim)
-    side = x.shape[dim]
-    indices = order[(slice(None),) * _axis(dim, x.ndim) + (slice(side - k, side),)]
-    return gather(x, dim, indices), indices
 
 
 # Joining and cutting
 
 
-@mistake("tensor.cat", spec="test_cat_joins_a_list_along_an_axis", says="dim = -1")
-def cat_ignores_dim(tensors, dim=0):
+@mistake(
+    "tensor.cat",
+    spec="test_cat_joins_a_list_along_an_axis",
+    says="dim = -1",
+    swap=("*tensors, dim=dim", "*tensors"),
+)
+def cat_ignores_dim():
     """dim is not passed on."""
-    if not tensors:
-        raise ValueError("an empty list")
-    return concatenate(*tensors)
 
 
-@mistake("tensor.stack", spec="test_stack_joins_along_a_new_axis", says="shape (4, 3), expected (2, 2, 3)")
-def stack_is_cat(tensors, dim=0):
+@mistake(
+    "tensor.stack",
+    spec="test_stack_joins_along_a_new_axis",
+    says="shape (4, 3), expected (2, 2, 3)",
+    swap=("cat([unsqueeze(each, dim) for each in tensors], dim)", "cat(tensors, dim)"),
+)
+def stack_is_cat():
     """stack and cat are confused: no new axis is made."""
-    return cat(tensors, dim)
 
 
-@mistake("tensor.split", spec="test_split_into_pieces_of_one_size", says="the sizes of the pieces")
-def split_drops_the_rest(x, sizes, dim=0):
+@mistake(
+    "tensor.split",
+    spec="test_split_into_pieces_of_one_size",
+    says="the sizes of the pieces",
+    swap=(
+        "range(0, side or 1, sizes)]",
+        """range(0, side - sizes + 1, sizes)]
+        side = builtins.sum(sizes)""",
+    ),
+)
+def split_drops_the_rest():
     """Only whole pieces are made."""
-    side = x.shape[dim]
-    if isinstance(sizes, int):
-        sizes = [sizes] * (side // sizes)
-    pieces, start = [], 0
-    for size in sizes:
-        pieces.append(x[(slice(None),) * _axis(dim, x.ndim) + (slice(start, start + size),)])
-        start += size
-    return tuple(pieces)
 
 
-@mistake("tensor.pad", spec="test_pad_is_read_from_the_last_axis", says="pad with (0, 0, 1, 0)")
-def pad_from_the_first_axis(a, pad, value=0.0):
+@mistake(
+    "tensor.pad",
+    spec="test_pad_is_read_from_the_last_axis",
+    says="pad with (0, 0, 1, 0)",
+    swap=("[(0, 0)] * (a.ndim - len(pairs)) + pairs[::-1]", "pairs + [(0, 0)] * (a.ndim - len(pairs))"),
+)
+def pad_from_the_first_axis():
     """The pairs are read from the first axis, as NumPy has them."""
-    pairs = [(pad[i], pad[i + 1]) for i in range(0, len(pad), 2)]
-    widths = pairs + [(0, 0)] * (a.ndim - len(pairs))
-    return np.pad(a, widths, constant_values=value)
 
 
-@mistake("tensor.triu", spec="test_triangles_erase_infinities", says="triu")
-def triu_by_multiplication(a, diagonal=0):
+@mistake(
+    "tensor.triu",
+    spec="test_triangles_erase_infinities",
+    says="triu",
+    swap=(
+        "return get_array_module(a).triu(a, diagonal)",
+        """with np.errstate(all="ignore"):
+        return a * np.triu(np.ones(a.shape[-2:], a.dtype), diagonal)""",
+    ),
+)
+def triu_by_multiplication():
     """A mask of zeros and ones makes nan of an infinity."""
-    if a.ndim < 2:
-        raise ValueError(f"{a.shape}")
-    with np.errstate(all="ignore"):
-        return a * np.triu(np.ones(a.shape[-2:], a.dtype), diagonal)
 
 
 # In place
 
 
-@mistake("tensor.Tensor.add_", spec="test_arithmetic_in_place", says="the memory of x after x.add_(y)")
-def add_rebinds(self, other):
+@mistake(
+    "tensor.Tensor.add_",
+    spec="test_arithmetic_in_place",
+    says="the memory of x after x.add_(y)",
+    swap=(
+        'self.data += dispatch.unwrap(other, "add_")',
+        'self.data = self.data + dispatch.unwrap(other, "add_")',
+    ),
+)
+def add_rebinds():
     """self gets another array, and whoever shares the old one sees nothing."""
-    with dispatch.mutating(self, other):
-        self.data = self.data + dispatch.unwrap(other, "add_")
-    return self
 
 
 @mistake(
@@ -485,19 +597,27 @@ def mul_gives_a_new_tensor(self, other):
     return self * other
 
 
-@mistake("tensor.Tensor.sub_", spec="test_every_write_is_counted", says="sub_ is not counted")
-def sub_is_not_counted(self, other):
+@mistake(
+    "tensor.Tensor.sub_",
+    spec="test_every_write_is_counted",
+    says="sub_ is not counted",
+    swap=("with dispatch.mutating(self, other):", "if True:"),
+)
+def sub_is_not_counted():
     """The version stays, and kata 07 will not notice the write."""
-    self.data -= dispatch.unwrap(other, "sub_")
-    return self
 
 
-@mistake("tensor.Tensor.copy_", spec="test_copy_takes_the_entries_of_another", says="the memory of x")
-def copy_takes_the_array(self, source):
+@mistake(
+    "tensor.Tensor.copy_",
+    spec="test_copy_takes_the_entries_of_another",
+    says="the memory of x",
+    swap=(
+        'self.data[...] = dispatch.unwrap(source, "copy_")',
+        "self.data = np.broadcast_to(source.data, self.shape)",
+    ),
+)
+def copy_takes_the_array():
     """The array of the source is taken, not its entries."""
-    with dispatch.mutating(self, source):
-        self.data = np.broadcast_to(source.data, self.shape)
-    return self
 
 
 @mistake(
@@ -508,22 +628,24 @@ def detach_copies(self):
     return Tensor(self.data.copy())
 
 
-@mistake("tensor.Tensor.detach", spec="test_a_write_through_a_view_is_seen", says="detach is not counted")
-def detach_with_a_version_of_its_own(self):
+@mistake(
+    "tensor.Tensor.detach",
+    spec="test_a_write_through_a_view_is_seen",
+    says="detach is not counted",
+    swap=("result._version = self._version", "pass"),
+)
+def detach_with_a_version_of_its_own():
     """The memory is shared, and the counter is not."""
-    return Tensor(self.data)
 
 
-@mistake("tensor.Tensor.to", spec="test_to_takes_dtype_and_device_in_any_way", says="expected x itself")
-def to_always_copies(self, *args, dtype=None, device=None):
+@mistake(
+    "tensor.Tensor.to",
+    spec="test_to_takes_dtype_and_device_in_any_way",
+    says="expected x itself",
+    swap=("if (dtype, device) == (self.dtype, self.device):", "if False:"),
+)
+def to_always_copies():
     """A new Tensor also where nothing changes."""
-    for each in args:
-        if str(each).partition(":")[0] in ("cpu", "cuda"):
-            device = each
-        else:
-            dtype = each
-    device = self.device if device is None else Device(str(device))
-    return primitives.convert(self, dtype=np.dtype(dtype or self.dtype), device=device)
 
 
 # On a device
@@ -541,39 +663,45 @@ def exp_through_numpy(a):
     return np.exp(np.asarray(floating(a)))
 
 
-@mistake("tensor.gather", spec="test_joining_never_mixes_devices", says="cpu")
-def gather_never_asks(a, dim, index):
+@mistake(
+    "tensor.gather",
+    spec="test_joining_never_mixes_devices",
+    says="cpu",
+    swap=(
+        "dim = _axis(dim, a.ndim)",
+        """index = index.get() if hasattr(index, "get") else index
+    a = a.get() if hasattr(a, "get") else a
+    dim = _axis(dim, a.ndim)""",
+    ),
+)
+def gather_never_asks():
     """The places are on another device, and nobody says so."""
-    _check_index(index, a.shape[dim])
-    index = index.get() if hasattr(index, "get") else index
-    array = a.get() if hasattr(a, "get") else a
-    corner = array[tuple(slice(None) if d == dim else slice(n) for d, n in enumerate(index.shape))]
-    return np.take_along_axis(corner, index, axis=dim)
 
 
-@mistake("tensor.matmul", spec="test_matmul_refuses_a_number", says="AttributeError")
-def matmul_trusts_its_operands(a, b):
+@mistake(
+    "tensor.matmul",
+    spec="test_matmul_refuses_a_number",
+    says="AttributeError",
+    swap=('if not hasattr(each, "ndim"):', "if False:"),
+)
+def matmul_trusts_its_operands():
     """An int is asked for its axes."""
-    if a.ndim == 0 or b.ndim == 0 or a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
-        raise ValueError(f"matmul of shapes {a.shape} and {b.shape}")
-    product = bmm(unsqueeze(a, 0) if a.ndim == 1 else a, unsqueeze(b, 1) if b.ndim == 1 else b)
-    if b.ndim == 1:
-        product = squeeze(product, -1)
-    return squeeze(product, -1 if b.ndim == 1 else -2) if a.ndim == 1 else product
 
 
 # What is missing at the edges
 
 
-@mistake("tensor.flat_index", spec="test_flat_index_refuses_an_index_outside", says="should hold 7")
-def flat_index_shows_the_side_only(index, shape):
+@mistake(
+    "tensor.flat_index",
+    spec="test_flat_index_refuses_an_index_outside",
+    says="should hold 7",
+    swap=(
+        "index {i} is outside an axis of size {side}; index {tuple(index)}, shape {tuple(shape)}",
+        "an index is outside an axis of size {side}",
+    ),
+)
+def flat_index_shows_the_side_only():
     """The error says how long the axis is, and not which index was asked for."""
-    place = 0
-    for i, side, stride in zip(index, shape, contiguous_strides(shape)):
-        if not -side <= i < side:
-            raise IndexError(f"an index is outside an axis of size {side}")
-        place += (i % side) * stride
-    return place
 
 
 @mistake("tensor.Tensor.numel", spec="test_numel_counts_the_entries", says="the type of numel() of shape ()")
@@ -582,12 +710,14 @@ def numel_by_prod(self):
     return np.prod(self.shape)
 
 
-@mistake("tensor.Tensor.item", spec="test_item_of_a_single_entry", says="the type of item() of float32")
-def item_gives_numpys_number(self):
+@mistake(
+    "tensor.Tensor.item",
+    spec="test_item_of_a_single_entry",
+    says="the type of item() of float32",
+    swap=("self.data.item()", "self.data.reshape(1)[0]"),
+)
+def item_gives_numpys_number():
     """An entry of a NumPy array is a NumPy scalar."""
-    if self.data.size != 1:
-        raise RuntimeError(f"shape {self.shape}")
-    return self.data.reshape(1)[0]
 
 
 @mistake("tensor.Tensor.tolist", spec="test_tolist_nests_as_the_axes_do", says="tolist()")
@@ -596,171 +726,226 @@ def tolist_by_list(self):
     return list(self.data) if self.ndim else self.item()
 
 
-@mistake("tensor.Tensor.__index__", spec="test_a_tensor_of_one_integer_is_an_index", says="uint8")
-def index_of_signed_integers_only(self):
+@mistake(
+    "tensor.Tensor.__index__",
+    spec="test_a_tensor_of_one_integer_is_an_index",
+    says="uint8",
+    swap=('not in "iu"', '!= "i"'),
+)
+def index_of_signed_integers_only():
     """Unsigned integers have a kind of their own."""
-    if self.dtype.kind != "i" or self.data.size != 1:
-        raise TypeError(f"an index needs an integer, got {self.dtype} of shape {self.shape}")
-    return int(self.data.item())
 
 
-@mistake("tensor.Tensor.__repr__", spec="test_repr_reads_as_code", says="[300,   4]")
-def repr_without_prefix(self):
+@mistake(
+    "tensor.Tensor.__repr__",
+    spec="test_repr_reads_as_code",
+    says="[300,   4]",
+    swap=(', prefix="tensor("', ""),
+)
+def repr_without_prefix():
     """The second row begins where the first does not."""
-    text = np.array2string(self.data, separator=", ", precision=4)
-    extra = f", size={self.shape}" if self.data.size == 0 and self.ndim > 1 else ""
-    if self.dtype not in (np.float32, np.int64, np.bool_):
-        extra += f", dtype={self.dtype}"
-    return f"tensor({text}{extra})"
 
 
 @mistake(
     "tensor.arange",
     spec="test_arange_takes_a_dtype_and_refuses_a_step_that_does_not_lead_there",
     says="nothing was raised, expected ValueError with a message that holds -1",
+    swap=(" or (end - start) * step < 0", ""),
 )
-def arange_away_from_its_end(bounds, dtype=None, device="cpu", requires_grad=False):
+def arange_away_from_its_end():
     """Only a step of 0 is refused; NumPy gives an empty array for one that leads away."""
-    start, end, step = (0, *bounds, 1) if len(bounds) == 1 else (*bounds, 1)[:3]
-    if step == 0:
-        raise ValueError(f"a step of {step}")
-    array = np.arange(start, end, step)
-    return _finish(array, dtype or (float32 if array.dtype.kind == "f" else int64), device, requires_grad)
 
 
-@mistake("tensor.linspace", spec="test_creation_takes_requires_grad", says="requires_grad of linspace")
-def linspace_forgets_requires_grad(start, end, steps, dtype=None, device="cpu", requires_grad=False):
+@mistake(
+    "tensor.linspace",
+    spec="test_creation_takes_requires_grad",
+    says="requires_grad of linspace",
+    swap=("dtype, device, requires_grad", "dtype, device, False"),
+)
+def linspace_forgets_requires_grad():
     """The parameter is there and nobody looks at it."""
-    return Tensor(np.linspace(start, end, steps)).to(dtype, device=device)
 
 
-@mistake("tensor.eye", spec="test_creation_takes_requires_grad", says="requires_grad of eye")
-def eye_forgets_requires_grad(n, m=None, dtype=None, device="cpu", requires_grad=False):
+@mistake(
+    "tensor.eye",
+    spec="test_creation_takes_requires_grad",
+    says="requires_grad of eye",
+    swap=("dtype, device, requires_grad", "dtype, device, False"),
+)
+def eye_forgets_requires_grad():
     """The same for the identity."""
-    return Tensor(np.eye(n, m)).to(dtype, device=device)
 
 
-@mistake("tensor.rand", spec="test_rand_is_uniform", says="requires_grad of rand")
-def rand_forgets_requires_grad(shape, generator=None, dtype=None, device="cpu", requires_grad=False):
+@mistake(
+    "tensor.rand",
+    spec="test_rand_is_uniform",
+    says="requires_grad of rand",
+    swap=("dtype, device, requires_grad", "dtype, device, False"),
+)
+def rand_forgets_requires_grad():
     """The same for chance."""
-    generator = generator or default_generator(Device(str(device)))
-    return Tensor(generator.random(sizes(shape), dtype=dtype)).to(dtype, device=device)
 
 
-@mistake("tensor.randn", spec="test_randn_is_normal", says="requires_grad of randn")
-def randn_forgets_requires_grad(shape, generator=None, dtype=None, device="cpu", requires_grad=False):
+@mistake(
+    "tensor.randn",
+    spec="test_randn_is_normal",
+    says="requires_grad of randn",
+    swap=("dtype, device, requires_grad", "dtype, device, False"),
+)
+def randn_forgets_requires_grad():
     """And again."""
-    generator = generator or default_generator(Device(str(device)))
-    return Tensor(generator.standard_normal(sizes(shape), dtype=dtype)).to(dtype, device=device)
 
 
-@mistake("tensor.randint", spec="test_randint_draws_every_number_equally_often", says="int32")
-def randint_ignores_dtype(low, high, shape, generator=None, dtype=None, device="cpu"):
+@mistake(
+    "tensor.randint",
+    spec="test_randint_draws_every_number_equally_often",
+    says="int32",
+    swap=("dtype, device, False", "None, device, False"),
+)
+def randint_ignores_dtype():
     """The generator's int64 is left as it is."""
-    if low >= high:
-        raise ValueError(f"randint needs low < high, got {low} and {high}")
-    generator = generator or default_generator(Device(str(device)))
-    return Tensor(generator.integers(low, high, size=shape))
 
 
-@mistake("tensor.full", spec="test_creation_on_a_device", says="the .device of")
-def full_stays_on_the_cpu(shape, fill_value, dtype=None, device="cpu", requires_grad=False):
+@mistake(
+    "tensor.full",
+    spec="test_creation_on_a_device",
+    says="the .device of",
+    swap=("dtype, device", "dtype, None"),
+)
+def full_stays_on_the_cpu():
     """device= is accepted and forgotten."""
-    if dtype is None:
-        dtype = {"b": bool_, "i": int64}.get(np.asarray(fill_value).dtype.kind, float32)
-    return _finish(np.full(shape, fill_value, dtype), dtype, None, requires_grad)
 
 
-@mistake("tensor.div", spec="test_division_promotes", says="dtype float32, expected float16")
-def div_without_promote(a, b):
+@mistake(
+    "tensor.div",
+    spec="test_division_promotes",
+    says="dtype float32, expected float16",
+    swap=("a, b = promote(a, b)", "pass"),
+)
+def div_without_promote():
     """Each becomes floating point on its own: int64 is float32, and float16 meets that."""
-    return floating(a) / floating(b)
 
 
-@mistake("tensor.eq", spec="test_comparison_promotes", says="eq(int64 2**24 + 1, float32 2**24)")
-def eq_without_promote(a, b):
+@mistake(
+    "tensor.eq",
+    spec="test_comparison_promotes",
+    says="eq(int64 2**24 + 1, float32 2**24)",
+    swap=("a, b = promote(a, b)", "pass"),
+)
+def eq_without_promote():
     """NumPy compares int64 and float32 in float64."""
-    return a == b
 
 
-@mistake("tensor.lt", spec="test_comparison_promotes", says="lt(")
-def lt_without_promote(a, b):
+@mistake("tensor.lt", spec="test_comparison_promotes", says="lt(", swap=("a, b = promote(a, b)", "pass"))
+def lt_without_promote():
     """NumPy lets a 0-d float64 widen float32."""
-    return a < b
 
 
-@mistake("tensor.bitwise_and", spec="test_and_or_of_booleans_and_bits", says="uint8 and 0-d int64")
-def and_without_promote(a, b):
+@mistake(
+    "tensor.bitwise_and",
+    spec="test_and_or_of_booleans_and_bits",
+    says="uint8 and 0-d int64",
+    swap=("a, b = promote(a, b)", "pass"),
+)
+def and_without_promote():
     """NumPy lets a 0-d int64 widen uint8."""
-    return a & b
 
 
-@mistake("tensor.erf", spec="test_function_of_every_entry", says="expected float16")
-def erf_in_scipys_dtype(a):
+@mistake(
+    "tensor.erf",
+    spec="test_function_of_every_entry",
+    says="expected float16",
+    swap=(".astype(a.dtype, copy=False)", ""),
+)
+def erf_in_scipys_dtype():
     """SciPy has no erf of float16 and answers in another dtype."""
-    from scipy import special
-
-    return special.erf(floating(a))
 
 
-@mistake("tensor.sign", spec="test_sign_is_all_that_stays", says="sign")
-def sign_of_numbers_only(a):
+@mistake(
+    "tensor.sign",
+    spec="test_sign_is_all_that_stays",
+    says="sign",
+    swap=('a.copy() if a.dtype.kind == "b" else get_array_module(a).sign(a)', "get_array_module(a).sign(a)"),
+)
+def sign_of_numbers_only():
     """NumPy's sign refuses booleans."""
-    return get_array_module(a).sign(a)
 
 
-@mistake("tensor.sum", spec="test_sum_of_integers_is_int64", says="the sum of uint8")
-def sum_in_numpys_dtype(a, dim=None, keepdim=False):
+@mistake(
+    "tensor.sum",
+    spec="test_sum_of_integers_is_int64",
+    says="the sum of uint8",
+    swap=(', dtype=None if a.dtype.kind == "f" else int64', ""),
+)
+def sum_in_numpys_dtype():
     """NumPy adds unsigned integers up in uint64."""
-    return a.sum(axis=_axes(dim), keepdims=keepdim)
 
 
-@mistake("tensor.cumsum", spec="test_cumsum_of_integers_is_int64", says="cumsum of uint8")
-def cumsum_in_numpys_dtype(a, dim):
+@mistake(
+    "tensor.cumsum",
+    spec="test_cumsum_of_integers_is_int64",
+    says="cumsum of uint8",
+    swap=('a.cumsum(axis=dim, dtype=None if a.dtype.kind == "f" else int64)', "a.cumsum(axis=dim)"),
+)
+def cumsum_in_numpys_dtype():
     """The same for running sums."""
-    return a.cumsum(axis=dim).reshape(a.shape)
 
 
-@mistake("tensor.amin", spec="test_amax_and_amin_over_any_axes", says="list")
-def amin_hands_a_list_on(a, dim=None, keepdim=False):
+@mistake("tensor.amin", spec="test_amax_and_amin_over_any_axes", says="list", swap=("_axes(dim)", "dim"))
+def amin_hands_a_list_on():
     """NumPy takes several axes as a tuple only."""
-    return a.min(axis=dim, keepdims=keepdim)
 
 
-@mistake("tensor.mean", spec="test_mean_of_no_entries", says="over dim 0")
-def mean_of_nothing_is_zero(x, dim=None, keepdim=False):
+@mistake(
+    "tensor.mean",
+    spec="test_mean_of_no_entries",
+    says="over dim 0",
+    swap=("_count(x, dim)", "builtins.max(_count(x, dim), 1)"),
+)
+def mean_of_nothing_is_zero():
     """The count is kept from being 0, and the mean of nothing is 0."""
-    if x.dtype.kind != "f":
-        raise TypeError(f"mean needs a floating point Tensor, got {x.dtype}")
-    return sum(x, dim, keepdim) / builtins.max(_count(x, dim), 1)
 
 
-@mistake("tensor.var", spec="test_var_of_a_single_entry", says="correction=5")
-def var_below_zero(x, dim=None, correction=1, keepdim=False):
+@mistake(
+    "tensor.var",
+    spec="test_var_of_a_single_entry",
+    says="correction=5",
+    swap=("builtins.max(_count(x, dim) - correction, 0)", "(_count(x, dim) - correction)"),
+)
+def var_below_zero():
     """A correction larger than the count makes a variance negative."""
-    deviation = x - mean(x, dim, keepdim=True)
-    return sum(deviation * deviation, dim, keepdim) / (_count(x, dim) - correction)
 
 
 # Right numbers that no gradient can follow
 
 
-@mistake("tensor.mean", spec="test_compositions_are_made_of_primitives", says="the result of mean leaves")
-def mean_of_the_array(x, dim=None, keepdim=False):
+@mistake(
+    "tensor.mean",
+    spec="test_compositions_are_made_of_primitives",
+    says="the result of mean leaves",
+    swap=(
+        "return sum(x, dim=dim, keepdim=keepdim) / _count(x, dim)",
+        """with quiet:
+        return x.__class__(np.asarray(x.data.mean(axis=_axes(dim), keepdims=keepdim)))""",
+    ),
+)
+def mean_of_the_array():
     """NumPy's mean of x.data, wrapped."""
-    if x.dtype.kind != "f":
-        raise TypeError(f"mean needs a floating point Tensor, got {x.dtype}")
+
+
+@mistake(
+    "tensor.var",
+    spec="test_compositions_are_made_of_primitives",
+    says="the result of var leaves",
+    swap=(
+        "return sum(deviation * deviation, dim, keepdim) / builtins.max(_count(x, dim) - correction, 0)",
+        """squares = sum(deviation * deviation, dim, keepdim).data
     with quiet:
-        return x.__class__(np.asarray(x.data.mean(axis=_axes(dim), keepdims=keepdim)))
-
-
-@mistake("tensor.var", spec="test_compositions_are_made_of_primitives", says="the result of var leaves")
-def var_of_the_array(x, dim=None, correction=1, keepdim=False):
+        return x.__class__(squares / squares.dtype.type(builtins.max(_count(x, dim) - correction, 0)))""",
+    ),
+)
+def var_of_the_array():
     """A sum of primitives, divided by hand."""
-    deviation = x - mean(x, dim, keepdim=True)
-    squares = sum(deviation * deviation, dim, keepdim).data
-    with quiet:
-        return x.__class__(squares / squares.dtype.type(builtins.max(_count(x, dim) - correction, 0)))
 
 
 @mistake("tensor.masked_fill", spec="test_compositions_are_made_of_primitives", says="masked_fill leaves")
@@ -771,87 +956,136 @@ def masked_fill_of_the_array(x, mask, value):
     return x.__class__(array)
 
 
-@mistake("tensor.matmul", spec="test_other_compositions_are_made_of_primitives", says="matmul leaves")
-def matmul_of_the_arrays(a, b):
+@mistake(
+    "tensor.matmul",
+    spec="test_other_compositions_are_made_of_primitives",
+    says="matmul leaves",
+    swap=(
+        "product = bmm",
+        """return a.__class__(np.asarray(np.matmul(*promote(a.data, b.data))))
+    product = bmm""",
+    ),
+)
+def matmul_of_the_arrays():
     """NumPy's @, which takes vectors too."""
-    return a.__class__(np.asarray(np.matmul(*promote(a.data, b.data))))
 
 
-@mistake("tensor.cat", spec="test_other_compositions_are_made_of_primitives", says="the result of cat leaves")
-def cat_of_the_arrays(tensors, dim=0):
+@mistake(
+    "tensor.cat",
+    spec="test_other_compositions_are_made_of_primitives",
+    says="the result of cat leaves",
+    swap=(
+        "return concatenate(*tensors, dim=dim)",
+        "return tensors[0].__class__(np.concatenate(promote(*(each.data for each in tensors)), axis=dim))",
+    ),
+)
+def cat_of_the_arrays():
     """The arrays are joined, and the result is wrapped."""
-    return tensors[0].__class__(np.concatenate(promote(*(each.data for each in tensors)), axis=dim))
 
 
-@mistake("tensor.stack", spec="test_other_compositions_are_made_of_primitives", says="stack leaves")
-def stack_of_the_arrays(tensors, dim=0):
+@mistake(
+    "tensor.stack",
+    spec="test_other_compositions_are_made_of_primitives",
+    says="stack leaves",
+    swap=(
+        "cat([unsqueeze(each, dim) for each in tensors], dim)",
+        "tensors[0].__class__(np.stack([each.data for each in tensors], axis=dim))",
+    ),
+)
+def stack_of_the_arrays():
     """The same for stack."""
-    return tensors[0].__class__(np.stack([each.data for each in tensors], axis=dim))
 
 
-@mistake("tensor.split", spec="test_other_compositions_are_made_of_primitives", says="split leaves")
-def split_of_the_array(x, sizes, dim=0):
+@mistake(
+    "tensor.split",
+    spec="test_other_compositions_are_made_of_primitives",
+    says="split leaves",
+    swap=(
+        "x[(slice(None),) * dim + (slice(start, start + size),)]",
+        "x.__class__(x.data[(slice(None),) * dim + (slice(start, start + size),)])",
+    ),
+)
+def split_of_the_array():
     """Views of the array, wrapped one by one."""
-    side = x.shape[dim]
-    if isinstance(sizes, int):
-        sizes = [builtins.min(sizes, side - start) for start in range(0, side or 1, sizes)]
-    ends = np.cumsum(sizes)[:-1]
-    return tuple(x.__class__(piece) for piece in np.split(x.data, ends, axis=dim))
 
 
-@mistake("tensor.sort", spec="test_other_compositions_are_made_of_primitives", says="sort leaves")
-def sort_of_the_array(x, dim=-1, descending=False):
+@mistake(
+    "tensor.sort",
+    spec="test_other_compositions_are_made_of_primitives",
+    says="sort leaves",
+    swap=("gather(x, dim, indices)", "x.__class__(np.take_along_axis(x.data, indices.data, axis=dim))"),
+)
+def sort_of_the_array():
     """The values are picked from the array."""
-    indices = argsort(x, dim, descending)
-    return x.__class__(np.take_along_axis(x.data, indices.data, axis=dim)), indices
 
 
-@mistake("tensor.Tensor.T", spec="test_other_compositions_are_made_of_primitives", says="x.T leaves")
-def transpose_of_the_array(self):
+@mistake(
+    "tensor.Tensor.T",
+    spec="test_other_compositions_are_made_of_primitives",
+    says="x.T leaves",
+    swap=("primitives.permute(self, dims=range(self.ndim)[::-1])", "Tensor(self.data.T)"),
+)
+def transpose_of_the_array():
     """The transposed array, wrapped: nobody knows whose memory it is."""
-    return Tensor(self.data.T)
 
 
-@mistake("tensor.bmm", spec="test_bmm_refuses_vectors", says="nothing was raised")
-def bmm_takes_vectors(a, b):
+@mistake(
+    "tensor.bmm",
+    spec="test_bmm_refuses_vectors",
+    says="nothing was raised",
+    swap=("if a.ndim < 2 or b.ndim < 2:", "if False:"),
+)
+def bmm_takes_vectors():
     """NumPy's @ lends vectors an axis by itself."""
-    a, b = promote(a, b)
-    return a @ b
 
 
-@mistake("tensor.matmul", spec="test_matmul_lends_a_vector_an_axis", says="(3,)")
-def matmul_is_bmm(a, b):
+@mistake(
+    "tensor.matmul",
+    spec="test_matmul_lends_a_vector_an_axis",
+    says="(3,)",
+    swap=("unsqueeze(a, 0) if a.ndim == 1 else a, unsqueeze(b, 1) if b.ndim == 1 else b", "a, b"),
+)
+def matmul_is_bmm():
     """Nothing is lent: matmul hands its operands on."""
-    return bmm(a, b)
 
 
 # Writes
 
 
 @mistake(
-    "tensor.Tensor.copy_", spec="test_copy_takes_the_entries_of_another", says="'int' object has no attribute"
+    "tensor.Tensor.copy_",
+    spec="test_copy_takes_the_entries_of_another",
+    says="'int' object has no attribute",
+    swap=('self.data[...] = dispatch.unwrap(source, "copy_")', "self.data[...] = source.data"),
 )
-def copy_from_tensors_only(self, source):
+def copy_from_tensors_only():
     """A number has no .data."""
-    with dispatch.mutating(self, source):
-        self.data[...] = source.data
-    return self
 
 
 @mistake(
-    "tensor.Tensor.add_", spec="test_a_write_that_fails_changes_nothing", says="the version of x after add_"
+    "tensor.Tensor.add_",
+    spec="test_a_write_that_fails_changes_nothing",
+    says="the version of x after add_",
+    swap=(
+        "    self.data += ",
+        """    pass
+    self.data += """,
+    ),
 )
-def add_counts_before_it_writes(self, other):
+def add_counts_before_it_writes():
     """The version moves on, and then there is no write."""
-    with dispatch.mutating(self, other):
-        pass
-    self.data += dispatch.unwrap(other, "add_")
-    return self
 
 
-@mistake("tensor.Tensor.mul_", spec="test_every_write_is_counted", says="mul_ is not counted")
-def mul_without_with(self, other):
+@mistake(
+    "tensor.Tensor.mul_",
+    spec="test_every_write_is_counted",
+    says="mul_ is not counted",
+    swap=(
+        """with dispatch.mutating(self, other):
+        self.data""",
+        """dispatch.mutating(self, other)
+    self.data""",
+    ),
+)
+def mul_without_with():
     """A context manager that is called and not entered does nothing."""
-    dispatch.mutating(self, other)
-    self.data *= dispatch.unwrap(other, "mul_")
-    return self
