@@ -760,16 +760,26 @@ def everything_trains_afterwards():
     """model.train() afterwards, whatever was before."""
 
 
-@mistake("training.evaluating", spec="test_afterwards_each_module_is_as_it_was", says="`training` of each")
-def modes_come_back_with_their_parts(model):
+@mistake(
+    "training.evaluating",
+    spec="test_afterwards_each_module_is_as_it_was",
+    says="`training` of each",
+    swap=[
+        (
+            "modes = {module: module.training for module in model.modules()}",
+            "resting = [module for module in model.modules() if not module.training]",
+        ),
+        (
+            """for module, mode in modes.items():
+            module.training = mode""",
+            """model.train()
+        for module in resting:
+            module.eval()""",
+        ),
+    ],
+)
+def modes_come_back_with_their_parts():
     """eval() puts back what was in eval mode, and its parts with it, whatever they were."""
-    resting = [each for each in model.modules() if not each.training]
-    with no_grad():
-        model.eval()
-        yield
-    model.train()
-    for each in resting:
-        each.eval()
 
 
 @mistake(
