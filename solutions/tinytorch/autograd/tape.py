@@ -18,7 +18,7 @@ import numpy as np
 
 from tinytorch.dispatch import Array, Primitive, install, mode, observed, observers, wrap
 from tinytorch.setup import get_array_module
-from tinytorch.tensor import Shape, Tensor
+from tinytorch.tensor import Shape, Tensor, add_up
 
 # Switches -----------------------------------------------------------------------------------------------
 
@@ -164,10 +164,10 @@ def fit(gradient: Array, shape: Shape, dtype: np.dtype[Any]) -> Array:
     """
     total = gradient
     if total.ndim > len(shape):
-        total = total.sum(axis=tuple(range(total.ndim - len(shape))))
+        total = add_up(total, tuple(range(total.ndim - len(shape))))
     if total.ndim == len(shape) and total.shape != shape:
         stretched = tuple(axis for axis, side in enumerate(shape) if side == 1)
-        total = total.sum(axis=stretched, keepdims=True)
+        total = add_up(total, stretched, keepdims=True)
     if total.shape != shape:
         raise RuntimeError(f"a gradient of shape {gradient.shape} for an input of shape {shape}")
     return total if total.dtype == dtype else total.astype(dtype)

@@ -10,7 +10,7 @@ from tinytorch import activations
 from tinytorch.dispatch import Array, accelerable
 from tinytorch.layers import init
 from tinytorch.layers.module import Module, Parameter
-from tinytorch.tensor import Tensor, rand, reshape, tanh, zeros
+from tinytorch.tensor import Tensor, add_up, rand, reshape, tanh, zeros
 
 # Linear -------------------------------------------------------------------------------------------------
 
@@ -36,7 +36,7 @@ def linear_backward(grad: Array, x: Array, weight: Array) -> tuple[Array, Array,
     Each has the shape of what it belongs to: weight and bias sum over every leading axis.
     """
     rows, inputs = grad.reshape(-1, grad.shape[-1]), x.reshape(-1, x.shape[-1])  # (N, out), (N, in)
-    return grad @ weight, rows.T @ inputs, rows.sum(axis=0)
+    return grad @ weight, rows.T @ inputs, add_up(rows, 0)
 
 
 class Linear(Module):
