@@ -176,11 +176,12 @@ def softplus_backward(grad: Array, x: Array, beta: float = 1.0) -> Array:
 
 @at_least_float32
 def softmax_backward(grad: Array, out: Array, dim: int) -> Array:
-    """The gradient for x from out = softmax(x, dim). Every output depends on every input of its row."""
+    """The gradient for x from out = softmax(x, dim). Every output depends on every input of its row: add
+    them up with add_up."""
     return out * (grad - add_up(grad * out, dim, keepdims=True))
 
 
 @at_least_float32
 def log_softmax_backward(grad: Array, out: Array, dim: int) -> Array:
-    """The gradient for x from out = log_softmax(x, dim)."""
+    """The gradient for x from out = log_softmax(x, dim). Add up with add_up."""
     return grad - get_array_module(out).exp(out) * add_up(grad, dim, keepdims=True)

@@ -343,7 +343,9 @@ def _target_weights(input: Tensor, target: Tensor, weight: Tensor | None, ignore
         raise TypeError(f"target holds class numbers, integers, got {target.dtype}")
     if weight is None:
         weight = ones(input.shape[dim], dtype=input.dtype, device=input.device)
-    return where(target == ignore_index, 0.0, weight.to(input.dtype)[_classes(target, ignore_index)])
+    else:
+        weight = weight.to(input.dtype)
+    return where(target == ignore_index, 0.0, weight[_classes(target, ignore_index)])
 
 
 def _weighted(losses: Tensor, weights: Tensor, reduction: str) -> Tensor:

@@ -248,7 +248,7 @@ def avg_pool2d(
 
 
 def _sum(tensors: list[Tensor]) -> Tensor:
-    """The sum of one half plus that of the other, and so on: rounding does not pile up along a long row of additions."""
+    """The sum of one half plus that of the other, and so on: rounding does not pile up from Tensor to Tensor."""
     half = len(tensors) // 2
     return _sum(tensors[:half]) + _sum(tensors[half:]) if half else tensors[0]
 

@@ -855,3 +855,70 @@ def mul_without_with(self, other):
     dispatch.mutating(self, other)
     self.data *= dispatch.unwrap(other, "mul_")
     return self
+
+
+# Digits
+
+
+@mistake("tensor.sum", spec="test_sum_keeps_its_digits", says="100,000 rows of 0.1")
+def sum_row_after_row(a, dim=None, keepdim=False):
+    """NumPy adds row after row, in the dtype of the array."""
+    return a.sum(axis=_axes(dim), keepdims=keepdim, dtype=None if a.dtype.kind == "f" else int64)
+
+
+@mistake("tensor.sum", spec="test_sum_keeps_its_digits", says="over two axes")
+def sum_keeps_digits_along_one_axis_only(a, dim=None, keepdim=False):
+    """Several axes are left to NumPy."""
+    if isinstance(dim, int) or a.dtype.kind != "f" or a.dtype.itemsize == 2:
+        return add_up(a, _axes(dim), keepdim)
+    return a.sum(axis=_axes(dim), keepdims=keepdim)
+
+
+@mistake("tensor.sum", spec="test_sum_keeps_its_digits", says="rows that lie apart")
+def sum_keeps_digits_along_the_first_axis_only(a, dim=None, keepdim=False):
+    """NumPy adds the last axis in pairs, but only where it is the dense one in memory."""
+    if dim != 1 or a.dtype.kind != "f":
+        return add_up(a, _axes(dim), keepdim)
+    return a.sum(axis=_axes(dim), keepdims=keepdim)
+
+
+@mistake("tensor.sum", spec="test_sum_of_float16", says="5,000 ones of float16")
+def sum_in_blocks_of_float16(a, dim=None, keepdim=False):
+    """float32 is taken care of, float16 is not."""
+    if a.dtype == np.float16:
+        return a.sum(axis=_axes(dim), keepdims=keepdim)
+    return add_up(a, _axes(dim), keepdim)
+
+
+@mistake("tensor.sum", spec="test_sum_of_float16", says="dtype float32, expected float16")
+def sum_stays_wide(a, dim=None, keepdim=False):
+    """What was added up in float32 is not cast back."""
+    return add_up(a.astype(np.float32) if a.dtype == np.float16 else a, _axes(dim), keepdim)
+
+
+@mistake("tensor.cumsum", spec="test_cumsum_keeps_its_digits", says="100,000 times 0.1")
+def cumsum_row_after_row(a, dim):
+    """Each running sum is rounded to the dtype of the array."""
+    return a.cumsum(axis=dim, dtype=None if a.dtype.kind == "f" else int64).reshape(a.shape)
+
+
+@mistake("tensor.cumsum", spec="test_cumsum_keeps_its_digits", says="ones of float16")
+def cumsum_of_float32_only(a, dim):
+    """float64 for float32; float16 adds up in float16."""
+    wide = {"float32": "float64", "float64": "float64", "float16": "float16"}.get(str(a.dtype), "int64")
+    sums = a.cumsum(axis=dim, dtype=wide).reshape(a.shape)
+    return sums.astype(a.dtype) if a.dtype.kind == "f" else sums
+
+
+@mistake("tensor.rand", spec="test_random_numbers_of_float16", says="0 <= rand() < 1")
+def rand_rounds_up_to_1(*shape, generator=None, dtype=None, device="cpu", requires_grad=False):
+    """float32 draws just below 1 become 1 in float16."""
+    generator = generator or default_generator(Device(str(device)))
+    return _finish(generator.random(sizes(shape), dtype=_drawn(dtype)), dtype, device, requires_grad)
+
+
+@mistake("tensor.randn", spec="test_random_numbers_of_float16", says="Unsupported dtype")
+def randn_asks_for_float16(*shape, generator=None, dtype=None, device="cpu", requires_grad=False):
+    """The generator is asked for a dtype that it does not know."""
+    generator = generator or default_generator(Device(str(device)))
+    return _finish(generator.standard_normal(sizes(shape), dtype=dtype), dtype, device, requires_grad)

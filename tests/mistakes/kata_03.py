@@ -153,3 +153,23 @@ def logsumexp_of_one_axis(x, dim, keepdim=False):
     largest = where(abs(largest) == math.inf, 0.0, largest)
     total = log(sum(exp(x - largest), dim, keepdim=True)) + largest
     return total if keepdim else total.squeeze(dim % x.ndim)
+
+
+@mistake(
+    "activations.softmax_backward",
+    spec="test_softmax_gradients_keep_their_digits",
+    says="of softmax_backward",
+)
+def softmax_backward_row_after_row(grad, out, dim):
+    """NumPy's sum rounds at every row."""
+    return out * (grad - (grad * out).sum(axis=dim, keepdims=True))
+
+
+@mistake(
+    "activations.log_softmax_backward",
+    spec="test_softmax_gradients_keep_their_digits",
+    says="of log_softmax_backward",
+)
+def log_softmax_backward_row_after_row(grad, out, dim):
+    """NumPy's sum rounds at every row."""
+    return grad - get_array_module(out).exp(out) * grad.sum(axis=dim, keepdims=True)

@@ -207,3 +207,10 @@ def flatten_with_minus_one(self, x):
     """-1 cannot be worked out from no entries."""
     start, end = self.start_dim % x.ndim, self.end_dim % x.ndim
     return reshape(x, (*x.shape[:start], -1, *x.shape[end + 1 :]))
+
+
+@mistake("layers.linear_backward", spec="test_the_gradient_of_a_bias_keeps_its_digits", says="9998.557")
+def bias_gradient_row_after_row(grad, x, weight):
+    """NumPy's sum rounds at every row."""
+    rows, inputs = grad.reshape(-1, grad.shape[-1]), x.reshape(-1, x.shape[-1])
+    return grad @ weight, rows.T @ inputs, rows.sum(axis=0)

@@ -725,3 +725,57 @@ def gradcheck_with_ones(function, inputs, eps=1e-6, atol=1e-5, rtol=1e-3, raise_
 @mistake("autograd.gradcheck", spec="test_differences_need_double_precision", says="float32")
 def gradcheck_of_any_dtype(function, inputs, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True):
     return True
+
+
+@mistake("autograd.fit", spec="test_fit_keeps_the_digits", says="of an axis added")
+def fit_row_after_row(gradient, shape, dtype):
+    """NumPy's sum rounds at every row."""
+    total = gradient
+    if total.ndim > len(shape):
+        total = total.sum(axis=tuple(range(total.ndim - len(shape))))
+    stretched = tuple(axis for axis, side in enumerate(shape) if side == 1)
+    if total.ndim == len(shape) and total.shape != shape:
+        total = add_up(total, stretched, keepdims=True)
+    if total.shape != shape:
+        raise RuntimeError(f"a gradient of shape {gradient.shape} for an input of shape {shape}")
+    return total.astype(dtype, copy=False)
+
+
+@mistake("autograd.fit", spec="test_fit_keeps_the_digits", says="of one stretched")
+def fit_row_after_row_where_stretched(gradient, shape, dtype):
+    """NumPy's sum rounds at every row."""
+    total = gradient
+    if total.ndim > len(shape):
+        total = add_up(total, tuple(range(total.ndim - len(shape))))
+    stretched = tuple(axis for axis, side in enumerate(shape) if side == 1)
+    if total.ndim == len(shape) and total.shape != shape:
+        total = total.sum(axis=stretched, keepdims=True)
+    if total.shape != shape:
+        raise RuntimeError(f"a gradient of shape {gradient.shape} for an input of shape {shape}")
+    return total.astype(dtype, copy=False)
+
+
+@mistake(
+    "autograd.cumsum_backward",
+    spec="test_rules_of_reductions_keep_their_digits",
+    says="gradient of the first",
+)
+def cumsum_backward_row_after_row(grad, dim):
+    """Each running sum is rounded to the dtype of the gradient."""
+    if grad.ndim == 0:
+        return grad
+    xp = get_array_module(grad)
+    return xp.flip(xp.flip(grad, dim).cumsum(axis=dim), dim)
+
+
+@mistake(
+    "autograd.amax_backward",
+    spec="test_rules_of_reductions_keep_their_digits",
+    says="the share of each of 5,000",
+)
+def ties_counted_in_float16(grad, a, out, dim, keepdim):
+    """2048 + 1 is 2048 in float16."""
+    chosen = a == _with_reduced_axes(out, a.shape, dim)
+    axes = tuple(i for i, side in enumerate(_reduced_shape(a.shape, dim)) if side == 1)
+    count = chosen.sum(axis=axes, keepdims=True, dtype=grad.dtype)
+    return chosen * (_with_reduced_axes(grad, a.shape, dim) / count)

@@ -105,6 +105,10 @@ from tinytorch.tensor.promotion import (
     result_type as result_type,
     uint8 as uint8,
 )
+from tinytorch.tensor.sums import (
+    add_up as add_up,
+    at_least_float32 as at_least_float32,
+)
 from tinytorch.tensor.tensor import (
     Tensor as Tensor,
 )

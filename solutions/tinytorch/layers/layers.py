@@ -33,7 +33,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 def linear_backward(grad: Array, x: Array, weight: Array) -> tuple[Array, Array, Array]:
     """The gradients for x, weight and bias from the one for the output, `grad` of shape (*, out). On arrays.
 
-    Each has the shape of what it belongs to: weight and bias sum over every leading axis.
+    Each has the shape of what it belongs to: weight and bias sum over every leading axis, the bias with add_up.
     """
     rows, inputs = grad.reshape(-1, grad.shape[-1]), x.reshape(-1, x.shape[-1])  # (N, out), (N, in)
     return grad @ weight, rows.T @ inputs, add_up(rows, 0)

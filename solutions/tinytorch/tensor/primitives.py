@@ -3,7 +3,8 @@
 `@primitive` lifts a function on arrays to one on Tensors; `a: Array` is an input, the rest are params. A
 function without it is a composition: it calls primitives, and kata 07 gives its gradient for free. Write
 `promote(a, b)` where two inputs meet, so that dtypes follow PyTorch, and ask `get_array_module(a)` for the
-array library instead of naming NumPy, so that the same code runs on a GPU.
+array library instead of naming NumPy, so that the same code runs on a GPU. `@at_least_float32` above a composition lets
+it work in float32 where it is called with float16: see sums.py.
 """
 
 from __future__ import annotations
@@ -298,8 +299,8 @@ def sum(a: Array, dim: Dims = None, keepdim: bool = False) -> Array:
 
     A reduced axis vanishes, or stays with size 1 under `keepdim`. Integers and booleans add up in int64.
 
-    The sum of a million float32 rows is exact to 1e-6 of the sum of their absolute values, and float16 adds up in
-    float32: `a.sum()` is not so good, the given `add_up(a, axis, keepdims)` is.
+    The float32 sum of a million rows is exact to 1e-6 of the sum of their absolute values, and float16 adds up in
+    float32. NumPy's `a.sum()` is not so good; `add_up(a, axis, keepdims)` of sums.py, which is given, is.
     """
     return add_up(a, _axes(dim), keepdim)
 

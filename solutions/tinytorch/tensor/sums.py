@@ -25,22 +25,25 @@ F = TypeVar("F", bound=Callable[..., Any])
 BLOCK = 64
 """How many rows are added one after the other: up to here the rounding of float32 stays below 1e-6."""
 
+SMALL = 8192
+"""Up to so many entries float64 costs as good as nothing."""
+
 
 def add_up(a: Array, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Array:  # given
-    """The sum over one axis, several, or all of them, as `a.sum(axis, keepdims=...)`, but accurate.
+    """The sum over one axis, several, or all of them, as `a.sum(axis, keepdims=keepdims)`, but accurate.
 
-    float32 and float16 give their own dtype, exact to about 1e-6 and 1e-3 of the sum of the absolute values, however
-    many there are. Integers and booleans add up in int64.
+    float32 and float16 give their own dtype, exact to 1e-6 and 1e-3 of the sum of the absolute values, however many
+    there are. Integers and booleans add up in int64.
     """
     if a.dtype.kind != "f":
         return a.sum(axis=axis, keepdims=keepdims, dtype=int64)
-    if a.dtype == float16:
+    if a.itemsize == 2:
         with np.errstate(over="ignore"):  # what is too large becomes infinite
             return add_up(a.astype(float32), axis, keepdims).astype(float16)
-    if a.size <= BLOCK or a.dtype == float64:
+    if a.size <= BLOCK or a.itemsize >= 8:
         return a.sum(axis=axis, keepdims=keepdims)
-    if not isinstance(a, np.ndarray):  # a GPU adds in float64 as fast as it can read
-        return a.sum(axis=axis, keepdims=keepdims, dtype=float64).astype(a.dtype)
+    if a.size <= SMALL or not isinstance(a, np.ndarray):  # a GPU adds in float64 as fast as it reads
+        return a.sum(axis=axis, keepdims=keepdims, dtype=float64).astype(float32)
     axes = range(a.ndim) if axis is None else normalize_axis_tuple(axis, a.ndim)
     if math.prod([a.shape[each] for each in axes]) <= BLOCK:
         return a.sum(axis=axis, keepdims=keepdims)
