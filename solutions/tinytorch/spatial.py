@@ -340,7 +340,7 @@ def batch_norm(
         raise ValueError("not in training, batch_norm needs running_mean and running_var, got None")
     else:
         deviation = x - reshape(running_mean, channels)
-        batch_var = reshape(running_var, channels)
+        batch_var = reshape(running_var, channels).to(x.dtype)
     scale = 1 / sqrt(batch_var + eps)
     if weight is not None:
         scale = reshape(weight, channels) * scale
