@@ -42,7 +42,12 @@ def add_up(a: Array, axis: int | tuple[int, ...] | None = None, keepdims: bool =
             return add_up(a.astype(float32), axis, keepdims).astype(float16)
     if a.size <= BLOCK or a.itemsize >= 8:
         return a.sum(axis=axis, keepdims=keepdims)
-    if a.size <= SMALL or not isinstance(a, np.ndarray):  # a GPU adds in float64 as fast as it reads
+    on_cpu = isinstance(a, np.ndarray)
+    if (
+        on_cpu and axis in (None, -1, a.ndim - 1) and a.flags.c_contiguous
+    ):  # dense rows: NumPy adds them in pairs
+        return a.sum(axis=axis, keepdims=keepdims)
+    if a.size <= SMALL or not on_cpu:  # a GPU adds in float64 as fast as it reads
         return a.sum(axis=axis, keepdims=keepdims, dtype=float64).astype(float32)
     axes = range(a.ndim) if axis is None else normalize_axis_tuple(axis, a.ndim)
     if math.prod([a.shape[each] for each in axes]) <= BLOCK:
@@ -72,7 +77,7 @@ def _add_up_axis(a: Array, axis: int) -> Array:  # given
     """The sum over one axis: blocks of rows in the dtype of `a`, and the blocks in float64."""
     n = a.shape[axis]
     dense = 0 < abs(a.strides[axis]) == min(map(abs, a.strides))
-    if n <= BLOCK or dense:  # the axis whose entries are neighbours in memory: NumPy adds it in pairs
+    if n <= BLOCK or dense:  # the entries are neighbours in memory: NumPy adds them in pairs
         return a.sum(axis=axis)
     before, whole = (slice(None),) * axis, n - n % BLOCK
     rows = a[(*before, slice(whole))].reshape(*a.shape[:axis], -1, BLOCK, *a.shape[axis + 1 :])
