@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 
 from tinytorch.dispatch import Array, accelerable, primitive
-from tinytorch.tensor import Dims, Tensor
+from tinytorch.tensor import Dims, Tensor, at_least_float32
 
 SQRT_HALF = math.sqrt(1 / 2)
 SQRT_2_OVER_PI = math.sqrt(2 / math.pi)
@@ -73,6 +73,7 @@ def softplus(x: Array, beta: float = 1.0) -> Array:
 
 
 @accelerable
+@at_least_float32
 def softmax(x: Tensor, dim: int) -> Tensor:
     """exp(x) / sum of exp(x) along `dim`: positive numbers that add up to 1 (torch.softmax).
 
@@ -83,11 +84,13 @@ def softmax(x: Tensor, dim: int) -> Tensor:
 
 
 @accelerable
+@at_least_float32
 def log_softmax(x: Tensor, dim: int) -> Tensor:
     """log(softmax(x)), exact also where softmax(x) would round to 0 (torch.log_softmax)."""
     raise NotImplementedError("kata 03: log_softmax")
 
 
+@at_least_float32
 def logsumexp(x: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
     """log(sum of exp(x)) over one axis or several, without overflow; -inf where every entry is (torch.logsumexp)."""
     raise NotImplementedError("kata 03: logsumexp")
@@ -133,11 +136,14 @@ def softplus_backward(grad: Array, x: Array, beta: float = 1.0) -> Array:
     raise NotImplementedError("kata 03: softplus_backward")
 
 
+@at_least_float32
 def softmax_backward(grad: Array, out: Array, dim: int) -> Array:
-    """The gradient for x from out = softmax(x, dim). Every output depends on every input of its row."""
+    """The gradient for x from out = softmax(x, dim). Every output depends on every input of its row: add
+    them up with add_up."""
     raise NotImplementedError("kata 03: softmax_backward")
 
 
+@at_least_float32
 def log_softmax_backward(grad: Array, out: Array, dim: int) -> Array:
-    """The gradient for x from out = log_softmax(x, dim)."""
+    """The gradient for x from out = log_softmax(x, dim). Add up with add_up."""
     raise NotImplementedError("kata 03: log_softmax_backward")

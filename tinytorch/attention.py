@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from tinytorch.dispatch import accelerable
 from tinytorch.layers import Module
-from tinytorch.tensor import Tensor
+from tinytorch.tensor import Tensor, at_least_float32
 
 # Who may look where -------------------------------------------------------------------------------------
 
@@ -27,6 +27,7 @@ def causal_mask(L: int, S: int | None = None, offset: int = 0, device: Any = "cp
     raise NotImplementedError("kata 13: causal_mask")
 
 
+@at_least_float32
 def safe_softmax(x: Tensor, dim: int) -> Tensor:
     """softmax(x, dim), but 0 all along a row of nothing but -inf, where softmax gives nan (aten::_safe_softmax).
 

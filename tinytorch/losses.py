@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tinytorch.dispatch import Array, accelerable
 from tinytorch.layers import Module
-from tinytorch.tensor import Tensor
+from tinytorch.tensor import Tensor, at_least_float32
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -64,6 +64,7 @@ def binary_cross_entropy_with_logits(
 
 
 @accelerable
+@at_least_float32
 def nll_loss(
     input: Tensor,
     target: Tensor,
@@ -86,6 +87,7 @@ def nll_loss(
 
 
 @accelerable
+@at_least_float32
 def cross_entropy(
     input: Tensor,
     target: Tensor,
@@ -198,16 +200,19 @@ class CrossEntropyLoss(Module):
 # `grad` is the gradient for the loss: 0-d for "mean" and "sum", of the shape of the losses for "none".
 
 
+@at_least_float32
 def mse_loss_backward(grad: Array, input: Array, target: Array, reduction: str = "mean") -> Array:
     """The gradient for input of mse_loss."""
     raise NotImplementedError("kata 05: mse_loss_backward")
 
 
+@at_least_float32
 def l1_loss_backward(grad: Array, input: Array, target: Array, reduction: str = "mean") -> Array:
     """The gradient for input of l1_loss; 0 where input equals target."""
     raise NotImplementedError("kata 05: l1_loss_backward")
 
 
+@at_least_float32
 def huber_loss_backward(
     grad: Array, input: Array, target: Array, reduction: str = "mean", delta: float = 1.0
 ) -> Array:
@@ -215,6 +220,7 @@ def huber_loss_backward(
     raise NotImplementedError("kata 05: huber_loss_backward")
 
 
+@at_least_float32
 def binary_cross_entropy_with_logits_backward(
     grad: Array, input: Array, target: Array, reduction: str = "mean"
 ) -> Array:
@@ -222,11 +228,13 @@ def binary_cross_entropy_with_logits_backward(
     raise NotImplementedError("kata 05: binary_cross_entropy_with_logits_backward")
 
 
+@at_least_float32
 def nll_loss_backward(grad: Array, input: Array, target: Array, reduction: str = "mean") -> Array:
     """The gradient for input of nll_loss for (N, C) and (N,), without weights or ignored entries."""
     raise NotImplementedError("kata 05: nll_loss_backward")
 
 
+@at_least_float32
 def cross_entropy_backward(grad: Array, input: Array, target: Array, reduction: str = "mean") -> Array:
     """The gradient for input of cross_entropy for (N, C) and (N,), without weights, ignored entries or smoothing.
 

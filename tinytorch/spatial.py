@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from tinytorch.dispatch import accelerable
 from tinytorch.layers import Module
-from tinytorch.tensor import Tensor
+from tinytorch.tensor import Tensor, at_least_float32
 
 Pair = int | tuple[int, int]
 """One number for rows and columns alike, or one for each."""
@@ -114,6 +114,7 @@ def max_pool2d(
 
 
 @accelerable
+@at_least_float32
 def avg_pool2d(
     x: Tensor,
     kernel_size: Pair,
@@ -136,6 +137,7 @@ def avg_pool2d(
 
 
 @accelerable
+@at_least_float32
 def adaptive_avg_pool2d(x: Tensor, output_size: Pair) -> Tensor:
     """The means of output_size[0] times output_size[1] parts of a picture of any size, (N, C, H, W) ->
     (N, C, *output_size) (torch.nn.functional.adaptive_avg_pool2d).
@@ -155,6 +157,7 @@ def adaptive_avg_pool2d(x: Tensor, output_size: Pair) -> Tensor:
 
 
 @accelerable
+@at_least_float32
 def batch_norm(
     x: Tensor,
     running_mean: Tensor | None,

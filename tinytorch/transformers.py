@@ -16,7 +16,7 @@ from typing import Any, Self
 from tinytorch.attention import Cache
 from tinytorch.dispatch import accelerable
 from tinytorch.layers import Module
-from tinytorch.tensor import Tensor
+from tinytorch.tensor import Tensor, at_least_float32
 
 # Normalisation ------------------------------------------------------------------------------------------
 
@@ -33,6 +33,7 @@ def normalized_axes(x: Tensor, normalized_shape: int | Sequence[int]) -> tuple[i
 
 
 @accelerable
+@at_least_float32
 def layer_norm(
     x: Tensor,
     normalized_shape: int | Sequence[int],
@@ -53,6 +54,7 @@ def layer_norm(
 
 
 @accelerable
+@at_least_float32
 def rms_norm(
     x: Tensor,
     normalized_shape: int | Sequence[int],
@@ -62,7 +64,7 @@ def rms_norm(
     """x / sqrt(mean of x * x + eps) * weight over the last axes, those of `normalized_shape`
     (torch.nn.functional.rms_norm; Zhang and Sennrich, 2019). The shape and the dtype of x.
 
-    `eps` is that of the dtype of x (np.finfo(dtype).eps) where it is left out.
+    `eps` is that of the dtype of x (np.finfo(dtype).eps) where it is left out, for float16 that of float32.
 
     Raises:
         ValueError: as normalized_axes.

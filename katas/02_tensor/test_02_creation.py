@@ -13,6 +13,7 @@ from tinytorch.tensor import (
     Tensor,
     arange,
     eye,
+    float16,
     float32,
     float64,
     from_numpy,
@@ -364,6 +365,17 @@ def test_randn_is_normal():
     assert_equal(
         randn(2, requires_grad=True).requires_grad, True, "requires_grad of randn(2, requires_grad=True)"
     )
+
+
+@pytest.mark.parametrize("draw", [rand, randn], ids=["rand", "randn"])
+def test_random_numbers_of_float16(draw):
+    """rand and randn draw float16 as well, which NumPy's generators do not know; what rand draws stays below 1."""
+    manual_seed(0)
+    x = draw(100_000, dtype=float16)
+    assert_equal(str(x.data.dtype), "float16", "the dtype")
+    assert_close(x.data.mean(dtype=float), 0.5 if draw is rand else 0.0, "the mean of the draws", atol=0.02)
+    if draw is rand:
+        assert_equal(bool((x.data >= 0).all() and (x.data < 1).all()), True, "0 <= rand() < 1")
 
 
 def test_randint_draws_every_number_equally_often():

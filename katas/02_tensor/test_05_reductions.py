@@ -81,6 +81,27 @@ def test_sum_of_integers_is_int64():
     assert_close(Tensor(np.array([True, False, True])).sum(dim=0), np.array(2), "the sum of booleans")
 
 
+def test_sum_keeps_its_digits():
+    """The float32 sum of 100,000 rows is right to 1e-6: one after the other, they would get lost in the sum."""
+    tenths = np.full((1000, 100, 2), 0.1, np.float32)
+    expected = np.full(2, math.fsum(tenths[..., 0].ravel().tolist()), np.float32)
+    assert_close(sum(Tensor(tenths.reshape(-1, 2)), 0), expected, "the sum of 100,000 rows of 0.1", rtol=1e-6)
+    assert_close(sum(Tensor(tenths), (0, 1)), expected, "the same, over two axes", rtol=1e-6)
+    falling = np.linspace(3, 1, 100_000, dtype=np.float32)
+    columns = np.stack([falling, falling[::-1]])  # (2, 100_000), and in memory a column is a row
+    exact = np.full(2, math.fsum(falling.tolist()), np.float32)
+    assert_close(
+        sum(Tensor(np.asfortranarray(columns)), 1), exact, "the sum of rows that lie apart", rtol=1e-6
+    )
+
+
+def test_sum_of_float16():
+    """float16 knows no integer between 2048 and 2050: it adds up in float32, and the sum is float16 again."""
+    ones = Tensor(np.ones((5000, 2), np.float16))
+    assert_close(sum(ones, 0), np.full(2, 5000, np.float16), "the sum of 5,000 ones of float16")
+    assert_close(sum(ones), np.array(10_000, np.float16), "the sum of 10,000 ones of float16")
+
+
 @pytest.mark.parametrize("reduction", [sum, amax, argmax, cumsum], ids=lambda f: f.__name__)
 def test_an_axis_that_is_not_there(reduction):
     """A dim outside the axes of x is an IndexError that shows it."""
@@ -177,6 +198,15 @@ def test_cumsum_of_integers_is_int64():
     assert_close(cumsum(Tensor(np.array([200, 100], np.uint8)), 0), np.array([200, 300]), "cumsum of uint8")
     assert_close(cumsum(Tensor(np.array([1, 2], np.int32)), 0), np.array([1, 3]), "cumsum of int32")
     assert_close(Tensor(np.array([True, True])).cumsum(dim=0), np.array([1, 2]), "cumsum of booleans")
+
+
+def test_cumsum_keeps_its_digits():
+    """A running sum is right to 1e-6 after 100,000 terms, and that of float16 is the exact one, rounded once."""
+    terms = np.full((100_000, 1), 0.1, np.float32)
+    exact = terms.astype(np.float64) * np.arange(1, 100_001)[:, None]
+    assert_close(cumsum(Tensor(terms), 0), exact.astype(np.float32), "cumsum of 100,000 times 0.1", rtol=1e-6)
+    count = np.arange(1, 5001).astype(np.float16)
+    assert_close(cumsum(Tensor(np.ones(5000, np.float16)), 0), count, "cumsum of 5,000 ones of float16")
 
 
 # Mean and variance

@@ -73,6 +73,18 @@ def test_linear_backward_sums_over_the_leading_axes(lead, data):
     )
 
 
+def test_the_gradient_of_a_bias_keeps_its_digits():
+    """The bias took part in every sample: of 100,000 gradients of 0.1 its own is 10,000, right to 1e-6."""
+    grad = np.full((100_000, 2), 0.1, np.float32)
+    x, weight = np.zeros((100_000, 1), np.float32), np.zeros((2, 1), np.float32)
+    assert_close(
+        linear_backward(grad, x, weight)[2],
+        np.full(2, 10_000, np.float32),
+        "the gradient for bias",
+        rtol=1e-6,
+    )
+
+
 def test_a_parameter_wants_a_gradient():
     """Parameter(x) is a Tensor over the memory of x that requires grad; a Buffer is one that does not. Given."""
     x = zeros(2)

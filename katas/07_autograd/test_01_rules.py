@@ -319,6 +319,18 @@ def test_cumsum_backward_of_a_0d_tensor():
     assert_close(rules.cumsum_backward(np.array(2.0), 0), np.array(2.0))
 
 
+def test_rules_of_reductions_keep_their_digits():
+    """The last of 100,000 running sums is right to 1e-6; 5,000 float16 that tie are counted, and not in float16."""
+    tenths = np.full((100_000, 1), 0.1, np.float32)
+    first = np.asarray(rules.cumsum_backward(tenths, 0))[0]
+    assert_close(
+        first.astype(np.float32), np.full(1, 10_000, np.float32), "the gradient of the first", rtol=1e-6
+    )
+    ones = np.ones((5000, 2), np.float16)
+    shares = rules.amax_backward(np.full(2, 5000, np.float16), ones, np.ones(2, np.float16), 0, False)
+    assert_close(np.asarray(shares, np.float16), ones, "the share of each of 5,000")
+
+
 # Products
 
 

@@ -9,7 +9,7 @@ from dojo.spec.strategies import arrays, broadcastable_shapes
 from tinytorch import dispatch
 from tinytorch.autograd import Node, Tape, backpropagate, first_gradient, fit, youngest_first
 from tinytorch.dispatch import observers
-from tinytorch.tensor import Tensor, float32
+from tinytorch.tensor import Tensor, float16, float32
 
 F64 = np.dtype(np.float64)
 
@@ -101,6 +101,16 @@ def test_fit_undoes_any_broadcasting(sides, data):
 def test_fit_casts_to_the_dtype_of_the_input():
     """A float64 gradient for a float32 input becomes float32."""
     assert_close(fit(np.ones(2), (2,), float32), np.ones(2, np.float32))
+
+
+def test_fit_keeps_the_digits():
+    """The sum over 100,000 rows is right to 1e-6, whether they were added or stretched; float16 adds up in float32."""
+    tenths, ones = np.full((100_000, 2), 0.1, np.float32), np.ones((5000, 2), np.float16)
+    assert_close(fit(tenths, (2,), float32), np.full(2, 10_000, np.float32), "of an axis added", rtol=1e-6)
+    assert_close(
+        fit(tenths, (1, 2), float32), np.full((1, 2), 10_000, np.float32), "of one stretched", rtol=1e-6
+    )
+    assert_close(fit(ones, (2,), float16), np.full(2, 5000, np.float16), "the sum of 5,000 ones of float16")
 
 
 @pytest.mark.parametrize("wrong", [(3, 2), (6,), (3,), (1, 2, 3, 1)])

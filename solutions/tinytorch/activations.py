@@ -14,7 +14,21 @@ import math
 
 from tinytorch.dispatch import Array, accelerable, primitive
 from tinytorch.setup import get_array_module
-from tinytorch.tensor import Dims, Tensor, abs, amax, erf, exp, floating, log, sum, tanh, where
+from tinytorch.tensor import (
+    Dims,
+    Tensor,
+    abs,
+    add_up,
+    amax,
+    at_least_float32,
+    erf,
+    exp,
+    floating,
+    log,
+    sum,
+    tanh,
+    where,
+)
 
 SQRT_HALF = math.sqrt(1 / 2)
 SQRT_2_OVER_PI = math.sqrt(2 / math.pi)
@@ -83,6 +97,7 @@ def softplus(x: Array, beta: float = 1.0) -> Array:
 
 
 @accelerable
+@at_least_float32
 def softmax(x: Tensor, dim: int) -> Tensor:
     """exp(x) / sum of exp(x) along `dim`: positive numbers that add up to 1 (torch.softmax).
 
@@ -94,12 +109,14 @@ def softmax(x: Tensor, dim: int) -> Tensor:
 
 
 @accelerable
+@at_least_float32
 def log_softmax(x: Tensor, dim: int) -> Tensor:
     """log(softmax(x)), exact also where softmax(x) would round to 0 (torch.log_softmax)."""
     z = x - amax(x, dim, keepdim=True).detach()
     return z - log(sum(exp(z), dim, keepdim=True))
 
 
+@at_least_float32
 def logsumexp(x: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
     """log(sum of exp(x)) over one axis or several, without overflow; -inf where every entry is (torch.logsumexp)."""
     largest = amax(x, dim, keepdim=True).detach()
@@ -157,11 +174,14 @@ def softplus_backward(grad: Array, x: Array, beta: float = 1.0) -> Array:
     return grad * sigmoid(Tensor(x * beta)).data
 
 
+@at_least_float32
 def softmax_backward(grad: Array, out: Array, dim: int) -> Array:
-    """The gradient for x from out = softmax(x, dim). Every output depends on every input of its row."""
-    return out * (grad - (grad * out).sum(axis=dim, keepdims=True))
+    """The gradient for x from out = softmax(x, dim). Every output depends on every input of its row: add
+    them up with add_up."""
+    return out * (grad - add_up(grad * out, dim, keepdims=True))
 
 
+@at_least_float32
 def log_softmax_backward(grad: Array, out: Array, dim: int) -> Array:
-    """The gradient for x from out = log_softmax(x, dim)."""
-    return grad - get_array_module(out).exp(out) * grad.sum(axis=dim, keepdims=True)
+    """The gradient for x from out = log_softmax(x, dim). Add up with add_up."""
+    return grad - get_array_module(out).exp(out) * add_up(grad, dim, keepdims=True)

@@ -15,7 +15,18 @@ from typing import Any, Protocol
 from tinytorch.dispatch import accelerable
 from tinytorch.embeddings import apply_rope
 from tinytorch.layers import Linear, Module, dropout
-from tinytorch.tensor import Tensor, amax, bool_, broadcast_shapes, exp, ones, sum, tril, where
+from tinytorch.tensor import (
+    Tensor,
+    amax,
+    at_least_float32,
+    bool_,
+    broadcast_shapes,
+    exp,
+    ones,
+    sum,
+    tril,
+    where,
+)
 
 # Who may look where -------------------------------------------------------------------------------------
 
@@ -29,6 +40,7 @@ def causal_mask(L: int, S: int | None = None, offset: int = 0, device: Any = "cp
     return tril(ones(L, L if S is None else S, dtype=bool_, device=device), diagonal=offset)
 
 
+@at_least_float32
 def safe_softmax(x: Tensor, dim: int) -> Tensor:
     """softmax(x, dim), but 0 all along a row of nothing but -inf, where softmax gives nan (aten::_safe_softmax).
 

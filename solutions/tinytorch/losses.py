@@ -13,6 +13,7 @@ from tinytorch.setup import get_array_module
 from tinytorch.tensor import (
     Tensor,
     abs,
+    at_least_float32,
     clamp,
     gather,
     ones,
@@ -88,6 +89,7 @@ def binary_cross_entropy_with_logits(
 
 
 @accelerable
+@at_least_float32
 def nll_loss(
     input: Tensor,
     target: Tensor,
@@ -113,6 +115,7 @@ def nll_loss(
 
 
 @accelerable
+@at_least_float32
 def cross_entropy(
     input: Tensor,
     target: Tensor,
@@ -238,16 +241,19 @@ class CrossEntropyLoss(Module):
 # `grad` is the gradient for the loss: 0-d for "mean" and "sum", of the shape of the losses for "none".
 
 
+@at_least_float32
 def mse_loss_backward(grad: Array, input: Array, target: Array, reduction: str = "mean") -> Array:
     """The gradient for input of mse_loss."""
     return grad * 2 * (input - target) / _divisor(input, reduction)
 
 
+@at_least_float32
 def l1_loss_backward(grad: Array, input: Array, target: Array, reduction: str = "mean") -> Array:
     """The gradient for input of l1_loss; 0 where input equals target."""
     return grad * get_array_module(input).sign(input - target) / _divisor(input, reduction)
 
 
+@at_least_float32
 def huber_loss_backward(
     grad: Array, input: Array, target: Array, reduction: str = "mean", delta: float = 1.0
 ) -> Array:
@@ -255,6 +261,7 @@ def huber_loss_backward(
     return grad * (input - target).clip(-delta, delta) / _divisor(input, reduction)
 
 
+@at_least_float32
 def binary_cross_entropy_with_logits_backward(
     grad: Array, input: Array, target: Array, reduction: str = "mean"
 ) -> Array:
@@ -262,6 +269,7 @@ def binary_cross_entropy_with_logits_backward(
     return grad * (sigmoid(Tensor(input)).data - target) / _divisor(input, reduction)
 
 
+@at_least_float32
 def nll_loss_backward(grad: Array, input: Array, target: Array, reduction: str = "mean") -> Array:
     """The gradient for input of nll_loss for (N, C) and (N,), without weights or ignored entries."""
     xp = get_array_module(input, target)
@@ -270,6 +278,7 @@ def nll_loss_backward(grad: Array, input: Array, target: Array, reduction: str =
     return result
 
 
+@at_least_float32
 def cross_entropy_backward(grad: Array, input: Array, target: Array, reduction: str = "mean") -> Array:
     """The gradient for input of cross_entropy for (N, C) and (N,), without weights, ignored entries or smoothing.
 
@@ -334,6 +343,8 @@ def _target_weights(input: Tensor, target: Tensor, weight: Tensor | None, ignore
         raise TypeError(f"target holds class numbers, integers, got {target.dtype}")
     if weight is None:
         weight = ones(input.shape[dim], dtype=input.dtype, device=input.device)
+    else:
+        weight = weight.to(input.dtype)
     return where(target == ignore_index, 0.0, weight[_classes(target, ignore_index)])
 
 

@@ -14,6 +14,7 @@ from tinytorch.dispatch import Array, accelerable
 from tinytorch.layers import Buffer, Module, Parameter, init
 from tinytorch.tensor import (
     Tensor,
+    at_least_float32,
     int64,
     isnan,
     mean,
@@ -216,6 +217,7 @@ def max_pool2d(
 
 
 @accelerable
+@at_least_float32
 def avg_pool2d(
     x: Tensor,
     kernel_size: Pair,
@@ -246,10 +248,9 @@ def avg_pool2d(
 
 
 def _sum(tensors: list[Tensor]) -> Tensor:
-    total, *others = tensors
-    for each in others:
-        total = total + each
-    return total
+    """The sum of one half plus that of the other, and so on: rounding does not pile up from Tensor to Tensor."""
+    half = len(tensors) // 2
+    return _sum(tensors[:half]) + _sum(tensors[half:]) if half else tensors[0]
 
 
 def _pool_sides(padding: Pair, kernel: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -262,6 +263,7 @@ def _pool_sides(padding: Pair, kernel: tuple[int, int]) -> tuple[int, int, int, 
 
 
 @accelerable
+@at_least_float32
 def adaptive_avg_pool2d(x: Tensor, output_size: Pair) -> Tensor:
     """The means of output_size[0] times output_size[1] parts of a picture of any size, (N, C, H, W) ->
     (N, C, *output_size) (torch.nn.functional.adaptive_avg_pool2d).
@@ -290,6 +292,7 @@ def _parts(size: int, n: int) -> list[tuple[int, int]]:
 
 
 @accelerable
+@at_least_float32
 def batch_norm(
     x: Tensor,
     running_mean: Tensor | None,
@@ -337,7 +340,7 @@ def batch_norm(
         raise ValueError("not in training, batch_norm needs running_mean and running_var, got None")
     else:
         deviation = x - reshape(running_mean, channels)
-        batch_var = reshape(running_var, channels)
+        batch_var = reshape(running_var, channels).to(x.dtype)
     scale = 1 / sqrt(batch_var + eps)
     if weight is not None:
         scale = reshape(weight, channels) * scale

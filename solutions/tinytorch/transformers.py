@@ -27,6 +27,7 @@ from tinytorch.tensor import (
     amax,
     argmax,
     argsort,
+    at_least_float32,
     bool_,
     cat,
     cumsum,
@@ -63,6 +64,7 @@ def normalized_axes(x: Tensor, normalized_shape: int | Sequence[int]) -> tuple[i
 
 
 @accelerable
+@at_least_float32
 def layer_norm(
     x: Tensor,
     normalized_shape: int | Sequence[int],
@@ -88,6 +90,7 @@ def layer_norm(
 
 
 @accelerable
+@at_least_float32
 def rms_norm(
     x: Tensor,
     normalized_shape: int | Sequence[int],
@@ -97,7 +100,7 @@ def rms_norm(
     """x / sqrt(mean of x * x + eps) * weight over the last axes, those of `normalized_shape`
     (torch.nn.functional.rms_norm; Zhang and Sennrich, 2019). The shape and the dtype of x.
 
-    `eps` is that of the dtype of x (np.finfo(dtype).eps) where it is left out.
+    `eps` is that of the dtype of x (np.finfo(dtype).eps) where it is left out, for float16 that of float32.
 
     Raises:
         ValueError: as normalized_axes.

@@ -1089,3 +1089,93 @@ def add_counts_before_it_writes():
 )
 def mul_without_with():
     """A context manager that is called and not entered does nothing."""
+
+
+# Digits
+
+
+@mistake(
+    "tensor.sum",
+    spec="test_sum_keeps_its_digits",
+    says="100,000 rows of 0.1",
+    swap=(
+        "add_up(a, _axes(dim), keepdim)",
+        'a.sum(axis=_axes(dim), keepdims=keepdim, dtype=None if a.dtype.kind == "f" else int64)',
+    ),
+)
+def sum_row_after_row():
+    """NumPy adds row after row, in the dtype of the array."""
+
+
+@mistake("tensor.sum", spec="test_sum_keeps_its_digits", says="over two axes")
+def sum_keeps_digits_along_one_axis_only(a, dim=None, keepdim=False):
+    """Several axes are left to NumPy."""
+    if isinstance(dim, int) or a.dtype.kind != "f" or a.dtype.itemsize == 2:
+        return add_up(a, _axes(dim), keepdim)
+    return a.sum(axis=_axes(dim), keepdims=keepdim)
+
+
+@mistake("tensor.sum", spec="test_sum_keeps_its_digits", says="rows that lie apart")
+def sum_keeps_digits_along_the_first_axis_only(a, dim=None, keepdim=False):
+    """NumPy adds the last axis in pairs, but only where it is the dense one in memory."""
+    if dim != 1 or a.dtype.kind != "f":
+        return add_up(a, _axes(dim), keepdim)
+    return a.sum(axis=_axes(dim), keepdims=keepdim)
+
+
+@mistake("tensor.sum", spec="test_sum_of_float16", says="5,000 ones of float16")
+def sum_in_blocks_of_float16(a, dim=None, keepdim=False):
+    """float32 is taken care of, float16 is not."""
+    if a.dtype == np.float16:
+        return a.sum(axis=_axes(dim), keepdims=keepdim)
+    return add_up(a, _axes(dim), keepdim)
+
+
+@mistake(
+    "tensor.sum",
+    spec="test_sum_of_float16",
+    says="dtype float32, expected float16",
+    swap=("add_up(a,", "add_up(a.astype(np.float32) if a.dtype == np.float16 else a,"),
+)
+def sum_stays_wide():
+    """What was added up in float32 is not cast back."""
+
+
+@mistake(
+    "tensor.cumsum",
+    spec="test_cumsum_keeps_its_digits",
+    says="100,000 times 0.1",
+    swap=("float64 if floats", "a.dtype if floats"),
+)
+def cumsum_row_after_row():
+    """Each running sum is rounded to the dtype of the array."""
+
+
+@mistake(
+    "tensor.cumsum",
+    spec="test_cumsum_keeps_its_digits",
+    says="ones of float16",
+    swap=("float64 if floats", "(float16 if a.dtype == np.float16 else float64) if floats"),
+)
+def cumsum_of_float32_only():
+    """float64 for float32; float16 adds up in float16."""
+
+
+@mistake(
+    "tensor.rand",
+    spec="test_random_numbers_of_float16",
+    says="0 <= rand() < 1",
+    swap=("array -= array % 2**-11", "pass"),
+)
+def rand_rounds_up_to_1():
+    """float32 draws just below 1 become 1 in float16."""
+
+
+@mistake(
+    "tensor.randn",
+    spec="test_random_numbers_of_float16",
+    says="Unsupported dtype",
+    swap=("_drawn(dtype)", "dtype"),
+)
+def randn_asks_for_float16():
+    """The generator is asked for a dtype that it does not know."""

@@ -206,3 +206,23 @@ def log_softmax_shifts_all_rows_alike():
 )
 def logsumexp_of_one_axis():
     """squeeze with a plain axis."""
+
+
+@mistake(
+    "activations.softmax_backward",
+    spec="test_softmax_gradients_keep_their_digits",
+    says="of softmax_backward",
+    swap=("add_up(grad * out, dim, keepdims=True)", "(grad * out).sum(axis=dim, keepdims=True)"),
+)
+def softmax_backward_row_after_row():
+    """NumPy's sum rounds at every row."""
+
+
+@mistake(
+    "activations.log_softmax_backward",
+    spec="test_softmax_gradients_keep_their_digits",
+    says="of log_softmax_backward",
+    swap=("add_up(grad, dim, keepdims=True)", "grad.sum(axis=dim, keepdims=True)"),
+)
+def log_softmax_backward_row_after_row():
+    """NumPy's sum rounds at every row."""

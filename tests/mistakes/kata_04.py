@@ -251,3 +251,13 @@ def parameters_as_a_list():
 )
 def flatten_with_minus_one():
     """-1 cannot be worked out from no entries."""
+
+
+@mistake(
+    "layers.linear_backward",
+    spec="test_the_gradient_of_a_bias_keeps_its_digits",
+    says="9998.557",
+    swap=("add_up(rows, 0)", "rows.sum(axis=0)"),
+)
+def bias_gradient_row_after_row():
+    """NumPy's sum rounds at every row."""

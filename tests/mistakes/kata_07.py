@@ -760,3 +760,49 @@ def gradcheck_with_ones():
 )
 def gradcheck_of_any_dtype():
     """float32 is taken, though its differences are too rough."""
+
+
+@mistake(
+    "autograd.fit",
+    spec="test_fit_keeps_the_digits",
+    says="of an axis added",
+    swap=(
+        "add_up(total, tuple(range(total.ndim - len(shape))))",
+        "total.sum(axis=tuple(range(total.ndim - len(shape))))",
+    ),
+)
+def fit_row_after_row():
+    """NumPy's sum rounds at every row, along the axes that broadcasting added."""
+
+
+@mistake(
+    "autograd.fit",
+    spec="test_fit_keeps_the_digits",
+    says="of one stretched",
+    swap=("add_up(total, stretched, keepdims=True)", "total.sum(axis=stretched, keepdims=True)"),
+)
+def fit_row_after_row_where_stretched():
+    """NumPy's sum rounds at every row, along the axes that broadcasting stretched."""
+
+
+@mistake(
+    "autograd.cumsum_backward",
+    spec="test_rules_of_reductions_keep_their_digits",
+    says="gradient of the first",
+    swap=(", dtype=np.float64", ""),
+)
+def cumsum_backward_row_after_row():
+    """Each running sum is rounded to the dtype of the gradient."""
+
+
+@mistake(
+    "autograd.amax_backward",
+    spec="test_rules_of_reductions_keep_their_digits",
+    says="the share of each of 5,000",
+)
+def ties_counted_in_float16(grad, a, out, dim, keepdim):
+    """2048 + 1 is 2048 in float16."""
+    chosen = a == _with_reduced_axes(out, a.shape, dim)
+    axes = tuple(i for i, side in enumerate(_reduced_shape(a.shape, dim)) if side == 1)
+    count = chosen.sum(axis=axes, keepdims=True, dtype=grad.dtype)
+    return chosen * (_with_reduced_axes(grad, a.shape, dim) / count)

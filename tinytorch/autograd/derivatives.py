@@ -187,7 +187,8 @@ def amin_backward(grad: Array, a: Array, out: Array, dim: Dims, keepdim: bool) -
 
 @derivative(t.cumsum)
 def cumsum_backward(grad: Array, dim: int) -> Array:
-    """out = cumsum(a, dim): entry i of a is in the sums i, i + 1, ... to the last. A 0-d Tensor has dim 0 too."""
+    """out = cumsum(a, dim): entry i of a is in the sums i, i + 1, ... to the last. It adds up in float64. A 0-d Tensor
+    has dim 0 too."""
     raise NotImplementedError("kata 07: cumsum_backward")
 
 

@@ -125,7 +125,7 @@ def youngest_first(starts: Iterable[Node | Tensor]) -> list[Node]:
 
 
 def fit(gradient: Array, shape: Shape, dtype: np.dtype[Any]) -> Array:
-    """A gradient made to fit its input: summed over the axes along which that was broadcast, and cast.
+    """A gradient made to fit its input: summed with add_up over the axes along which that was broadcast, and cast.
 
     Raises:
         RuntimeError: it does not fit, broadcast or not; the message holds both shapes.

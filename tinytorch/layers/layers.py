@@ -26,7 +26,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 def linear_backward(grad: Array, x: Array, weight: Array) -> tuple[Array, Array, Array]:
     """The gradients for x, weight and bias from the one for the output, `grad` of shape (*, out). On arrays.
 
-    Each has the shape of what it belongs to: weight and bias sum over every leading axis.
+    Each has the shape of what it belongs to: weight and bias sum over every leading axis, the bias with add_up.
     """
     raise NotImplementedError("kata 04: linear_backward")
 

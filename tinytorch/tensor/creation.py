@@ -97,7 +97,8 @@ def rand(
 ) -> Tensor:
     """Independent draws from the uniform distribution on [0, 1) (torch.rand).
 
-    They come from `generator`, or from the default generator of the device, which `manual_seed` seeds.
+    They come from `generator`, or from the default generator of the device, which `manual_seed` seeds. Generators know
+    float32 and float64 only: float16 is drawn in float32 and rounded down, so that it does not become 1.
     """
     raise NotImplementedError("kata 02: rand")
 

@@ -3,7 +3,8 @@
 `@primitive` lifts a function on arrays to one on Tensors; `a: Array` is an input, the rest are params. A
 function without it is a composition: it calls primitives, and kata 07 gives its gradient for free. Write
 `promote(a, b)` where two inputs meet, so that dtypes follow PyTorch, and ask `get_array_module(a)` for the
-array library instead of naming NumPy, so that the same code runs on a GPU.
+array library instead of naming NumPy, so that the same code runs on a GPU. `@at_least_float32` above a composition lets
+it work in float32 where it is called with float16: see sums.py.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 
 from tinytorch.dispatch import Array, primitive
 from tinytorch.setup import Device
+from tinytorch.tensor.sums import at_least_float32
 
 if TYPE_CHECKING:
     from tinytorch.tensor.tensor import Tensor
@@ -265,6 +267,9 @@ def sum(a: Array, dim: Dims = None, keepdim: bool = False) -> Array:
     """The sum over the axes `dim`, over all of them by default (torch.sum).
 
     A reduced axis vanishes, or stays with size 1 under `keepdim`. Integers and booleans add up in int64.
+
+    The float32 sum of a million rows is exact to 1e-6 of the sum of their absolute values, and float16 adds up in
+    float32. NumPy's `a.sum()` is not so good; `add_up(a, axis, keepdims)` of sums.py, which is given, is.
     """
     raise NotImplementedError("kata 02: sum")
 
@@ -297,11 +302,16 @@ def argsort(a: Array, dim: int = -1, descending: bool = False) -> Array:
 
 
 @primitive
+@quiet
 def cumsum(a: Array, dim: int) -> Array:
-    """The running sum along `dim`: entry i is the sum of entries 0 to i (torch.cumsum)."""
+    """The running sum along `dim`: entry i is the sum of entries 0 to i (torch.cumsum).
+
+    Floating point adds up in float64, and is given in its own dtype. Integers and booleans add up in int64.
+    """
     raise NotImplementedError("kata 02: cumsum")
 
 
+@at_least_float32
 def mean(x: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """The mean over the axes `dim` (torch.mean).
 
@@ -311,6 +321,7 @@ def mean(x: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     raise NotImplementedError("kata 02: mean")
 
 
+@at_least_float32
 def var(x: Tensor, dim: Dims = None, correction: int = 1, keepdim: bool = False) -> Tensor:
     """The variance over the axes `dim`: the sum of (x - mean)**2, divided by n - correction (torch.var).
 

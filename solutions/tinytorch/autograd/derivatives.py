@@ -19,7 +19,7 @@ import numpy as np
 from tinytorch import activations
 from tinytorch.dispatch import Array, derivative
 from tinytorch.setup import Device, get_array_module
-from tinytorch.tensor import Dims, Shape, Tensor, primitives as t
+from tinytorch.tensor import Dims, Shape, Tensor, add_up, primitives as t
 
 # Four rules are written already: kata 03 did them by hand.
 derivative(t.tanh)(activations.tanh_backward)
@@ -203,18 +203,19 @@ def amin_backward(grad: Array, a: Array, out: Array, dim: Dims, keepdim: bool) -
 
 @derivative(t.cumsum)
 def cumsum_backward(grad: Array, dim: int) -> Array:
-    """out = cumsum(a, dim): entry i of a is in the sums i, i + 1, ... to the last. A 0-d Tensor has dim 0 too."""
+    """out = cumsum(a, dim): entry i of a is in the sums i, i + 1, ... to the last. It adds up in float64. A 0-d Tensor
+    has dim 0 too."""
     if grad.ndim == 0:
         return grad
     xp = get_array_module(grad)
-    return xp.flip(xp.flip(grad, dim).cumsum(axis=dim), dim)
+    return xp.flip(xp.flip(grad, dim).cumsum(axis=dim, dtype=np.float64), dim)
 
 
 def _extreme_backward(grad: Array, a: Array, out: Array, dim: Dims) -> Array:
     chosen = a == _with_reduced_axes(out, a.shape, dim)
     axes = tuple(i for i, side in enumerate(_reduced_shape(a.shape, dim)) if side == 1)
-    count = chosen.sum(axis=axes, keepdims=True, dtype=grad.dtype)
-    return chosen * (_with_reduced_axes(grad, a.shape, dim) / count)
+    share = _with_reduced_axes(grad, a.shape, dim) / add_up(chosen, axes, keepdims=True)
+    return chosen * share.astype(grad.dtype)
 
 
 def _with_reduced_axes(reduced: Array, shape: Shape, dim: Dims) -> Array:

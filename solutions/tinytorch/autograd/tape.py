@@ -18,7 +18,7 @@ import numpy as np
 
 from tinytorch.dispatch import Array, Primitive, install, mode, observed, observers, wrap
 from tinytorch.setup import get_array_module
-from tinytorch.tensor import Shape, Tensor
+from tinytorch.tensor import Shape, Tensor, add_up
 
 # Switches -----------------------------------------------------------------------------------------------
 
@@ -157,17 +157,17 @@ def youngest_first(starts: Iterable[Node | Tensor]) -> list[Node]:
 
 
 def fit(gradient: Array, shape: Shape, dtype: np.dtype[Any]) -> Array:
-    """A gradient made to fit its input: summed over the axes along which that was broadcast, and cast.
+    """A gradient made to fit its input: summed with add_up over the axes along which that was broadcast, and cast.
 
     Raises:
         RuntimeError: it does not fit, broadcast or not; the message holds both shapes.
     """
     total = gradient
     if total.ndim > len(shape):
-        total = total.sum(axis=tuple(range(total.ndim - len(shape))))
+        total = add_up(total, tuple(range(total.ndim - len(shape))))
     if total.ndim == len(shape) and total.shape != shape:
         stretched = tuple(axis for axis, side in enumerate(shape) if side == 1)
-        total = total.sum(axis=stretched, keepdims=True)
+        total = add_up(total, stretched, keepdims=True)
     if total.shape != shape:
         raise RuntimeError(f"a gradient of shape {gradient.shape} for an input of shape {shape}")
     return total if total.dtype == dtype else total.astype(dtype)

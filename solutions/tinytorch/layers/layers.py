@@ -10,7 +10,7 @@ from tinytorch import activations
 from tinytorch.dispatch import Array, accelerable
 from tinytorch.layers import init
 from tinytorch.layers.module import Module, Parameter
-from tinytorch.tensor import Tensor, rand, reshape, tanh, zeros
+from tinytorch.tensor import Tensor, add_up, rand, reshape, tanh, zeros
 
 # Linear -------------------------------------------------------------------------------------------------
 
@@ -33,10 +33,10 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 def linear_backward(grad: Array, x: Array, weight: Array) -> tuple[Array, Array, Array]:
     """The gradients for x, weight and bias from the one for the output, `grad` of shape (*, out). On arrays.
 
-    Each has the shape of what it belongs to: weight and bias sum over every leading axis.
+    Each has the shape of what it belongs to: weight and bias sum over every leading axis, the bias with add_up.
     """
     rows, inputs = grad.reshape(-1, grad.shape[-1]), x.reshape(-1, x.shape[-1])  # (N, out), (N, in)
-    return grad @ weight, rows.T @ inputs, rows.sum(axis=0)
+    return grad @ weight, rows.T @ inputs, add_up(rows, 0)
 
 
 class Linear(Module):

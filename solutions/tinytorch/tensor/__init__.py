@@ -21,3 +21,7 @@ from tinytorch.tensor.promotion import (
     promote_types as promote_types,
 )
 from tinytorch.tensor.public import *  # noqa: F403
+from tinytorch.tensor.sums import (
+    add_up as add_up,
+    at_least_float32 as at_least_float32,
+)

@@ -9,7 +9,7 @@ import numpy as np
 from tinytorch.dispatch import Array
 from tinytorch.setup import Device, default_generator
 from tinytorch.tensor.layout import sizes
-from tinytorch.tensor.promotion import bool_, float32, int64
+from tinytorch.tensor.promotion import bool_, float16, float32, int64
 from tinytorch.tensor.tensor import Tensor
 
 
@@ -119,10 +119,14 @@ def rand(
 ) -> Tensor:
     """Independent draws from the uniform distribution on [0, 1) (torch.rand).
 
-    They come from `generator`, or from the default generator of the device, which `manual_seed` seeds.
+    They come from `generator`, or from the default generator of the device, which `manual_seed` seeds. Generators know
+    float32 and float64 only: float16 is drawn in float32 and rounded down, so that it does not become 1.
     """
     generator = generator or default_generator(Device(str(device)))
-    return _finish(generator.random(sizes(shape), dtype=dtype), dtype, device, requires_grad)
+    array = generator.random(sizes(shape), dtype=_drawn(dtype))
+    if dtype == float16:
+        array -= array % 2**-11  # float16 has 11 binary digits
+    return _finish(array, dtype, device, requires_grad)
 
 
 def randn(
@@ -130,7 +134,7 @@ def randn(
 ) -> Tensor:
     """Independent draws from the normal distribution with mean 0 and variance 1 (torch.randn). Generator as rand."""
     generator = generator or default_generator(Device(str(device)))
-    return _finish(generator.standard_normal(sizes(shape), dtype=dtype), dtype, device, requires_grad)
+    return _finish(generator.standard_normal(sizes(shape), dtype=_drawn(dtype)), dtype, device, requires_grad)
 
 
 def randint(
@@ -145,6 +149,10 @@ def randint(
         raise ValueError(f"randint needs low < high, got {low} and {high}")
     generator = generator or default_generator(Device(str(device)))
     return _finish(generator.integers(low, high, size=shape), dtype, device, False)
+
+
+def _drawn(dtype: Any) -> Any:
+    return float32 if dtype == float16 else dtype
 
 
 def _finish(array: Array, dtype: Any, device: Any, requires_grad: bool) -> Tensor:

@@ -3,7 +3,8 @@
 `@primitive` lifts a function on arrays to one on Tensors; `a: Array` is an input, the rest are params. A
 function without it is a composition: it calls primitives, and kata 07 gives its gradient for free. Write
 `promote(a, b)` where two inputs meet, so that dtypes follow PyTorch, and ask `get_array_module(a)` for the
-array library instead of naming NumPy, so that the same code runs on a GPU.
+array library instead of naming NumPy, so that the same code runs on a GPU. `@at_least_float32` above a composition lets
+it work in float32 where it is called with float16: see sums.py.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import numpy as np
 
 from tinytorch.dispatch import Array, primitive
 from tinytorch.setup import Device, get_array_module
-from tinytorch.tensor.promotion import floating, int64, promote, result_type
+from tinytorch.tensor.promotion import float64, floating, int64, promote, result_type
+from tinytorch.tensor.sums import add_up, at_least_float32
 
 if TYPE_CHECKING:
     from tinytorch.tensor.tensor import Tensor
@@ -296,8 +298,11 @@ def sum(a: Array, dim: Dims = None, keepdim: bool = False) -> Array:
     """The sum over the axes `dim`, over all of them by default (torch.sum).
 
     A reduced axis vanishes, or stays with size 1 under `keepdim`. Integers and booleans add up in int64.
+
+    The float32 sum of a million rows is exact to 1e-6 of the sum of their absolute values, and float16 adds up in
+    float32. NumPy's `a.sum()` is not so good; `add_up(a, axis, keepdims)` of sums.py, which is given, is.
     """
-    return a.sum(axis=_axes(dim), keepdims=keepdim, dtype=None if a.dtype.kind == "f" else int64)
+    return add_up(a, _axes(dim), keepdim)
 
 
 @primitive
@@ -333,11 +338,18 @@ def argsort(a: Array, dim: int = -1, descending: bool = False) -> Array:
 
 
 @primitive
+@quiet
 def cumsum(a: Array, dim: int) -> Array:
-    """The running sum along `dim`: entry i is the sum of entries 0 to i (torch.cumsum)."""
-    return a.cumsum(axis=dim, dtype=None if a.dtype.kind == "f" else int64).reshape(a.shape)
+    """The running sum along `dim`: entry i is the sum of entries 0 to i (torch.cumsum).
+
+    Floating point adds up in float64, and is given in its own dtype. Integers and booleans add up in int64.
+    """
+    floats = a.dtype.kind == "f"
+    sums = a.cumsum(axis=dim, dtype=float64 if floats else int64).reshape(a.shape)
+    return sums.astype(a.dtype, copy=False) if floats else sums
 
 
+@at_least_float32
 def mean(x: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """The mean over the axes `dim` (torch.mean).
 
@@ -349,6 +361,7 @@ def mean(x: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     return sum(x, dim=dim, keepdim=keepdim) / _count(x, dim)
 
 
+@at_least_float32
 def var(x: Tensor, dim: Dims = None, correction: int = 1, keepdim: bool = False) -> Tensor:
     """The variance over the axes `dim`: the sum of (x - mean)**2, divided by n - correction (torch.var).
 

@@ -47,7 +47,7 @@ def clip_grad_norm_(
     factor = xp.minimum(max_norm / (norm + 1e-6), 1.0)
     for grad in grads:
         grad.mul_(float(factor))
-    return Tensor(xp.asarray(norm, grads[0].dtype))
+    return Tensor(xp.asarray(norm)).to(grads[0].dtype)  # which may be too narrow: infinite, without a warning
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
