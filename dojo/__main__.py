@@ -67,8 +67,8 @@ def run(arguments: list[str]) -> int:
     command = commands.COMMANDS.get(name)
     if command is None:
         raise DojoError(f"There is no command {name!r}: `make` alone lists them.")
-    if command.needs == commands.VENV:
-        bootstrap.enter_venv(arguments)
+    if command.needs in (commands.VENV, commands.DEV):
+        bootstrap.enter_venv(arguments, dev=command.needs == commands.DEV)
     elif command.needs == commands.PYTHON:
         bootstrap.enter_python(arguments)
 
