@@ -32,6 +32,8 @@ MAKE = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "N", "K", "ARGS", "FORCE", "DATA", "
 
 def main() -> int:
     arguments = sys.argv[1:]
+    for stream in (sys.stdout, sys.stderr):  # a letter that the terminal's language lacks is no traceback
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     if "MAKELEVEL" in os.environ:  # what make was told is for this command, not for a make that it starts
         for name in MAKE:
             os.environ.pop(name, None)
