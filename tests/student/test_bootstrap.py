@@ -41,7 +41,7 @@ test "$1" != venv || exec {BASE} -m venv --without-pip .venv
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """A repository with nothing but the way in, a command that says where it runs, and no package to install."""
-    home = tmp_path / "a house"
+    home = tmp_path / "a repository"
     (home / "dojo").mkdir(parents=True)
     for name in OLD:
         shutil.copy(ROOT / "dojo" / f"{name}.py", home / "dojo")
@@ -146,7 +146,7 @@ def test_new_pins_are_installed_into_the_environment_that_is_there(home: Path, u
 
 def test_a_repository_that_was_moved_builds_anew(home: Path, uv: dict[str, str]) -> None:
     dojo(home, "kata", **uv)
-    there = home.rename(home.parent / "another house")
+    there = home.rename(home.parent / "another repository")
     assert f"kata None {there}/.venv 1\n" in dojo(there, "kata", **uv).stdout
 
 

@@ -18,7 +18,7 @@ from tests.small_repository import SETUP, STUB, TENSOR, dojo, environment, write
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small_repository.build(tmp_path_factory.mktemp("house"))
+    return small_repository.build(tmp_path_factory.mktemp("repository"))
 
 
 @pytest.fixture
