@@ -1,0 +1,363 @@
+"""Wrong models that reached a milestone, or could: each is planted in the reference, plays the milestone's own script on
+small settings, and is refused for its own reason. The reference reaches all four on the same settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dojo.catalogue import KATAS, SOLUTIONS
+from dojo.run import process
+from dojo.student import milestone
+from dojo.tree import overlay
+
+pytestmark = pytest.mark.skipif(
+    not process.can_fork(), reason="each plays in a fork, and this system has none"
+)
+
+SMALL = {
+    6: "STEPS, LR = 150, 0.2",
+    10: """
+BATCH, CHANNELS = 32, (8, 16, 16)
+DIGITS = {"epochs": 3, "passed": 0.5, "train": 1500, "test": 300}
+""",
+    13: "STEPS, BATCH, FEATURES, PASSED, CHARACTERS = 160, 16, 32, 0.5, 50_000",
+    14: """
+LAYERS, HEADS, FEATURES, CONTEXT, BATCH, CHARACTERS, LR = 1, 2, 32, 24, 16, 50_000, 1e-2
+STEPS, WINDOWS, ALOUD = 60, 64, 30
+PLANS = {"stdlib": {"epochs": 2, "passed": 2.6, "prompt": "def "}}
+""",
+}
+"""What stands at the end of a milestone's script when it is tried here."""
+
+NO_PICTURES = """
+def draw(*_): pass
+draw_curves = draw_predictions = draw
+"""
+
+
+@dataclass(frozen=True)
+class Wrong:
+    number: int
+    name: str
+    swaps: tuple[tuple[str, str, str], ...]
+    """Changes of the reference: in which module, what stands there, and what takes its place."""
+    says: str
+    """Words of the refusal."""
+
+
+def wrong(number: int, name: str, *swaps: tuple[str, str, str], says: str) -> Wrong:
+    return Wrong(number, name, swaps, says)
+
+
+STUCK = "After the training "
+FUTURE = "The model sees the future"
+COUNTED = "counted from the outputs of your model"
+ADAM = "            adam_update(arrays, grads, averages, squares, steps, decoupled=self.decoupled, **options)"
+SGD = "            sgd_update(arrays, grads, buffers, **options)"
+MASK = "        attn_mask = causal_mask(L, S, device=scores.device)"
+TRIL = "bool_, device=device), diagonal=offset)"
+ROWS = "return cross_entropy(logits.reshape(-1, logits.shape[-1]), targets.reshape(-1))"
+PREDICTED = "            outputs = [self.model(x) for x, _ in batches]"
+EPOCH = "        for x, y in batches:\n            loss, output = self.train_step(x, y)"
+NEW = "            new = sample(next_logits(model, ids, cache), temperature, top_k, top_p, generator)"
+
+WRONG = [
+    # 06: XOR by hand
+    wrong(
+        6,
+        "adam_stays_where_it_is",
+        ("optimizers", ADAM, "            pass"),
+        says=STUCK + "0.weight, 1.weight",
+    ),
+    wrong(
+        6,
+        "a_loss_of_0",
+        ("losses", "    loss = target * yes + (1 - target) * no", "    loss = 0 * (target * yes)"),
+        says="The loss is 0.0000 by your code",
+    ),
+    wrong(
+        6,
+        "a_bias_for_each_row",
+        (
+            "layers.layers",
+            "self.bias = Parameter(zeros(out_features))",
+            "self.bias = Parameter(zeros(4, out_features))",
+        ),
+        ("layers.layers", "rows.T @ inputs, rows.sum(axis=0)", "rows.T @ inputs, rows"),
+        says="Each row has to be computed from itself alone",
+    ),
+    wrong(
+        6,
+        "a_line_that_bends",
+        (
+            "layers.layers",
+            "return linear(x, self.weight, self.bias)",
+            "return linear(x * x - x, self.weight, self.bias)",
+        ),
+        says="",
+    ),
+    wrong(
+        6,
+        "only_the_first_layer_learns",
+        (
+            "optimizers",
+            "adam_update(arrays, grads, averages,",
+            "adam_update(arrays[:1], grads[:1], averages,",
+        ),
+        says=STUCK + "1.weight is what it was",
+    ),
+    wrong(
+        6,
+        "a_tanh_that_is_straight",
+        ("tensor.primitives", "return get_array_module(a).tanh(floating(a))", "return floating(a)"),
+        says="places near the four points are right",
+    ),
+    # 10: a CNN on CIFAR-10
+    wrong(
+        10,
+        "accuracy_is_1",
+        ("training.metrics", "    return top_k_accuracy(logits, target, k=1)", "    return 1.0"),
+        says="The accuracy on 200 test pictures is 1.0000 by your code",
+    ),
+    wrong(
+        10,
+        "trains_on_the_validation_data",
+        (
+            "training.trainer",
+            "self.train_epoch(train).items()}",
+            "(self.train_epoch(train), val and self.train_epoch(val))[0].items()}",
+        ),
+        says="While the validation data were read",
+    ),
+    wrong(10, "never_steps", ("training.trainer", "        self.optimizer.step()\n", ""), says=STUCK),
+    wrong(10, "sgd_stays_where_it_is", ("optimizers", SGD, "            pass"), says=STUCK + "0.weight"),
+    wrong(
+        10,
+        "evaluation_moves_the_statistics",
+        ("training.trainer", "    model.eval()\n", "    model.train()\n"),
+        says="running_mean",
+    ),
+    wrong(
+        10,
+        "statistics_of_the_batch_while_evaluating",
+        ("spatial", "    if training:\n        if n < 2:", "    if True:\n        if n < 2:"),
+        says="",
+    ),
+    wrong(
+        10,
+        "predict_returns_the_targets",
+        (
+            "training.trainer",
+            PREDICTED,
+            "            outputs = [Tensor(np.eye(10)[y.data]) for _, y in batches]",
+        ),
+        says=COUNTED,
+    ),
+    wrong(
+        10,
+        "evaluate_makes_it_up",
+        (
+            "training.trainer",
+            "        return _computed(means)\n\n    def predict",
+            "        return dict.fromkeys(means, 0.9)\n\n    def predict",
+        ),
+        says="The loss on 200 test pictures is 0.9000 by your code",
+    ),
+    wrong(
+        10,
+        "learns_the_first_batch_by_heart",
+        ("training.trainer", EPOCH, "        batches = [next(iter(batches))] * len(batches)\n" + EPOCH),
+        says="that it was never shown are named rightly, 50% is the mark",
+    ),
+    wrong(
+        10,
+        "the_loss_is_0",
+        (
+            "training.trainer",
+            "            for x, y in batches:\n                output = self.model(x)\n                self._update(means, self.loss_fn(output, y), output, y)",
+            "            for x, y in batches:\n                output = self.model(x)\n                self._update(means, self.loss_fn(output, y) * 0, output, y)",
+        ),
+        says="The loss on 200 test pictures is 0.0000 by your code",
+    ),
+    # 13: a map of attention
+    wrong(13, "no_causal_mask", ("attention", MASK, "        pass"), says=FUTURE),
+    wrong(13, "looks_one_ahead", ("attention", TRIL, TRIL.replace("offset", "offset + 1")), says=FUTURE),
+    wrong(
+        13,
+        "softmax_over_the_queries",
+        ("attention", "    return safe_softmax(scores, -1)", "    return safe_softmax(scores, -2)"),
+        says=FUTURE,
+    ),
+    wrong(
+        13,
+        "a_running_sum_from_the_end",
+        ("tensor.primitives", "return a.cumsum(axis=dim,", "return np.flip(a, dim).cumsum(axis=dim,"),
+        says=FUTURE,
+    ),
+    wrong(13, "adam_stays_where_it_is", ("optimizers", ADAM, "            pass"), says=STUCK),
+    wrong(
+        13,
+        "the_map_is_of_something_else",
+        (
+            "attention",
+            "        return attention_weights(q, k, attn_mask, is_causal)",
+            "        return attention_weights(q, k, attn_mask, is_causal, scale=1.0)",
+        ),
+        says="The map is not what the layer does",
+    ),
+    wrong(
+        13,
+        "dropout_stays_on",
+        (
+            "attention",
+            "        dropout_p = self.dropout if self.training else 0.0",
+            "        dropout_p = 0.1",
+        ),
+        says="",
+    ),
+    wrong(
+        13,
+        "all_places_count_the_same",
+        (
+            "attention",
+            "    scores = (query * scale) @ key.transpose(-2, -1)",
+            "    scores = 0 * (query * scale) @ key.transpose(-2, -1)",
+        ),
+        says="of what is said again is foretold",
+    ),
+    wrong(
+        13,
+        "attention_to_the_rest_of_the_batch",
+        (
+            "attention",
+            "        return self.out_proj(merge_heads(heads))",
+            "        return self.out_proj(merge_heads(heads + heads.mean(0, keepdim=True)))",
+        ),
+        says="when the rest of the batch changes",
+    ),
+    # 14: a GPT that writes
+    wrong(
+        14, "no_causal_mask", ("transformers", "is_causal=True, cache", "is_causal=False, cache"), says=FUTURE
+    ),
+    wrong(14, "looks_one_ahead", ("attention", TRIL, TRIL.replace("offset", "offset + 1")), says=FUTURE),
+    wrong(
+        14,
+        "a_loss_of_0",
+        ("transformers", ROWS, f"x = {ROWS.removeprefix('return ')}\n    return x - x.detach()"),
+        says="The loss on a text to validate on is 0.0000 by your code",
+    ),
+    wrong(
+        14,
+        "copies_a_text",
+        ("transformers", NEW, "            new = ids[..., 0]"),
+        says="What generate writes is not what the model says",
+    ),
+    wrong(
+        14,
+        "generate_has_its_own_mind",
+        (
+            "transformers",
+            "    new = stream(model, ids, max_new_tokens,",
+            "    new = stream(GPT(model.config), ids, max_new_tokens,",
+        ),
+        says="What generate writes is not what the model says",
+    ),
+    wrong(
+        14,
+        "reads_only_the_last_token",
+        ("transformers", "    window = ids[..., -model.config.block_size :]", "    window = ids[..., -1:]"),
+        says="What generate writes is not what the model says",
+    ),
+    wrong(
+        14,
+        "dropout_stays_on",
+        ("transformers", "        x = self.drop(self.wpe(", "        x = dropout(self.wpe("),
+        ("transformers", "self.wte(ids), past))  # (B, T, D)", "self.wte(ids), past), 0.1)  # (B, T, D)"),
+        ("transformers", "from tinytorch.layers import ", "from tinytorch.layers import dropout, "),
+        says="Asked the same twice",
+    ),
+    wrong(14, "adam_stays_where_it_is", ("optimizers", ADAM, "            pass"), says=STUCK),
+    wrong(14, "never_steps", ("training.trainer", "        self.optimizer.step()\n", ""), says=STUCK),
+    wrong(
+        14,
+        "every_character_is_the_same",
+        (
+            "tokenization.characters",
+            "[self._ids[character] for character in text]",
+            "[0 for character in text]",
+        ),
+        says="Every character needs a number of its own",
+    ),
+    wrong(
+        14,
+        "learns_one_place_by_heart",
+        ("dataloader.samplers", "generator.integers(n, size=wanted)", "generator.integers(4, size=wanted)"),
+        says="on the last twentieth of the text, which it never saw",
+    ),
+    wrong(
+        14,
+        "a_mean_over_the_batch",
+        (
+            "transformers",
+            "        return self.lm_head(self.ln_f(x))",
+            "        return self.lm_head(self.ln_f(x - x.mean(0, keepdim=True)))",
+        ),
+        says="when the rest of the batch changes",
+    ),
+]
+
+
+def planted(swaps: tuple[tuple[str, str, str], ...]) -> dict[str, str]:
+    """The changed modules of the reference, by name."""
+    source: dict[str, str] = {}
+    for module, old, new in swaps:
+        path = SOLUTIONS.joinpath(*module.split(".")).with_suffix(".py")
+        text = source.get(f"tinytorch.{module}") or path.read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{module} has {text.count(old)} times: {old}"
+        source[f"tinytorch.{module}"] = text.replace(old, new)
+    return source
+
+
+def play(number: int, folder: Path, source: dict[str, str], more: str = "") -> dict[str, Any]:
+    """What the milestone's script, on small settings, comes to on a changed reference."""
+    kata = KATAS[number - 1]
+    script = folder / "milestone.py"
+    text = (kata.folder / "milestone.py").read_text(encoding="utf-8")
+    script.write_text(f"{text}\n{SMALL[number]}\n{more}", encoding="utf-8")
+    child = process.fork(partial(_play, number, script, source), limit=100, kept=True)
+    ending = child.wait()
+    answers = [told for told in child.take() if "ended" not in told]
+    assert answers, f"{ending}\n{child.output}"
+    return answers[-1]
+
+
+def _play(number: int, script: Path, source: dict[str, str]) -> None:
+    milestone.HOME, milestone.MEASURED = script.parent / "kept", 0.01
+    overlay.install(overlay.Plan(SOLUTIONS, source=source))
+    process.tell(milestone._perform(script, milestone.Report(KATAS[number - 1])))
+
+
+@pytest.mark.parametrize("number", SMALL)
+def test_the_reference_reaches_it_on_small_settings(tmp_path: Path, number: int) -> None:
+    answer = play(number, tmp_path, {})
+    assert answer.get("passed"), answer
+    assert answer["on"] and answer["figures"]
+
+
+@pytest.mark.parametrize("each", WRONG, ids=lambda each: f"{each.number:02d}-{each.name}")
+def test_a_wrong_model_is_refused(tmp_path: Path, each: Wrong) -> None:
+    answer = play(each.number, tmp_path, planted(each.swaps), NO_PICTURES)
+    print(answer.get("text") or answer)
+    assert answer.get("passed") is False, answer
+    assert each.says in answer["text"], answer
+
+
+def test_there_are_wrong_models_for_each_milestone() -> None:
+    assert {each.number for each in WRONG} == {
+        kata.number for kata in KATAS if (kata.folder / "milestone.py").is_file()
+    }
