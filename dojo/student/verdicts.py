@@ -57,9 +57,9 @@ def accuracy(logits: Array, targets: Array) -> float:
 
 def agrees(yours: float, counted: float, what: str, look: str) -> None:
     """Refuse a model whose own number is not the one that is counted here."""
-    if not abs(float(yours) - counted) <= 2e-3 * max(1.0, abs(counted)):
+    if not abs(float(yours) - counted) <= 5e-3 * abs(counted) + 1e-6:
         raise Refused(
-            f"{what} is {float(yours):.4f} by your code, and {counted:.4f} counted from the outputs of your model. "
+            f"{what} is {float(yours):.4g} by your code, and {counted:.4g} counted from the outputs of your model. "
             f"Look at {look}."
         )
 
@@ -86,8 +86,8 @@ def moved(before: Mapping[str, Array], *models: Any) -> None:
     ]
     if stuck:
         raise Refused(
-            f"After the training {_some(stuck)} is what it was before: nothing was learned there. Does the loop call "
-            "the optimizer's step, does that write into the parameters' own arrays, and does the gradient reach them?"
+            f"After the training these weights are what they were before: {_some(stuck)}. Does the loop call the "
+            "optimizer's step, does that write into the parameters' own arrays, and does the gradient reach them?"
         )
 
 
@@ -99,8 +99,8 @@ def unmoved(what: str, *models: Any) -> Iterator[None]:
     now = weights(*models)
     if changed := [name for name in now if not _same(before[name], now[name])]:
         raise Refused(
-            f"{what}, {_some(changed)} changed. A model that is only asked learns nothing: no step of the optimizer, "
-            "and the model in eval mode, so that batch norm keeps its running statistics."
+            f"{what}, these changed: {_some(changed)}. A model that is only asked learns nothing: no step of the "
+            "optimizer, and eval mode, in which batch norm keeps its running statistics."
         )
 
 
@@ -143,20 +143,20 @@ def answers(ask: Ask, questions: Array, *models: Any, batch: int = 500) -> Array
     """
     with unmoved("While the model was asked", *models):
         parts = [_asked(ask, questions[i : i + batch]) for i in range(0, len(questions), batch)]
-        first = parts[0]
-        if _differ(first, _asked(ask, questions[:batch])):
-            raise Refused(
-                "Asked the same twice, the model gives two answers. Is dropout off in eval mode, and is eval mode on? "
-                "Or does the answer depend on more than the question?"
-            )
-        half = len(first) // 2
-        others = np.concatenate([questions[half:batch], questions[len(questions) - half :]])
-        if _differ(first[half:], _asked(ask, others)[: len(first) - half]):
-            raise Refused(
-                "The model gives another answer to the same question when the rest of the batch changes. Each row has "
-                "to be computed from itself alone: batch norm from its running statistics (is eval mode on?), softmax "
-                "and means along the features, a bias that is one for all rows."
-            )
+    first = parts[0]
+    if _differ(first, _asked(ask, questions[:batch])):
+        raise Refused(
+            "Asked the same twice, the model gives two answers. Is dropout off in eval mode, and is eval mode on? "
+            "Or does the answer depend on more than the question?"
+        )
+    half = len(first) // 2
+    others = np.concatenate([questions[half:batch], questions[len(questions) - half :]])
+    if _differ(first[half:], _asked(ask, others)[: len(first) - half]):
+        raise Refused(
+            "The model gives another answer to the same question when the rest of the batch changes. Each row has "
+            "to be computed from itself alone: batch norm from its running statistics (is eval mode on?), softmax "
+            "and means along the features, a bias that is one for all rows."
+        )
     return np.concatenate(parts)
 
 

@@ -100,7 +100,7 @@ def main(report):
     if stuck < math.log(2) - 1e-4:
         raise verdicts.Refused(
             f"One layer has a loss of {stuck:.4f} on the four points. No straight line gets below log(2), 0.6931: does "
-            "Linear give x @ weight.T + bias, and nothing else?"
+            "Linear give x @ weight.T + bias, with one bias for all rows, and nothing else?"
         )
 
     first, second = Linear(2, HIDDEN), Linear(HIDDEN, 1)

@@ -121,8 +121,8 @@ def asking(reader):
 def check(reader, text):
     """Refuse a reader that sees the next letter, and a loss that is not what the dojo counts."""
     rows, _ = said_twice(text, 8, np.random.default_rng(2))
+    logits, targets = verdicts.answers(asking(reader), rows[:, :-1], reader), rows[:, 1:]
     verdicts.causal(asking(reader), rows[:, :-1], len(LETTERS))
-    logits, targets = asking(reader)(rows[:, :-1]), rows[:, 1:]
     yours = cross_entropy(Tensor(logits.reshape(-1, len(LETTERS))), Tensor(targets.reshape(-1)))
     verdicts.agrees(float(yours), verdicts.cross_entropy(logits, targets), "The loss", "cross_entropy")
 

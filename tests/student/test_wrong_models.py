@@ -1,5 +1,5 @@
-"""Wrong models that reached a milestone, or could: each is planted in the reference, plays the milestone's own script on
-small settings, and is refused for its own reason. The reference reaches all four on the same settings."""
+"""Wrong models that reached a milestone, or could. Each is planted in the reference, plays the milestone's own script
+on small settings, and is refused for its own reason. The reference reaches all four."""
 
 from __future__ import annotations
 
@@ -22,17 +22,28 @@ pytestmark = pytest.mark.skipif(
 SMALL = {
     6: "STEPS, LR = 150, 0.2",
     10: """
-BATCH, CHANNELS = 32, (8, 16, 16)
-DIGITS = {"epochs": 3, "passed": 0.5, "train": 1500, "test": 300}
+BATCH, CHANNELS, LR = 32, (8, 16, 16), 0.05
+DIGITS = {"epochs": 3, "passed": 0.4, "train": 2000, "test": 300}
 """,
-    13: "STEPS, BATCH, FEATURES, PASSED, CHARACTERS = 160, 16, 32, 0.5, 50_000",
+    13: "STEPS, BATCH, FEATURES, HEADS, LR, PASSED, CHARACTERS = 250, 16, 32, 2, 0.02, 0.5, 100_000",
     14: """
 LAYERS, HEADS, FEATURES, CONTEXT, BATCH, CHARACTERS, LR = 1, 2, 32, 24, 16, 50_000, 1e-2
 STEPS, WINDOWS, ALOUD = 60, 64, 30
 PLANS = {"stdlib": {"epochs": 2, "passed": 2.6, "prompt": "def "}}
 """,
 }
-"""What stands at the end of a milestone's script when it is tried here."""
+"""What stands at the end of a milestone's script when it is tried here: the reference reaches its mark in seconds."""
+
+BRIEF = {
+    6: "STEPS = 20",
+    10: """DIGITS = {"epochs": 1, "passed": 0.0, "train": 320, "test": 300}""",
+    13: "STEPS, PASSED = 5, 0.0",
+    14: """
+STEPS = 5
+PLANS = {"stdlib": {"epochs": 1, "passed": 9.0, "prompt": "def "}}
+""",
+}
+"""Less than that, and the mark is reached by whoever comes to the end: for what is refused whatever it has learned."""
 
 NO_PICTURES = """
 def draw(*_): pass
@@ -48,13 +59,15 @@ class Wrong:
     """Changes of the reference: in which module, what stands there, and what takes its place."""
     says: str
     """Words of the refusal."""
+    learns: bool
+    """Whether it is what it has not learned that tells."""
 
 
-def wrong(number: int, name: str, *swaps: tuple[str, str, str], says: str) -> Wrong:
-    return Wrong(number, name, swaps, says)
+def wrong(number: int, name: str, *swaps: tuple[str, str, str], says: str, learns: bool = False) -> Wrong:
+    return Wrong(number, name, swaps, says, learns)
 
 
-STUCK = "After the training "
+STUCK = "After the training these weights are what they were before: "
 FUTURE = "The model sees the future"
 COUNTED = "counted from the outputs of your model"
 ADAM = "            adam_update(arrays, grads, averages, squares, steps, decoupled=self.decoupled, **options)"
@@ -63,6 +76,7 @@ MASK = "        attn_mask = causal_mask(L, S, device=scores.device)"
 TRIL = "bool_, device=device), diagonal=offset)"
 ROWS = "return cross_entropy(logits.reshape(-1, logits.shape[-1]), targets.reshape(-1))"
 PREDICTED = "            outputs = [self.model(x) for x, _ in batches]"
+EVALUATED = "                self._update(means, self.loss_fn(output, y), output, y)"
 EPOCH = "        for x, y in batches:\n            loss, output = self.train_step(x, y)"
 NEW = "            new = sample(next_logits(model, ids, cache), temperature, top_k, top_p, generator)"
 
@@ -78,7 +92,7 @@ WRONG = [
         6,
         "a_loss_of_0",
         ("losses", "    loss = target * yes + (1 - target) * no", "    loss = 0 * (target * yes)"),
-        says="The loss is 0.0000 by your code",
+        says="The loss is 0 by your code",
     ),
     wrong(
         6,
@@ -89,40 +103,31 @@ WRONG = [
             "self.bias = Parameter(zeros(4, out_features))",
         ),
         ("layers.layers", "rows.T @ inputs, rows.sum(axis=0)", "rows.T @ inputs, rows"),
-        says="Each row has to be computed from itself alone",
-    ),
-    wrong(
-        6,
-        "a_line_that_bends",
-        (
-            "layers.layers",
-            "return linear(x, self.weight, self.bias)",
-            "return linear(x * x - x, self.weight, self.bias)",
-        ),
-        says="",
+        says="with one bias for all rows",
     ),
     wrong(
         6,
         "only_the_first_layer_learns",
         (
             "optimizers",
-            "adam_update(arrays, grads, averages,",
-            "adam_update(arrays[:1], grads[:1], averages,",
+            "adam_update(arrays, grads, averages, squares, steps,",
+            "adam_update(arrays[:1], grads[:1], averages[:1], squares[:1], steps[:1],",
         ),
-        says=STUCK + "1.weight is what it was",
+        says=STUCK + "1.weight. ",
     ),
     wrong(
         6,
         "a_tanh_that_is_straight",
         ("tensor.primitives", "return get_array_module(a).tanh(floating(a))", "return floating(a)"),
         says="places near the four points are right",
+        learns=True,
     ),
     # 10: a CNN on CIFAR-10
     wrong(
         10,
         "accuracy_is_1",
         ("training.metrics", "    return top_k_accuracy(logits, target, k=1)", "    return 1.0"),
-        says="The accuracy on 200 test pictures is 1.0000 by your code",
+        says="The accuracy on 200 test pictures is 1 by your code",
     ),
     wrong(
         10,
@@ -130,7 +135,7 @@ WRONG = [
         (
             "training.trainer",
             "self.train_epoch(train).items()}",
-            "(self.train_epoch(train), val and self.train_epoch(val))[0].items()}",
+            "self.train_epoch(train if val is None else val).items()}",
         ),
         says="While the validation data were read",
     ),
@@ -146,7 +151,7 @@ WRONG = [
         10,
         "statistics_of_the_batch_while_evaluating",
         ("spatial", "    if training:\n        if n < 2:", "    if True:\n        if n < 2:"),
-        says="",
+        says="when the rest of the batch changes",
     ),
     wrong(
         10,
@@ -166,23 +171,24 @@ WRONG = [
             "        return _computed(means)\n\n    def predict",
             "        return dict.fromkeys(means, 0.9)\n\n    def predict",
         ),
-        says="The loss on 200 test pictures is 0.9000 by your code",
+        says="The loss on 200 test pictures is 0.9 by your code",
     ),
     wrong(
         10,
         "learns_the_first_batch_by_heart",
         ("training.trainer", EPOCH, "        batches = [next(iter(batches))] * len(batches)\n" + EPOCH),
-        says="that it was never shown are named rightly, 50% is the mark",
+        says="named rightly, 40% is the mark (100.0% while learning)",
+        learns=True,
     ),
     wrong(
         10,
         "the_loss_is_0",
         (
             "training.trainer",
-            "            for x, y in batches:\n                output = self.model(x)\n                self._update(means, self.loss_fn(output, y), output, y)",
-            "            for x, y in batches:\n                output = self.model(x)\n                self._update(means, self.loss_fn(output, y) * 0, output, y)",
+            EVALUATED,
+            EVALUATED.replace("loss_fn(output, y)", "loss_fn(output, y) * 0"),
         ),
-        says="The loss on 200 test pictures is 0.0000 by your code",
+        says="The loss on 200 test pictures is 0 by your code",
     ),
     # 13: a map of attention
     wrong(13, "no_causal_mask", ("attention", MASK, "        pass"), says=FUTURE),
@@ -218,7 +224,7 @@ WRONG = [
             "        dropout_p = self.dropout if self.training else 0.0",
             "        dropout_p = 0.1",
         ),
-        says="",
+        says="Asked the same twice",
     ),
     wrong(
         13,
@@ -229,6 +235,7 @@ WRONG = [
             "    scores = 0 * (query * scale) @ key.transpose(-2, -1)",
         ),
         says="of what is said again is foretold",
+        learns=True,
     ),
     wrong(
         13,
@@ -249,7 +256,7 @@ WRONG = [
         14,
         "a_loss_of_0",
         ("transformers", ROWS, f"x = {ROWS.removeprefix('return ')}\n    return x - x.detach()"),
-        says="The loss on a text to validate on is 0.0000 by your code",
+        says="The loss on a text is 0 by your code",
     ),
     wrong(
         14,
@@ -297,7 +304,8 @@ WRONG = [
         14,
         "learns_one_place_by_heart",
         ("dataloader.samplers", "generator.integers(n, size=wanted)", "generator.integers(4, size=wanted)"),
-        says="on the last twentieth of the text, which it never saw",
+        says="which it never saw, 2.60 is the mark (",
+        learns=True,
     ),
     wrong(
         14,
@@ -337,7 +345,7 @@ def play(number: int, folder: Path, source: dict[str, str], more: str = "") -> d
 
 
 def _play(number: int, script: Path, source: dict[str, str]) -> None:
-    milestone.HOME, milestone.MEASURED = script.parent / "kept", 0.01
+    milestone.HOME, milestone.MEASURED = script.parent, 0.01
     overlay.install(overlay.Plan(SOLUTIONS, source=source))
     process.tell(milestone._perform(script, milestone.Report(KATAS[number - 1])))
 
@@ -351,7 +359,8 @@ def test_the_reference_reaches_it_on_small_settings(tmp_path: Path, number: int)
 
 @pytest.mark.parametrize("each", WRONG, ids=lambda each: f"{each.number:02d}-{each.name}")
 def test_a_wrong_model_is_refused(tmp_path: Path, each: Wrong) -> None:
-    answer = play(each.number, tmp_path, planted(each.swaps), NO_PICTURES)
+    more = NO_PICTURES if each.learns else NO_PICTURES + BRIEF[each.number]
+    answer = play(each.number, tmp_path, planted(each.swaps), more)
     print(answer.get("text") or answer)
     assert answer.get("passed") is False, answer
     assert each.says in answer["text"], answer
