@@ -138,8 +138,8 @@ def _some(names: list[str]) -> str:
 def answers(ask: Ask, questions: Array, *models: Any, batch: int = 500) -> Array:
     """What the model answers, one row for each question, asked `batch` at a time.
 
-    Refused are nan, another number of rows, a weight that changes, and an answer that depends on anything but its
-    question: on chance (dropout), on its place in the batch, or on the other rows of the batch.
+    Refused are nan and inf, another number of rows, a weight that changes, and an answer that depends on anything but
+    its question: on chance (dropout), on its place in the batch, or on the other rows of the batch.
     """
     with unmoved("While the model was asked", *models):
         parts = [_asked(ask, questions[i : i + batch]) for i in range(0, len(questions), batch)]
@@ -203,8 +203,10 @@ def _asked(ask: Ask, questions: Array) -> Array:
             f"Asked {len(questions)} questions, the model gives an array of shape {said.shape} and dtype {said.dtype}; "
             "floating-point numbers are expected, a row for each question."
         )
-    if np.isnan(said).any():
-        raise Refused("The model answers nan. Look at the first step after which the loss is nan.")
+    if not np.isfinite(said).all():
+        raise Refused(
+            "The model answers nan or inf. After which step of the training does the loss become that?"
+        )
     return said
 
 

@@ -4,8 +4,8 @@ Without data it reads the Python standard library's own source; `make data NAME=
 and DATA= says where they are. ARGS= may hold a seed, and "fresh", which starts an interrupted run again from its
 beginning.
 
-Nine tenths of the text are to learn from, and half of the rest is read after every hundred steps. The verdict is on the
-last twentieth, which your code is not given before the training has ended: the loss is counted by the dojo from the
+Nine tenths of the text are to learn from. Of the rest some stretches are read after every hundred steps. The verdict is
+on those between them, which your code is not given before the training has ended; the dojo counts the loss from the
 model's logits. And the model may not see what it foretells, and has to write what it says.
 """
 
@@ -27,7 +27,7 @@ from tinytorch.transformers import GPT, GPTConfig, generate, next_token_loss, st
 LAYERS, HEADS, FEATURES, CONTEXT = 4, 4, 128, 64
 BATCH, LR = 32, 3e-3
 STEPS = 100  # of an epoch: after each the model is validated, saved, and writes a line
-WINDOWS = 512  # of a text to validate on, always the same
+WINDOWS = 512  # stretches of the text to validate on, and as many for the verdict
 CHARACTERS = 1_000_000  # of Python's standard library
 ALOUD = 600  # characters that it writes at the end
 PLANS = {  # `passed` is in nats a character
@@ -225,15 +225,14 @@ def main(report):
         report.say("The text is Python's own standard library. `make data NAME=shakespeare` brings another.")
         text = stdlib.text(CHARACTERS)
     characters = "".join(sorted(set(text)))
-    tokenizer = CharTokenizer.train(
-        characters
-    )  # each of them once, which tells nothing of the end of the text
+    tokenizer = CharTokenizer.train(characters)  # each once: that tells nothing of the end of the text
     number = numbers(tokenizer, characters)
     train, rest = stdlib.split(text)
-    shown, hidden = stdlib.split(rest, 0.5)
+    rows = rows_of([number[character] for character in rest], 2 * WINDOWS)
+    shown, hidden = rows[::2], rows[1::2]
     plan = PLANS[name]
     epochs, mark, prompt = plan["epochs"], plan["passed"], tokenizer.encode(plan["prompt"])
-    train, shown = tokenizer.encode(train), rows_of(tokenizer.encode(shown), WINDOWS)
+    train = tokenizer.encode(train)
     pace = seconds_a_step(report, tokenizer.vocab_size, shown)
     manual_seed(seed)
     run = f"{name}_seed{seed}"
@@ -250,12 +249,12 @@ def main(report):
     (models / f"{name}.sample.txt").write_text(written, encoding="utf-8")
     report.say(f"\nThis text, the weights and the tokenizer are in {models.name}/ beside the picture.")
 
-    loss = loss_of(model, rows_of([number[character] for character in hidden], WINDOWS))
+    loss = loss_of(model, hidden)
     steps, seconds = epochs * STEPS, sum(trainer.history["seconds"])
     learning = trainer.history["train_loss"][-1]
     return report.verdict(
         loss <= mark,
-        f"a loss of {loss:.3f} nats a character on the last twentieth of the text, which it never saw, {mark:.2f} is "
+        f"a loss of {loss:.3f} nats a character on {len(hidden)} stretches of text that it never saw, {mark:.2f} is "
         f"the mark ({learning:.3f} while learning); {steps:,} steps in {seconds / 60:.1f} minutes, "
         f"{steps * BATCH * CONTEXT / seconds:,.0f} tokens a second while learning, {speed:,.0f} while writing",
     )

@@ -133,12 +133,13 @@ ROWS = np.arange(20.0)[:, None]
         (lambda y: y * np.random.default_rng().uniform(0.5, 1.5, y.shape), "Asked the same twice"),
         (lambda y: y - y.mean(0), "when the rest of the batch changes"),
         (lambda y: y + ROWS[: len(y)], "when the rest of the batch changes"),
-        (lambda y: y * math.nan, "answers nan"),
+        (lambda y: y * math.nan, "answers nan or inf"),
+        (lambda y: np.where(y == y.max(), math.inf, y), "answers nan or inf"),
         (lambda y: y[1:], r"shape \(19, 5\)"),
         (lambda y: y[0], r"shape \(5,\)"),
         (lambda y: y.argmax(-1), "dtype int64"),
     ],
-    ids=["chance", "means_of_the_batch", "place", "nan", "a_row_less", "one_answer", "integers"],
+    ids=["chance", "means_of_the_batch", "place", "nan", "inf", "a_row_less", "one_answer", "integers"],
 )
 def test_answers_that_depend_on_more_than_the_question_are_refused(change: verdicts.Ask, says: str) -> None:
     model = Model()

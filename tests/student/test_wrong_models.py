@@ -306,7 +306,7 @@ WRONG = [
         14,
         "learns_one_place_by_heart",
         ("dataloader.samplers", "generator.integers(n, size=wanted)", "generator.integers(4, size=wanted)"),
-        says="which it never saw, 2.60 is the mark (",
+        says="that it never saw, 2.60 is the mark (",
         learns=True,
     ),
     wrong(
