@@ -13,6 +13,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from dojo.catalogue import KATAS, SOLUTIONS
+from dojo.datasets import stdlib, strokes
 from dojo.run import process
 from dojo.student import milestone
 from dojo.tree import overlay
@@ -333,23 +334,25 @@ def planted(swaps: tuple[tuple[str, str, str], ...]) -> dict[str, str]:
     return source
 
 
-def play(number: int, folder: Path, source: dict[str, str], more: str = "") -> dict[str, Any]:
+def play(
+    number: int, folder: Path, source: dict[str, str], more: str = "", data: Path | None = None
+) -> dict[str, Any]:
     """What the milestone's script, on small settings, comes to on a changed reference."""
     kata = KATAS[number - 1]
     script = folder / "milestone.py"
     text = (kata.folder / "milestone.py").read_text(encoding="utf-8")
     script.write_text(f"{text}\n{SMALL[number]}\n{more}", encoding="utf-8")
-    child = process.fork(partial(_play, number, script, source), limit=100, kept=True)
+    child = process.fork(partial(_play, number, script, source, data), limit=100, kept=True)
     ending = child.wait()
     answers = [told for told in child.take() if "ended" not in told]
     assert answers, f"{ending}\n{child.output}"
     return answers[-1]
 
 
-def _play(number: int, script: Path, source: dict[str, str]) -> None:
+def _play(number: int, script: Path, source: dict[str, str], data: Path | None) -> None:
     milestone.HOME, milestone.MEASURED = script.parent, 0.01
     overlay.install(overlay.Plan(SOLUTIONS, source=source))
-    process.tell(milestone._perform(script, milestone.Report(KATAS[number - 1])))
+    process.tell(milestone._perform(script, milestone.Report(KATAS[number - 1], data)))
 
 
 @pytest.mark.parametrize("number", SMALL)
@@ -357,6 +360,60 @@ def test_the_reference_reaches_it_on_small_settings(tmp_path: Path, number: int)
     answer = play(number, tmp_path, {})
     assert answer.get("passed"), answer
     assert answer["on"] and answer["figures"]
+
+
+@pytest.mark.parametrize(
+    ("number", "swap"),
+    [
+        (13, ("attention", "where(mask, scores, -math.inf)", "where(mask, scores, -1e9)")),
+        (14, ("attention", "where(mask, scores, -math.inf)", "where(mask, scores, -1e9)")),
+        (
+            14,
+            (
+                "transformers",
+                "        self.ln_f = LayerNorm(",
+                "        from tinytorch.layers import Buffer\n"
+                "        self.mask = Buffer(ones(config.block_size, config.block_size))\n"
+                "        self.ln_f = LayerNorm(",
+            ),
+        ),
+        (10, ("training.trainer", "        return cat(outputs)", "        return cat(outputs).clone()")),
+    ],
+    ids=["13-a_finite_mask", "14-a_finite_mask", "14-a_mask_as_a_buffer", "10-copies"],
+)
+def test_another_right_model_is_taken(tmp_path: Path, number: int, swap: tuple[str, str, str]) -> None:
+    answer = play(number, tmp_path, planted((swap,)), NO_PICTURES + BRIEF[number])
+    assert answer.get("passed"), answer
+
+
+@pytest.mark.parametrize(
+    ("number", "more", "on", "says"),
+    [
+        (
+            10,
+            'PHOTOS = {"epochs": 1, "passed": 0.0}',
+            "CIFAR-10",
+            "of 80 of CIFAR-10's test pictures that it was",
+        ),
+        (13, "", "Shakespeare", "of what is said again is foretold"),
+        (
+            14,
+            'PLANS = {"shakespeare": {"epochs": 1, "passed": 9.0, "prompt": "def "}}',
+            "Shakespeare",
+            "on 64 stretches of text that it never saw",
+        ),
+    ],
+)
+def test_the_data_set_is_told(tmp_path: Path, number: int, more: str, on: str, says: str) -> None:
+    """Files in the layout of the real ones take their place here."""
+    data = tmp_path / "data"
+    strokes.write_cifar10(data, train=320, test=100)
+    (data / "tinyshakespeare.txt").write_text(stdlib.text(50_000), encoding="utf-8")
+
+    answer = play(number, tmp_path, {}, NO_PICTURES + BRIEF[number] + "\n" + more, data)
+
+    assert answer["passed"] and answer["on"] == on
+    assert says in answer["text"]
 
 
 TWO_EPOCHS = {
