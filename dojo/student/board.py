@@ -72,11 +72,8 @@ def _word(kata: Kata, one: Standing | None, wide: bool) -> Text:
 def _milestone(kata: Kata) -> Text:
     if not kata.milestone:
         return Text("")
-    return (
-        Text(f"reached: {kata.milestone}", "green")
-        if milestone.reached(kata)
-        else Text(kata.milestone, "dim")
-    )
+    on = milestone.reached(kata)
+    return Text(f"reached on {on}", "green") if on else Text(kata.milestone, "dim")
 
 
 def _closing(found: dict[Kata, Standing]) -> str:

@@ -3,18 +3,23 @@
 `katas/NN_slug/milestone.py` defines one function and imports what it likes from kata modules up to NN:
 
     def main(report: Report) -> bool:
+        report.on = "four points"                        # the data set: it is told and stored with the verdict
         report.say("Four points that no straight line can part.")
         with report.progress(2000, "training") as step:
             for _ in range(2000):
                 ...
                 step(f"loss {loss:.4f}")                 # one step more, and a word about it
         figure.savefig(report.figure("surface"))         # .dojo/milestones/06_surface.png
-        return report.verdict(accuracy == 1.0, f"{accuracy:.0%} of the points are right")
+        right = verdicts.accuracy(logits, labels)        # dojo.student.verdicts: counted by the dojo
+        return report.verdict(right == 1.0, f"{right:.0%} of the points are right")
 
 `report.data` is the folder given with DATA=, or None; `report.args` are the words of ARGS=; `report.folder("data")` is
 a folder that stays, `report.checkpoints("run")` one that stays until the verdict. matplotlib draws without a screen.
 The scene runs in a process of its own, so that whatever happens in it this command still has an answer.
-The last verdict is noted in `.dojo/milestones/NN.json`, where the board finds it.
+
+What a model reached is counted by `dojo.student.verdicts`, outside the student's code, on data that this code was not
+given before the training had ended. While specs of the kata are red, nothing is passed. The last verdict and its data
+set are noted in `.dojo/milestones/NN.json`, where the board finds them.
 """
 
 from __future__ import annotations
@@ -39,10 +44,12 @@ from dojo.report.explain import explain
 from dojo.report.screen import say
 from dojo.run import process, standing
 from dojo.run.results import Spec, page, your_line
+from dojo.run.standing import Standing
 from dojo.tree import overlay
 from dojo.tree.overlay import shown
 
 HOME = ROOT / ".dojo" / "milestones"
+MEASURED = 1.0  # seconds of training, to foretell how long the whole of it takes
 RUN = ".run"  # behind the names of folders of checkpoints
 SHOW_CURSOR = "\033[?25h"
 
@@ -55,6 +62,8 @@ class Report:
 
         self.data = data
         self.args = args
+        self.on = ""
+        """The data set that the verdict is about, in words: "drawn digits"."""
         self.figures: list[Path] = []
         self.passed: bool | None = None
         self.text = ""
@@ -87,6 +96,20 @@ class Report:
                 bar.update(task, advance=count, description=f"{text}  {note}" if note else text, rate=rate)
 
             yield step
+
+    def measure(self, step: Callable[[], object]) -> float:
+        """How long a step takes here, in seconds, from doing it for a second: on a model that is thrown away."""
+        step()  # the first one is slower
+        began = time.perf_counter()
+        done = 0
+        while time.perf_counter() - began < MEASURED:
+            step()
+            done += 1
+        return (time.perf_counter() - began) / done
+
+    def foretell(self, seconds: float) -> None:
+        """Say how long it will take."""
+        self.say(f"This takes about {in_words(seconds)} on this machine, by a measurement of one second.")
 
     def folder(self, name: str) -> Path:
         """A folder for what the milestone keeps: data, weights. It is there."""
@@ -146,8 +169,12 @@ def run(options: argparse.Namespace) -> int:
         raise DojoError(f"Cannot write the milestone's pictures to {HOME}: {error.strerror}.") from None
 
     display(f"running the milestone of kata {kata.name}: {kata.milestone} ...")
-    if options.impl == "student":
-        _say_what_is_missing(kata)
+    red = _red_specs(kata) if options.impl == "student" else None
+    if red:
+        say(
+            f"It is not green yet ({red.green}/{red.total}, first {_first(red)}), so it does not count. Trying all the "
+            "same.\n"
+        )
     started = time.monotonic()
     try:
         answer = _play(kata, options)
@@ -156,24 +183,44 @@ def run(options: argparse.Namespace) -> int:
             say(f"\nWhat is finished is kept: `make milestone N={kata.number}` goes on after it.")
         raise
     if options.impl == "student" and "passed" in answer:
-        note = {"passed": answer["passed"], "text": answer["text"], "seconds": time.monotonic() - started}
+        note = {
+            "passed": answer["passed"] and not red,
+            "on": answer["on"],
+            "text": answer["text"],
+            "red": red.total - red.green if red else 0,
+            "seconds": time.monotonic() - started,
+        }
         standing.write_json(HOME / f"{kata.id}.json", note)
-    return _conclude(kata, answer)
+    return _conclude(kata, answer, red, options.impl)
 
 
-def reached(kata: Kata) -> bool:
-    """Whether the milestone's last run on the student's code was a success."""
+def reached(kata: Kata) -> str:
+    """The data set on which the last run on the student's code was a success; "" where there was none."""
     try:
-        return bool(json.loads((HOME / f"{kata.id}.json").read_text(encoding="utf-8"))["passed"])
+        note = json.loads((HOME / f"{kata.id}.json").read_text(encoding="utf-8"))
+        return str(note["on"]) if note["passed"] is True else ""
     except (OSError, ValueError, KeyError, TypeError):
-        return False
+        return ""
 
 
-def _conclude(kata: Kata, answer: dict[str, Any]) -> int:
+def _conclude(kata: Kata, answer: dict[str, Any], red: Standing | None, impl: str) -> int:
     for path in answer.get("figures", ()):
         print(f"picture: {path}")
+    if answer.get("passed") and red:
+        count = red.total - red.green
+        say(
+            f"Reached on {answer['on']}, but {count} {'spec is' if count == 1 else 'specs are'} red, so it does not "
+            f"count yet: {answer['text']}"
+        )
+        say(
+            f"The first red one is {_first(red)}: {red.summary}. `make kata N={kata.number}` shows it; when all are "
+            f"green, `make milestone N={kata.number}` again."
+        )
+        return RED
     if answer.get("passed"):
-        say(f"Milestone reached: {answer['text']}")
+        say(f"Milestone reached on {answer['on']}: {answer['text']}")
+        if impl != "student":
+            say(f"This is `--impl {impl}`: its specs were not run, and nothing is noted.")
         return 0
     if "passed" in answer:
         say(f"Not reached yet: {answer['text']}")
@@ -187,11 +234,19 @@ def _conclude(kata: Kata, answer: dict[str, Any]) -> int:
     return RED
 
 
-def _say_what_is_missing(kata: Kata) -> None:
+def _red_specs(kata: Kata) -> Standing | None:
+    """How the kata stands, where specs of it are red. A timing that could not be judged is not red."""
     found = standing.stand([kata])[kata]
-    if found.red:
-        spec = found.red.rpartition("::")[2]
-        say(f"It is not green yet ({found.green}/{found.total}, first {spec}). Trying all the same.\n")
+    return found if found.red and found.state != "inconclusive" else None
+
+
+def _first(red: Standing) -> str:
+    return red.red.rpartition("::")[2]
+
+
+def in_words(seconds: float) -> str:
+    """A duration as a person says it: "40 seconds", "5 minutes"."""
+    return f"{max(round(seconds, -1), 10):.0f} seconds" if seconds < 95 else f"{seconds / 60:.0f} minutes"
 
 
 def _those_that_have_one() -> str:
@@ -233,6 +288,8 @@ def _scene(script: Path, impl: str, report: Report) -> int:
 
 
 def _perform(script: Path, report: Report) -> dict[str, Any]:
+    from dojo.student.verdicts import Refused  # it needs NumPy, which the board does not
+
     scene = Spec(report.kata, script, 1, "main")  # what cannot be imported is said as for a spec file
     try:
         found = importlib.util.spec_from_file_location("milestone", script)
@@ -241,10 +298,16 @@ def _perform(script: Path, report: Report) -> dict[str, Any]:
         found.loader.exec_module(module)
         scene.function = module.main
         module.main(report)
+    except Refused as refusal:
+        report.verdict(False, str(refusal))
     except (Exception, SystemExit) as error:
         why = explain(error, scene)
         return {"next": why.owner} if why.owner else {"error": why.text}
     if report.passed is None:
         return {"error": f"{script.name} ended without a verdict."}
+    if not report.on:
+        return {
+            "error": f"{script.name} says of no data set that its verdict is about it: `report.on = ...`."
+        }
     figures = [shown(path) for path in report.figures if path.is_file()]
-    return {"passed": report.passed, "text": report.text, "figures": figures}
+    return {"passed": report.passed, "on": report.on, "text": report.text, "figures": figures}

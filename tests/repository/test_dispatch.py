@@ -1,4 +1,4 @@
-"""The two extension points of the dispatcher, proved with a toy tape and a toy kernel on the reference's own kata 02."""
+"""The two extension points of the dispatcher, proved with a toy tape and a toy kernel on kata 02 of the reference."""
 
 from __future__ import annotations
 

@@ -74,9 +74,18 @@ def test_a_spec_that_is_not_run_is_not_green(home: Path) -> None:
 
 
 def test_a_narrow_terminal_shows_a_milestone_on_a_line_of_its_own(home: Path) -> None:
-    write(home / ".dojo/milestones/06.json", '{"passed": true, "text": ""}')
+    write(home / ".dojo/milestones/06.json", '{"passed": true, "on": "drawn digits", "text": ""}')
 
     text = board(home, columns=40)
 
     assert max(map(len, text.splitlines())) <= 40
-    assert "reached" in text
+    assert "reached on drawn digits" in text
+
+
+@pytest.mark.parametrize(
+    "note", ['{"passed": true, "text": ""}', '{"passed": false, "on": "drawn digits", "text": ""}', "", "[]"]
+)
+def test_a_note_without_a_pass_or_a_data_set_claims_nothing(home: Path, note: str) -> None:
+    write(home / ".dojo/milestones/06.json", note)
+
+    assert "reached" not in board(home)

@@ -43,6 +43,7 @@ from tinytorch.optimizers import step
 
 
 def main(report):
+    report.on = "a number"
     return report.verdict(step(1.0, 2.0, lr=0.5) == 0.0, "one step")
 """
 KILLS = '''
@@ -104,7 +105,7 @@ def test_from_the_first_red_spec_to_the_next_kata(home: Path) -> None:
     assert "Kata 02_tensor is green, and all below it." in dojo(home, "kata", "2")
     board = " ".join(dojo(home, "board").split())
     assert "01 setup 3 0 green" in board and "06 optimizers 1 0 green" in board
-    assert "Milestone reached: one step" in dojo(home, "milestone", "6")
+    assert "Milestone reached on a number: one step" in dojo(home, "milestone", "6")
 
 
 def test_what_writes_into_the_students_files(home: Path) -> None:

@@ -1,0 +1,214 @@
+"""What a milestone's verdict rests on, counted here in NumPy and float64, and by no code of the student's.
+
+    before = verdicts.weights(model)
+    ...                                                     # training
+    verdicts.moved(before, model)
+    verdicts.causal(ask, ids, vocabulary)                   # `ask` takes an array and gives the model's logits for it
+    logits = verdicts.answers(ask, held_out, model)
+    return report.verdict(verdicts.accuracy(logits, labels) > 0.9, "...")
+
+A check that fails raises `Refused`, and the milestone is not reached, whatever the numbers say. Labels and targets stay
+here: `ask` gets questions alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Ask = Callable[[Array], Array]
+"""A function that puts questions, one a row, to the student's model, and gives its answers as an array."""
+
+NEAR = 1e-3
+"""How far two answers to one question may differ, relative to the largest answer: sums in another order round
+differently."""
+
+
+class Refused(Exception):
+    """The model gets no pass. The message says why, and where to look."""
+
+
+# Numbers ------------------------------------------------------------------------------------------------
+
+
+def cross_entropy(logits: Array, targets: Array) -> float:
+    """The mean of -log softmax(logits)[target], in nats: (..., C) and integers (...)."""
+    logits = np.asarray(logits, np.float64)
+    shifted = logits - logits.max(-1, keepdims=True)
+    log_softmax = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+    return float(-np.take_along_axis(log_softmax, targets[..., None], -1).mean())
+
+
+def binary_cross_entropy(logits: Array, targets: Array) -> float:
+    """The mean of -log sigmoid(logit) where the target is 1, and of -log(1 - sigmoid(logit)) where it is 0."""
+    signed = np.where(targets > 0.5, -1, 1) * np.asarray(logits, np.float64)
+    return float(np.logaddexp(0, signed).mean())
+
+
+def accuracy(logits: Array, targets: Array) -> float:
+    """The share of rows whose largest logit is the target's: (..., C) and integers (...)."""
+    return float((np.argmax(logits, -1) == targets).mean())
+
+
+def agrees(yours: float, counted: float, what: str, look: str) -> None:
+    """Refuse a model whose own number is not the one that is counted here."""
+    if not abs(float(yours) - counted) <= 5e-3 * abs(counted) + 1e-6:
+        raise Refused(
+            f"{what} is {float(yours):.4g} by your code, and {counted:.4g} counted from the outputs of your model. "
+            f"Look at {look}."
+        )
+
+
+# Weights ------------------------------------------------------------------------------------------------
+
+
+def weights(*models: Any) -> dict[str, Array]:
+    """A copy of every parameter and buffer by name, of several models with the number of the model in front."""
+    return {
+        _name(name, number, models): np.array(tensor.data)
+        for number, model in enumerate(models)
+        for name, tensor in model.state_dict().items()
+    }
+
+
+def moved(before: Mapping[str, Array], *models: Any) -> None:
+    """Refuse models with a parameter of two or more axes that is still what it was `before` the training."""
+    stuck = [
+        _name(name, number, models)
+        for number, model in enumerate(models)
+        for name, parameter in model.named_parameters()
+        if parameter.data.ndim > 1 and _same(before[_name(name, number, models)], parameter.data)
+    ]
+    if stuck:
+        raise Refused(
+            f"After the training these weights are what they were before: {_some(stuck)}. Does the loop call the "
+            "optimizer's step, does that write into the parameters' own arrays, and does the gradient reach them?"
+        )
+
+
+@contextmanager
+def unmoved(what: str, *models: Any) -> Iterator[None]:
+    """Refuse models of which a weight or a buffer changes in the block, while they only answer."""
+    before = weights(*models)
+    yield
+    now = weights(*models)
+    if changed := [name for name in now if not _same(before[name], now[name])]:
+        raise Refused(
+            f"{what}, these changed: {_some(changed)}. A model that is only asked learns nothing: no step of the "
+            "optimizer, and eval mode, in which batch norm keeps its running statistics."
+        )
+
+
+class Untouched:
+    """Batches to validate with, which nobody learns from: while they are read, no weight and no buffer changes."""
+
+    def __init__(self, batches: Any, model: Any) -> None:
+        self.batches, self.model = batches, model
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[Any]:
+        with unmoved("While the validation data were read", self.model):
+            yield from self.batches
+
+
+def _name(name: str, number: int, models: tuple[Any, ...]) -> str:
+    return f"{number}.{name}" if len(models) > 1 else name
+
+
+def _same(a: Array, b: Array) -> bool:
+    return np.array_equal(a, b, equal_nan=True)
+
+
+def _some(names: list[str]) -> str:
+    """The first three, and how many more there are."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
+
+
+# Answers ------------------------------------------------------------------------------------------------
+
+
+def answers(ask: Ask, questions: Array, *models: Any, batch: int = 500) -> Array:
+    """What the model answers, one row for each question, asked `batch` at a time.
+
+    Refused are nan and inf, another number of rows, a weight that changes, and an answer that depends on anything but
+    its question: on chance (dropout), on its place in the batch, or on the other rows of the batch.
+    """
+    with unmoved("While the model was asked", *models):
+        parts = [_asked(ask, questions[i : i + batch]) for i in range(0, len(questions), batch)]
+    first = parts[0]
+    if _differ(first, _asked(ask, questions[:batch])):
+        raise Refused(
+            "Asked the same twice, the model gives two answers. Is dropout off in eval mode, and is eval mode on? "
+            "Or does the answer depend on more than the question?"
+        )
+    half = len(first) // 2
+    others = np.concatenate([questions[half:batch], questions[len(questions) - half :]])
+    if _differ(first[half:], _asked(ask, others)[: len(first) - half]):
+        raise Refused(
+            "The model gives another answer to the same question when the rest of the batch changes. Each row has "
+            "to be computed from itself alone: batch norm from its running statistics (is eval mode on?), softmax "
+            "and means along the features, a bias that is one for all rows."
+        )
+    return np.concatenate(parts)
+
+
+def causal(ask: Ask, ids: Array, vocabulary: int) -> None:
+    """Refuse a model that sees the future: change the end of the texts `ids` (B, T), with tokens 0 to
+    `vocabulary` - 1, and what it says of the places before, logits (B, T, V), has to stay."""
+    said = _asked(ask, ids)
+    length = ids.shape[1]
+    random = np.random.default_rng(0)
+    for cut in sorted({1, length // 2, length - 1}):
+        changed = ids.copy()
+        changed[:, cut:] += random.integers(1, vocabulary, changed[:, cut:].shape)
+        now = _asked(ask, changed % vocabulary)
+        differs = (np.abs(now - said) > 1e-5 * np.abs(said).max()).any((0, 2))[:cut]
+        if differs.any():
+            place = int(np.flatnonzero(differs)[-1])
+            raise Refused(
+                f"The model sees the future: when only the text from place {cut} on is changed, it says something else "
+                f"at place {place}, which comes before. Whoever sees the next letter need not foretell it. Look at the "
+                "causal mask, at where it is applied, and at the axis of the softmax."
+            )
+
+
+def writes_what_it_says(ask: Ask, written: Any, prompt: Any, window: int, who: str) -> None:
+    """Refuse a text that is not the model's own. `written`, ids, begins with `prompt`, and went on at temperature 0: so
+    each new token has the largest logit after the text before it, of which the model sees the last `window` tokens."""
+    ids, given = np.asarray(written), np.asarray(prompt)
+    if not _same(ids[: len(given)], given) or len(ids) == len(given):
+        raise Refused(f"What {who} gives does not begin with the prompt, or has nothing after it.")
+    for place in range(len(given), len(ids)):
+        logits = _asked(ask, ids[None, max(0, place - window) : place])[0, -1]
+        if logits[ids[place]] < logits.max() - NEAR * np.abs(logits).max():
+            raise Refused(
+                f"What {who} writes is not what the model says: at temperature 0 it wrote token {ids[place]} at place "
+                f"{place}, and the model's own largest logit there is that of token {logits.argmax()}. Look at {who}, "
+                "next_logits and sample: each token comes from the model's logits for all the text before it."
+            )
+
+
+def _asked(ask: Ask, questions: Array) -> Array:
+    said = np.asarray(ask(questions))
+    if said.shape[:1] != (len(questions),) or said.dtype.kind != "f":
+        raise Refused(
+            f"Asked {len(questions)} questions, the model gives an array of shape {said.shape} and dtype {said.dtype}; "
+            "floating-point numbers are expected, a row for each question."
+        )
+    if not np.isfinite(said).all():
+        raise Refused(
+            "The model answers nan or inf. After which step of the training does the loss become that?"
+        )
+    return said
+
+
+def _differ(a: Array, b: Array) -> bool:
+    return a.shape != b.shape or bool((np.abs(a - b) > NEAR * np.abs(a).max(initial=0)).any())

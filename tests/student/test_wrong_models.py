@@ -1,0 +1,467 @@
+"""Wrong models that reached a milestone, or could. Each is planted in the reference, plays the milestone's own script
+on small settings, and is refused for its own reason. The reference reaches all four."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from dojo.catalogue import KATAS, SOLUTIONS
+from dojo.datasets import stdlib, strokes
+from dojo.run import process
+from dojo.student import milestone
+from dojo.tree import overlay
+
+pytestmark = pytest.mark.skipif(
+    not process.can_fork(), reason="each plays in a fork, and this system has none"
+)
+
+SMALL = {
+    6: "STEPS, LR = 150, 0.2",
+    10: """
+BATCH, CHANNELS, LR = 32, (8, 16, 16), 0.05
+DIGITS = {"epochs": 3, "passed": 0.4, "train": 2000, "test": 300}
+""",
+    13: "STEPS, BATCH, FEATURES, HEADS, LR, PASSED, CHARACTERS = 250, 16, 32, 2, 0.02, 0.5, 100_000",
+    14: """
+LAYERS, HEADS, FEATURES, CONTEXT, BATCH, CHARACTERS, LR = 1, 2, 32, 24, 16, 50_000, 1e-2
+STEPS, WINDOWS, ALOUD = 60, 64, 30
+PLANS = {"stdlib": {"epochs": 2, "passed": 2.6, "prompt": "def "}}
+""",
+}
+"""What stands at the end of a milestone's script when it is tried here: the reference reaches its mark in seconds."""
+
+BRIEF = {
+    6: "STEPS = 20",
+    10: """DIGITS = {"epochs": 1, "passed": 0.0, "train": 320, "test": 300}""",
+    13: "STEPS, PASSED = 5, 0.0",
+    14: """
+STEPS = 5
+PLANS = {"stdlib": {"epochs": 1, "passed": 9.0, "prompt": "def "}}
+""",
+}
+"""Less than that, and the mark is reached by whoever comes to the end: for what is refused whatever it has learned."""
+
+NO_PICTURES = """
+def draw(*_): pass
+draw_curves = draw_predictions = draw
+"""
+
+
+@dataclass(frozen=True)
+class Wrong:
+    number: int
+    name: str
+    swaps: tuple[tuple[str, str, str], ...]
+    """Changes of the reference: in which module, what stands there, and what takes its place."""
+    says: str
+    """Words of the refusal."""
+    learns: bool
+    """Whether it is what it has not learned that tells."""
+
+
+def wrong(number: int, name: str, *swaps: tuple[str, str, str], says: str, learns: bool = False) -> Wrong:
+    return Wrong(number, name, swaps, says, learns)
+
+
+STUCK = "After the training these weights are what they were before: "
+FUTURE = "The model sees the future"
+COUNTED = "counted from the outputs of your model"
+ADAM = "            adam_update(arrays, grads, averages, squares, steps, decoupled=self.decoupled, **options)"
+SGD = "            sgd_update(arrays, grads, buffers, **options)"
+MASK = "        attn_mask = causal_mask(L, S, device=scores.device)"
+TRIL = "bool_, device=device), diagonal=offset)"
+ROWS = "return cross_entropy(logits.reshape(-1, logits.shape[-1]), targets.reshape(-1))"
+PREDICTED = "            outputs = [self.model(x) for x, _ in batches]"
+EVALUATED = "                self._update(means, self.loss_fn(output, y), output, y)"
+EPOCH = "        for x, y in batches:\n            loss, output = self.train_step(x, y)"
+NEW = "            new = sample(next_logits(model, ids, cache), temperature, top_k, top_p, generator)"
+
+WRONG = [
+    # 06: XOR by hand
+    wrong(
+        6,
+        "adam_stays_where_it_is",
+        ("optimizers", ADAM, "            pass"),
+        says=STUCK + "0.weight, 1.weight",
+    ),
+    wrong(
+        6,
+        "a_loss_of_0",
+        ("losses", "    loss = target * yes + (1 - target) * no", "    loss = 0 * (target * yes)"),
+        says="The loss is 0 by your code",
+    ),
+    wrong(
+        6,
+        "a_bias_for_each_row",
+        (
+            "layers.layers",
+            "self.bias = Parameter(zeros(out_features))",
+            "self.bias = Parameter(zeros(4, out_features))",
+        ),
+        ("layers.layers", "rows.T @ inputs, add_up(rows, 0)", "rows.T @ inputs, rows"),
+        says="with one bias for all rows",
+    ),
+    wrong(
+        6,
+        "only_the_first_layer_learns",
+        (
+            "optimizers",
+            "adam_update(arrays, grads, averages, squares, steps,",
+            "adam_update(arrays[:1], grads[:1], averages[:1], squares[:1], steps[:1],",
+        ),
+        says=STUCK + "1.weight. ",
+    ),
+    wrong(
+        6,
+        "a_tanh_that_is_straight",
+        ("tensor.primitives", "return get_array_module(a).tanh(floating(a))", "return floating(a)"),
+        says="places near the four points are right",
+        learns=True,
+    ),
+    # 10: a CNN on CIFAR-10
+    wrong(
+        10,
+        "accuracy_is_1",
+        ("training.metrics", "    return top_k_accuracy(logits, target, k=1)", "    return 1.0"),
+        says="The accuracy on 200 test pictures is 1 by your code",
+    ),
+    wrong(
+        10,
+        "trains_on_the_validation_data",
+        (
+            "training.trainer",
+            "self.train_epoch(train).items()}",
+            "self.train_epoch(train if val is None else val).items()}",
+        ),
+        says="While the validation data were read",
+    ),
+    wrong(10, "never_steps", ("training.trainer", "        self.optimizer.step()\n", ""), says=STUCK),
+    wrong(10, "sgd_stays_where_it_is", ("optimizers", SGD, "            pass"), says=STUCK + "0.weight"),
+    wrong(
+        10,
+        "evaluation_moves_the_statistics",
+        ("training.trainer", "    model.eval()\n", "    model.train()\n"),
+        says="running_mean",
+    ),
+    wrong(
+        10,
+        "statistics_of_the_batch_while_evaluating",
+        ("spatial", "    if training:\n        if n < 2:", "    if True:\n        if n < 2:"),
+        says="when the rest of the batch changes",
+    ),
+    wrong(
+        10,
+        "predict_returns_the_targets",
+        (
+            "training.trainer",
+            PREDICTED,
+            "            outputs = [Tensor(np.eye(10)[y.data]) for _, y in batches]",
+        ),
+        says=COUNTED,
+    ),
+    wrong(
+        10,
+        "evaluate_makes_it_up",
+        (
+            "training.trainer",
+            "        return _computed(means)\n\n    def predict",
+            "        return dict.fromkeys(means, 0.9)\n\n    def predict",
+        ),
+        says="The loss on 200 test pictures is 0.9 by your code",
+    ),
+    wrong(
+        10,
+        "learns_the_first_batch_by_heart",
+        ("training.trainer", EPOCH, "        batches = [next(iter(batches))] * len(batches)\n" + EPOCH),
+        says="named rightly, 40% is the mark (",
+        learns=True,
+    ),
+    wrong(
+        10,
+        "the_loss_is_0",
+        (
+            "training.trainer",
+            EVALUATED,
+            EVALUATED.replace("loss_fn(output, y)", "loss_fn(output, y) * 0"),
+        ),
+        says="The loss on 200 test pictures is 0 by your code",
+    ),
+    # 13: a map of attention
+    wrong(13, "no_causal_mask", ("attention", MASK, "        pass"), says=FUTURE),
+    wrong(13, "looks_one_ahead", ("attention", TRIL, TRIL.replace("offset", "offset + 1")), says=FUTURE),
+    wrong(
+        13,
+        "softmax_over_the_queries",
+        ("attention", "    return safe_softmax(scores, -1)", "    return safe_softmax(scores, -2)"),
+        says=FUTURE,
+    ),
+    wrong(
+        13,
+        "a_running_sum_from_the_end",
+        ("tensor.primitives", "sums = a.cumsum(axis=dim,", "sums = np.flip(a, dim).cumsum(axis=dim,"),
+        says=FUTURE,
+    ),
+    wrong(13, "adam_stays_where_it_is", ("optimizers", ADAM, "            pass"), says=STUCK),
+    wrong(
+        13,
+        "the_map_is_of_something_else",
+        (
+            "attention",
+            "        return attention_weights(q, k, attn_mask, is_causal)",
+            "        return attention_weights(q, k, attn_mask, is_causal, scale=1.0)",
+        ),
+        says="The map is not what the layer does",
+    ),
+    wrong(
+        13,
+        "dropout_stays_on",
+        (
+            "attention",
+            "        dropout_p = self.dropout if self.training else 0.0",
+            "        dropout_p = 0.1",
+        ),
+        says="Asked the same twice",
+    ),
+    wrong(
+        13,
+        "all_places_count_the_same",
+        (
+            "attention",
+            "    scores = (query * scale) @ key.transpose(-2, -1)",
+            "    scores = 0 * (query * scale) @ key.transpose(-2, -1)",
+        ),
+        says="of what is said again is foretold",
+        learns=True,
+    ),
+    wrong(
+        13,
+        "attention_to_the_rest_of_the_batch",
+        (
+            "attention",
+            "        return self.out_proj(merge_heads(heads))",
+            "        return self.out_proj(merge_heads(heads + heads.mean(0, keepdim=True)))",
+        ),
+        says="when the rest of the batch changes",
+    ),
+    # 14: a GPT that writes
+    wrong(
+        14, "no_causal_mask", ("transformers", "is_causal=True, cache", "is_causal=False, cache"), says=FUTURE
+    ),
+    wrong(14, "looks_one_ahead", ("attention", TRIL, TRIL.replace("offset", "offset + 1")), says=FUTURE),
+    wrong(
+        14,
+        "a_loss_of_0",
+        ("transformers", ROWS, f"x = {ROWS.removeprefix('return ')}\n    return x - x.detach()"),
+        says="The loss on a text is 0 by your code",
+    ),
+    wrong(
+        14,
+        "copies_a_text",
+        ("transformers", NEW, "            new = ids[..., 0]"),
+        says="What generate writes is not what the model says",
+    ),
+    wrong(
+        14,
+        "generate_has_its_own_mind",
+        (
+            "transformers",
+            "    new = stream(model, ids, max_new_tokens,",
+            "    new = stream(GPT(model.config), ids, max_new_tokens,",
+        ),
+        says="What generate writes is not what the model says",
+    ),
+    wrong(
+        14,
+        "reads_only_the_last_token",
+        ("transformers", "    window = ids[..., -model.config.block_size :]", "    window = ids[..., -1:]"),
+        says="What generate writes is not what the model says",
+    ),
+    wrong(
+        14,
+        "dropout_stays_on",
+        ("transformers", "        x = self.drop(self.wpe(", "        x = dropout(self.wpe("),
+        ("transformers", "self.wte(ids), past))  # (B, T, D)", "self.wte(ids), past), 0.1)  # (B, T, D)"),
+        ("transformers", "from tinytorch.layers import ", "from tinytorch.layers import dropout, "),
+        says="Asked the same twice",
+    ),
+    wrong(14, "adam_stays_where_it_is", ("optimizers", ADAM, "            pass"), says=STUCK),
+    wrong(14, "never_steps", ("training.trainer", "        self.optimizer.step()\n", ""), says=STUCK),
+    wrong(
+        14,
+        "every_character_is_the_same",
+        (
+            "tokenization.characters",
+            "[self._ids[character] for character in text]",
+            "[0 for character in text]",
+        ),
+        says="Every character needs a number of its own",
+    ),
+    wrong(
+        14,
+        "learns_one_place_by_heart",
+        ("dataloader.samplers", "generator.integers(n, size=wanted)", "generator.integers(4, size=wanted)"),
+        says="that it never saw, 2.60 is the mark (",
+        learns=True,
+    ),
+    wrong(
+        14,
+        "a_mean_over_the_batch",
+        (
+            "transformers",
+            "        return self.lm_head(self.ln_f(x))",
+            "        return self.lm_head(self.ln_f(x - x.mean(0, keepdim=True)))",
+        ),
+        says="when the rest of the batch changes",
+    ),
+]
+
+
+def planted(swaps: tuple[tuple[str, str, str], ...]) -> dict[str, str]:
+    """The changed modules of the reference, by name."""
+    source: dict[str, str] = {}
+    for module, old, new in swaps:
+        path = SOLUTIONS.joinpath(*module.split(".")).with_suffix(".py")
+        text = source.get(f"tinytorch.{module}") or path.read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{module} has {text.count(old)} times: {old}"
+        source[f"tinytorch.{module}"] = text.replace(old, new)
+    return source
+
+
+def play(
+    number: int, folder: Path, source: dict[str, str], more: str = "", data: Path | None = None
+) -> dict[str, Any]:
+    """What the milestone's script, on small settings, comes to on a changed reference."""
+    kata = KATAS[number - 1]
+    script = folder / "milestone.py"
+    text = (kata.folder / "milestone.py").read_text(encoding="utf-8")
+    script.write_text(f"{text}\n{SMALL[number]}\n{more}", encoding="utf-8")
+    child = process.fork(partial(_play, number, script, source, data), limit=100, kept=True)
+    ending = child.wait()
+    answers = [told for told in child.take() if "ended" not in told]
+    assert answers, f"{ending}\n{child.output}"
+    return answers[-1]
+
+
+def _play(number: int, script: Path, source: dict[str, str], data: Path | None) -> None:
+    milestone.HOME, milestone.MEASURED = script.parent, 0.01
+    overlay.install(overlay.Plan(SOLUTIONS, source=source))
+    process.tell(milestone._perform(script, milestone.Report(KATAS[number - 1], data)))
+
+
+@pytest.mark.parametrize("number", SMALL)
+def test_the_reference_reaches_it_on_small_settings(tmp_path: Path, number: int) -> None:
+    answer = play(number, tmp_path, {})
+    assert answer.get("passed"), answer
+    assert answer["on"] and answer["figures"]
+
+
+@pytest.mark.parametrize(
+    ("number", "swap"),
+    [
+        (13, ("attention", "where(mask, scores, -math.inf)", "where(mask, scores, -1e9)")),
+        (14, ("attention", "where(mask, scores, -math.inf)", "where(mask, scores, -1e9)")),
+        (
+            14,
+            (
+                "transformers",
+                "        self.ln_f = LayerNorm(",
+                "        from tinytorch.layers import Buffer\n"
+                "        self.mask = Buffer(ones(config.block_size, config.block_size))\n"
+                "        self.ln_f = LayerNorm(",
+            ),
+        ),
+        (10, ("training.trainer", "        return cat(outputs)", "        return cat(outputs).clone()")),
+    ],
+    ids=["13-a_finite_mask", "14-a_finite_mask", "14-a_mask_as_a_buffer", "10-copies"],
+)
+def test_another_right_model_is_taken(tmp_path: Path, number: int, swap: tuple[str, str, str]) -> None:
+    answer = play(number, tmp_path, planted((swap,)), NO_PICTURES + BRIEF[number])
+    assert answer.get("passed"), answer
+
+
+@pytest.mark.parametrize(
+    ("number", "more", "on", "says"),
+    [
+        (
+            10,
+            'PHOTOS = {"epochs": 1, "passed": 0.0}',
+            "CIFAR-10",
+            "of 80 of CIFAR-10's test pictures that it was",
+        ),
+        (13, "", "Shakespeare", "of what is said again is foretold"),
+        (
+            14,
+            'PLANS = {"shakespeare": {"epochs": 1, "passed": 9.0, "prompt": "def "}}',
+            "Shakespeare",
+            "on 64 stretches of text that it never saw",
+        ),
+    ],
+)
+def test_the_data_set_is_told(tmp_path: Path, number: int, more: str, on: str, says: str) -> None:
+    """Files in the layout of the real ones take their place here."""
+    data = tmp_path / "data"
+    strokes.write_cifar10(data, train=320, test=100)
+    (data / "tinyshakespeare.txt").write_text(stdlib.text(50_000), encoding="utf-8")
+
+    answer = play(number, tmp_path, {}, NO_PICTURES + BRIEF[number] + "\n" + more, data)
+
+    assert answer["passed"] and answer["on"] == on
+    assert says in answer["text"]
+
+
+TWO_EPOCHS = {
+    10: """DIGITS = {"epochs": 2, "passed": 0.0, "train": 640, "test": 300}""",
+    14: """
+STEPS = 10
+PLANS = {"stdlib": {"epochs": 2, "passed": 9.0, "prompt": "def "}}
+""",
+}
+INTERRUPTED = """
+class Watched(Watched):
+    def on_epoch_start(self, trainer):
+        if trainer.epoch == 1:
+            raise RuntimeError("a power cut")
+"""
+
+
+@pytest.mark.parametrize("number", TWO_EPOCHS)
+def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(
+    tmp_path: Path, number: int
+) -> None:
+    """The checks and the measurement draw nothing that the run draws."""
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    for folder in (whole, parts):
+        folder.mkdir()
+    more = TWO_EPOCHS[number] + NO_PICTURES
+
+    assert play(number, whole, {}, more)["passed"]
+    assert "a power cut" in play(number, parts, {}, more + INTERRUPTED)["error"]
+    assert list(parts.glob("*.run/epoch-00001.safetensors"))
+    assert play(number, parts, {}, more)["passed"]
+
+    a, b = (load_file(*folder.glob("*_models/*.safetensors")) for folder in (whole, parts))
+    assert a.keys() == b.keys() and a
+    for name in a:
+        np.testing.assert_array_equal(a[name], b[name])
+
+
+@pytest.mark.parametrize("each", WRONG, ids=lambda each: f"{each.number:02d}-{each.name}")
+def test_a_wrong_model_is_refused(tmp_path: Path, each: Wrong) -> None:
+    more = NO_PICTURES if each.learns else NO_PICTURES + BRIEF[each.number]
+    answer = play(each.number, tmp_path, planted(each.swaps), more)
+    print(answer.get("text") or answer)
+    assert answer.get("passed") is False, answer
+    assert each.says in answer["text"], answer
+
+
+def test_there_are_wrong_models_for_each_milestone() -> None:
+    assert {each.number for each in WRONG} == {
+        kata.number for kata in KATAS if (kata.folder / "milestone.py").is_file()
+    }
