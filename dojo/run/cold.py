@@ -74,7 +74,8 @@ def _count(kata: Kata, outcome: Outcome) -> str:
 def _shortage(kata: Kata, verdict: Verdict) -> str:
     """What to say where everything that ran is green and yet something did not run."""
     if not specs.listed(kata):
-        return f"{shown(specs.path(kata))} lists no specs: `make dev-specs` writes it."
+        path = shown(specs.path(kata))
+        return f"{path} lists no specs, so none can be missed: `git checkout {path}` brings the list back."
     if not verdict.missing:
         return ""
     names = verdict.missing

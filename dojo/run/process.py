@@ -34,6 +34,7 @@ SLOW = "A loop that never ends, or something very slow?"
 PAUSE = 0.004  # seconds between two looks at a child
 MOMENT = 2.0  # seconds that a child may take to end when its work is done, or after Ctrl-C
 ANSWER = 0.2  # seconds that a child may take to write its stack
+STOPS = ("SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU")  # after these a process is there, and does nothing
 TAIL = 20_000  # bytes of a child's output that are kept
 CHANNEL = "DOJO_CHANNEL"  # tells a spawned child where to report
 
@@ -82,7 +83,7 @@ class Ending:
         if self.kind == SIGNAL:
             name = signal.Signals(self.number).name
             memory = " Did it use up the memory?" if name == "SIGKILL" else ""
-            return f"The process was killed by {name}.{memory}"
+            return f"The process was {'stopped' if name in STOPS else 'killed'} by {name}.{memory}"
         if self.number == UNHEARD:
             return "The report of the run could not be written. Is the disk full?"
         if self.number == BROKEN:
@@ -165,6 +166,9 @@ class Child:
         if self.ending is not None:
             return True
         status = self._process.poll()
+        if status is None and (number := self._halted()):
+            self._end()
+            status = -number
         if status is None and self._deadline is not None and time.monotonic() > self._deadline:
             self._stopped = True
             self._ask_where()
@@ -204,6 +208,13 @@ class Child:
         """What the child told since the last call."""
         told, self._told = self._told, []
         return told
+
+    def _halted(self) -> int:
+        """The signal that stopped the child, or 0: nobody would wake it. One at the terminal may be woken by `fg`."""
+        if not self._own_group or not hasattr(os, "waitid"):  # macOS has it from Python 3.13 on
+            return 0
+        found = os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT)
+        return found.si_status if found else 0
 
     def _ask_where(self) -> None:
         """Have the child's stack written, for the words about its end."""

@@ -61,6 +61,7 @@ def test_a_child_tells_in_order_and_its_end_is_known(start: type, tmp_path: Path
     [
         ("os._exit(3)", process.EXIT, 3),
         ("os.kill(os.getpid(), signal.SIGKILL)", process.SIGNAL, signal.SIGKILL),
+        ("os.kill(os.getpid(), signal.SIGSTOP)", process.SIGNAL, signal.SIGSTOP),
         ("raise KeyboardInterrupt", process.INTERRUPTED, 0),
     ],
 )
