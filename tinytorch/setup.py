@@ -260,7 +260,7 @@ def peak_gflops(n: int = 1024, repeats: int = 5, clock: Callable[[], float] = ti
 
 
 def main() -> None:
-    """Print the environment, the peak in GFLOP/s, and the problems that check_versions finds.
+    """Print the environment, the peak in GFLOP/s, and what check_versions says about REQUIREMENTS.
 
     This is what `python -m tinytorch.setup` runs, as `python -m torch.utils.collect_env` does for PyTorch.
     """

@@ -72,7 +72,7 @@ def test_main_prints_what_is_missing(capsys, monkeypatch):
 
 
 def test_story_the_wall_is_far_above_a_loop():
-    """The same product in three Python loops runs at a small part of the peak: it was never the machine that was slow."""
+    """The same product in three Python loops reaches a small part of the peak: it was not the machine that was slow."""
     n = 24
     a = [[float(i + j) for j in range(n)] for i in range(n)]
     fastest = math.inf
