@@ -348,7 +348,7 @@ def test_rand_is_uniform():
     assert_equal((x.data.shape, str(x.data.dtype)), ((100, 200), "float32"), "(shape, dtype) of rand()")
     assert_equal(bool((x.data >= 0).all() and (x.data < 1).all()), True, "0 <= rand() < 1")
     in_each_tenth = np.bincount((x.data.ravel() * 10).astype(int), minlength=10) / x.data.size
-    assert_close(in_each_tenth, [0.1] * 10, "the part of the draws in each tenth", rtol=0.15)
+    assert_close(in_each_tenth, [0.1] * 10, "the share of draws in each tenth", rtol=0.15)
     assert_equal(
         rand(2, requires_grad=True).requires_grad, True, "requires_grad of rand(2, requires_grad=True)"
     )
@@ -360,8 +360,8 @@ def test_randn_is_normal():
     x = randn(100, 200)
     assert_equal((x.data.shape, str(x.data.dtype)), ((100, 200), "float32"), "(shape, dtype) of randn()")
     assert_close(x.data.mean(dtype=float), 0.0, "the mean of the draws", atol=0.05)
-    assert_close(float(np.mean(np.abs(x.data) < 1)), 0.683, "the part of the draws in (-1, 1)", atol=0.02)
-    assert_close(float(np.mean(np.abs(x.data) < 2)), 0.954, "the part of the draws in (-2, 2)", atol=0.01)
+    assert_close(float(np.mean(np.abs(x.data) < 1)), 0.683, "the share of draws in (-1, 1)", atol=0.02)
+    assert_close(float(np.mean(np.abs(x.data) < 2)), 0.954, "the share of draws in (-2, 2)", atol=0.01)
     assert_equal(
         randn(2, requires_grad=True).requires_grad, True, "requires_grad of randn(2, requires_grad=True)"
     )
@@ -385,7 +385,7 @@ def test_randint_draws_every_number_equally_often():
     assert_equal((x.data.shape, str(x.data.dtype)), ((100, 50), "int64"), "(shape, dtype) of randint()")
     values, counts = np.unique(x.data, return_counts=True)
     assert_equal(values.tolist(), [-2, -1, 0, 1, 2], "the list of numbers that randint(-2, 3) draws")
-    assert_close(counts / x.data.size, [0.2] * 5, "the part of the draws for each number", rtol=0.15)
+    assert_close(counts / x.data.size, [0.2] * 5, "the share of draws for each number", rtol=0.15)
     assert_equal(str(randint(0, 9, (2,), dtype=int32).data.dtype), "int32", "the dtype with dtype=int32")
     with raises(ValueError, 3):
         randint(3, 3, (2,))

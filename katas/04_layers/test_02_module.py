@@ -61,7 +61,7 @@ def test_children_come_without_names_too():
     """children() gives the same modules as named_children()."""
     two = Two()
     assert list(two.children()) == [two.first, two.second]
-    assert next(two.children()) is two.first, "children() is an iterator, so that next() takes the first one"
+    assert next(two.children()) is two.first, "children() must be an iterator, whose first item is two.first"
 
 
 def test_modules_are_named_by_their_path():
@@ -84,7 +84,7 @@ def test_modules_come_without_names_too():
     """modules() gives the same modules as named_modules()."""
     tree = Tree()
     assert list(tree.modules()) == [tree, tree.left, tree.left.first, tree.left.second, tree.right]
-    assert next(tree.modules()) is tree, "modules() is an iterator, so that next() takes the first one"
+    assert next(tree.modules()) is tree, "modules() must be an iterator, whose first item is the tree itself"
 
 
 def test_parameters_are_named_by_their_path():
@@ -120,7 +120,7 @@ def test_parameters_come_without_names_too():
     ]
     assert [id(p) for p in two.parameters(recurse=False)] == [id(two.shift)]
     assert next(two.parameters()) is two.shift, (
-        "parameters() is an iterator, so that next() takes the first one"
+        "parameters() must be an iterator, whose first item is two.shift"
     )
 
 
