@@ -1,11 +1,11 @@
-"""The bends between linear layers, and their gradients by hand.
+"""Activation functions: the bends between linear layers, and their gradients by hand.
 
 A function that is a composition of kata 02's operations is written as one. Three are primitives of their own,
 because no composition has both their value and their derivative everywhere: relu (its slope at 0), sigmoid and
 softplus (their tails).
 
-A `*_backward` works on arrays: it gets the gradient of the loss for the function's output, `grad`, and gives
-the one for its input. Which of input and output it takes besides is PyTorch's choice: whatever is cheaper.
+A `*_backward` works on arrays: it takes `grad`, the gradient of the loss for the function's output, and gives
+the one for its input. It also takes that input or that output, whichever is cheaper, as in PyTorch.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def softmax(x: Tensor, dim: int) -> Tensor:
 @accelerable
 @at_least_float32
 def log_softmax(x: Tensor, dim: int) -> Tensor:
-    """log(softmax(x)), exact also where softmax(x) would round to 0 (torch.log_softmax)."""
+    """log(softmax(x)), exact even where softmax(x) would round to 0 (torch.log_softmax)."""
     raise NotImplementedError("kata 03: log_softmax")
 
 
@@ -122,7 +122,7 @@ def tanh_backward(grad: Array, out: Array) -> Array:
 
 
 def gelu_backward(grad: Array, x: Array, approximate: str = "none") -> Array:
-    """The gradient for x of gelu(x, approximate). Errors as gelu."""
+    """The gradient for x of gelu(x, approximate). Errors as in gelu."""
     raise NotImplementedError("kata 03: gelu_backward")
 
 
@@ -138,8 +138,10 @@ def softplus_backward(grad: Array, x: Array, beta: float = 1.0) -> Array:
 
 @at_least_float32
 def softmax_backward(grad: Array, out: Array, dim: int) -> Array:
-    """The gradient for x from out = softmax(x, dim). Every output depends on every input of its row: add
-    them up with add_up."""
+    """The gradient for x from out = softmax(x, dim).
+
+    Every output depends on every input of its row: add up with add_up.
+    """
     raise NotImplementedError("kata 03: softmax_backward")
 
 

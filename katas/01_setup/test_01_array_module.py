@@ -1,4 +1,4 @@
-"""Which library works on an array: NumPy's name for it, or CuPy's."""
+"""Which library works on an array: NumPy or CuPy."""
 
 import sys
 
@@ -16,7 +16,7 @@ def test_numpy_array_gives_numpy():
 
 @pytest.mark.parametrize("arguments", [(), (1, 2.5, True), (np.zeros(2), np.zeros((3, 1))), (np.zeros(2), 3)])
 def test_any_number_of_arrays_and_numbers(arguments):
-    """get_array_module takes any number of arrays and Python numbers, none at all too, and gives numpy for them."""
+    """get_array_module takes any number of arrays and Python numbers, or none at all, and gives numpy for them."""
     assert get_array_module(*arguments) is np
 
 

@@ -53,7 +53,7 @@ def test_cuda_alone_is_the_first_gpu():
     ],
 )
 def test_unknown_device_is_an_error(name):
-    """Any other value is a ValueError whose message holds it and says what is possible: "cpu", "cuda" and "cuda:1"."""
+    """Any other value is a ValueError whose message names it and says what is possible: "cpu", "cuda" and "cuda:1"."""
     with raises(ValueError, name, "cpu", "cuda", "cuda:1"):
         Device(name)
 

@@ -18,7 +18,7 @@ def test_generator_draws():
 
 
 def test_draws_go_on():
-    """A device has one default generator: asked for twice it is the same object, and its draws go on."""
+    """A device has one default generator: a second call gives the same object, and its draws continue."""
     assert default_generator("cpu") is default_generator("cpu"), "asked for again, it is another object"
     first, second = default_generator("cpu").random(4), default_generator("cpu").random(4)
     assert not np.array_equal(first, second), f"asked twice, the generator draws {first} again"
@@ -53,7 +53,7 @@ def test_other_seed_other_draws():
 
 
 def test_numpys_own_random_is_not_involved():
-    """The default generator and NumPy's np.random know nothing of each other: neither seeds or disturbs the other."""
+    """The default generator and NumPy's np.random know nothing of each other: neither seeds or changes the other."""
     np.random.seed(5)
     theirs = np.random.random(3)
     ours = manual_seed(0).random(3)
@@ -83,7 +83,7 @@ def test_negative_seeds(seed):
 
 @pytest.mark.parametrize("seed", [1.5, "0", None])
 def test_a_seed_is_an_integer(seed):
-    """A seed that is not an integer is a TypeError whose message holds it, and the draws go on as before."""
+    """A seed that is not an integer is a TypeError whose message names it, and the draws continue as before."""
     manual_seed(0)
     expected = default_generator("cpu").random(2)
     manual_seed(0)

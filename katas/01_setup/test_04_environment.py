@@ -25,8 +25,8 @@ def test_cores():
     """usable_cores() is an int, at least 1 and no more than the machine has."""
     cores, most = usable_cores(), os.cpu_count()
     assert_equal(type(cores), int, "the type of usable_cores()")
-    assert cores >= 1, f"usable_cores() is {cores}, and something runs this"
-    assert most is None or cores <= most, f"usable_cores() is {cores}, and the machine has {most}"
+    assert cores >= 1, f"usable_cores() is {cores}, but this test runs on one"
+    assert most is None or cores <= most, f"usable_cores() is {cores}, but the machine has {most}"
 
 
 def test_cores_that_this_process_may_use():
@@ -47,7 +47,9 @@ def test_memory():
     """total_memory() is the size of the main memory in bytes, an int; None only where the system does not tell."""
     memory = total_memory()
     if memory is None:
-        assert not hasattr(os, "sysconf"), "this system tells: os.sysconf knows the pages and their size"
+        assert not hasattr(os, "sysconf"), (
+            "it is None, but os.sysconf knows how many pages there are, and their size"
+        )
         return
     assert_equal(type(memory), int, "the type of total_memory()")
     meminfo = Path("/proc/meminfo")  # Linux: "MemTotal:  16384000 kB"
@@ -86,7 +88,7 @@ def test_blas_uses_every_core(blas):
     ],
 )
 def test_blas_reads_its_own_variables(blas, environ, threads):
-    """Each BLAS reads its own variables, the strongest first, as THREAD_VARIABLES lists them; an unknown one OMP's."""
+    """Each BLAS reads its own variables, in the order of THREAD_VARIABLES; an unknown one reads OMP_NUM_THREADS."""
     assert_equal(blas_threads(blas, environ, 8), threads, f"blas_threads({blas!r}, {environ}, 8)")
 
 
@@ -116,7 +118,9 @@ def test_every_gpu_has_a_name(device):
     assert_equal(type(names), list, "the type of gpu_names()")
     if device == "cuda":
         assert names, "gpu_names() is empty, and there is a GPU"
-    assert all(isinstance(name, str) and name for name in names), f"gpu_names() is {names}, expected texts"
+    assert all(isinstance(name, str) and name for name in names), (
+        f"gpu_names() is {names}, expected non-empty strings"
+    )
 
 
 def test_installed_version():
@@ -125,7 +129,7 @@ def test_installed_version():
 
 
 def test_version_without_an_import(monkeypatch, tmp_path):
-    """installed_version reads the version that pip noted: the package is not imported and may have another name."""
+    """installed_version reads the version that pip recorded, by pip's name for the package, and never imports it."""
     folder = tmp_path / "Probe_Package-2.10.0.dist-info"
     folder.mkdir()
     (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: Probe-Package\nVersion: 2.10.0\n")
@@ -140,13 +144,13 @@ def test_version_of_what_is_not_installed():
 
 
 def test_env_info_knows_the_versions():
-    """get_env_info() is an EnvInfo with the versions of Python, NumPy and SciPy and the name of the platform."""
+    """get_env_info() is an EnvInfo with the versions of Python, NumPy and SciPy, and the name of the platform."""
     info = get_env_info()
     assert_equal(type(info), EnvInfo, "the type of get_env_info()")
-    assert_equal(info.python, platform.python_version(), "python")
-    assert_equal(info.numpy, np.__version__, "numpy")
-    assert_equal(info.scipy, installed_version("scipy"), "scipy")
-    assert_equal(info.platform, platform.platform(), "platform")
+    assert_equal(info.python, platform.python_version(), "info.python")
+    assert_equal(info.numpy, np.__version__, "info.numpy")
+    assert_equal(info.scipy, installed_version("scipy"), "info.scipy")
+    assert_equal(info.platform, platform.platform(), "info.platform")
 
 
 def test_env_info_knows_the_machine(monkeypatch):
@@ -155,11 +159,11 @@ def test_env_info_knows_the_machine(monkeypatch):
         monkeypatch.setenv(f"{name}_NUM_THREADS", "1")
     monkeypatch.setenv("VECLIB_MAXIMUM_THREADS", "1")
     info = get_env_info()
-    assert_equal(info.cores, usable_cores(), "cores")
-    assert_equal(info.memory, total_memory(), "memory")
-    assert_equal(info.blas, blas_name(), "blas")
-    assert_equal(info.blas_threads, 1, "blas_threads with every variable set to 1")
-    assert_equal(info.gpus, gpu_names(), "gpus")
+    assert_equal(info.cores, usable_cores(), "info.cores")
+    assert_equal(info.memory, total_memory(), "info.memory")
+    assert_equal(info.blas, blas_name(), "info.blas")
+    assert_equal(info.blas_threads, 1, "info.blas_threads with every variable set to 1")
+    assert_equal(info.gpus, gpu_names(), "info.gpus")
 
 
 def test_formatted_line_by_line():
@@ -169,7 +173,7 @@ def test_formatted_line_by_line():
     )
     names = "python numpy scipy platform cores memory blas blas_threads gpus"
     lines = [line.split(maxsplit=1) for line in text.splitlines()]
-    assert_equal([line[0] for line in lines], names.split(), "the first word of each line")
+    assert_equal([line[0] for line in lines], names.split(), "the list of first words")
     shown = {name: rest.strip() for name, rest in lines}
     assert_equal(shown["python"], "3.11.7", "the line of python")
     assert_equal(shown["blas"], "openblas 0.3.31", "the line of blas")

@@ -48,13 +48,13 @@ def test_newer_versions_are_greater(a, b):
 
 @pytest.mark.parametrize("version", ["", "newest", ">=2.1", ".5"])
 def test_not_a_version(version):
-    """Text that does not begin with a number is a ValueError whose message holds it."""
+    """Text that does not begin with a number is a ValueError whose message names it."""
     with raises(ValueError, version):
         parse_version(version)
 
 
 def test_nothing_to_complain_about():
-    """check_versions gives an empty list when every package is installed in the version asked for, or a newer one."""
+    """check_versions gives an empty list when every package is installed in the required version or a newer one."""
     assert_equal(check_versions({}), [], "check_versions({})")
     assert_equal(check_versions({"numpy": "1.0"}), [], 'check_versions({"numpy": "1.0"})')
     just_this = {"numpy": np.__version__}
@@ -62,7 +62,7 @@ def test_nothing_to_complain_about():
 
 
 def test_too_old():
-    """An older version is one sentence, a str, that holds the package, the version installed and the version needed."""
+    """An older version is one sentence, a str, that names the package, the version installed and the version needed."""
     problems = check_versions({"numpy": "999.1"})
     assert_equal(len(problems), 1, 'the number of problems of {"numpy": "999.1"}')
     for word in ("numpy", np.__version__, "999.1"):
@@ -70,7 +70,7 @@ def test_too_old():
 
 
 def test_not_installed():
-    """A package that is not installed is one sentence that holds its name and the version needed."""
+    """A package that is not installed is one sentence with its name and the version needed."""
     problems = check_versions({"no-package-has-this-name": "1.5"})
     assert_equal(len(problems), 1, "the number of problems")
     for word in ("no-package-has-this-name", "1.5"):
@@ -82,7 +82,7 @@ def test_not_installed():
     [("2.10.0", "2.9", True), ("2.9.0", "2.10", False), ("2.1", "2.1.0", True), ("2.1.0+cpu", "2.1", True)],
 )
 def test_versions_are_compared_as_numbers(monkeypatch, tmp_path, installed, needed, fine):
-    """Versions are compared number by number, not as texts: 2.10.0 is newer than 2.9."""
+    """Versions are compared number by number, not as strings: 2.10.0 is newer than 2.9."""
     folder = tmp_path / f"probe_package-{installed}.dist-info"
     folder.mkdir()
     (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: probe-package\nVersion: {installed}\n")
@@ -102,6 +102,6 @@ def test_every_problem_in_order():
 
 
 def test_a_requirement_is_a_version():
-    """A requirement that is no version is a ValueError that holds it, even where the package is not installed."""
+    """A requirement that is not a version is a ValueError that names it, even where the package is not installed."""
     with raises(ValueError, "newest"):
         check_versions({"no-package-has-this-name": "newest"})

@@ -1,4 +1,4 @@
-"""How fast this machine can be: the wall that later katas climb towards."""
+"""How fast this machine can be: the limit that later katas work towards."""
 
 import itertools
 import math
@@ -50,7 +50,7 @@ def test_peak_is_the_best_of_several():
 
 @pytest.mark.parametrize(("n", "repeats"), [(0, 5), (-3, 5), (8, 0)])
 def test_peak_needs_something_to_measure(n, repeats):
-    """A size or a number of repeats below 1 is a ValueError whose message holds it."""
+    """A size or a number of repeats below 1 is a ValueError whose message names it."""
     with raises(ValueError, n if n < 1 else repeats):
         peak_gflops(n, repeats)
 
@@ -64,7 +64,7 @@ def test_main_prints_what_it_found(capsys):
 
 
 def test_main_prints_what_is_missing(capsys, monkeypatch):
-    """main() prints what check_versions says of REQUIREMENTS."""
+    """main() prints what check_versions says about REQUIREMENTS."""
     monkeypatch.setitem(REQUIREMENTS, "no-package-has-this-name", "1.5")
     main()
     printed = capsys.readouterr().out
@@ -72,7 +72,7 @@ def test_main_prints_what_is_missing(capsys, monkeypatch):
 
 
 def test_story_the_wall_is_far_above_a_loop():
-    """The same product in three Python loops runs at a small part of the peak: the machine was never the slow one."""
+    """The same product in three Python loops reaches a small part of the peak: it was not the machine that was slow."""
     n = 24
     a = [[float(i + j) for j in range(n)] for i in range(n)]
     fastest = math.inf

@@ -10,8 +10,8 @@ from tinytorch.tensor import broadcast_shapes, contiguous_strides, flat_index
 
 def test_strides_of_a_matrix():
     """In a row-major matrix of shape (2, 3), one row further is 3 entries further, one column is 1."""
-    assert_equal(contiguous_strides((2, 3)), (3, 1), "the strides of shape (2, 3)")
-    assert_equal(contiguous_strides((4,)), (1,), "the strides of shape (4,)")
+    assert_equal(contiguous_strides((2, 3)), (3, 1), "contiguous_strides((2, 3))")
+    assert_equal(contiguous_strides((4,)), (1,), "contiguous_strides((4,))")
 
 
 @given(shape=shapes(max_dims=4, min_side=1))
@@ -20,7 +20,7 @@ def test_strides_of_a_matrix():
 def test_strides_of_any_shape(shape):
     """The last axis moves by 1, each axis before it by the product of all sides behind it; () has no strides."""
     counted_in_bytes = np.zeros(shape, np.int8).strides  # an int8 is one byte
-    assert_equal(contiguous_strides(shape), counted_in_bytes, f"the strides of shape {shape}")
+    assert_equal(contiguous_strides(shape), counted_in_bytes, f"contiguous_strides({shape})")
 
 
 def test_strides_refuse_a_negative_side():
@@ -51,7 +51,7 @@ def test_flat_index_finds_every_entry(shape):
 
 
 def test_flat_index_refuses_an_index_outside():
-    """An index outside its axis is an IndexError that shows the index and the size of the axis; too few are one too."""
+    """An index outside its axis is an IndexError that shows the index and the side; so are too few indices."""
     assert_equal(flat_index((1, 2), (2, 3)), 5, "the place of entry [1, 2] of shape (2, 3)")
     with raises(IndexError, 7, 3):
         flat_index((1, 7), (2, 3))

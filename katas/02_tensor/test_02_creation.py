@@ -1,4 +1,4 @@
-"""What a Tensor knows of itself, how its numbers get out, and where Tensors come from."""
+"""What a Tensor knows about itself, how its numbers get out, and where Tensors come from."""
 
 import importlib
 
@@ -98,7 +98,7 @@ def test_tolist_nests_as_the_axes_do():
     halves = Tensor(np.array([0.5, -1.0], np.float32)).tolist()
     assert_equal(halves, [0.5, -1.0], "tolist()")
     assert_equal(
-        [type(entry).__name__ for entry in halves], ["float"] * 2, "the types in tolist() of float32"
+        [type(entry).__name__ for entry in halves], ["float"] * 2, "the list of types in tolist() of float32"
     )
     assert_equal(Tensor(np.array(2.5)).tolist(), 2.5, "tolist() of a 0-d Tensor")
 
@@ -154,7 +154,7 @@ def test_to_changes_the_dtype():
 
 
 def test_to_the_same_dtype_is_the_same_tensor():
-    """x.to() of the dtype that x has already is x itself: nothing is copied."""
+    """x.to(dtype) is x itself where x has that dtype already: nothing is copied."""
     x = Tensor(np.array([1.0], np.float32))
     assert_equal(x.to(float32) is x, True, "x.to(float32) is x")
     assert_equal(x.to(float64) is x, False, "x.to(float64) is x")
@@ -211,7 +211,7 @@ def test_tensor_copies():
 
 
 def test_tensor_that_requires_grad():
-    """tensor(..., requires_grad=True) requires grad; by default it does not, and integers refuse."""
+    """tensor(..., requires_grad=True) requires grad; by default it does not, and with integers it is an error."""
     assert_equal(tensor([1.0], requires_grad=True).requires_grad, True, "requires_grad")
     assert_equal(tensor([1.0]).requires_grad, False, "requires_grad by default")
     with raises(RuntimeError, "int64"):
@@ -249,7 +249,7 @@ def test_from_numpy_refuses_lists():
     "value, dtype", [(2.5, "float32"), (7, "int64"), (True, "bool")], ids=["float", "int", "bool"]
 )
 def test_full_takes_the_kind_of_its_value(value, dtype):
-    """full(shape, value) holds value everywhere; a float gives float32, an integer int64, a bool bool."""
+    """full(shape, value) is value everywhere; a float gives float32, an integer int64, a bool bool."""
     assert_close(full((2, 3), value), np.array([[value] * 3] * 2, dtype), f"full((2, 3), {value})")
     assert_close(full((), value), np.array(value, dtype), f"full((), {value})")
     assert_close(full((2,), value, dtype=float64), np.array([value] * 2, np.float64), "with dtype=float64")
@@ -304,7 +304,7 @@ def test_arange_stops_before_its_end(bounds, expected):
 
 
 def test_arange_takes_a_dtype_and_refuses_a_step_that_does_not_lead_there():
-    """arange(3, dtype=float32) is float32; a step of 0, or away from end, would never end and is a ValueError."""
+    """arange(3, dtype=float32) is float32; a step of 0, or one that leads away from end, is a ValueError."""
     assert_close(arange(3, dtype=float32), np.array([0, 1, 2], np.float32), "arange(3, dtype=float32)")
     with raises(ValueError, 0):
         arange(1, 5, 0)
@@ -338,17 +338,17 @@ def test_creation_takes_requires_grad(name, args):
     assert_equal(create(*args).requires_grad, False, f"requires_grad of {name} by default")
 
 
-# From chance
+# Random numbers
 
 
 def test_rand_is_uniform():
     """rand() draws float32 numbers evenly from 0 to 1, 1 left out: a tenth of them in each tenth."""
     manual_seed(0)
     x = rand(100, 200)
-    assert_equal((x.data.shape, str(x.data.dtype)), ((100, 200), "float32"), "the shape and dtype of rand()")
+    assert_equal((x.data.shape, str(x.data.dtype)), ((100, 200), "float32"), "(shape, dtype) of rand()")
     assert_equal(bool((x.data >= 0).all() and (x.data < 1).all()), True, "0 <= rand() < 1")
     in_each_tenth = np.bincount((x.data.ravel() * 10).astype(int), minlength=10) / x.data.size
-    assert_close(in_each_tenth, [0.1] * 10, "the part of the draws in each tenth", rtol=0.15)
+    assert_close(in_each_tenth, [0.1] * 10, "the share of draws in each tenth", rtol=0.15)
     assert_equal(
         rand(2, requires_grad=True).requires_grad, True, "requires_grad of rand(2, requires_grad=True)"
     )
@@ -358,10 +358,10 @@ def test_randn_is_normal():
     """randn() draws float32 numbers with mean 0 and variance 1: 68 % lie between -1 and 1, 95 % between -2 and 2."""
     manual_seed(0)
     x = randn(100, 200)
-    assert_equal((x.data.shape, str(x.data.dtype)), ((100, 200), "float32"), "the shape and dtype of randn()")
+    assert_equal((x.data.shape, str(x.data.dtype)), ((100, 200), "float32"), "(shape, dtype) of randn()")
     assert_close(x.data.mean(dtype=float), 0.0, "the mean of the draws", atol=0.05)
-    assert_close(float(np.mean(np.abs(x.data) < 1)), 0.683, "the part of the draws in (-1, 1)", atol=0.02)
-    assert_close(float(np.mean(np.abs(x.data) < 2)), 0.954, "the part of the draws in (-2, 2)", atol=0.01)
+    assert_close(float(np.mean(np.abs(x.data) < 1)), 0.683, "the share of draws in (-1, 1)", atol=0.02)
+    assert_close(float(np.mean(np.abs(x.data) < 2)), 0.954, "the share of draws in (-2, 2)", atol=0.01)
     assert_equal(
         randn(2, requires_grad=True).requires_grad, True, "requires_grad of randn(2, requires_grad=True)"
     )
@@ -369,7 +369,7 @@ def test_randn_is_normal():
 
 @pytest.mark.parametrize("draw", [rand, randn], ids=["rand", "randn"])
 def test_random_numbers_of_float16(draw):
-    """rand and randn draw float16 as well, which NumPy's generators do not know; what rand draws stays below 1."""
+    """rand and randn draw float16 as well, which NumPy's generators cannot; what rand draws stays below 1."""
     manual_seed(0)
     x = draw(100_000, dtype=float16)
     assert_equal(str(x.data.dtype), "float16", "the dtype")
@@ -382,10 +382,10 @@ def test_randint_draws_every_number_equally_often():
     """randint(low, high, shape) draws int64 numbers from low to high - 1; an empty range is a ValueError."""
     manual_seed(0)
     x = randint(-2, 3, (100, 50))
-    assert_equal((x.data.shape, str(x.data.dtype)), ((100, 50), "int64"), "the shape and dtype of randint()")
+    assert_equal((x.data.shape, str(x.data.dtype)), ((100, 50), "int64"), "(shape, dtype) of randint()")
     values, counts = np.unique(x.data, return_counts=True)
-    assert_equal(values.tolist(), [-2, -1, 0, 1, 2], "the numbers that randint(-2, 3) draws")
-    assert_close(counts / x.data.size, [0.2] * 5, "the part of the draws for each number", rtol=0.15)
+    assert_equal(values.tolist(), [-2, -1, 0, 1, 2], "the list of numbers that randint(-2, 3) draws")
+    assert_close(counts / x.data.size, [0.2] * 5, "the share of draws for each number", rtol=0.15)
     assert_equal(str(randint(0, 9, (2,), dtype=int32).data.dtype), "int32", "the dtype with dtype=int32")
     with raises(ValueError, 3):
         randint(3, 3, (2,))
@@ -397,7 +397,7 @@ def test_randint_draws_every_number_equally_often():
     ids=["rand", "randn", "randint"],
 )
 def test_random_tensors_can_be_drawn_again(draw):
-    """After manual_seed(n) the same numbers come again; a generator= of one's own is used in its place."""
+    """After manual_seed(n) the same numbers come again; where generator= is given, that one draws instead."""
     manual_seed(7)
     first, second = draw(4).data, draw(4).data
     assert_equal(bool((first == second).all()), False, "whether a second draw equals the first")
@@ -437,7 +437,7 @@ def test_repr_shows_every_entry_of_a_small_tensor(array):
     text = repr(Tensor(array, requires_grad=True))
     assert_equal(text.endswith(", requires_grad=True)"), True, f"whether {text!r} says requires_grad=True")
     entries = text.removeprefix("tensor(").removesuffix(", requires_grad=True)")
-    assert_equal(eval(entries), array.tolist(), "the entries in repr(x)")
+    assert_equal(eval(entries), array.tolist(), "the list of entries in repr(x)")
 
 
 # On a device
@@ -482,5 +482,5 @@ def test_chance_on_a_device(device, name, args):
     draw = getattr(importlib.import_module("tinytorch.tensor"), name)
     result = draw(*args, device=device)
     assert_is_on(result, device, f"{name}(..., device={device!r})")
-    assert_equal((result.shape, result.dtype), ((50, 4), draw(*args).dtype), "the shape and dtype")
+    assert_equal((result.shape, result.dtype), ((50, 4), draw(*args).dtype), f"(shape, dtype) of {name}")
     assert len(np.unique(to_numpy(result))) > 5, f"{name} draws the same number again and again"

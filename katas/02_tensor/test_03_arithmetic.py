@@ -95,7 +95,7 @@ def test_operands_that_do_not_broadcast():
 
 @pytest.mark.parametrize("python", [python for _, python in ARITHMETIC.values()], ids=ARITHMETIC)
 def test_a_python_number_beside_a_tensor(python):
-    """A Python number on either side works as one more operand and leaves a float32 Tensor float32."""
+    """A Python number on either side works as an operand and leaves a float32 Tensor float32."""
     entries = [0.5, 2.0, 4.0]
     x = Tensor(np.array(entries, np.float32))
     right, left = [python(v, 1.5) for v in entries], [python(3, v) for v in entries]

@@ -88,7 +88,7 @@ def test_function_of_integers_is_float32(function, oracle):
     ids=FUNCTIONS,
 )
 def test_function_at_the_ends_of_its_domain(function, entries, expected):
-    """Where there is no number to give, a function gives inf or nan, and no error and no warning."""
+    """Where there is no finite value, a function gives inf or nan, without an error or a warning."""
     x = Tensor(np.array(entries, np.float32))
     with no_warnings():
         assert_close(function(x), np.array(expected, np.float32), f"{function.__name__}({entries})")
@@ -141,7 +141,7 @@ def test_maximum_and_minimum_of_two(function, oracle, pair):
 
 @pytest.mark.parametrize("function, oracle", [(maximum, max), (minimum, min)], ids=["maximum", "minimum"])
 def test_maximum_and_minimum_keep_nan_and_promote(function, oracle):
-    """One nan makes the result nan; dtypes promote as in arithmetic; a Python number may stand for a Tensor."""
+    """One nan makes the result nan; dtypes promote as in arithmetic; a Python number may take the place of a Tensor."""
     a, b = Tensor(np.array([NAN, 1.0], np.float32)), Tensor(np.array([1.0, NAN], np.float32))
     assert_close(function(a, b), np.array([NAN, NAN], np.float32), "with nan")
     whole, half = Tensor(np.array([1, 2])), Tensor(np.array([1.5, 1.5], np.float32))

@@ -130,7 +130,7 @@ def test_amax_and_amin_over_any_axes(case, keepdim):
 
 @pytest.mark.parametrize("reduction", [amax, amin], ids=["amax", "amin"])
 def test_amax_and_amin_keep_nan_and_dtype(reduction):
-    """One nan makes the extreme nan, without a warning; integers stay what they are."""
+    """One nan makes the result nan, without a warning; integers keep their dtype."""
     rows = Tensor(np.array([[1, float("nan")], [2, 2]], np.float32))
     with no_warnings():
         assert_close(reduction(rows, dim=1), np.array([float("nan"), 2], np.float32), "with nan")
@@ -231,7 +231,7 @@ def test_mean_over_any_axes(case, keepdim):
 
 
 def test_mean_of_no_entries():
-    """0 / 0 is nan: the mean of no entries is nan, without a warning, and there may be no means to take at all."""
+    """0 / 0 is nan: the mean of no entries is nan, without a warning, and there may be no mean to compute."""
     x = Tensor(np.zeros((0, 3), np.float32))
     with no_warnings():
         assert_close(

@@ -22,7 +22,7 @@ def assert_view(result, array):
 
 @pytest.mark.parametrize(("shape", "strides"), [((0, 3), (3, 1)), ((2, 0), (1, 1)), ((), ())], ids=str)
 def test_stride_without_entries(shape, strides):
-    """An empty Tensor has the strides that it would have with every side of 0 a 1; a 0-d Tensor has none."""
+    """An empty Tensor has the strides that it would have if every side of 0 were 1; a 0-d Tensor has none."""
     assert_equal(Tensor(np.zeros(shape, np.float32)).stride(), strides)
 
 
@@ -103,7 +103,7 @@ def test_permute_takes_negative_axes_and_is_a_view():
 
 @pytest.mark.parametrize("order", [(0, 1), (0, 0, 1), (0, -3, 1)], ids=str)
 def test_permute_refuses_what_is_not_a_permutation(order):
-    """Every axis must be named exactly once; else it is an error, and NumPy's own will do."""
+    """Every axis must be named exactly once; otherwise it is an error; NumPy's own will do."""
     with raises(ShapeError):
         permute(Tensor(CUBE), order)
 
@@ -191,7 +191,7 @@ def test_expand_takes_no_memory():
 
 @pytest.mark.parametrize("shape", [(4, 3), (2, 1), (3,), (-1, 2, 3)], ids=str)
 def test_expand_refuses_to_change_any_other_side(shape):
-    """Only axes of size 1 stretch: else an error that holds both shapes."""
+    """Only axes of size 1 stretch: anything else is an error that names both shapes."""
     with raises(ShapeError, (2, 3), shape):
         expand(Tensor(SIX), shape)
 
@@ -214,7 +214,7 @@ def test_expand_as_a_method():
     ids=["0", "-1", "(0, 1)", "()"],
 )
 def test_flip_reverses_the_order_along_axes(dims, expected):
-    """flip(x, dims) turns the order along one axis or several around. It is a copy, as in PyTorch."""
+    """flip(x, dims) reverses the order along one axis or several. It is a copy, as in PyTorch."""
     a = SIX.copy()
     result = flip(Tensor(a), dims)
     assert_close(result, np.array(expected, np.float32), f"flip along {dims}")
@@ -233,7 +233,7 @@ def test_flip_reverses_the_order_along_axes(dims, expected):
     ids=str,
 )
 def test_axes_that_are_not_there(name, dims):
-    """An axis outside the Tensor is an IndexError that holds it, for transpose, squeeze and unsqueeze alike."""
+    """An axis outside the Tensor is an IndexError that names it, for transpose, squeeze and unsqueeze alike."""
     function = {"transpose": transpose, "squeeze": squeeze, "unsqueeze": unsqueeze}[name]
     with raises(IndexError, next(dim for dim in dims if not -2 <= dim < 2)):
         function(Tensor(SIX), *dims)

@@ -51,7 +51,7 @@ def test_bmm_promotes(first, second, expected):
     ("first", "second"), [((3,), (3, 2)), ((2, 3), (3,)), ((3,), (3,)), ((), (2, 3))], ids=str
 )
 def test_bmm_refuses_vectors(first, second):
-    """An operand with fewer than two axes is no matrix: a ValueError that holds both shapes."""
+    """An operand with fewer than two axes is not a matrix: a ValueError that names both shapes."""
     with raises(ShapeError, first, second):
         bmm(Tensor(np.ones(first, np.float32)), Tensor(np.ones(second, np.float32)))
 
@@ -67,7 +67,7 @@ def test_bmm_refuses_vectors(first, second):
     ids=["vector @ vector", "matrix @ vector", "vector @ matrix", "matrix @ matrix"],
 )
 def test_matmul_lends_a_vector_an_axis(first, second, expected):
-    """A 1-d operand counts as a row on the left and as a column on the right; the lent axis is taken away again."""
+    """A 1-d operand counts as a row on the left and as a column on the right; the lent axis is removed again."""
     a, b = np.array(first, np.float32), np.array(second, np.float32)
     assert_close(matmul(Tensor(a), Tensor(b)), np.array(expected, np.float32))
 
@@ -115,7 +115,7 @@ def test_matmul_as_method_and_operator():
     ],
 )
 def test_matmul_refuses_shapes_that_do_not_fit(first, second, wrong):
-    """Where the inner sides or the axes in front do not fit, an error holds the sides that differ."""
+    """Where the inner sides or the axes in front do not fit, an error names the sides that differ."""
     with raises(ShapeError, *wrong):
         matmul(Tensor(np.ones(first, np.float32)), Tensor(np.ones(second, np.float32)))
 

@@ -61,7 +61,7 @@ def test_slices_are_views_and_lists_copy():
     ("index", "wrong"), [(2, 2), (-3, -3), ((0, 3), 3), ((0, 0, 0), 3), ([0, 7], 7)], ids=str
 )
 def test_index_outside_is_an_error(index, wrong):
-    """A place outside its axis, and more places than axes, are an IndexError that holds the number."""
+    """A place outside its axis, and more places than axes, are an IndexError that names the number."""
     with raises(IndexError, wrong):
         Tensor(SIX)[index]
 
@@ -159,14 +159,14 @@ def test_gather_picks_along_any_axis(a, draw):
 
 @pytest.mark.parametrize("wrong", [3, -1])
 def test_gather_refuses_an_index_outside(wrong):
-    """An index that is too large or negative is an error that holds it: here nothing counts from the end."""
+    """An index that is too large or negative is an error that names it: here nothing counts from the end."""
     with raises((IndexError, RuntimeError), wrong):
         gather(Tensor(SIX), 1, Tensor(np.array([[0, wrong]])))
 
 
 @pytest.mark.parametrize("shape", [(2,), (3, 1), (1, 2, 3)], ids=str)
 def test_gather_refuses_shapes_that_do_not_fit(shape):
-    """index has as many axes as x, none but dim longer than there: else an error that holds both shapes."""
+    """index has as many axes as x, and only axis dim may be longer: all else is an error that names both shapes."""
     with raises(ShapeError, shape, (2, 3)):
         gather(Tensor(SIX), 1, Tensor(np.zeros(shape, np.int64)))
 
@@ -182,7 +182,7 @@ def test_index_add_adds_slices():
 @given(arrays(shapes(min_dims=1, min_side=1)), st.data())
 @example(np.zeros(2, np.float32), (0, np.array([1, 1]), np.array([1, 2], np.float32)))
 def test_index_add_adds_twice_for_an_index_that_stands_twice(a, draw):
-    """Along any axis, every slice of source is added, also where several have the same index."""
+    """Along any axis, every slice of source is added, even where several have the same index."""
     if isinstance(draw, tuple):
         dim, index, source = draw
     else:
@@ -198,7 +198,7 @@ def test_index_add_adds_twice_for_an_index_that_stands_twice(a, draw):
 
 @pytest.mark.parametrize("wrong", [2, -1])
 def test_index_add_refuses_an_index_outside(wrong):
-    """An index that is too large or negative is an error that holds it."""
+    """An index that is too large or negative is an error that names it."""
     with raises((IndexError, RuntimeError), wrong):
         index_add(Tensor(SIX), 0, Tensor(np.array([wrong])), Tensor(np.ones((1, 3), np.float32)))
 
@@ -235,6 +235,6 @@ def test_topk_gives_the_largest_first():
 
 @pytest.mark.parametrize("k", [4, -1])
 def test_topk_refuses_more_than_there_are(k):
-    """A k that is negative or larger than the side is an error that holds it."""
+    """A k that is negative or larger than the side is an error that names it."""
     with raises(ShapeError, k):
         topk(Tensor(SIX), k)

@@ -64,7 +64,7 @@ def test_cat_promotes_and_copies():
 
 
 def test_cat_refuses_what_does_not_fit():
-    """An empty list is a ValueError; another side that differs is an error that holds both sides."""
+    """An empty list is a ValueError; another side that differs is an error that names both sides."""
     with raises(ShapeError):
         cat([])
     with raises(ShapeError, 3, 2):
@@ -94,7 +94,7 @@ def test_stack_makes_a_vector_of_numbers():
 
 
 def test_stack_refuses_different_shapes():
-    """Shapes that differ are an error that holds the sides, also where they would broadcast; so is an empty list."""
+    """Shapes that differ are an error that names the sides, even where they would broadcast; so is an empty list."""
     with raises(ShapeError, 2, 1):
         stack([Tensor(SIX), Tensor(SIX[:1])])
     with raises(ShapeError):
@@ -111,7 +111,7 @@ def test_split_into_pieces_of_one_size(side, size, expected):
     a = np.arange(side * 2, dtype=np.float32).reshape(side, 2)
     pieces = split(Tensor(a), size)
     assert_equal(type(pieces), tuple, "the type of the result")
-    assert_equal([piece.shape[0] for piece in pieces], expected, "the sizes of the pieces")
+    assert_equal([piece.shape[0] for piece in pieces], expected, "the list of piece sizes")
     assert_close(np.concatenate([piece.data for piece in pieces]), a, "the pieces one after the other")
 
 
@@ -134,7 +134,7 @@ def test_split_gives_views():
 
 @pytest.mark.parametrize("sizes", [0, -1, [1, 1], [4, -1]], ids=str)
 def test_split_refuses_sizes_that_do_not_fit(sizes):
-    """A size below 1, and listed sizes that do not add up to the side, are an error that holds them."""
+    """A size below 1, and listed sizes that do not add up to the side, are an error that names them."""
     with raises(ShapeError, sizes):
         split(Tensor(SIX), sizes, 1)
 
@@ -161,7 +161,7 @@ def test_pad_is_zero_by_default_and_keeps_the_dtype():
 
 @pytest.mark.parametrize("widths", [(1,), (1, 1, 1, 1, 1, 1)], ids=str)
 def test_pad_refuses_what_is_not_pairs_of_sizes(widths):
-    """The numbers come in pairs, at most one pair for each axis: else an error that holds them."""
+    """The numbers come in pairs, at most one pair for each axis: anything else is an error that names them."""
     with raises(ShapeError, widths):
         pad(Tensor(SIX), widths)
 
@@ -187,7 +187,7 @@ def test_triangles_erase_infinities():
 
 
 def test_triangles_need_a_matrix():
-    """A vector has no triangle: an error that holds its shape."""
+    """A vector has no triangle: an error that names its shape."""
     for triangle in (tril, triu):
         with raises(ShapeError, (3,)):
             triangle(Tensor(SIX[0]))
@@ -214,5 +214,5 @@ COMPOSITIONS = {
 
 @pytest.mark.parametrize("name", COMPOSITIONS)
 def test_other_compositions_are_made_of_primitives(name):
-    """What has no @primitive above it calls functions that have, on Tensors, so that kata 07 can follow it."""
+    """A function without @primitive calls functions that have it, on Tensors, so that kata 07 can follow it."""
     assert_followed(dispatch.observers, COMPOSITIONS[name], Tensor(SIX.copy()), what=f"the result of {name}")

@@ -1,4 +1,4 @@
-"""Changing a Tensor where it lies, and who else sees the change."""
+"""Changing a Tensor in place, and who else sees the change."""
 
 import numpy as np
 import pytest
@@ -74,7 +74,7 @@ def test_copy_takes_the_entries_of_another():
 
 
 def test_copy_refuses_a_shape_that_does_not_fit():
-    """A source that does not broadcast to the shape of x is an error that holds both shapes; x stays as it was."""
+    """A source that does not broadcast to the shape of x is an error that names both shapes; x stays as it was."""
     x = Tensor(SIX.copy())
     with unchanged(x), raises(ShapeError, (2, 3), (2,)):
         x.copy_(tensor([1.0, 2.0]))
@@ -117,7 +117,7 @@ def test_integers_take_no_fractions_in_place(name):
 
 
 def test_float32_stays_float32_in_place():
-    """x keeps its dtype, also where the other is float64."""
+    """x keeps its dtype, even where the other is float64."""
     x = Tensor(np.array([1, 2], np.float32))
     assert_close(x.add_(Tensor(np.array([0.5, 0.5]))), np.array([1.5, 2.5], np.float32))
 
@@ -159,7 +159,7 @@ def test_detach_shares_the_memory_and_wants_no_gradient():
     assert free.data is x.data or np.shares_memory(free.data, x.data), (
         "detach copies, expected the same memory"
     )
-    assert_equal((free.requires_grad, x.requires_grad), (False, True), "requires_grad of detach() and of x")
+    assert_equal((free.requires_grad, x.requires_grad), (False, True), "the requires_grad of (detach(), x)")
 
 
 @pytest.mark.parametrize("name", VIEWS)
@@ -168,7 +168,9 @@ def test_a_write_through_a_view_is_seen(name):
     x = Tensor(SIX[:, :].copy())
     view, before = VIEWS[name](x), version(x)
     view.fill_(100)
-    assert_equal(int((x.data == 100).sum()), view.data.size, f"the entries of x changed through {name}")
+    assert_equal(
+        int((x.data == 100).sum()), view.data.size, f"the number of entries of x changed through {name}"
+    )
     assert version(x) != before, f"the write through {name} is not counted in the version of x"
     assert_equal(version(view), version(x), f"the version of {name}")
 
@@ -214,7 +216,7 @@ def test_a_write_that_fails_changes_nothing(name):
 
 
 def test_to_takes_dtype_and_device_in_any_way():
-    """x.to takes a dtype, a device or both, by place or by name; where nothing changes it gives x itself."""
+    """x.to takes a dtype, a device or both, by position or by name; where nothing changes it gives x itself."""
     x = Tensor(SIX.copy())
     for result in (
         x.to(float64),

@@ -1,4 +1,4 @@
-"""The same functions for arrays on a device: nothing comes back to the CPU unless it is asked to.
+"""The same functions for arrays on a device: nothing comes back to the CPU unless somebody asks for it.
 
 Where there is no GPU, a strict stand-in for CuPy takes its place: its arrays refuse what CuPy's refuse.
 """
@@ -188,11 +188,11 @@ def test_numbers_leave_the_device_when_asked(device):
     x = tensors(device)["x"]
     assert_equal(x[0, 0].item(), 1.5, "item()")
     assert_equal(x.tolist(), ARRAYS["x"].tolist(), "tolist()")
-    assert_equal((float(x[0, 1]), bool(x[1, 1] > 0), int(x[1, 0])), (-2.0, False, 3), "float, bool and int")
+    assert_equal((float(x[0, 1]), bool(x[1, 1] > 0), int(x[1, 0])), (-2.0, False, 3), "(float, bool, int)")
     assert_equal(
-        (len(x), x.shape, x.numel(), x.stride()), (2, (2, 3), 6, (3, 1)), "len, shape, numel and stride"
+        (len(x), x.shape, x.numel(), x.stride()), (2, (2, 3), 6, (3, 1)), "(len, shape, numel, stride)"
     )
-    assert_equal([row.sum().item() for row in x], [-0.25, 4.5], "the sums of the rows")
+    assert_equal([row.sum().item() for row in x], [-0.25, 4.5], "the list of row sums")
 
 
 def test_repr_names_the_device(device):
@@ -236,7 +236,7 @@ def test_devices_are_never_mixed(device, name, inputs, params):
 
 
 def test_joining_never_mixes_devices(device):
-    """Nor do cat, gather and index_add move anything by themselves."""
+    """cat, gather and index_add with Tensors on two devices are a RuntimeError that names both places."""
     only_with_two(device)
     here, there = tensors("cpu"), tensors(device)
     with raises(RuntimeError, "cpu", "cuda:0"):

@@ -51,7 +51,7 @@ def test_softmax_does_not_overflow():
 
 
 def test_softmax_gives_nothing_to_minus_infinity():
-    """An entry of -inf gets the share 0, without a warning: this is how attention will look away."""
+    """An entry of -inf gets the share 0, without a warning: this is how attention will ignore a position."""
     with no_warnings():
         out = softmax(Tensor(np.array([0.0, -math.inf, 0.0])), 0)
     assert_close(out, np.array([0.5, 0.0, 0.5]))

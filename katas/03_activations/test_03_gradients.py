@@ -119,7 +119,7 @@ def test_gradients_keep_float32():
 
 
 def test_gradients_far_out_are_finite():
-    """At x = -90 and 90 every gradient is a number, and no warning is given."""
+    """At x = -90 and 90 every gradient is finite, and there is no warning."""
     x, grad = np.array([-90.0, 90.0], np.float32), np.ones(2, np.float32)
     ends = np.array([0.0, 1.0], np.float32)
     with no_warnings():

@@ -38,7 +38,7 @@ def test_linear_keeps_the_leading_axes(lead, data):
 
 
 def test_linear_refuses_another_number_of_features():
-    """x of shape (4, 2) with a weight of shape (5, 3) is a ValueError that holds both shapes."""
+    """x of shape (4, 2) with a weight of shape (5, 3) is a ValueError that names both shapes."""
     with raises(ShapeError, (4, 2), (5, 3)):
         linear(zeros(4, 2), zeros(5, 3))
 
@@ -56,7 +56,7 @@ def test_linear_backward_by_hand():
 @given(lead=st.sampled_from([(), (4,), (2, 3), (0,)]), data=st.data())
 @example(lead=(2,), data=None)
 def test_linear_backward_sums_over_the_leading_axes(lead, data):
-    """linear_backward(grad, x, weight) gives the gradients for x, weight and bias; a weight served every sample."""
+    """linear_backward(grad, x, weight) gives the gradients for x, weight and bias; every sample uses the weight."""
     if data is None:
         x, weight = (
             np.array([[1.0, 2.0, 3.0], [0.5, -1.0, 0.0]]),
@@ -74,7 +74,7 @@ def test_linear_backward_sums_over_the_leading_axes(lead, data):
 
 
 def test_the_gradient_of_a_bias_keeps_its_digits():
-    """The bias took part in every sample: of 100,000 gradients of 0.1 its own is 10,000, right to 1e-6."""
+    """Every sample uses the bias: 100,000 gradients of 0.1 add up to 10,000 for it, right to 1e-6."""
     grad = np.full((100_000, 2), 0.1, np.float32)
     x, weight = np.zeros((100_000, 1), np.float32), np.zeros((2, 1), np.float32)
     assert_close(

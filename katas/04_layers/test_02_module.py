@@ -1,4 +1,4 @@
-"""A module: parts by attribute, found by name."""
+"""A module finds its parts among its attributes, and knows their names."""
 
 import numpy as np
 
@@ -61,7 +61,7 @@ def test_children_come_without_names_too():
     """children() gives the same modules as named_children()."""
     two = Two()
     assert list(two.children()) == [two.first, two.second]
-    assert next(two.children()) is two.first, "children() is an iterator, so that next() takes the first one"
+    assert next(two.children()) is two.first, "children() must be an iterator, whose first item is two.first"
 
 
 def test_modules_are_named_by_their_path():
@@ -73,7 +73,7 @@ def test_modules_are_named_by_their_path():
 
 
 def test_a_shared_module_comes_once():
-    """A module that stands in two places, or that contains itself, comes once, under its first name."""
+    """A module that stands in two places, or that contains itself, is listed once, under its first name."""
     two = Two()
     two.second = two.first
     two.first.parent = two
@@ -84,7 +84,7 @@ def test_modules_come_without_names_too():
     """modules() gives the same modules as named_modules()."""
     tree = Tree()
     assert list(tree.modules()) == [tree, tree.left, tree.left.first, tree.left.second, tree.right]
-    assert next(tree.modules()) is tree, "modules() is an iterator, so that next() takes the first one"
+    assert next(tree.modules()) is tree, "modules() must be an iterator, whose first item is the tree itself"
 
 
 def test_parameters_are_named_by_their_path():
@@ -94,14 +94,14 @@ def test_parameters_are_named_by_their_path():
 
 
 def test_parameters_of_one_module_only():
-    """named_parameters(recurse=False) stays in this module, and prefix= stands before every name."""
+    """named_parameters(recurse=False) stays in this module, and prefix= is put before every name."""
     assert_equal([name for name, _ in Two().named_parameters(recurse=False)], ["shift"])
     names = [name for name, _ in Scale(1).named_parameters(prefix="model")]
     assert_equal(names, ["model.factor"])
 
 
 def test_tied_parameters_come_once():
-    """A parameter that stands in two places comes once: an optimizer must not move it twice."""
+    """A parameter that stands in two places is listed once: an optimizer must not move it twice."""
     two = Two()
     two.second.factor = two.first.factor
     assert_equal([name for name, _ in two.named_parameters()], ["shift", "first.factor"])
@@ -120,7 +120,7 @@ def test_parameters_come_without_names_too():
     ]
     assert [id(p) for p in two.parameters(recurse=False)] == [id(two.shift)]
     assert next(two.parameters()) is two.shift, (
-        "parameters() is an iterator, so that next() takes the first one"
+        "parameters() must be an iterator, whose first item is two.shift"
     )
 
 
@@ -133,7 +133,7 @@ def test_a_parameter_set_later_is_found():
 
 
 def test_buffers_are_found_as_parameters_are():
-    """named_buffers() and buffers() find the Buffers of the tree; they are no parameters."""
+    """named_buffers() and buffers() find the Buffers of the tree; a Buffer is not a parameter."""
     two = Two()
     assert_equal([name for name, _ in two.named_buffers()], ["first.count", "second.count"])
     assert [id(b) for b in two.buffers()] == [id(two.first.count), id(two.second.count)]
@@ -208,7 +208,7 @@ def test_a_module_prints_its_options():
 
 
 def test_a_module_prints_as_a_tree():
-    """A module with children prints each on a line, two spaces further in, as PyTorch does."""
+    """A module with children prints each on its own line, indented by two spaces, as PyTorch does."""
     expected = (
         "Tree(\n  (left): Two(\n    (first): Scale()\n    (second): Scale()\n  )\n  (right): Scale()\n)"
     )

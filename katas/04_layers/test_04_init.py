@@ -1,4 +1,4 @@
-"""Where the numbers of a fresh layer come from."""
+"""Where the numbers of a new layer come from."""
 
 import math
 
@@ -66,7 +66,7 @@ def test_normal_draws_around_a_mean():
 
 @pytest.mark.parametrize("draw", ["uniform_", "normal_"])
 def test_draws_follow_the_seed(draw):
-    """After the same manual_seed the draws are the same, and without a new seed they go on."""
+    """After the same manual_seed the draws are the same, and without a new seed they continue."""
     function = getattr(init, draw)
     first, second = filled(function, shape=(5,)), filled(function, shape=(5,))
     assert_close(first, second, "draws after the same seed")
@@ -82,7 +82,7 @@ def test_filling_keeps_the_dtype(draw):
 
 
 def test_fans_count_inputs_and_outputs():
-    """calculate_fan of a weight (out, in) is (in, out); behind them, each place of a kernel counts once more."""
+    """calculate_fan of a weight (out, in) is (in, out); further axes, those of a kernel, multiply both."""
     assert_equal(init.calculate_fan(zeros(5, 3)), (3, 5))
     assert_equal(init.calculate_fan(zeros(8, 2, 3, 5)), (30, 120))
 
@@ -117,7 +117,7 @@ def test_an_unknown_gain_is_refused():
 
 
 def test_xavier_balances_both_fans():
-    """xavier_* have the deviation gain * sqrt(2 / (fan_in + fan_out)); uniform_ goes to sqrt(3) of it."""
+    """xavier_* have the deviation gain * sqrt(2 / (fan_in + fan_out)); the uniform bound is sqrt(3) times it."""
     std = math.sqrt(2 / 500)
     assert_normal(filled(init.xavier_normal_), 0.0, std)
     assert_normal(filled(init.xavier_normal_, gain=2.0), 0.0, 2 * std)
@@ -126,7 +126,7 @@ def test_xavier_balances_both_fans():
 
 
 def test_kaiming_keeps_the_variance_of_one_fan():
-    """kaiming_* have the deviation gain / sqrt(fan): sqrt(2 / fan_in) by default; uniform_ goes to sqrt(3) of it."""
+    """kaiming_* have the deviation gain / sqrt(fan), by default sqrt(2 / fan_in); the bound is sqrt(3) times it."""
     std = math.sqrt(2 / 300)
     assert_normal(filled(init.kaiming_normal_), 0.0, std)
     assert_normal(

@@ -33,7 +33,7 @@ from tinytorch.tensor import Tensor, ones, tanh, zeros
 
 
 def test_linear_has_a_weight_and_a_bias():
-    """Linear(3, 2) has a weight of shape (2, 3) and a bias of shape (2,), float32 parameters both."""
+    """Linear(3, 2) has a weight of shape (2, 3) and a bias of shape (2,), both float32 parameters."""
     layer = Linear(3, 2)
     assert_equal({name: p.shape for name, p in layer.named_parameters()}, {"weight": (2, 3), "bias": (2,)})
     assert_equal({str(p.dtype) for p in layer.parameters()}, {"float32"})
@@ -48,7 +48,7 @@ def test_linear_can_go_without_a_bias():
 
 
 def test_linear_starts_small():
-    """Weight and bias are drawn evenly from -1 / sqrt(in) to 1 / sqrt(in), anew after reset_parameters()."""
+    """Weight and bias are drawn evenly from -1 / sqrt(in) to 1 / sqrt(in), and again by reset_parameters()."""
     manual_seed(0)
     layer = Linear(100, 400)
     for values in (layer.weight.data, layer.bias.data):
@@ -78,7 +78,7 @@ def test_linear_computes(x):
 
 
 def test_module_list_finds_its_modules():
-    """ModuleList([a, b]) names the parameters of its modules "0.", "1.", and append adds one, returning the list."""
+    """ModuleList([a, b]) names its modules "0", "1", ..., as in "0.weight"; append adds one and returns the list."""
     modules = ModuleList([Linear(1, 2), Linear(2, 3)])
     assert modules.append(Linear(3, 4)) is modules
     names = [name for name, _ in modules.named_parameters()]
@@ -86,7 +86,7 @@ def test_module_list_finds_its_modules():
 
 
 def test_module_list_is_a_list():
-    """len, [i] with negative places too, and iteration work as on a list."""
+    """len, [i], also with a negative i, and iteration work as on a list."""
     parts = [Identity(), ReLU(), Identity()]
     modules = ModuleList(parts)
     assert_equal(len(modules), 3)
@@ -98,7 +98,7 @@ def test_module_list_is_a_list():
 
 
 def test_module_list_takes_modules_only_into_account():
-    """After eval() a list of two still has two modules: `training` is an attribute, and no module."""
+    """After eval() a list of two still has two modules: `training` is an attribute, but not a module."""
     modules = ModuleList([Identity(), Identity()]).eval()
     assert_equal(len(modules), 2)
     assert_equal(len(list(modules.append(Identity()))), 3)
@@ -183,7 +183,7 @@ def test_dropout_needs_a_probability(p):
 
 
 def test_dropout_module_obeys_the_mode():
-    """Dropout(p) drops while training and does nothing in eval mode; every call draws anew."""
+    """Dropout(p) drops while training and does nothing in eval mode; every call draws again."""
     manual_seed(0)
     module, x = Dropout(0.5), ones(100)
     first, second = module(x).data, module(x).data

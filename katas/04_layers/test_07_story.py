@@ -23,7 +23,7 @@ def deep_network(std=None):
 
 
 def test_kaiming_keeps_a_signal_alive():
-    """Through twenty layers weights of deviation 0.01 leave nothing, 1 explodes, and kaiming's keeps the size."""
+    """Weights of deviation 0.01 lose a signal in twenty layers, those of 1 make it explode, kaiming's keep its size."""
     x = Tensor(np.random.default_rng(0).standard_normal((64, 256)).astype(np.float32))
     sizes = {}
     for name, std in {"0.01": 0.01, "kaiming": None, "1": 1.0}.items():
@@ -36,7 +36,7 @@ def test_kaiming_keeps_a_signal_alive():
 
 
 def test_a_model_is_a_tree_that_knows_its_names():
-    """A model of three layers lists its 12,834 parameters, hands them to another model, and both agree."""
+    """A model of three layers lists its 12,834 parameters; another model that loads them gives the same output."""
     one = Sequential(Linear(64, 128), ReLU(), Sequential(Linear(128, 32), ReLU()), Linear(32, 12))
     names = [name for name, _ in one.named_parameters()]
     assert_equal(names, ["0.weight", "0.bias", "2.0.weight", "2.0.bias", "3.weight", "3.bias"])

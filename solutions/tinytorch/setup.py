@@ -26,7 +26,7 @@ THREAD_VARIABLES = {
     "blis": ("BLIS_NUM_THREADS", "OMP_NUM_THREADS"),
     "accelerate": ("VECLIB_MAXIMUM_THREADS",),
 }
-"""The environment variables in which each BLAS looks for its number of threads, the strongest first."""
+"""The environment variables from which each BLAS reads its number of threads, in order of priority."""
 
 
 # Where arrays live --------------------------------------------------------------------------------------
@@ -36,8 +36,8 @@ def get_array_module(*arrays: Any) -> Any:
     """The library that works on these arrays: numpy, or cupy when they are on a GPU (cupy.get_array_module).
 
     Numbers are on every device and do not count. With no array at all it is numpy. Every operation of every
-    kata asks this first, so the common case must be quick: CuPy is never imported here, because where it
-    was not imported no array can be CuPy's.
+    kata asks this first, so the common case must be quick. CuPy is never imported here: as long as nobody
+    has imported it, no array can be CuPy's.
 
     Raises:
         RuntimeError: the arrays are on different devices; the message names them, as in "cpu" and "cuda:0".
@@ -71,7 +71,7 @@ class Device:
         It only reads the name: Device("cuda") is fine on a machine without a GPU.
 
         Raises:
-            ValueError: any other value. The message holds it and says what is possible.
+            ValueError: any other value. The message names it and says what is possible.
         """
         match = re.fullmatch(r"(cpu)|cuda(?::(0|[1-9][0-9]*))?", str(device))
         if match is None:
@@ -130,14 +130,14 @@ generators: dict[Device, np.random.Generator] = {}
 """The default generator of each device that was asked for one since the last `manual_seed`."""
 
 seed_of_all: int | None = None
-"""What `manual_seed` was last given. None, before it was ever called, stands for fresh entropy."""
+"""The seed that `manual_seed` was last given. None, before its first call, means fresh entropy."""
 
 
 def default_generator(device: Device | str = "cpu") -> np.random.Generator:
-    """The generator that draws when nobody named another (torch.default_generator).
+    """The generator that draws when no other is named (torch.default_generator).
 
-    On a GPU it is a cupy.random.Generator, which has the same methods. A device has one: asked for twice it is
-    the same object, so that its draws go on instead of starting again.
+    On a GPU it is a cupy.random.Generator, which has the same methods. Each device has one: a second call
+    gives the same object, so that its draws continue instead of starting again.
 
     Raises:
         RuntimeError: the device is a GPU that this machine does not have.
@@ -154,7 +154,7 @@ def default_generator(device: Device | str = "cpu") -> np.random.Generator:
 
 
 def manual_seed(seed: int) -> np.random.Generator:
-    """Start the default generator of every device anew from `seed`; returns the CPU's (torch.manual_seed).
+    """Start the default generator of every device again from `seed`; returns the CPU's (torch.manual_seed).
 
     The same seed gives the same draws. Negative seeds count down from 2**64, as in PyTorch. Before the first
     call the generators are seeded from the operating system's entropy. NumPy's own `np.random` is left alone.
@@ -204,13 +204,13 @@ def blas_name() -> str:
 def blas_threads(blas: str, environ: Mapping[str, str], cores: int) -> int:
     """How many threads this BLAS uses for one matrix product (torch.get_num_threads).
 
-    The first of its variables (THREAD_VARIABLES, by a part of its name) that holds a positive integer decides;
-    an unknown BLAS is taken to read OMP_NUM_THREADS. With none set it uses every core, and never more.
+    Its variables stand in THREAD_VARIABLES, under a part of its name; the first one that is a positive integer
+    decides. An unknown BLAS is taken to read OMP_NUM_THREADS. With none set it uses every core; it never uses more.
 
     Args:
         blas: as `blas_name` gives it.
         environ: the environment variables, such as os.environ.
-        cores: how many cores there are for it.
+        cores: how many cores it may use.
     """
     known = [names for part, names in THREAD_VARIABLES.items() if part in blas.lower()]
     for name in known[0] if known else ("OMP_NUM_THREADS",):
@@ -247,8 +247,8 @@ class EnvInfo(NamedTuple):
 def get_env_info() -> EnvInfo:
     """Ask the machine for everything in EnvInfo (torch.utils.collect_env.get_env_info).
 
-    `python` and `platform` are what the module `platform` says, `memory` is in bytes, and the packages are None
-    where they are not installed.
+    `python` and `platform` are what the module `platform` says, `memory` is in bytes, and `scipy` is None
+    where it is not installed.
     """
     blas, cores = blas_name(), usable_cores()
     return EnvInfo(
@@ -267,8 +267,8 @@ def get_env_info() -> EnvInfo:
 def format_env_info(info: EnvInfo) -> str:
     """One line for each field, its name first (torch.utils.collect_env.pretty_str).
 
-    `memory` is shown in GiB with one decimal, as in "15.5 GiB"; several GPUs with ", " between them; what is
-    None or empty as "none".
+    `memory` is shown in GiB with one decimal, as in "15.5 GiB"; several GPUs with ", " between them; None
+    or an empty value as "none".
     """
     shown = info._asdict()
     if info.memory is not None:
@@ -292,12 +292,12 @@ def installed_version(package: str) -> str | None:
 
 
 def parse_version(version: str) -> tuple[int, ...]:
-    """The numbers of a version, to compare by: "2.13.0+cpu" is (2, 13). Zeros at the end do not count.
+    """The numbers of a version, for comparing: "2.13.0+cpu" is (2, 13). Zeros at the end do not count.
 
-    Only the leading numbers are read, so "2.0rc1" passes for 2.0 (packaging.version.parse is exact).
+    Only the leading numbers are read, so "2.0rc1" counts as 2.0 (packaging.version.parse is exact).
 
     Raises:
-        ValueError: it does not begin with a number; the message holds it.
+        ValueError: it does not begin with a number; the message names it.
     """
     match = re.match(r"[0-9]+(\.[0-9]+)*", version)
     if match is None:
@@ -315,7 +315,7 @@ def check_versions(requirements: Mapping[str, str]) -> list[str]:
     package, the version that is installed, if any, and the one that is needed. They come in the given order.
 
     Raises:
-        ValueError: a required version is not one.
+        ValueError: a required version does not begin with a number.
     """
     problems = []
     for package, oldest in requirements.items():
@@ -364,7 +364,7 @@ def peak_gflops(n: int = 1024, repeats: int = 5, clock: Callable[[], float] = ti
 
 
 def main() -> None:
-    """Print the environment, the peak in GFLOP/s, and what check_versions has against REQUIREMENTS.
+    """Print the environment, the peak in GFLOP/s, and what check_versions says about REQUIREMENTS.
 
     This is what `python -m tinytorch.setup` runs, as `python -m torch.utils.collect_env` does for PyTorch.
     """

@@ -16,7 +16,7 @@ from dojo.authors.mistakes import mistake
     ),
 )
 def imports_cupy_each_time():
-    """CuPy is imported to ask it, and that costs seconds where it is installed and nobody uses it."""
+    """CuPy is imported only to ask it, which costs seconds where it is installed and nobody uses it."""
 
 
 @mistake(
@@ -102,7 +102,7 @@ def hashes_the_object(self):
     swap=("except Exception:", "except ImportError:"),
 )
 def expects_only_a_missing_package():
-    """A CuPy without a driver raises something else than ImportError."""
+    """A CuPy without a driver raises other errors than ImportError."""
 
 
 @mistake(
@@ -142,7 +142,7 @@ def forgets_to_return():
     swap=("generators.clear()", 'generators.pop(Device("cpu"), None)'),
 )
 def seeds_the_cpu_only():
-    """A GPU goes on as if nothing had been said."""
+    """A GPU continues its old draws, as if there had been no new seed."""
 
 
 @mistake(
@@ -211,7 +211,7 @@ def keeps_zeros():
     swap=("parse_version(installed) < needed", "installed < oldest"),
 )
 def compares_texts():
-    """As texts, "2.10" comes before "2.9"."""
+    """As strings, "2.10" comes before "2.9"."""
 
 
 @mistake(

@@ -121,7 +121,7 @@ def randn_is_uniform():
     swap=("generator or default_generator(Device(str(device)))", "generator or np.random.default_rng()"),
 )
 def rand_ignores_the_seed():
-    """A fresh generator each time: manual_seed has nothing to say."""
+    """A new generator each time: manual_seed has no effect."""
 
 
 # Arithmetic
@@ -406,7 +406,7 @@ def matmul_keeps_the_lent_axis():
     ],
 )
 def matmul_squeezes_too_much():
-    """A bare squeeze takes axes of size 1 away that were there before."""
+    """A bare squeeze removes axes of size 1 that were there before."""
 
 
 # Indexing
@@ -538,7 +538,7 @@ def stack_is_cat():
 @mistake(
     "tensor.split",
     spec="test_split_into_pieces_of_one_size",
-    says="the sizes of the pieces",
+    says="the list of piece sizes",
     swap=(
         "range(0, side or 1, sizes)]",
         """range(0, side - sizes + 1, sizes)]
@@ -586,7 +586,7 @@ def triu_by_multiplication():
     ),
 )
 def add_rebinds():
-    """self gets another array, and whoever shares the old one sees nothing."""
+    """self gets another array, and those who share the old one do not see the change."""
 
 
 @mistake(
@@ -645,7 +645,7 @@ def detach_with_a_version_of_its_own():
     swap=("if (dtype, device) == (self.dtype, self.device):", "if False:"),
 )
 def to_always_copies():
-    """A new Tensor also where nothing changes."""
+    """A new Tensor even where nothing changes."""
 
 
 # On a device
@@ -675,7 +675,7 @@ def exp_through_numpy(a):
     ),
 )
 def gather_never_asks():
-    """The places are on another device, and nobody says so."""
+    """The index is on another device, and no error says so."""
 
 
 @mistake(
@@ -763,7 +763,7 @@ def arange_away_from_its_end():
     swap=("dtype, device, requires_grad", "dtype, device, False"),
 )
 def linspace_forgets_requires_grad():
-    """The parameter is there and nobody looks at it."""
+    """The parameter is accepted and ignored."""
 
 
 @mistake(
@@ -773,7 +773,7 @@ def linspace_forgets_requires_grad():
     swap=("dtype, device, requires_grad", "dtype, device, False"),
 )
 def eye_forgets_requires_grad():
-    """The same for the identity."""
+    """The parameter is accepted and ignored, in eye."""
 
 
 @mistake(
@@ -783,7 +783,7 @@ def eye_forgets_requires_grad():
     swap=("dtype, device, requires_grad", "dtype, device, False"),
 )
 def rand_forgets_requires_grad():
-    """The same for chance."""
+    """The parameter is accepted and ignored, in rand."""
 
 
 @mistake(
@@ -793,7 +793,7 @@ def rand_forgets_requires_grad():
     swap=("dtype, device, requires_grad", "dtype, device, False"),
 )
 def randn_forgets_requires_grad():
-    """And again."""
+    """The parameter is accepted and ignored, in randn."""
 
 
 @mistake(
@@ -813,7 +813,7 @@ def randint_ignores_dtype():
     swap=("dtype, device", "dtype, None"),
 )
 def full_stays_on_the_cpu():
-    """device= is accepted and forgotten."""
+    """device= is accepted and ignored."""
 
 
 @mistake(

@@ -182,7 +182,7 @@ def log_softmax_backward_without_the_sum():
 
 @mistake("activations.leaky_relu", spec="test_leaky_relu_takes_its_slope", says="slope 3")
 def leaky_relu_as_a_maximum(x, negative_slope=0.01):
-    """The larger of x and slope * x is right for slopes below 1 only."""
+    """The larger of x and slope * x is right only for slopes below 1."""
     from tinytorch.tensor import maximum
 
     return maximum(x, x * negative_slope)

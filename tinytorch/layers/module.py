@@ -42,7 +42,7 @@ class Module:
     """A part of a model: parameters, buffers, submodules, and a `forward` that computes (torch.nn.Module).
 
     A subclass sets its parts as attributes in `__init__` and writes `forward`; calling the module calls it.
-    `training` says whether the model learns now: dropout, for one, behaves by it.
+    `training` says whether the model is learning now: dropout, for example, depends on it.
     """
 
     training: bool = True
@@ -72,7 +72,7 @@ class Module:
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """This module, named `prefix`, and all below it, each before its children; names are joined by dots.
 
-        A module that stands in two places comes once, under its first name.
+        A module that stands in two places is listed once, under its first name.
         """
         raise NotImplementedError("kata 04: Module.named_modules")
 
@@ -83,7 +83,7 @@ class Module:
     def named_parameters(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Parameter]]:
         """Every parameter of the tree with its name, such as "0.weight"; without `recurse`, of this module only.
 
-        A parameter that stands in two places (tied weights) comes once, under its first name.
+        A parameter that stands in two places (tied weights) is listed once, under its first name.
         """
         raise NotImplementedError("kata 04: Module.named_parameters")
 
@@ -104,26 +104,26 @@ class Module:
     def state_dict(self, prefix: str = "") -> dict[str, Tensor]:
         """Parameters and buffers by name, detached; they share memory with the model (torch.nn.Module.state_dict).
 
-        `prefix` stands before every name as it is, with its dot if it has one: "encoder." What stands in two
-        places is listed under both names.
+        `prefix` is put before every name unchanged: end it with a dot, "encoder." What stands in two places is
+        listed under both names.
         """
         raise NotImplementedError("kata 04: Module.state_dict")
 
     def load_state_dict(self, state: Mapping[str, Tensor], strict: bool = True) -> LoadResult:
         """Copy the values of `state` into the parameters and buffers of the same names.
 
-        All is checked before anything is copied, so that a model is never half loaded.
+        Everything is checked before anything is copied, so that a model is never half loaded.
 
         Raises:
             KeyError: under `strict`, names are missing or unexpected; the message lists them.
-            ValueError: a shape differs; the message holds the name and both shapes.
+            ValueError: a shape differs; the message shows its name and both shapes.
         """
         raise NotImplementedError("kata 04: Module.load_state_dict")
 
     # Changing the whole tree
 
     def train(self, mode: bool = True) -> Self:
-        """Set `training` in the whole tree; returns self, as all of these do."""
+        """Set `training` in the whole tree; returns self, as eval, requires_grad_, apply and to do."""
         raise NotImplementedError("kata 04: Module.train")
 
     def eval(self) -> Self:

@@ -1,4 +1,4 @@
-"""Tensors from nothing, from numbers, and from chance."""
+"""Functions that make Tensors: filled with one value, from numbers, and at random."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: bool
 
     Raises:
         ValueError: nested lists of unequal lengths.
-        TypeError: something that is not a number; the message holds what was given.
+        TypeError: something that is not a number; the message shows what was given.
     """
     raise NotImplementedError("kata 02: tensor")
 
@@ -25,7 +25,7 @@ def from_numpy(array: Array) -> Tensor:
     """A Tensor that shares the memory of a NumPy array: a change of one is seen in the other (torch.from_numpy).
 
     Raises:
-        TypeError: it is not a NumPy array; the message holds the type that was given.
+        TypeError: it is not a NumPy array; the message names the type that was given.
     """
     raise NotImplementedError("kata 02: from_numpy")
 
@@ -33,7 +33,7 @@ def from_numpy(array: Array) -> Tensor:
 def full(
     shape: Any, fill_value: float, dtype: Any = None, device: Any = "cpu", requires_grad: bool = False
 ) -> Tensor:
-    """Every entry is `fill_value`; its kind decides the dtype: int64, float32 or bool (torch.full)."""
+    """Every entry is `fill_value`, whose kind decides the dtype: int64, float32 or bool (torch.full)."""
     raise NotImplementedError("kata 02: full")
 
 
@@ -53,7 +53,7 @@ def arange(*bounds: float, dtype: Any = None, device: Any = "cpu", requires_grad
     int64 if every bound is an integer, else float32.
 
     Raises:
-        ValueError: the step is 0, or leads away from end; the message holds it.
+        ValueError: the step is 0, or leads away from end; the message names it.
     """
     raise NotImplementedError("kata 02: arange")
 
@@ -66,14 +66,14 @@ def linspace(
     device: Any = "cpu",
     requires_grad: bool = False,
 ) -> Tensor:
-    """`steps` numbers at equal distances, from `start` to `end` with both (torch.linspace)."""
+    """`steps` numbers at equal distances, from `start` to `end`, both included (torch.linspace)."""
     raise NotImplementedError("kata 02: linspace")
 
 
 def eye(
     n: int, m: int | None = None, dtype: Any = float32, device: Any = "cpu", requires_grad: bool = False
 ) -> Tensor:
-    """(n, m), square by default: 1 on the diagonal, 0 elsewhere (torch.eye)."""
+    """A matrix (n, m), square by default: 1 on the diagonal, 0 elsewhere (torch.eye)."""
     raise NotImplementedError("kata 02: eye")
 
 
@@ -97,8 +97,8 @@ def rand(
 ) -> Tensor:
     """Independent draws from the uniform distribution on [0, 1) (torch.rand).
 
-    They come from `generator`, or from the default generator of the device, which `manual_seed` seeds. Generators know
-    float32 and float64 only: float16 is drawn in float32 and rounded down, so that it does not become 1.
+    They come from `generator`, or from the default generator of the device, which `manual_seed` seeds. Generators draw
+    float32 and float64 only: float16 is drawn in float32 and rounded down, so that it never becomes 1.
     """
     raise NotImplementedError("kata 02: rand")
 
@@ -106,16 +106,16 @@ def rand(
 def randn(
     *shape: Any, generator: Any = None, dtype: Any = float32, device: Any = "cpu", requires_grad: bool = False
 ) -> Tensor:
-    """Independent draws from the normal distribution with mean 0 and variance 1 (torch.randn). Generator as rand."""
+    """Independent draws from the normal distribution with mean 0 and variance 1 (torch.randn); generator as in rand."""
     raise NotImplementedError("kata 02: randn")
 
 
 def randint(
     low: int, high: int, shape: Any, generator: Any = None, dtype: Any = int64, device: Any = "cpu"
 ) -> Tensor:
-    """Independent draws from the integers low, ..., high - 1 (torch.randint). Generator as rand.
+    """Independent draws from the integers low, ..., high - 1 (torch.randint); generator as in rand.
 
     Raises:
-        ValueError: the range is empty; the message holds both bounds.
+        ValueError: the range is empty; the message names both bounds.
     """
     raise NotImplementedError("kata 02: randint")

@@ -103,7 +103,7 @@ def log(a: Array) -> Array:
 @primitive
 @quiet
 def log1p(a: Array) -> Array:
-    """log(1 + a), exact also where a is so small that 1 + a rounds to 1 (torch.log1p)."""
+    """log(1 + a), exact even where a is so small that 1 + a rounds to 1 (torch.log1p)."""
     raise NotImplementedError("kata 02: log1p")
 
 
@@ -152,7 +152,7 @@ def abs(a: Array) -> Array:
 
 @primitive
 def sign(a: Array) -> Array:
-    """-1, 0 or 1, in the dtype of `a`; a boolean is its own sign (torch.sign). NumPy's refuses booleans."""
+    """-1, 0 or 1, in the dtype of `a`; a boolean is its own sign (torch.sign). NumPy's sign refuses booleans."""
     raise NotImplementedError("kata 02: sign")
 
 
@@ -192,7 +192,7 @@ def where(condition: Array, a: Array, b: Array) -> Array:
     """`a` where `condition` is True, else `b`; all three broadcast (torch.where).
 
     Raises:
-        TypeError: the condition is not boolean; the message holds its dtype.
+        TypeError: the condition is not boolean; the message names its dtype.
     """
     raise NotImplementedError("kata 02: where")
 
@@ -269,7 +269,7 @@ def sum(a: Array, dim: Dims = None, keepdim: bool = False) -> Array:
     A reduced axis vanishes, or stays with size 1 under `keepdim`. Integers and booleans add up in int64.
 
     The float32 sum of a million rows is exact to 1e-6 of the sum of their absolute values, and float16 adds up in
-    float32. NumPy's `a.sum()` is not so good; `add_up(a, axis, keepdims)` of sums.py, which is given, is.
+    float32. NumPy's `a.sum()` is less exact: use `add_up(a, axis, keepdims)` of sums.py, which is given.
     """
     raise NotImplementedError("kata 02: sum")
 
@@ -306,7 +306,7 @@ def argsort(a: Array, dim: int = -1, descending: bool = False) -> Array:
 def cumsum(a: Array, dim: int) -> Array:
     """The running sum along `dim`: entry i is the sum of entries 0 to i (torch.cumsum).
 
-    Floating point adds up in float64, and is given in its own dtype. Integers and booleans add up in int64.
+    Floating point adds up in float64, and is cast back to its own dtype. Integers and booleans add up in int64.
     """
     raise NotImplementedError("kata 02: cumsum")
 
@@ -316,7 +316,7 @@ def mean(x: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """The mean over the axes `dim` (torch.mean).
 
     Raises:
-        TypeError: `x` is not floating point; the message holds its dtype.
+        TypeError: `x` is not floating point; the message names its dtype.
     """
     raise NotImplementedError("kata 02: mean")
 
@@ -325,7 +325,7 @@ def mean(x: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
 def var(x: Tensor, dim: Dims = None, correction: int = 1, keepdim: bool = False) -> Tensor:
     """The variance over the axes `dim`: the sum of (x - mean)**2, divided by n - correction (torch.var).
 
-    Without a degree of freedom left (n <= correction) it is nan or inf, as in PyTorch.
+    With no degree of freedom left (n <= correction) it is nan or inf, as in PyTorch.
     """
     raise NotImplementedError("kata 02: var")
 
@@ -338,21 +338,21 @@ def bmm(a: Array, b: Array) -> Array:
     """(..., n, k) @ (..., k, m) -> (..., n, m), a product for each pair of matrices (torch.bmm, broadcasting).
 
     Raises:
-        ValueError: an operand has fewer than two axes; the message holds both shapes. Or the inner sides differ,
-            or the axes in front do not broadcast; the message holds the sides that differ.
+        ValueError: an operand has fewer than two axes; the message names both shapes. Or the inner sides differ,
+            or the axes in front do not broadcast; the message names the sides that differ.
     """
     raise NotImplementedError("kata 02: bmm")
 
 
 def matmul(a: Tensor, b: Tensor) -> Tensor:
-    """The matrix product for 1-d operands and more (torch.matmul).
+    """The matrix product of operands with one axis or more (torch.matmul).
 
-    A 1-d `a` counts as a row and a 1-d `b` as a column; the axis lent to it is taken away again:
+    A 1-d `a` counts as a row and a 1-d `b` as a column; the axis that it was lent is removed again:
     (k,) @ (k,) -> (), (n, k) @ (k,) -> (n,), (k,) @ (..., k, m) -> (..., m).
 
     Raises:
-        ValueError: an operand is 0-d, or the shapes do not fit; the message holds the sides that differ.
-        TypeError: an operand is not a Tensor; the message holds its type.
+        ValueError: an operand is 0-d, or the shapes do not fit; the message names the sides that differ.
+        TypeError: an operand is not a Tensor; the message names its type.
     """
     raise NotImplementedError("kata 02: matmul")
 
@@ -389,7 +389,7 @@ def expand(a: Array, shape: Sequence[int]) -> Array:
     A side of -1 keeps the size that it has. New axes may come in front.
 
     Raises:
-        ValueError: an axis that is not of size 1 would change; the message holds both shapes.
+        ValueError: an axis that is not of size 1 would change; the message names both shapes.
     """
     raise NotImplementedError("kata 02: expand")
 
@@ -404,25 +404,25 @@ def transpose(x: Tensor, dim0: int, dim1: int) -> Tensor:
     """Two axes exchanged; a view (torch.transpose).
 
     Raises:
-        IndexError: there is no such axis; the message holds it.
+        IndexError: there is no such axis; the message names it.
     """
     raise NotImplementedError("kata 02: transpose")
 
 
 def squeeze(x: Tensor, dim: Dims = None) -> Tensor:
-    """Without its axes of size 1, or without those among the axes `dim` that have size 1; a view (torch.squeeze).
+    """`x` without its axes of size 1, or only without those of them that `dim` names; a view (torch.squeeze).
 
     Raises:
-        IndexError: there is no such axis; the message holds it.
+        IndexError: there is no such axis; the message names it.
     """
     raise NotImplementedError("kata 02: squeeze")
 
 
 def unsqueeze(x: Tensor, dim: int) -> Tensor:
-    """With a new axis of size 1 at `dim`, from -ndim - 1 to ndim; a view (torch.unsqueeze).
+    """`x` with a new axis of size 1 at `dim`, from -ndim - 1 to ndim; a view (torch.unsqueeze).
 
     Raises:
-        IndexError: `dim` is outside that range; the message holds it.
+        IndexError: `dim` is outside that range; the message names it.
     """
     raise NotImplementedError("kata 02: unsqueeze")
 
@@ -432,7 +432,7 @@ def unsqueeze(x: Tensor, dim: int) -> Tensor:
 
 @primitive
 def concatenate(*arrays: Array, dim: int = 0) -> Array:
-    """Arrays joined along the axis `dim`; their other sides must agree. `cat` is its public face."""
+    """Arrays joined along the axis `dim`; their other sides must agree. Users call `cat`."""
     raise NotImplementedError("kata 02: concatenate")
 
 
@@ -440,7 +440,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors joined along an axis that they have (torch.cat).
 
     Raises:
-        ValueError: there is none to join, or another side differs; the message holds both sides.
+        ValueError: there is nothing to join, or another side differs; the message names both sides.
     """
     raise NotImplementedError("kata 02: cat")
 
@@ -449,19 +449,19 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors of one shape joined along a new axis (torch.stack).
 
     Raises:
-        ValueError: there is none, or the shapes differ; the message holds two sides that do.
+        ValueError: there is no Tensor, or the shapes differ; the message names two sides that differ.
     """
     raise NotImplementedError("kata 02: stack")
 
 
 def split(x: Tensor, sizes: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
-    """Views of pieces along `dim` (torch.split).
+    """Cut `x` along `dim` into pieces, which are views (torch.split).
 
-    `sizes` is one size for all, the last one perhaps smaller, or a list with the size of each.
+    `sizes` is one size for all pieces (the last may be smaller), or a list with the size of each.
 
     Raises:
-        ValueError: the size is not positive, or the listed ones are not sizes that add up to the side; the message
-            holds what was given.
+        ValueError: the size is not positive, or the listed ones are negative or do not add up to the side; the
+            message shows what was given.
     """
     raise NotImplementedError("kata 02: split")
 
@@ -474,7 +474,7 @@ def pad(a: Array, pad: Sequence[int], value: float = 0.0) -> Array:
 
     Raises:
         ValueError: the numbers do not come in pairs, one is negative, or there are more pairs than axes; the
-            message holds them.
+            message names them.
     """
     raise NotImplementedError("kata 02: pad")
 
@@ -484,7 +484,7 @@ def tril(a: Array, diagonal: int = 0) -> Array:
     """The lower triangle of each matrix, zero above the diagonal numbered `diagonal` (torch.tril).
 
     Raises:
-        ValueError: there are fewer than two axes; the message holds the shape.
+        ValueError: there are fewer than two axes; the message names the shape.
     """
     raise NotImplementedError("kata 02: tril")
 
@@ -494,7 +494,7 @@ def triu(a: Array, diagonal: int = 0) -> Array:
     """The upper triangle of each matrix, zero below the diagonal numbered `diagonal` (torch.triu).
 
     Raises:
-        ValueError: there are fewer than two axes; the message holds the shape.
+        ValueError: there are fewer than two axes; the message names the shape.
     """
     raise NotImplementedError("kata 02: triu")
 
@@ -512,11 +512,11 @@ def getitem(a: Array, index: Any) -> Array:
 def gather(a: Array, dim: int, index: Array) -> Array:
     """Entries picked along `dim`: out[i][j] = a[index[i][j]][j] for dim 0 (torch.gather).
 
-    `index` has as many axes as `a`, and on the others it may be shorter.
+    `index` has as many axes as `a`, and on all of them but `dim` it may be shorter, not longer.
 
     Raises:
-        IndexError: an index is negative or too large; the message holds it.
-        ValueError: the shapes do not fit; the message holds both.
+        IndexError: an index is negative or too large; the message names it.
+        ValueError: the shapes do not fit; the message names both.
     """
     raise NotImplementedError("kata 02: gather")
 
@@ -525,11 +525,11 @@ def gather(a: Array, dim: int, index: Array) -> Array:
 def index_add(a: Array, dim: int, index: Array, source: Array) -> Array:
     """A copy of `a` in which slice i of `source` is added to slice index[i], along `dim` (torch.index_add).
 
-    An index that stands twice adds twice.
+    An index that appears twice adds twice.
 
     Raises:
-        IndexError: an index is negative or too large; the message holds it.
-        ValueError: there are not as many indices as slices, or the slices have another shape; the message holds
+        IndexError: an index is negative or too large; the message names it.
+        ValueError: there are not as many indices as slices, or the slices have another shape; the message names
             the shape of `source`.
     """
     raise NotImplementedError("kata 02: index_add")
@@ -544,7 +544,7 @@ def topk(x: Tensor, k: int, dim: int = -1) -> tuple[Tensor, Tensor]:
     """The `k` largest entries along `dim`, the largest first, and their indices (torch.topk).
 
     Raises:
-        ValueError: `k` is negative or larger than the side; the message holds it.
+        ValueError: `k` is negative or larger than the side; the message names it.
     """
     raise NotImplementedError("kata 02: topk")
 
@@ -554,12 +554,12 @@ def topk(x: Tensor, k: int, dim: int = -1) -> tuple[Tensor, Tensor]:
 
 @primitive
 def clone(a: Array) -> Array:
-    """A copy with memory of its own, through which gradients flow (torch.clone)."""
+    """A copy with its own memory, through which gradients flow (torch.clone)."""
     raise NotImplementedError("kata 02: clone")
 
 
 @primitive
 @quiet
 def convert(a: Array, dtype: Any = None, device: Device | None = None) -> Array:
-    """`a` in another dtype, on another device, or both. `Tensor.to` is its public face."""
+    """`a` in another dtype, on another device, or both. Users call `Tensor.to`."""
     raise NotImplementedError("kata 02: convert")

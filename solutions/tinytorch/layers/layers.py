@@ -20,7 +20,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x @ weight.T + bias: (*, in) with weight (out, in) and bias (out,) -> (*, out) (torch.nn.functional.linear).
 
     Raises:
-        ValueError: the last axis of `x` is not the weight's `in`; the message holds both shapes.
+        ValueError: the last axis of `x` is not the weight's `in`; the message names both shapes.
     """
     if x.ndim == 0 or x.shape[-1] != weight.shape[1]:
         raise ValueError(
@@ -31,9 +31,10 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def linear_backward(grad: Array, x: Array, weight: Array) -> tuple[Array, Array, Array]:
-    """The gradients for x, weight and bias from the one for the output, `grad` of shape (*, out). On arrays.
+    """The gradients for x, weight and bias, from `grad` (*, out), the gradient for the output. On arrays.
 
-    Each has the shape of what it belongs to: weight and bias sum over every leading axis, the bias with add_up.
+    Each has the shape of what it belongs to. Those for weight and bias sum over every leading axis, the one for
+    bias with add_up.
     """
     rows, inputs = grad.reshape(-1, grad.shape[-1]), x.reshape(-1, x.shape[-1])  # (N, out), (N, in)
     return grad @ weight, rows.T @ inputs, add_up(rows, 0)
@@ -54,7 +55,7 @@ class Linear(Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw weight and bias anew."""
+        """Draw weight and bias again."""
         bound = 1 / math.sqrt(self.in_features) if self.in_features else 0.0
         init.uniform_(self.weight, -bound, bound)
         if self.bias is not None:
@@ -74,7 +75,7 @@ class Linear(Module):
 
 
 class ModuleList(Module):
-    """A list of modules whose parameters are found, named "0", "1", ... (torch.nn.ModuleList)."""
+    """A list of modules, which are its children "0", "1", ... (torch.nn.ModuleList)."""
 
     def __init__(self, modules: Iterable[Module] = ()) -> None:
         for module in modules:
@@ -96,7 +97,7 @@ class ModuleList(Module):
         return len(list(self.children()))
 
     def __getitem__(self, index: int) -> Module:
-        """The module at a place; negative places count from the end."""
+        """The module at `index`; a negative one counts from the end."""
         return list(self.children())[index]
 
     def __iter__(self) -> Iterator[Module]:
@@ -111,7 +112,7 @@ class Sequential(ModuleList):
         super().__init__(modules)
 
     def forward(self, x: Any) -> Any:
-        """What the last module makes of what the one before it made, and so on; x itself where there is none."""
+        """Call each module on the result of the one before it; x itself where there is none."""
         for module in self:
             x = module(x)
         return x
@@ -121,8 +122,9 @@ class Sequential(ModuleList):
 
 
 def dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
-    """Each entry becomes 0 with probability p, and the others grow by 1 / (1 - p), so that the mean stays
-    (torch.nn.functional.dropout; Srivastava et al., 2014). Not training, x itself.
+    """Each entry becomes 0 with probability p (torch.nn.functional.dropout; Srivastava et al., 2014).
+
+    The others are multiplied by 1 / (1 - p), so that the mean stays. With training=False, it is x itself.
 
     Raises:
         ValueError: p is not between 0 and 1.
@@ -136,7 +138,7 @@ def dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
 
 
 class Dropout(Module):
-    """dropout while training, nothing in eval mode (torch.nn.Dropout)."""
+    """dropout while training; in eval mode, x as it is (torch.nn.Dropout)."""
 
     def __init__(self, p: float = 0.5) -> None:
         if not 0 <= p <= 1:
@@ -165,7 +167,7 @@ class Flatten(Module):
 
 
 class Identity(Module):
-    """What comes in goes out (torch.nn.Identity)."""
+    """Gives its input back unchanged (torch.nn.Identity)."""
 
     def forward(self, x: Any) -> Any:
         """x itself."""

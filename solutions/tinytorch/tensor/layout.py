@@ -19,7 +19,7 @@ def contiguous_strides(shape: Sequence[int]) -> Shape:
     (2, 3, 4) has strides (12, 4, 1), and () has ().
 
     Raises:
-        ValueError: a side is negative; the message holds the shape.
+        ValueError: a side is negative; the message names the shape.
     """
     if any(side < 0 for side in shape):
         raise ValueError(f"no side may be negative, got shape {tuple(shape)}")
@@ -37,8 +37,8 @@ def flat_index(index: Sequence[int], shape: Sequence[int]) -> int:
     A negative index counts from the end of its axis, as in Python.
 
     Raises:
-        IndexError: an index is outside its axis; the message holds the index and the side. Or there are more or
-            fewer indices than axes; the message holds the shape.
+        IndexError: an index is outside its axis; the message names the index and the side. Or there are more or
+            fewer indices than axes; the message names the shape.
     """
     if len(index) != len(shape):
         raise IndexError(f"{len(index)} indices {tuple(index)} for shape {tuple(shape)} of {len(shape)} axes")
@@ -59,7 +59,7 @@ def broadcast_shapes(*shapes: Sequence[int]) -> Shape:
     as 1: (2, 1) and (3,) give (2, 3). No shapes at all give ().
 
     Raises:
-        ValueError: two sides differ and neither is 1. The message holds the shapes.
+        ValueError: two sides differ and neither is 1. The message names the shapes.
     """
     result: list[int] = []  # sides from the right
     for shape in shapes:

@@ -113,7 +113,7 @@ def log(a: Array) -> Array:
 @primitive
 @quiet
 def log1p(a: Array) -> Array:
-    """log(1 + a), exact also where a is so small that 1 + a rounds to 1 (torch.log1p)."""
+    """log(1 + a), exact even where a is so small that 1 + a rounds to 1 (torch.log1p)."""
     return get_array_module(a).log1p(floating(a))
 
 
@@ -167,7 +167,7 @@ def abs(a: Array) -> Array:
 
 @primitive
 def sign(a: Array) -> Array:
-    """-1, 0 or 1, in the dtype of `a`; a boolean is its own sign (torch.sign). NumPy's refuses booleans."""
+    """-1, 0 or 1, in the dtype of `a`; a boolean is its own sign (torch.sign). NumPy's sign refuses booleans."""
     return a.copy() if a.dtype.kind == "b" else get_array_module(a).sign(a)
 
 
@@ -212,7 +212,7 @@ def where(condition: Array, a: Array, b: Array) -> Array:
     """`a` where `condition` is True, else `b`; all three broadcast (torch.where).
 
     Raises:
-        TypeError: the condition is not boolean; the message holds its dtype.
+        TypeError: the condition is not boolean; the message names its dtype.
     """
     if condition.dtype.kind != "b":
         raise TypeError(f"where needs a boolean condition, got {condition.dtype}: write a comparison")
@@ -300,7 +300,7 @@ def sum(a: Array, dim: Dims = None, keepdim: bool = False) -> Array:
     A reduced axis vanishes, or stays with size 1 under `keepdim`. Integers and booleans add up in int64.
 
     The float32 sum of a million rows is exact to 1e-6 of the sum of their absolute values, and float16 adds up in
-    float32. NumPy's `a.sum()` is not so good; `add_up(a, axis, keepdims)` of sums.py, which is given, is.
+    float32. NumPy's `a.sum()` is less exact: use `add_up(a, axis, keepdims)` of sums.py, which is given.
     """
     return add_up(a, _axes(dim), keepdim)
 
@@ -331,7 +331,7 @@ def argsort(a: Array, dim: int = -1, descending: bool = False) -> Array:
     """The indices that sort `a` along `dim`, int64; equal entries keep their order (torch.argsort, stable)."""
     if not descending or a.ndim == 0:
         return a.argsort(axis=dim, kind="stable").reshape(a.shape)  # NumPy gives a 0-d array an axis
-    # Reversed twice: once to sort downwards, once so that equal entries still come first come, first served.
+    # Reversed twice: once to sort downwards, once so that equal entries keep their order.
     xp = get_array_module(a)
     backwards = xp.flip(xp.flip(a, dim).argsort(axis=dim, kind="stable"), dim)
     return a.shape[dim] - 1 - backwards
@@ -342,7 +342,7 @@ def argsort(a: Array, dim: int = -1, descending: bool = False) -> Array:
 def cumsum(a: Array, dim: int) -> Array:
     """The running sum along `dim`: entry i is the sum of entries 0 to i (torch.cumsum).
 
-    Floating point adds up in float64, and is given in its own dtype. Integers and booleans add up in int64.
+    Floating point adds up in float64, and is cast back to its own dtype. Integers and booleans add up in int64.
     """
     floats = a.dtype.kind == "f"
     sums = a.cumsum(axis=dim, dtype=float64 if floats else int64).reshape(a.shape)
@@ -354,7 +354,7 @@ def mean(x: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """The mean over the axes `dim` (torch.mean).
 
     Raises:
-        TypeError: `x` is not floating point; the message holds its dtype.
+        TypeError: `x` is not floating point; the message names its dtype.
     """
     if x.dtype.kind != "f":
         raise TypeError(f"mean needs a floating point Tensor, got {x.dtype}: convert it with x.to(float32)")
@@ -365,20 +365,20 @@ def mean(x: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
 def var(x: Tensor, dim: Dims = None, correction: int = 1, keepdim: bool = False) -> Tensor:
     """The variance over the axes `dim`: the sum of (x - mean)**2, divided by n - correction (torch.var).
 
-    Without a degree of freedom left (n <= correction) it is nan or inf, as in PyTorch.
+    With no degree of freedom left (n <= correction) it is nan or inf, as in PyTorch.
     """
     deviation = x - mean(x, dim, keepdim=True)
     return sum(deviation * deviation, dim, keepdim) / builtins.max(_count(x, dim) - correction, 0)
 
 
 def _axes(dim: Dims) -> int | tuple[int, ...] | None:
-    """NumPy takes several axes as a tuple only."""
+    """`dim` as NumPy wants it: several axes as a tuple."""
     return dim if dim is None or isinstance(dim, int) else tuple(dim)
 
 
 def _count(x: Tensor, dim: Dims) -> int:
     """How many entries are reduced to one."""
-    if x.ndim == 0:  # its only entry, also along the dim 0 that it is granted
+    if x.ndim == 0:  # its only entry, even with dim=0
         return 1
     if dim is None:
         return x.numel()
@@ -393,8 +393,8 @@ def bmm(a: Array, b: Array) -> Array:
     """(..., n, k) @ (..., k, m) -> (..., n, m), a product for each pair of matrices (torch.bmm, broadcasting).
 
     Raises:
-        ValueError: an operand has fewer than two axes; the message holds both shapes. Or the inner sides differ,
-            or the axes in front do not broadcast; the message holds the sides that differ.
+        ValueError: an operand has fewer than two axes; the message names both shapes. Or the inner sides differ,
+            or the axes in front do not broadcast; the message names the sides that differ.
     """
     get_array_module(a, b)  # refuses a mix of devices
     if a.ndim < 2 or b.ndim < 2:  # a @ b would take vectors, whose gradients have rules of their own
@@ -404,14 +404,14 @@ def bmm(a: Array, b: Array) -> Array:
 
 
 def matmul(a: Tensor, b: Tensor) -> Tensor:
-    """The matrix product for 1-d operands and more (torch.matmul).
+    """The matrix product of operands with one axis or more (torch.matmul).
 
-    A 1-d `a` counts as a row and a 1-d `b` as a column; the axis lent to it is taken away again:
+    A 1-d `a` counts as a row and a 1-d `b` as a column; the axis that it was lent is removed again:
     (k,) @ (k,) -> (), (n, k) @ (k,) -> (n,), (k,) @ (..., k, m) -> (..., m).
 
     Raises:
-        ValueError: an operand is 0-d, or the shapes do not fit; the message holds the sides that differ.
-        TypeError: an operand is not a Tensor; the message holds its type.
+        ValueError: an operand is 0-d, or the shapes do not fit; the message names the sides that differ.
+        TypeError: an operand is not a Tensor; the message names its type.
     """
     for each in (a, b):
         if not hasattr(each, "ndim"):
@@ -458,7 +458,7 @@ def expand(a: Array, shape: Sequence[int]) -> Array:
     A side of -1 keeps the size that it has. New axes may come in front.
 
     Raises:
-        ValueError: an axis that is not of size 1 would change; the message holds both shapes.
+        ValueError: an axis that is not of size 1 would change; the message names both shapes.
     """
     front = len(shape) - a.ndim
     target = tuple(a.shape[i - front] if side == -1 and i >= front else side for i, side in enumerate(shape))
@@ -480,7 +480,7 @@ def transpose(x: Tensor, dim0: int, dim1: int) -> Tensor:
     """Two axes exchanged; a view (torch.transpose).
 
     Raises:
-        IndexError: there is no such axis; the message holds it.
+        IndexError: there is no such axis; the message names it.
     """
     dim0, dim1 = _axis(dim0, x.ndim), _axis(dim1, x.ndim)
     dims = list(range(x.ndim))
@@ -489,10 +489,10 @@ def transpose(x: Tensor, dim0: int, dim1: int) -> Tensor:
 
 
 def squeeze(x: Tensor, dim: Dims = None) -> Tensor:
-    """Without its axes of size 1, or without those among the axes `dim` that have size 1; a view (torch.squeeze).
+    """`x` without its axes of size 1, or only without those of them that `dim` names; a view (torch.squeeze).
 
     Raises:
-        IndexError: there is no such axis; the message holds it.
+        IndexError: there is no such axis; the message names it.
     """
     dims = range(x.ndim) if dim is None else (dim,) if isinstance(dim, int) else dim
     axes = [_axis(each, x.ndim) for each in dims]
@@ -500,17 +500,17 @@ def squeeze(x: Tensor, dim: Dims = None) -> Tensor:
 
 
 def unsqueeze(x: Tensor, dim: int) -> Tensor:
-    """With a new axis of size 1 at `dim`, from -ndim - 1 to ndim; a view (torch.unsqueeze).
+    """`x` with a new axis of size 1 at `dim`, from -ndim - 1 to ndim; a view (torch.unsqueeze).
 
     Raises:
-        IndexError: `dim` is outside that range; the message holds it.
+        IndexError: `dim` is outside that range; the message names it.
     """
     place = _axis(dim, x.ndim + 1)
     return reshape(x, (*x.shape[:place], 1, *x.shape[place:]))
 
 
 def _axis(dim: int, ndim: int) -> int:
-    """The axis that `dim`, perhaps negative, means among `ndim` of them; a 0-d Tensor answers to 0 and -1."""
+    """`dim`, perhaps negative, as an axis from 0 to ndim - 1; a 0-d Tensor allows 0 and -1."""
     ndim = builtins.max(ndim, 1)
     if not -ndim <= dim < ndim:
         raise IndexError(f"dim {dim} is outside [{-ndim}, {ndim - 1}]")
@@ -522,7 +522,7 @@ def _axis(dim: int, ndim: int) -> int:
 
 @primitive
 def concatenate(*arrays: Array, dim: int = 0) -> Array:
-    """Arrays joined along the axis `dim`; their other sides must agree. `cat` is its public face."""
+    """Arrays joined along the axis `dim`; their other sides must agree. Users call `cat`."""
     return get_array_module(*arrays).concatenate(promote(*arrays), axis=dim)
 
 
@@ -530,7 +530,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors joined along an axis that they have (torch.cat).
 
     Raises:
-        ValueError: there is none to join, or another side differs; the message holds both sides.
+        ValueError: there is nothing to join, or another side differs; the message names both sides.
     """
     if not tensors:
         raise ValueError("cat needs at least one Tensor, got an empty list")
@@ -541,19 +541,19 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors of one shape joined along a new axis (torch.stack).
 
     Raises:
-        ValueError: there is none, or the shapes differ; the message holds two sides that do.
+        ValueError: there is no Tensor, or the shapes differ; the message names two sides that differ.
     """
     return cat([unsqueeze(each, dim) for each in tensors], dim)
 
 
 def split(x: Tensor, sizes: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
-    """Views of pieces along `dim` (torch.split).
+    """Cut `x` along `dim` into pieces, which are views (torch.split).
 
-    `sizes` is one size for all, the last one perhaps smaller, or a list with the size of each.
+    `sizes` is one size for all pieces (the last may be smaller), or a list with the size of each.
 
     Raises:
-        ValueError: the size is not positive, or the listed ones are not sizes that add up to the side; the message
-            holds what was given.
+        ValueError: the size is not positive, or the listed ones are negative or do not add up to the side; the
+            message shows what was given.
     """
     dim = _axis(dim, x.ndim)
     side = x.shape[dim]
@@ -580,7 +580,7 @@ def pad(a: Array, pad: Sequence[int], value: float = 0.0) -> Array:
 
     Raises:
         ValueError: the numbers do not come in pairs, one is negative, or there are more pairs than axes; the
-            message holds them.
+            message names them.
     """
     if len(pad) % 2 or len(pad) > 2 * a.ndim or builtins.min(pad, default=0) < 0:
         raise ValueError(
@@ -596,7 +596,7 @@ def tril(a: Array, diagonal: int = 0) -> Array:
     """The lower triangle of each matrix, zero above the diagonal numbered `diagonal` (torch.tril).
 
     Raises:
-        ValueError: there are fewer than two axes; the message holds the shape.
+        ValueError: there are fewer than two axes; the message names the shape.
     """
     _check_matrix(a)
     return get_array_module(a).tril(a, diagonal)
@@ -607,14 +607,14 @@ def triu(a: Array, diagonal: int = 0) -> Array:
     """The upper triangle of each matrix, zero below the diagonal numbered `diagonal` (torch.triu).
 
     Raises:
-        ValueError: there are fewer than two axes; the message holds the shape.
+        ValueError: there are fewer than two axes; the message names the shape.
     """
     _check_matrix(a)
     return get_array_module(a).triu(a, diagonal)
 
 
 def _check_matrix(a: Array) -> None:
-    """NumPy makes a matrix of a vector; here it is a mistake, as in PyTorch."""
+    """Refuse a vector, as PyTorch does; NumPy would make a matrix of it."""
     if a.ndim < 2:
         raise ValueError(f"a triangle needs a matrix, two axes or more, got shape {a.shape}")
 
@@ -632,11 +632,11 @@ def getitem(a: Array, index: Any) -> Array:
 def gather(a: Array, dim: int, index: Array) -> Array:
     """Entries picked along `dim`: out[i][j] = a[index[i][j]][j] for dim 0 (torch.gather).
 
-    `index` has as many axes as `a`, and on the others it may be shorter.
+    `index` has as many axes as `a`, and on all of them but `dim` it may be shorter, not longer.
 
     Raises:
-        IndexError: an index is negative or too large; the message holds it.
-        ValueError: the shapes do not fit; the message holds both.
+        IndexError: an index is negative or too large; the message names it.
+        ValueError: the shapes do not fit; the message names both.
     """
     dim = _axis(dim, a.ndim)
     if index.ndim != a.ndim or any(
@@ -652,11 +652,11 @@ def gather(a: Array, dim: int, index: Array) -> Array:
 def index_add(a: Array, dim: int, index: Array, source: Array) -> Array:
     """A copy of `a` in which slice i of `source` is added to slice index[i], along `dim` (torch.index_add).
 
-    An index that stands twice adds twice.
+    An index that appears twice adds twice.
 
     Raises:
-        IndexError: an index is negative or too large; the message holds it.
-        ValueError: there are not as many indices as slices, or the slices have another shape; the message holds
+        IndexError: an index is negative or too large; the message names it.
+        ValueError: there are not as many indices as slices, or the slices have another shape; the message names
             the shape of `source`.
     """
     xp = get_array_module(a, index, source)
@@ -680,7 +680,7 @@ def topk(x: Tensor, k: int, dim: int = -1) -> tuple[Tensor, Tensor]:
     """The `k` largest entries along `dim`, the largest first, and their indices (torch.topk).
 
     Raises:
-        ValueError: `k` is negative or larger than the side; the message holds it.
+        ValueError: `k` is negative or larger than the side; the message names it.
     """
     if not 0 <= k <= x.shape[dim]:
         raise ValueError(f"topk with k = {k} of {x.shape[dim]} entries (shape {x.shape}, dim {dim})")
@@ -690,7 +690,7 @@ def topk(x: Tensor, k: int, dim: int = -1) -> tuple[Tensor, Tensor]:
 
 
 def _check_index(index: Array, side: int) -> None:
-    """NumPy counts negative indices from the end; here they are a mistake, as in PyTorch."""
+    """Refuse an index outside 0 to side - 1, as PyTorch does; NumPy counts negative ones from the end."""
     bad = index[(index < 0) | (index >= side)]
     if bad.size:
         raise IndexError(f"index {int(bad[0])} is outside an axis of size {side}")
@@ -701,14 +701,14 @@ def _check_index(index: Array, side: int) -> None:
 
 @primitive
 def clone(a: Array) -> Array:
-    """A copy with memory of its own, through which gradients flow (torch.clone)."""
+    """A copy with its own memory, through which gradients flow (torch.clone)."""
     return a.copy()
 
 
 @primitive
 @quiet
 def convert(a: Array, dtype: Any = None, device: Device | None = None) -> Array:
-    """`a` in another dtype, on another device, or both. `Tensor.to` is its public face."""
+    """`a` in another dtype, on another device, or both. Users call `Tensor.to`."""
     if dtype is not None:
         a = a.astype(dtype)
     if device is None or device.type == ("cpu" if get_array_module(a) is np else "cuda"):

@@ -1,4 +1,4 @@
-"""What PyTorch users know of kata 02: these names stand in `tinytorch` too. Given."""
+"""The names of kata 02 that PyTorch has too: `tinytorch` offers them as well. Given."""
 
 from tinytorch.tensor.creation import (
     arange as arange,

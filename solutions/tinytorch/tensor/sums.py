@@ -26,7 +26,7 @@ BLOCK = 64
 """How many rows are added one after the other: up to here the rounding of float32 stays below 1e-6."""
 
 SMALL = 8192
-"""Up to so many entries float64 costs as good as nothing."""
+"""Up to this many entries, float64 costs almost nothing."""
 
 
 def add_up(a: Array, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Array:  # given
@@ -58,7 +58,7 @@ def add_up(a: Array, axis: int | tuple[int, ...] | None = None, keepdims: bool =
 
 
 def _add_up_axes(a: Array, axes: Collection[int]) -> Array:  # given
-    """The sum over `axes`. Neighbours among them count as one axis."""
+    """The sum over `axes`. Axes that are neighbours are summed as one."""
     sides: list[int] = []
     places: list[int] = []  # of the axes to reduce, among `sides`
     for axis, side in enumerate(a.shape):
@@ -87,8 +87,11 @@ def _add_up_axis(a: Array, axis: int) -> Array:  # given
 
 
 def at_least_float32(function: F) -> F:  # given
-    """Let a function work in float32 where its first argument, a Tensor or an array, is float16; the result is float16
-    again. What it squares, adds up and divides by a count then neither overflows nor rounds to 0."""
+    """Let a function work in float32 where its first argument is float16; the result is float16 again.
+
+    That argument is a Tensor or an array. What the function squares, adds up and divides by a count then neither
+    overflows nor rounds to 0.
+    """
     first = next(iter(inspect.signature(function).parameters))
 
     @functools.wraps(function)

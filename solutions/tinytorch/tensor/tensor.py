@@ -76,8 +76,8 @@ class Tensor:
     def stride(self) -> Shape:
         """For each axis, how many entries of memory lie between neighbours (torch.Tensor.stride).
 
-        NumPy's strides count bytes. A Tensor without entries has the strides that it would have with every side
-        of 0 a 1.
+        NumPy's strides count bytes. A Tensor without entries has the strides that it would have if every
+        side of 0 were 1.
         """
         if self.data.size == 0:  # NumPy's strides mean nothing where there is no entry
             return contiguous_strides([max(side, 1) for side in self.shape])
@@ -89,7 +89,7 @@ class Tensor:
         """The only entry as a Python number (torch.Tensor.item).
 
         Raises:
-            RuntimeError: there is more than one entry, or none; the message holds the shape.
+            RuntimeError: there is more than one entry, or none; the message names the shape.
         """
         if self.data.size != 1:
             raise RuntimeError(
@@ -105,7 +105,7 @@ class Tensor:
         """The array itself, sharing memory (torch.Tensor.numpy).
 
         Raises:
-            TypeError: the Tensor is on a GPU; the message holds the device and "cpu". Nothing is copied behind the
+            TypeError: the Tensor is on a GPU; the message names the device and "cpu". Nothing is copied behind the
                 user's back.
         """
         if not isinstance(self.data, np.ndarray):
@@ -121,7 +121,7 @@ class Tensor:
     def to(self, *args: Any, dtype: Any = None, device: Any = None) -> Tensor:
         """This Tensor in another dtype, on another device, or both: x.to(float64), x.to("cuda") (torch.Tensor.to).
 
-        Gradients flow through. Where nothing changes it is the very same Tensor.
+        Gradients flow through. Where nothing changes it is this Tensor itself.
         """
         for each in args:
             if str(each).partition(":")[0] in ("cpu", "cuda"):
@@ -166,7 +166,7 @@ class Tensor:
 
         Raises:
             RuntimeError: there is more than one entry, or none: whether all or any are meant is not clear. The
-                message holds the shape.
+                message names the shape.
         """
         return bool(self.item())
 
@@ -181,7 +181,7 @@ class Tensor:
 
         Raises:
             TypeError: the entry is not an integer (of any size, signed or not), or there is not exactly one; the
-                message holds the dtype and the shape.
+                message names the dtype and the shape.
         """
         if self.dtype.kind not in "iu" or self.data.size != 1:
             raise TypeError(
@@ -194,11 +194,11 @@ class Tensor:
     def __getitem__(self, index: Any) -> Tensor:
         """The entries at `index`: integers, slices, None, Ellipsis, and integer or boolean arrays or Tensors.
 
-        The primitive `getitem` knows arrays only: Tensors in the index, alone or in a tuple, are for this method
-        to unwrap.
+        The primitive `getitem` takes arrays only, so this method unwraps the Tensors in the index, alone or in a
+        tuple.
 
         Raises:
-            IndexError: a place is outside its axis, or there are too many; the message holds the number.
+            IndexError: an index is outside its axis, or there are too many; the message names the number.
         """
         return primitives.getitem(self, index=_arrays(index))
 
@@ -206,7 +206,7 @@ class Tensor:
         """Write `value`, a Tensor or a number, into the entries at `index`, which is unwrapped as in __getitem__.
 
         Raises:
-            TypeError: the value is neither a Tensor nor a number; the message holds its type.
+            TypeError: the value is neither a Tensor nor a number; the message names its type.
             ValueError: its shape does not broadcast to that of the entries.
             IndexError: as in __getitem__.
         """
@@ -214,12 +214,12 @@ class Tensor:
             self.data[_arrays(index)] = dispatch.unwrap(value, "__setitem__")
 
     def copy_(self, source: Any) -> Tensor:
-        """Every entry from `source`, a Tensor or a number, which broadcasts and is cast to this dtype.
+        """Overwrite the entries with `source`, a Tensor or a number, which broadcasts and is cast to this dtype.
 
-        Returns self, as all of these do.
+        Returns self, as all methods do whose name ends in _.
 
         Raises:
-            ValueError: `source` does not broadcast to this shape; the message holds both shapes.
+            ValueError: `source` does not broadcast to this shape; the message names both shapes.
         """
         with dispatch.mutating(self, source):
             self.data[...] = dispatch.unwrap(source, "copy_")
@@ -236,7 +236,7 @@ class Tensor:
         return self.fill_(0)
 
     def add_(self, other: Any) -> Tensor:
-        """`other` is added to the entries, without new memory. After an error, everything is as it was before.
+        """Add `other` to the entries, without new memory. After an error, nothing has changed.
 
         Raises:
             ValueError: the result would not have this shape.
@@ -247,19 +247,19 @@ class Tensor:
         return self
 
     def sub_(self, other: Any) -> Tensor:
-        """`other` is subtracted from the entries; errors as add_."""
+        """Subtract `other` from the entries; errors as in add_."""
         with dispatch.mutating(self, other):
             self.data -= dispatch.unwrap(other, "sub_")
         return self
 
     def mul_(self, other: Any) -> Tensor:
-        """The entries are multiplied by `other`; errors as add_."""
+        """Multiply the entries by `other`; errors as in add_."""
         with dispatch.mutating(self, other):
             self.data *= dispatch.unwrap(other, "mul_")
         return self
 
     def div_(self, other: Any) -> Tensor:
-        """The entries are divided by `other`; errors as add_."""
+        """Divide the entries by `other`; errors as in add_."""
         with dispatch.mutating(self, other):
             self.data /= dispatch.unwrap(other, "div_")
         return self
@@ -394,16 +394,16 @@ class Tensor:
         return self
 
     def backward(self, gradient: Tensor | None = None, retain_graph: bool = False) -> None:  # given
-        """The gradient of this Tensor for every leaf it was computed from, added to their `.grad` (kata 07)."""
+        """Compute the gradient for each leaf this Tensor comes from, and add it to that leaf's `.grad` (kata 07)."""
         dispatch.require_tape("backward").backward(self, gradient, retain_graph)
 
     def retain_grad(self) -> None:  # given
-        """Keep the gradient of this Tensor too, which is not a leaf (kata 07)."""
+        """Keep the gradient of this Tensor too, although it is not a leaf (kata 07)."""
         dispatch.require_tape("retain_grad").retain_grad(self)
 
 
 def _arrays(index: Any) -> Any:
-    """An index with the arrays of its Tensors."""
+    """The index, with each Tensor in it replaced by its array."""
     if isinstance(index, tuple):
         return tuple(_arrays(each) for each in index)
     return index.data if isinstance(index, Tensor) else index
