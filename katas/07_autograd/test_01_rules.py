@@ -1,4 +1,4 @@
-"""One rule a primitive: from the gradient for its output to those for its inputs. In the order of kata 02."""
+"""One rule for each primitive, from the gradient for its output to those for its inputs, in the order of kata 02."""
 
 from inspect import signature
 

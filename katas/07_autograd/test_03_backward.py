@@ -39,7 +39,11 @@ def test_the_youngest_node_comes_first():
     a = node()
     b = node(a)
     c = node(b, a)
-    assert_equal([each.number for each in youngest_first([c])], [c.number, b.number, a.number], "the numbers")
+    assert_equal(
+        [each.number for each in youngest_first([c])],
+        [c.number, b.number, a.number],
+        "the list of the numbers",
+    )
 
 
 def test_leaves_are_no_nodes():
@@ -155,8 +159,10 @@ def test_observers_see_the_rule():
 
 
 def test_a_node_notices_a_change_in_place():
-    """Where a version has moved since it was saved, Node.backward is a RuntimeError that names the Node: the rule would
-    compute with other numbers than were used."""
+    """If a version has changed since it was saved, Node.backward is a RuntimeError that names the Node.
+
+    The rule would compute with other numbers than were used.
+    """
     x = leaf(1.0)
     made = Node("made_of_x", lambda grad, a: grad * a, [], [x.data], [x])
     with dispatch.closed_above(6):
@@ -179,7 +185,9 @@ def test_a_freed_node_holds_nothing():
     assert made.rule is None and made.saved is None, (
         f"rule is {made.rule}, saved is {made.saved}, expected None"
     )
-    assert_equal((len(made.edges), len(made.versions)), (0, 0), "how many edges and versions are left")
+    assert_equal(
+        (len(made.edges), len(made.versions)), (0, 0), "the pair of how many edges and versions are left"
+    )
 
 
 # The whole way

@@ -1,4 +1,4 @@
-"""Function: an operation whose gradient is written by hand, for where a composition would not do."""
+"""Function: an operation whose gradient is written by hand, because a composition would not do."""
 
 import gc
 import weakref
