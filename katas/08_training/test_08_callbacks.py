@@ -121,7 +121,7 @@ def test_an_improvement_starts_the_count_anew():
 
 
 def test_patience_is_3_by_default():
-    """By default val_loss is watched, and three epochs in a row without improvement are too many."""
+    """By default val_loss is watched, and three epochs in a row without improvement stop the run."""
     stopping = EarlyStopping()
     assert_equal(
         (stopping.monitor, stopping.patience, stopping.mode),
@@ -208,7 +208,7 @@ def screen(terminal):
 
 
 def four_batches():
-    """Of 5 samples each."""
+    """Four batches of 5 samples each."""
     return [(tensor([[1.0]] * 5), tensor([[0.0]] * 5))] * 4
 
 

@@ -391,7 +391,10 @@ def test_killed_at_a_step(tmp_path, step):
     [("on_epoch_end", 2, 1), ("on_checkpoint", 2, 2), ("on_checkpoint", EPOCHS, EPOCHS)],
 )
 def test_killed_at_the_end_of_an_epoch(tmp_path, hook, epoch, saved):
-    """Killed between the end of an epoch and its checkpoint, a run does the epoch again; killed later, not."""
+    """Killed between the end of an epoch and its checkpoint, a run does the epoch again.
+
+    Killed after its checkpoint is written, it does not.
+    """
     expected = in_child(lambda: finish(tmp_path / "unstopped", seed=0))
     directory = tmp_path / "killed"
     assert killed(lambda: finish(directory, seed=0, extra=[DieWhen(hook, epoch)])), (

@@ -24,7 +24,7 @@ def one_by_one():
 
 
 def sums():
-    """Sums with something in them that is no sum: batches of 16, and a last one of 4."""
+    """Sums plus a term that is not linear: batches of 16, and a last one of 4."""
     rows = default_generator().permutation(100)
     return [(Tensor(WIDE[part]), Tensor(SUMS[part])) for part in np.split(rows, range(16, 100, 16))]
 
