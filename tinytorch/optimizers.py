@@ -1,7 +1,7 @@
 """How parameters move once their gradients are known.
 
-An update is a plain function over lists of arrays; an optimizer finds the arrays, keeps what has to be remembered
-between steps, and calls it. Nothing here is recorded: updates read and write arrays, never Tensors.
+An update is a plain function on lists of arrays. An optimizer finds the arrays, keeps what has to be remembered
+between steps, and calls the update. Nothing here is recorded: updates read and write arrays, never Tensors.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def sgd_update(
 
     g = grad + weight_decay * p;  with momentum: buf = momentum * buf + (1 - dampening) * g, where the first buf
     is g itself, and g becomes buf, or g + momentum * buf with nesterov;  p -= lr * g.
-    The arrays themselves are written into; in `momentum_buffers` an entry of the list may be replaced where it is
-    None, as all are before the first step, by an array of the parameter's dtype.
+    Write into the arrays themselves. Only in `momentum_buffers` a new array is put into the list, in the parameter's
+    dtype, where an entry is None, as all are before the first step.
     """
     raise NotImplementedError("kata 06: sgd_update")
 
@@ -53,13 +53,14 @@ def adam_update(
     weight_decay: float,
     decoupled: bool,
 ) -> None:
-    """Adam, in place (torch.optim.Adam; Kingma and Ba, 2015). `steps` counts the steps of each parameter, this one too.
+    """Adam, in place (torch.optim.Adam; Kingma and Ba, 2015).
 
+    `steps` has the number of steps of each parameter, this one counted.
     m = beta1 * m + (1 - beta1) * g;  v = beta2 * v + (1 - beta2) * g * g;
     p -= lr * (m / (1 - beta1**step)) / (sqrt(v / (1 - beta2**step)) + eps).
     Weight decay is added to g, or, `decoupled`, shrinks p first: p *= 1 - lr * weight_decay (AdamW;
     Loshchilov and Hutter, 2019).
-    The arrays themselves are written into (m[...] = ...); a new array put into the list would be lost.
+    Write into the arrays themselves (m[...] = ...): a new array that is put into the list would be lost.
     """
     raise NotImplementedError("kata 06: adam_update")
 
@@ -82,7 +83,7 @@ def rmsprop_update(
     g = grad + weight_decay * p;  v = alpha * v + (1 - alpha) * g * g;  d = g / (sqrt(v) + eps);
     with momentum: d = buf = momentum * buf + d, where the first buf is 0;  p -= lr * d.
     `momentum_buffers` holds None where there is no momentum.
-    The arrays themselves are written into (v[...] = ...); a new array put into the list would be lost.
+    Write into the arrays themselves (v[...] = ...): a new array that is put into the list would be lost.
     """
     raise NotImplementedError("kata 06: rmsprop_update")
 
@@ -101,46 +102,46 @@ class Optimizer:
         """`params`: Tensors, or dicts with "params" and options of their own.
 
         Raises:
-            ValueError: there is no parameter, or one stands in two places.
-            TypeError: one is not a Tensor, or `params` is a single Tensor and not a list of some.
+            ValueError: there is no parameter, or one is given twice.
+            TypeError: one is not a Tensor, or `params` is a single Tensor instead of a list.
         """
         raise NotImplementedError("kata 06: Optimizer.__init__")
 
     def add_param_group(self, group: dict[str, Any]) -> None:
-        """Add a group: takes a dict with "params" (a Tensor or several) and options, and leaves it as it is.
+        """Add a group: a dict with "params" (a Tensor or several) and options, which is not changed.
 
-        Parameters are told apart by identity (== compares entries). Errors as __init__; nothing is added then.
+        Parameters are told apart by identity, because == compares entries. Raises as __init__; nothing is added then.
         """
         raise NotImplementedError("kata 06: Optimizer.add_param_group")
 
     def zero_grad(self) -> None:
-        """Forget every gradient: `.grad` is None again, or the next backward would add to it."""
+        """Set every `.grad` to None: the next backward would add to it."""
         raise NotImplementedError("kata 06: Optimizer.zero_grad")
 
     def step(self) -> None:
-        """Move every parameter that has a gradient; each subclass writes its own. In each:
+        """Move every parameter that has a gradient. Each subclass writes its own step.
 
-        Raises (before anything moves, in any group):
-            ValueError: a gradient has another shape than its parameter; the message holds both.
+        Raises (in every subclass, before anything moves in any group):
+            ValueError: a gradient has another shape than its parameter; the message names both shapes.
             TypeError: a gradient is not a Tensor.
             NotImplementedError: the subclass has no step.
         """
         raise NotImplementedError("kata 06: Optimizer.step")
 
     def state_dict(self) -> dict[str, Any]:
-        """{"state": {number: state}, "param_groups": [...]}: parameters are numbered in order over all groups.
+        """{"state": {number: state}, "param_groups": [...]} (torch.optim.Optimizer.state_dict).
 
-        Arrays are not copied (torch.optim.Optimizer.state_dict).
+        Numbers stand for the parameters, counted in order over all groups. Arrays are not copied.
         """
         raise NotImplementedError("kata 06: Optimizer.state_dict")
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over options and state from a `state_dict` of an optimizer over the same shapes.
+        """Take options and state from the `state_dict` of an optimizer whose parameters have the same shapes.
 
         Arrays are copied, to the dtype and the device of their parameter.
 
         Raises:
-            ValueError: the groups have other numbers of parameters. Nothing is changed then.
+            ValueError: the numbers of parameters in the groups differ. Nothing is changed then.
         """
         raise NotImplementedError("kata 06: Optimizer.load_state_dict")
 
@@ -149,7 +150,7 @@ class SGD(Optimizer):
     """sgd_update as an optimizer (torch.optim.SGD).
 
     Raises:
-        ValueError: lr, momentum or weight_decay is negative, or nesterov without momentum or with dampening.
+        ValueError: lr, momentum or weight_decay is negative, or nesterov is set without momentum or with dampening.
     """
 
     def __init__(
@@ -164,7 +165,7 @@ class SGD(Optimizer):
         raise NotImplementedError("kata 06: SGD.__init__")
 
     def step(self) -> None:
-        """One sgd_update for each group; parameters without a gradient stay."""
+        """One sgd_update for each group; parameters without a gradient are skipped."""
         raise NotImplementedError("kata 06: SGD.step")
 
 
@@ -188,7 +189,7 @@ class Adam(Optimizer):
         raise NotImplementedError("kata 06: Adam.__init__")
 
     def step(self) -> None:
-        """One adam_update for each group; parameters without a gradient stay, and so does their count of steps."""
+        """One adam_update for each group; parameters without a gradient are skipped and do not count the step."""
         raise NotImplementedError("kata 06: Adam.step")
 
 
@@ -227,5 +228,5 @@ class RMSprop(Optimizer):
         raise NotImplementedError("kata 06: RMSprop.__init__")
 
     def step(self) -> None:
-        """One rmsprop_update for each group; parameters without a gradient stay."""
+        """One rmsprop_update for each group; parameters without a gradient are skipped."""
         raise NotImplementedError("kata 06: RMSprop.step")

@@ -59,7 +59,7 @@ def test_bce_is_exact_for_a_model_that_is_sure():
 
 
 def test_bce_takes_weights():
-    """`weight` multiplies each loss, and `pos_weight` only what targets of 1 cost; both broadcast."""
+    """`weight` multiplies each loss, and `pos_weight` only the loss of targets of 1; both broadcast."""
     logits, targets = t([[0.0, 0.0], [0.0, 0.0]]), t([[0.0, 1.0], [1.0, 0.0]])
     plain = {"input": logits, "target": targets, "reduction": "none"}
     out = binary_cross_entropy_with_logits(**plain, weight=t([1.0, 10.0]))
@@ -137,7 +137,7 @@ def test_nll_loss_weighs_classes():
 
 @pytest.mark.parametrize("wrong", [3, -1])
 def test_a_class_that_does_not_exist_is_refused(wrong):
-    """A target of 3, or of -1, among 3 classes is an IndexError that names it, never a silent wrap."""
+    """A target of 3, or of -1, among 3 classes is an IndexError that names it, never counted from the end."""
     with raises(IndexError, wrong):
         nll_loss(t(np.zeros((2, 3))), t([0, wrong], np.int64))
 

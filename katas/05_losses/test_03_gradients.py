@@ -51,7 +51,7 @@ def test_mse_loss_backward_is_the_slope_of_mse_loss(x, target, reduction):
 
 @given(x=off_kinks(SHAPE), target=arrays(SHAPE, np.float64), reduction=REDUCTIONS)
 def test_l1_loss_backward_is_a_sign(x, target, reduction):
-    """l1_loss_backward(grad, input, target, reduction): one step in the direction of the miss, whatever its size."""
+    """l1_loss_backward(grad, input, target, reduction): the sign of input - target, whatever its size."""
     check(l1_loss, l1_loss_backward, x, target, reduction)
 
 
@@ -67,13 +67,13 @@ def test_l1_loss_has_slope_zero_where_nothing_is_missed():
     delta=st.sampled_from([0.5, 1.0]),
 )
 def test_huber_loss_backward_is_never_steeper_than_delta(x, target, reduction, delta):
-    """huber_loss_backward(grad, input, target, reduction, delta): the miss, cut off at delta."""
+    """huber_loss_backward(grad, input, target, reduction, delta): input - target, clipped to delta."""
     check(huber_loss, huber_loss_backward, x, target, reduction, delta)
 
 
 @given(x=arrays(SHAPE), target=arrays(SHAPE, np.float64, low=0, high=1), reduction=REDUCTIONS)
 def test_bce_backward_is_probability_minus_truth(x, target, reduction):
-    """binary_cross_entropy_with_logits_backward(grad, input, target, reduction) is a difference of two shares."""
+    """binary_cross_entropy_with_logits_backward(grad, input, target, reduction): probability minus target."""
 
     def loss(input, target, reduction):
         return binary_cross_entropy_with_logits(input, target, reduction=reduction)
@@ -83,7 +83,7 @@ def test_bce_backward_is_probability_minus_truth(x, target, reduction):
 
 @given(x=arrays(SHAPE), target=arrays((2,), np.int64, low=0, high=2), reduction=REDUCTIONS)
 def test_nll_loss_backward_touches_the_true_class_only(x, target, reduction):
-    """nll_loss_backward(grad, input, target, reduction) for (N, C) and (N,) is 0 but at the true classes."""
+    """nll_loss_backward(grad, input, target, reduction) for (N, C) and (N,) is 0 except at the true classes."""
 
     def loss(input, target, reduction):
         return nll_loss(input, target, reduction=reduction)
@@ -92,14 +92,14 @@ def test_nll_loss_backward_touches_the_true_class_only(x, target, reduction):
 
 
 def test_cross_entropy_backward_of_an_undecided_model():
-    """For logits [0, 0] and true class 0, cross_entropy_backward(1, ...) is [-0.5, 0.5]: up with what is true."""
+    """For logits [0, 0] and true class 0, cross_entropy_backward(1, ...) is [-0.5, 0.5]: descent raises logit 0."""
     out = cross_entropy_backward(ONE, np.zeros((1, 2)), np.array([0]))
     assert_close(out, np.array([[-0.5, 0.5]]))
 
 
 @given(x=arrays(SHAPE), target=arrays((2,), np.int64, low=0, high=2), reduction=REDUCTIONS)
 def test_cross_entropy_backward_is_softmax_minus_truth(x, target, reduction):
-    """cross_entropy_backward(grad, input, target, reduction) for (N, C) and (N,): softmax, less 1 at the truth."""
+    """cross_entropy_backward(grad, input, target, reduction) for (N, C) and (N,): softmax, minus 1 at the truth."""
 
     def loss(input, target, reduction):
         return cross_entropy(input, target, reduction=reduction)
@@ -120,7 +120,7 @@ def test_gradients_of_a_model_that_is_sure():
 
 
 def test_gradients_leave_the_target_alone():
-    """Shapes of (N, C) stay float32 and the class numbers stay as they are."""
+    """The gradient of float32 logits is float32, and neither logits nor class numbers are changed."""
     x, target = np.zeros((2, 3), np.float32), np.array([2, 0])
     third = np.float32(1 / 6)
     expected = np.array([[third, third, third - 0.5], [third - 0.5, third, third]], np.float32)

@@ -1,4 +1,4 @@
-"""A number to go down: descent on a loss, with the gradient by hand."""
+"""A first model learns: descent on a loss, with the gradient by hand."""
 
 import numpy as np
 

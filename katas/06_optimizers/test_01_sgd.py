@@ -91,16 +91,18 @@ def test_momentum_remembers_earlier_gradients():
 
 
 def test_weight_decay_goes_into_the_momentum():
-    """The buffer takes up the weight decay. From 8, gradients 0, lr 1, momentum 0.5, weight_decay 0.5: to
-    4, then to 0.
+    """The weight decay is part of the buffer.
+
+    From 8, with gradients 0, lr 1, momentum 0.5 and weight_decay 0.5, the parameter goes to 4, then to 0.
     """
     p = follow([8.0], [[0], [0]], lr=1.0, momentum=0.5, weight_decay=0.5)
     assert_close(p, np.array([0.0]), "the parameter after two steps")
 
 
 def test_dampening_weakens_all_gradients_but_the_first():
-    """All but the first count 1 - dampening. From 10, gradients 4 and 4, lr 1, momentum 0.5, dampening
-    0.75: to 6, then to 3.
+    """Every gradient but the first is multiplied by 1 - dampening before it joins the buffer.
+
+    From 10, with gradients 4 and 4, lr 1, momentum 0.5 and dampening 0.75, the parameter goes to 6, then to 3.
     """
     options = {"lr": 1.0, "momentum": 0.5, "dampening": 0.75}
     assert_close(follow([10.0], [[4]], **options), np.array([6.0]), "the parameter after one step")
@@ -108,7 +110,10 @@ def test_dampening_weakens_all_gradients_but_the_first():
 
 
 def test_nesterov_looks_ahead():
-    """A step of grad + momentum * new buf. From 10, gradients 1 and 1, lr 1, momentum 0.5: to 8.5, then to 6.75."""
+    """The step is lr * (grad + momentum * new buf), where new buf counts this gradient already.
+
+    From 10, with gradients 1 and 1, lr 1 and momentum 0.5, the parameter goes to 8.5, then to 6.75.
+    """
     options = {"lr": 1.0, "momentum": 0.5, "nesterov": True}
     assert_close(follow([10.0], [[1]], **options), np.array([8.5]), "the parameter after one step")
     assert_close(follow([10.0], [[1], [1]], **options), np.array([6.75]), "the parameter after two steps")
@@ -126,7 +131,7 @@ def test_a_parameter_may_be_0d():
 
 
 def test_the_buffer_has_the_parameters_dtype():
-    """A float32 parameter has a float32 buffer, though its gradients are float64."""
+    """A float32 parameter has a float32 buffer, even if its gradients are float64."""
     p, buffers = np.array([10.0], np.float32), [None]
     for _ in range(2):
         sgd_update([p], [np.array([1.0])], buffers, **(PLAIN | {"lr": 1.0, "momentum": 0.5}))

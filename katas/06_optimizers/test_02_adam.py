@@ -53,7 +53,7 @@ def test_adam_update_writes_into_all_its_arrays():
     assert_equal(result, None)
     for name, average in (("exp_avgs[0]", m), ("exp_avg_sqs[0]", v)):
         assert average.any(), (
-            f"{name} did not change: was a new array put into the list in the place of writing into the old one?"
+            f"{name} did not change: was a new array put into the list instead of writing into the old one?"
         )
     assert_close(m, np.full(2, 1.0, np.float32), "the average of gradients, (1 - 0.75) * 4")
     assert_close(v, np.full(2, 8.0, np.float32), "the average of their squares, (1 - 0.5) * 16")
@@ -80,7 +80,7 @@ def test_a_parameter_of_adam_may_be_0d():
 
 
 def test_every_parameter_has_its_own_count():
-    """`steps` holds a count for each parameter: averages of 0 are corrected much at step 1, little at step 1000."""
+    """`steps` holds a count for each parameter: the correction is large at step 1, small at step 1000."""
     params, grads = [np.ones(2), np.ones((3, 1))], [np.full(2, 4.0), np.full((3, 1), 4.0)]
     averages, squares = [np.zeros(2), np.zeros((3, 1))], [np.zeros(2), np.zeros((3, 1))]
     adam_update(params, grads, averages, squares, [1, 1000], **PLAIN)

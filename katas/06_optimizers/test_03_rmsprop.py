@@ -48,7 +48,7 @@ def test_rmsprop_update_writes_into_all_its_arrays():
     assert_equal(result, None)
     for name, kept in (("square_avgs[0]", v), ("momentum_buffers[0]", buffer)):
         assert kept.any(), (
-            f"{name} did not change: was a new array put into the list in the place of writing into the old one?"
+            f"{name} did not change: was a new array put into the list instead of writing into the old one?"
         )
     assert_close(v, np.full(2, 4.0, np.float32), "the average of squares, (1 - 0.75) * 16")
     assert_close(buffer, np.full(2, 2.0, np.float32), "the momentum buffer, 4 / sqrt(4)")

@@ -24,7 +24,7 @@ def assert_same_objects(actual, expected, what):
     assert isinstance(actual, list), f"{what} are a {type(actual).__name__}, expected a list"
     assert_equal(len(actual), len(expected), f"the number of {what}")
     for i, (a, b) in enumerate(zip(actual, expected, strict=True)):
-        assert a is b, f"number {i} of {what} is another object than was given"
+        assert a is b, f"number {i} of {what} is not the object that was given"
 
 
 def test_parameters_make_one_group():
@@ -33,13 +33,13 @@ def test_parameters_make_one_group():
     optimizer = Optimizer(params, DEFAULTS)
     assert_equal(len(optimizer.param_groups), 1, "the number of groups")
     assert_same_objects(optimizer.param_groups[0]["params"], params, "the group's parameters")
-    assert_equal(options(optimizer.param_groups[0]), DEFAULTS, "the group's options")
-    assert_equal(optimizer.defaults, DEFAULTS, "the defaults")
+    assert_equal(options(optimizer.param_groups[0]), DEFAULTS, "the dict of the group's options")
+    assert_equal(optimizer.defaults, DEFAULTS, "the dict of the defaults")
     assert_equal(len(optimizer.state), 0, "the number of states, before any step")
 
 
 def test_parameters_may_come_from_a_generator():
-    """model.parameters() can be gone through only once, and is enough."""
+    """model.parameters() will do, although it can be iterated over only once."""
     model = Linear(2, 3)
     optimizer = Optimizer(model.parameters(), DEFAULTS)
     assert_same_objects(optimizer.param_groups[0]["params"], [model.weight, model.bias], "the parameters")
@@ -47,7 +47,7 @@ def test_parameters_may_come_from_a_generator():
 
 @pytest.mark.parametrize("nothing", [[], iter(())], ids=["an empty list", "a used-up generator"])
 def test_an_optimizer_needs_parameters(nothing):
-    """No parameters at all is a ValueError: it would train nothing without a word."""
+    """No parameters at all is a ValueError: such an optimizer would train nothing, and not say so."""
     with raises(ValueError):
         Optimizer(nothing, DEFAULTS)
 
@@ -59,21 +59,25 @@ def test_a_parameter_is_a_tensor():
 
 
 def test_a_single_tensor_is_not_a_list():
-    """A Tensor in place of a list is a TypeError with its shape: its rows would be taken for parameters."""
+    """A Tensor in place of a list is a TypeError with its shape: iterating over it would give its rows."""
     with raises(TypeError, (2, 3)):
         Optimizer(parameter(2, 3), DEFAULTS)
 
 
 def test_groups_have_options_of_their_own():
-    """Dicts with "params" make a group each; the defaults fill what a dict does not say."""
+    """Dicts with "params" make a group each; what a dict leaves out comes from the defaults."""
     a, b, c = parameter(2), parameter(3), parameter(1)
     groups = [{"params": [a, b]}, {"params": iter([c]), "lr": 0.5}]
     optimizer = Optimizer(groups, DEFAULTS)
     assert_equal(len(optimizer.param_groups), 2, "the number of groups")
     assert_same_objects(optimizer.param_groups[0]["params"], [a, b], "the first group's parameters")
     assert_same_objects(optimizer.param_groups[1]["params"], [c], "the second group's parameters")
-    assert_equal(options(optimizer.param_groups[0]), DEFAULTS, "the first group's options")
-    assert_equal(options(optimizer.param_groups[1]), {"lr": 0.5, "momentum": 0.9}, "the second group's")
+    assert_equal(options(optimizer.param_groups[0]), DEFAULTS, "the dict of the first group's options")
+    assert_equal(
+        options(optimizer.param_groups[1]),
+        {"lr": 0.5, "momentum": 0.9},
+        "the dict of the second group's options",
+    )
     assert_equal(optimizer.defaults["lr"], 0.1, "the lr of the defaults afterwards")
 
 
@@ -87,18 +91,20 @@ def test_the_callers_dicts_stay_the_callers():
     optimizer.add_param_group(group)
     assert_equal(optimizer.param_groups[1]["lr"], 0.1, "the lr, after the caller changed its own defaults")
     optimizer.param_groups[1]["lr"] = 0.5
-    assert_equal(sorted(group), ["momentum", "params"], "the names in the caller's group afterwards")
+    assert_equal(
+        sorted(group), ["momentum", "params"], "the list of the names in the caller's group afterwards"
+    )
     assert group["params"] is params, "the caller's group has another list of parameters than before"
 
 
 def test_a_group_can_be_added_later():
-    """add_param_group takes such a dict, in which a single Tensor may stand for a list of one."""
+    """add_param_group takes one more dict; its "params" may be a single Tensor instead of a list."""
     a, b = parameter(2), parameter(3)
     optimizer = Optimizer([a], DEFAULTS)
     optimizer.add_param_group({"params": b, "momentum": 0.0})
     assert_equal(len(optimizer.param_groups), 2, "the number of groups")
     assert_same_objects(optimizer.param_groups[1]["params"], [b], "the new group's parameters")
-    assert_equal(options(optimizer.param_groups[1]), {"lr": 0.1, "momentum": 0.0}, "its options")
+    assert_equal(options(optimizer.param_groups[1]), {"lr": 0.1, "momentum": 0.0}, "the dict of its options")
 
 
 def test_a_parameter_stands_in_one_place():
@@ -111,7 +117,7 @@ def test_a_parameter_stands_in_one_place():
 
 
 def test_equal_parameters_are_not_the_same():
-    """Two parameters with the same numbers are two: they are told apart by `is`, for == compares entries."""
+    """Two parameters with the same numbers are two: they are told apart by `is`, because == compares entries."""
     params = [parameter(1), parameter(1), parameter(2), parameter(2)]
     optimizer = Optimizer(params, DEFAULTS)
     assert_same_objects(optimizer.param_groups[0]["params"], params, "the parameters")
@@ -136,11 +142,13 @@ def test_zero_grad_forgets_every_gradient():
     a.grad, b.grad = Tensor(np.ones(2, np.float32)), Tensor(np.ones(3, np.float32))
     optimizer.zero_grad()
     assert a.grad is None and b.grad is None, f"the gradients are {a.grad} and {b.grad}, expected None"
-    assert_equal((a.data.tolist(), b.data.tolist()), ([1.0] * 2, [1.0] * 3), "the parameters")
+    assert_equal(
+        (a.data.tolist(), b.data.tolist()), ([1.0] * 2, [1.0] * 3), "the pair of the parameters' values"
+    )
 
 
 def test_each_optimizer_writes_its_own_step():
-    """step() of a class that has none is a NotImplementedError that names the class."""
+    """step() of a subclass that does not define it is a NotImplementedError that names the class."""
 
     class Compass(Optimizer):
         pass

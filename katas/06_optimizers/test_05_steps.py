@@ -41,7 +41,7 @@ def grad(*values):
 def test_options_have_their_usual_values(name):
     """Each optimizer has PyTorch's options with PyTorch's values, in its group and in `defaults`."""
     optimizer = make(name, [parameter(1.0)])
-    assert_equal(optimizer.defaults, OPTIONS[name], f"the defaults of {name}")
+    assert_equal(optimizer.defaults, OPTIONS[name], f"the dict of the defaults of {name}")
     group = {k: v for k, v in optimizer.param_groups[0].items() if k != "params"}
     assert_equal(group, OPTIONS[name], f"the group of {name}")
 
@@ -91,7 +91,7 @@ def test_sgd_steps():
 
 
 def test_adam_steps():
-    """The first step of Adam has the size lr; weight decay is added to the gradient and only turns its sign."""
+    """The first step of Adam has the size lr; weight decay is added to the gradient, and here only changes its sign."""
     a, b = parameter(1.0, 2.0), parameter(3.0)
     a.grad, b.grad = grad(1.0, -1.0), grad(-1.0)
     Adam([{"params": [a]}, {"params": [b], "weight_decay": 2.0}], lr=0.5).step()
@@ -100,7 +100,7 @@ def test_adam_steps():
 
 
 def test_adamw_steps():
-    """AdamW shrinks the parameter by lr * weight_decay of it, and then makes Adam's step."""
+    """AdamW multiplies the parameter by 1 - lr * weight_decay, and then makes Adam's step."""
     a = parameter(10.0, -10.0)
     a.grad = grad(3.0, 3.0)
     AdamW([a], lr=0.5, weight_decay=0.25).step()
@@ -121,7 +121,7 @@ def test_rmsprop_steps():
 
 @every_optimizer
 def test_a_step_writes_into_the_parameters_own_array(name):
-    """After step() `p.data` is the same array as before, float32 still, and whoever shares its memory sees the step."""
+    """After step() `p.data` is the same array as before, still float32, and what shares its memory sees the step."""
     whole = np.ones((2, 3), np.float32)
     p = Parameter(whole[:, :2])
     array, p.grad = p.data, Tensor(np.ones((2, 2), np.float32))
@@ -149,7 +149,7 @@ def test_a_parameter_without_a_gradient_stays(name):
 
 @every_optimizer
 def test_a_gradient_fits_its_parameter(name):
-    """A gradient of another shape is a ValueError with both, and an array in its place a TypeError; nothing moves."""
+    """A gradient of another shape is a ValueError with both, and an array as gradient a TypeError; nothing moves."""
     a, b = parameter(1.0), Parameter(np.ones((2, 3), np.float32))
     a.grad, b.grad = grad(1.0), grad(1.0, 2.0, 3.0)
     optimizer = make(name, [a, b])
@@ -189,7 +189,7 @@ def test_sgd_remembers_its_momentum():
 
 
 def test_sgd_without_momentum_remembers_nothing():
-    """Plain SGD keeps no arrays: its state costs no memory."""
+    """SGD without momentum keeps no arrays: its state costs no memory."""
     a = parameter(1.0)
     a.grad = grad(1.0)
     optimizer = SGD([a], lr=0.5)
@@ -243,7 +243,7 @@ def test_adam_hands_all_its_options_on():
 
 
 def test_a_skipped_step_does_not_count():
-    """A parameter that had no gradient for a while goes on from its own count of steps and its own averages."""
+    """A parameter that had no gradient for a while continues with its own count of steps and its own averages."""
     a, b = parameter(5.0), parameter(5.0)
     optimizer = Adam([a, b], lr=0.5)
     for i in range(4):
@@ -298,7 +298,7 @@ def test_rmsprop_without_momentum_has_no_buffer():
     ("name", "options"), [("SGD", {}), ("RMSprop", {"alpha": 0.0})], ids=["SGD", "RMSprop"]
 )
 def test_a_skipped_step_keeps_the_momentum(name, options):
-    """Who had no gradient for a step goes on with its own buffer: from 10 with lr 1, momentum 0.5, gradients of 1."""
+    """After a step without a gradient a parameter continues with its own buffer: here from 10, lr 1, momentum 0.5."""
     a, b = parameter(10.0), parameter(10.0)
     optimizer = make(name, [a, b], lr=1.0, momentum=0.5, **options)
     for i in range(3):
@@ -318,7 +318,7 @@ def test_the_state_has_the_parameters_dtype(name, options):
     optimizer = make(name, [p], **options)
     optimizer.step()
     dtypes = {key: str(value.dtype) for key, value in optimizer.state[p].items() if key != "step"}
-    assert_equal(dtypes, dict.fromkeys(dtypes, "float64"), "the dtypes in the state")
+    assert_equal(dtypes, dict.fromkeys(dtypes, "float64"), "the dict of the dtypes in the state")
 
 
 def test_rmsprop_hands_all_its_options_on():
@@ -334,7 +334,7 @@ def test_rmsprop_hands_all_its_options_on():
 
 @every_optimizer
 def test_each_group_has_its_own_lr(name):
-    """The lr of a group moves its parameters only, and a new value in param_groups counts from the next step."""
+    """The lr of a group moves its parameters only, and a new value in param_groups is used from the next step on."""
     a, b = parameter(1.0), parameter(1.0)
     optimizer = make(name, [{"params": [a], "lr": 0.0}, {"params": [b]}], lr=0.25)
     a.grad, b.grad = grad(1.0), grad(1.0)

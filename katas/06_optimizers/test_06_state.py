@@ -1,4 +1,4 @@
-"""State: what an optimizer remembers, out and in again, so that training can go on where it stopped."""
+"""State: what an optimizer remembers, saved and loaded, so that training can continue where it stopped."""
 
 import copy
 
@@ -37,9 +37,9 @@ def test_state_dict_numbers_the_parameters():
     a, b, c = parameters()
     state = SGD([{"params": [a, b]}, {"params": [c], "lr": 0.5}], lr=0.25, momentum=0.5).state_dict()
     options = {"momentum": 0.5, "dampening": 0.0, "weight_decay": 0.0, "nesterov": False}
-    assert_equal(sorted(state), ["param_groups", "state"], "the names in the state_dict")
+    assert_equal(sorted(state), ["param_groups", "state"], "the list of the names in the state_dict")
     expected = [{"lr": 0.25, **options, "params": [0, 1]}, {"lr": 0.5, **options, "params": [2]}]
-    assert_equal(state["param_groups"], expected, "the groups")
+    assert_equal(state["param_groups"], expected, "the list of the groups")
     assert_equal(state["state"], {}, "the state before any step")
 
 
@@ -51,11 +51,11 @@ def test_state_dict_holds_the_state_by_number():
         p.grad = Tensor(np.ones(p.shape, np.float32))
     optimizer.step()
     state = optimizer.state_dict()["state"]
-    assert_equal(sorted(state), [1, 2], "the numbers of the parameters with a state")
+    assert_equal(sorted(state), [1, 2], "the list of the numbers of the parameters with a state")
     assert_equal(sorted(state[1]), ["exp_avg", "exp_avg_sq", "step"], "what is in a state")
     for number in (1, 2):
         same = state[number]["exp_avg"] is optimizer.state[params[number]]["exp_avg"]
-        assert same, "the state_dict holds another array than the optimizer"
+        assert same, "the state_dict has another array than the optimizer"
 
 
 def test_state_dict_is_not_the_optimizers_own():
@@ -70,7 +70,7 @@ def test_state_dict_is_not_the_optimizers_own():
 
 @every_optimizer
 def test_a_resumed_optimizer_ends_where_an_unstopped_one_does(name, options):
-    """Three steps, state out, state into a new optimizer over copies, three more: bit for bit six steps."""
+    """Three steps, the state into a new optimizer over copies, three more: bit for bit the same as six steps."""
     cls, params = getattr(optimizers, name), parameters()
     unstopped = cls(params, **options)
     walk(unstopped, params, range(6))
@@ -109,7 +109,9 @@ def test_load_state_dict_takes_the_options_and_keeps_the_parameters():
     )
     target = SGD([{"params": [a, b]}, {"params": [c]}], lr=9.0)
     target.load_state_dict(source.state_dict())
-    assert_equal([group["lr"] for group in target.param_groups], [0.5, 0.25], "the lr of both groups")
+    assert_equal(
+        [group["lr"] for group in target.param_groups], [0.5, 0.25], "the list of the lr of both groups"
+    )
     assert_equal([group["momentum"] for group in target.param_groups], [0.5, 0.5], "their momentum")
     kept = [
         p is q for p, q in zip([a, b, c], [p for g in target.param_groups for p in g["params"]], strict=True)
@@ -119,7 +121,7 @@ def test_load_state_dict_takes_the_options_and_keeps_the_parameters():
 
 @every_optimizer
 def test_an_empty_state_clears_a_used_optimizer(name, options):
-    """load_state_dict of an optimizer that has made no step leaves nothing of what was remembered before."""
+    """Loading the state of an optimizer that has made no step removes everything that was remembered before."""
     cls, params = getattr(optimizers, name), parameters()
     used, fresh = cls(params, **options), cls(parameters(), **options)
     walk(used, params, [1])
@@ -139,7 +141,7 @@ def test_load_state_dict_fits_the_parameters_dtype():
 
 
 def test_load_state_dict_refuses_other_groups():
-    """A state with other numbers of parameters is a ValueError with both lists of sizes, and nothing is loaded."""
+    """A state whose groups have other sizes is a ValueError with both lists of sizes, and nothing is loaded."""
     a, b, c = parameters()
     state = SGD([a, b], lr=0.5).state_dict()
     target = SGD([{"params": [a]}, {"params": [b, c]}], lr=0.25, momentum=0.5)

@@ -35,7 +35,7 @@ def walk(name, options, device):
 
 @every_optimizer
 def test_steps_stay_on_the_device(device, name, options):
-    """Parameters on a GPU move there as on the CPU, and so does what is remembered of them."""
+    """Parameters on a GPU move there as on the CPU, and so does their state."""
     optimizer, p = walk(name, options, device)
     _, expected = walk(name, options, "cpu")
     kind = type(on_device(START, device))
@@ -51,7 +51,7 @@ def test_steps_stay_on_the_device(device, name, options):
 
 @every_optimizer
 def test_a_state_from_the_cpu_is_loaded_to_the_device(device, name, options):
-    """load_state_dict brings arrays to the device of their parameter, and back to the CPU: one more step goes well."""
+    """load_state_dict moves arrays to the device of their parameter, and back to the CPU: one more step works."""
     on_cpu, p = walk(name, options, "cpu")
     moved, q = walk(name, options, device)
     moved.load_state_dict(on_cpu.state_dict())

@@ -46,7 +46,7 @@ def test_adam_does_not_feel_the_steepness():
     assert distance < 0.01, f"the point is {distance:.3g} away, expected less than 0.01"
     along, across = point.data
     assert abs(along - across) < 1e-3, (
-        f"the coordinates are {along:.3g} and {across:.3g}, expected about alike"
+        f"the coordinates are {along:.3g} and {across:.3g}, expected about the same"
     )
 
 

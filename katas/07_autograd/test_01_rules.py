@@ -1,4 +1,4 @@
-"""One rule a primitive: from the gradient for its output to those for its inputs. In the order of kata 02."""
+"""One rule for each primitive, from the gradient for its output to those for its inputs, in the order of kata 02."""
 
 from inspect import signature
 
@@ -35,7 +35,7 @@ def check(operation, rule, *inputs, **params):
 
 
 def test_add_backward_of_two_numbers():
-    """add_backward(grad) for grad 2 is (2, 2): whatever a grows by, out grows by, and so for b."""
+    """add_backward(grad) for grad 2 is (2, 2): out grows by as much as a grows, or as b grows."""
     grads = rules.add_backward(np.array(2.0))
     assert_equal(len(grads), 2, "the number of gradients")
     for grad in grads:
@@ -77,7 +77,7 @@ def test_div_backward(ab):
 
 @given(ab=broadcastable_shapes(2).flatmap(lambda s: st.tuples(off_kinks(s[0]), arrays(s[1]))))
 def test_remainder_backward(ab):
-    """remainder_backward(grad, a, b): a - floor(a / b) * b, where floor(a / b) stands still."""
+    """remainder_backward(grad, a, b): a - floor(a / b) * b, where floor(a / b) is constant."""
     a, b = ab
     check(t.remainder, rules.remainder_backward, a, np.where(b == 0, 1, b))
 
@@ -95,7 +95,7 @@ def test_pow_backward(ab):
 def test_pow_backward_of_bases_without_a_logarithm(a, b, expected):
     """For a base of 0 or below, and an exponent that is a Python number, the gradient for a is the slope of a power.
 
-    output_mask is [True, False] then: no logarithm is taken, and None is given for b.
+    output_mask is [True, False] then: no logarithm is taken, and the gradient for b is None.
     """
     mine = rules.pow_backward(np.array([1.0]), np.array([a]), b, np.array([a**b]), [True, False])
     assert_close(mine[0], np.array([expected]), "the gradient for a")
@@ -127,19 +127,19 @@ def test_exp_backward(a):
 
 @given(a=POSITIVE)
 def test_log_backward(a):
-    """log_backward(grad, a): log is steep near 0, and ever flatter further out."""
+    """log_backward(grad, a): log is steep near 0, and gets flatter further out."""
     check(t.log, rules.log_backward, a)
 
 
 @given(a=arrays(shapes(), low=-0.75))
 def test_log1p_backward(a):
-    """log1p_backward(grad, a): as log, one further to the left."""
+    """log1p_backward(grad, a): as log, moved by 1 to the left."""
     check(t.log1p, rules.log1p_backward, a)
 
 
 @given(a=POSITIVE)
 def test_sqrt_backward(a):
-    """sqrt_backward(grad, out): the slope of a square root is said by the root itself."""
+    """sqrt_backward(grad, out): the slope of a square root follows from the root itself."""
     check(t.sqrt, rules.sqrt_backward, a)
 
 
@@ -174,7 +174,7 @@ def test_abs_backward_at_zero():
 
 @given(a=off_kinks(shapes()))
 def test_sign_backward(a):
-    """sign_backward(grad): sign is flat wherever it has a slope."""
+    """sign_backward(grad): sign is flat wherever it does not jump."""
     check(t.sign, rules.sign_backward, a)
 
 
@@ -205,7 +205,7 @@ def test_a_tie_is_shared_by_halves(name):
     bounds=st.sampled_from([(-1.0, 1.0), (None, 0.5), (-0.5, None)]),
 )
 def test_clamp_backward(a, bounds):
-    """clamp_backward(grad, a, min, max): nothing passes where a was moved to a bound. One bound may be None."""
+    """clamp_backward(grad, a, min, max): the gradient is 0 where a was moved to a bound. One bound may be None."""
     check(t.clamp, rules.clamp_backward, a, min=bounds[0], max=bounds[1])
 
 
@@ -216,7 +216,7 @@ def test_clamp_backward_of_an_infinite_gradient():
 
 
 def test_rules_ask_for_the_array_library(device):
-    """A rule makes new arrays with get_array_module(grad), so that they lie where grad does: here on a device."""
+    """A rule makes new arrays with get_array_module(grad), so that they are where grad is: here on a device."""
     grad, a = (on_device(np.array(values, np.float32), device) for values in ([1.0, 2.0], [5.0, 1.0]))
     mine = rules.clamp_backward(grad, a, None, 2.0)
     assert_equal(type(mine), type(grad), "the type of the gradient of clamp")
@@ -238,7 +238,7 @@ def test_clamp_backward_at_a_bound():
     )
 )
 def test_where_backward(abc):
-    """where_backward(grad, condition): None for the condition, and the gradient to whichever was chosen."""
+    """where_backward(grad, condition): None for the condition, and the gradient to what was chosen."""
     check(t.where, rules.where_backward, *abc)
 
 
@@ -270,7 +270,7 @@ AXES = shapes().flatmap(
 
 @given(case=AXES)
 def test_sum_backward(case):
-    """sum_backward: each entry of a counts once. `dim` is an axis, several, or None, and negative ones too."""
+    """sum_backward: each entry of a counts once. `dim` is an axis, several, or None; axes may be negative."""
     a, dim, keepdim = case
     check(t.sum, rules.sum_backward, a, dim=dim, keepdim=keepdim)
 
@@ -302,25 +302,25 @@ def test_amin_backward(case):
     ("name", "a"), [("amax_backward", [1.0, 5.0, 5.0]), ("amin_backward", [9.0, 5.0, 5.0])]
 )
 def test_entries_that_tie_share_evenly(name, a):
-    """Two entries that are both the largest (the smallest) have a gradient of 6 between them: [0, 3, 3]."""
+    """Two entries that are both the largest (the smallest) share a gradient of 6: [0, 3, 3]."""
     mine = getattr(rules, name)(np.array(6.0), np.array(a), np.array(5.0), None, False)
     assert_close(mine, np.array([0.0, 3.0, 3.0]))
 
 
 @given(case=shapes(min_dims=1).flatmap(lambda s: st.tuples(arrays(s), dims(len(s)))))
 def test_cumsum_backward(case):
-    """cumsum_backward(grad, dim): the first entry is in every sum, the last one in one."""
+    """cumsum_backward(grad, dim): the first entry is part of every sum, the last one of one."""
     a, dim = case
     check(t.cumsum, rules.cumsum_backward, a, dim=dim)
 
 
 def test_cumsum_backward_of_a_0d_tensor():
-    """A 0-d Tensor has a dim 0 to sum along, too: its gradient is grad, 0-d."""
+    """cumsum of a 0-d Tensor takes dim 0 too: its gradient is grad, 0-d."""
     assert_close(rules.cumsum_backward(np.array(2.0), 0), np.array(2.0))
 
 
 def test_rules_of_reductions_keep_their_digits():
-    """The last of 100,000 running sums is right to 1e-6; 5,000 float16 that tie are counted, and not in float16."""
+    """The last of 100,000 running sums is right to 1e-6, and 5,000 float16 entries that tie are counted exactly."""
     tenths = np.full((100_000, 1), 0.1, np.float32)
     first = np.asarray(rules.cumsum_backward(tenths, 0))[0]
     assert_close(
@@ -342,7 +342,7 @@ def test_bmm_backward(ab):
 
 @pytest.mark.parametrize("mask", [[True, False], [False, True]])
 def test_bmm_backward_computes_only_what_is_wanted(mask):
-    """output_mask says which gradients are wanted; None stands for the other, and its product is not computed."""
+    """output_mask says which gradients are wanted; the other is None, and its product is not computed."""
     grads = rules.bmm_backward(np.ones((2, 4)), np.ones((2, 3)), np.ones((3, 4)), mask)
     assert_equal([grad is not None for grad in grads], mask, "which gradients are given")
 
@@ -366,14 +366,14 @@ def test_permute_backward(data, a):
 
 @given(ab=broadcastable_shapes(2))
 def test_expand_backward(ab):
-    """expand_backward(grad): what was stretched is summed, and that is the tape's work, as after broadcasting."""
+    """expand_backward(grad): the tape sums over what was stretched, as after broadcasting."""
     small, out = ab[0], np.broadcast_shapes(*ab)
     check(t.expand, rules.expand_backward, np.arange(np.prod(small, dtype=int)).reshape(small) / 4, shape=out)
 
 
 @given(case=shapes(min_dims=1).flatmap(lambda s: st.tuples(arrays(s), dims(len(s)), st.booleans())))
 def test_flip_backward(case):
-    """flip_backward(grad, dims): turned round twice is not turned at all. dims is one axis or several."""
+    """flip_backward(grad, dims): a second flip undoes the first. dims is one axis or several."""
     a, dim, several = case
     check(t.flip, rules.flip_backward, a, dims=(dim,) if several else dim)
 
@@ -403,13 +403,13 @@ def test_pad_backward(a, left, right, pairs):
 
 @given(a=arrays(shapes(min_dims=2)), diagonal=st.integers(-2, 2))
 def test_tril_backward(a, diagonal):
-    """tril_backward(grad, diagonal): what became 0 has no say."""
+    """tril_backward(grad, diagonal): the gradient is 0 where out became 0."""
     check(t.tril, rules.tril_backward, a, diagonal=diagonal)
 
 
 @given(a=arrays(shapes(min_dims=2)), diagonal=st.integers(-2, 2))
 def test_triu_backward(a, diagonal):
-    """triu_backward(grad, diagonal): what became 0 has no say."""
+    """triu_backward(grad, diagonal): the gradient is 0 where out became 0."""
     check(t.triu, rules.triu_backward, a, diagonal=diagonal)
 
 
@@ -434,14 +434,14 @@ INDICES = {
 
 @pytest.mark.parametrize("name", INDICES)
 def test_getitem_backward(name):
-    """getitem_backward(grad, a_shape, index): grad lands at its places, adding up where one is named twice; else 0."""
+    """getitem_backward(grad, a_shape, index): grad goes to the indexed places, twice if named twice; else 0."""
     a = np.arange(12.0).reshape(3, 4)
     check(t.getitem, rules.getitem_backward, a, index=INDICES[name])
 
 
 @given(data=st.data(), a=arrays(shapes(min_dims=1, min_side=1)))
 def test_gather_backward(data, a):
-    """gather_backward(grad, a_shape, dim, index): back to where each entry was picked; picked twice counts twice."""
+    """gather_backward(grad, a_shape, dim, index): grad goes where each entry was picked, twice if picked twice."""
     dim = data.draw(dims(a.ndim), "dim")
     sides = list(a.shape)
     sides[dim] = data.draw(st.integers(0, 3), "picks")
@@ -451,7 +451,7 @@ def test_gather_backward(data, a):
 
 @given(data=st.data(), a=arrays(shapes(min_dims=1, min_side=1)), count=st.integers(0, 3))
 def test_index_add_backward(data, a, count):
-    """index_add_backward(grad, dim, index): (for a, None for index, for source): slice i of source went to index[i]."""
+    """index_add_backward(grad, dim, index): three gradients, None for index; slice i of source went to index[i]."""
     dim = data.draw(dims(a.ndim), "dim")
     index = data.draw(arrays((count,), np.int64, low=0, high=a.shape[dim] - 1), "index")
     sides = list(a.shape)
@@ -465,12 +465,12 @@ def test_index_add_backward(data, a, count):
 
 @given(a=arrays(shapes()))
 def test_clone_backward(a):
-    """clone_backward(grad): a copy changes as what it was copied from."""
+    """clone_backward(grad): a copy changes as the original does."""
     check(t.clone, rules.clone_backward, a)
 
 
 def test_convert_backward_on_the_same_device():
-    """convert_backward(grad, a_device): on a's own device already, grad is given on; the tape casts it."""
+    """convert_backward(grad, a_device): if grad is on that device already, it is returned; the tape casts."""
     device = Tensor(np.zeros(2)).device
     assert_close(rules.convert_backward(np.array([1.0, 2.0]), device), np.array([1.0, 2.0]))
 

@@ -60,7 +60,7 @@ def test_enable_grad_is_on_inside_of_no_grad():
 
 @pytest.mark.parametrize("switch", [no_grad, enable_grad])
 def test_a_switch_goes_back_after_an_error(switch):
-    """An error inside the block passes through, and the switch is as it was before."""
+    """An error inside the block is raised, and the switch is as it was before."""
     before = is_grad_enabled()
     with raises(ZeroDivisionError), switch():
         _ = 1 / 0
@@ -113,7 +113,7 @@ def test_no_edge_where_no_gradient_is_wanted():
     """Numbers, arrays and Tensors that do not require grad have no edge; the others keep their places."""
     x, y = leaf(1.0), leaf(2.0)
     edges = edges_to((3.0, x, plain(1.0), y, np.ones(2)))
-    assert_equal([edge[0] for edge in edges], [1, 3], "the places")
+    assert_equal([edge[0] for edge in edges], [1, 3], "the list of the places")
 
 
 # Recording
@@ -126,7 +126,7 @@ def test_an_output_has_a_node_and_requires_grad():
     assert isinstance(out.grad_fn, Node), f"grad_fn is {out.grad_fn!r}, expected a Node"
     assert_equal(out.grad_fn.name, "mul", "the name of the Node")
     assert_equal(out.requires_grad, True, "requires_grad of the output")
-    assert_equal([edge[0] for edge in out.grad_fn.edges], [0], "the places that have an edge")
+    assert_equal([edge[0] for edge in out.grad_fn.edges], [0], "the list of the places that have an edge")
     assert x.grad_fn is None, "the input got a grad_fn"
 
 
@@ -157,11 +157,11 @@ def test_a_node_saves_what_its_rule_asks_for():
 
 
 def test_a_node_keeps_the_versions_of_what_it_saved():
-    """mul's Node holds the version counters of both its inputs, which `op.save` gave, and what they said."""
+    """mul's Node keeps the version counters of both its inputs, which `op.save` gave, and their numbers then."""
     a, b = leaf(2.0), plain(3.0)
     b.add_(1.0)
     versions = sorted(then for _, then in recorded(mul, a, b).grad_fn.versions)
-    assert_equal(versions, [0, 1], "the versions that were kept")
+    assert_equal(versions, [0, 1], "the list of the versions that were kept")
 
 
 def test_later_nodes_have_larger_numbers():
@@ -176,7 +176,7 @@ def test_later_nodes_have_larger_numbers():
 
 
 def test_a_graph_is_no_ring():
-    """A Node does not hold the Tensor that it made: with the collector off, a Tensor that nobody holds is gone."""
+    """A Node does not refer to the Tensor that it made: an unused Tensor is freed without the garbage collector."""
     x = leaf(1.0, 2.0)
     gc.collect()
     gc.disable()
@@ -185,7 +185,7 @@ def test_a_graph_is_no_ring():
         z = recorded(sum, y)
         gone = weakref.ref(y)
         del y
-        assert gone() is None, "y is still held, although only its Node is needed: who holds the Tensor?"
+        assert gone() is None, "y is still held, although only its Node is needed: what refers to the Tensor?"
         assert z.grad_fn is not None
     finally:
         gc.enable()
@@ -195,7 +195,7 @@ def test_a_graph_is_no_ring():
 
 
 def test_retain_grad_leaves_a_weak_reference_with_the_node():
-    """Tape().retain_grad(y) sets y.grad_fn.retained to weakref.ref(y): y itself there would close a ring."""
+    """Tape().retain_grad(y) sets y.grad_fn.retained to weakref.ref(y): y itself there would make a cycle."""
     y = recorded(mul, leaf(1.0), 2.0)
     Tape().retain_grad(y)
     kept = y.grad_fn.retained
@@ -204,7 +204,7 @@ def test_retain_grad_leaves_a_weak_reference_with_the_node():
 
 
 def test_retain_grad_of_a_leaf_changes_nothing():
-    """A leaf keeps its gradient anyway: retain_grad does nothing to it."""
+    """A leaf keeps its gradient anyway: retain_grad changes nothing."""
     x = leaf(1.0)
     Tape().retain_grad(x)
     assert x.grad_fn is None

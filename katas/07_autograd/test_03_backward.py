@@ -39,18 +39,22 @@ def test_the_youngest_node_comes_first():
     a = node()
     b = node(a)
     c = node(b, a)
-    assert_equal([each.number for each in youngest_first([c])], [c.number, b.number, a.number], "the numbers")
+    assert_equal(
+        [each.number for each in youngest_first([c])],
+        [c.number, b.number, a.number],
+        "the list of the numbers",
+    )
 
 
 def test_leaves_are_no_nodes():
-    """Edges may lead to leaf Tensors, and a start may be one: those are not in the list."""
+    """Edges may lead to leaf Tensors, and a start may be a leaf: leaves are not in the list."""
     x = leaf(1.0)
     assert_equal(youngest_first([x, node(x)])[0].name, "made", "the only Node")
     assert_equal(len(youngest_first([x])), 0, "the number of Nodes from a leaf")
 
 
 def test_each_node_comes_once():
-    """Forty diamonds, one on the other, have 2**40 paths and 121 Nodes: follow Nodes not seen yet, not paths."""
+    """Forty diamonds in a row have 2**40 paths and 121 Nodes: follow Nodes not seen yet, not paths."""
     bottom = node()
     for _ in range(40):
         left, right = node(bottom), node(bottom)
@@ -59,7 +63,7 @@ def test_each_node_comes_once():
 
 
 def test_a_chain_may_be_longer_than_the_stack_is_deep():
-    """100,000 Nodes in a row: Python's recursion ends at 1,000, a list of what is still to be done does not."""
+    """100,000 Nodes in a row: Python's recursion ends at 1,000; use a list of what is still to be done."""
     last = node()
     for _ in range(100_000):
         last = node(last)
@@ -70,7 +74,7 @@ def test_a_chain_may_be_longer_than_the_stack_is_deep():
 
 
 def test_a_gradient_that_fits_stays():
-    """fit(gradient, shape, dtype) gives on what has that shape and dtype already."""
+    """fit(gradient, shape, dtype) returns a gradient that has that shape and dtype already."""
     assert_close(fit(np.ones((2, 3)), (2, 3), F64), np.ones((2, 3)))
 
 
@@ -88,7 +92,7 @@ def test_fit_sums_over_axes_that_were_stretched():
 
 @given(sides=broadcastable_shapes(2), data=st.data())
 def test_fit_undoes_any_broadcasting(sides, data):
-    """Whatever NumPy broadcasts, fit sums again, to exactly the shape that it was."""
+    """Whatever NumPy broadcasts, fit sums back, to exactly the shape before."""
     shape = sides[0]
     gradient = data.draw(arrays(np.broadcast_shapes(*sides), np.float64), "gradient")
     expected = np.zeros(shape)
@@ -115,7 +119,7 @@ def test_fit_keeps_the_digits():
 
 @pytest.mark.parametrize("wrong", [(3, 2), (6,), (3,), (1, 2, 3, 1)])
 def test_fit_refuses_what_does_not_fit(wrong):
-    """A gradient that no broadcasting explains is a RuntimeError with both shapes. It is not reshaped."""
+    """A gradient that does not come from broadcasting is a RuntimeError with both shapes. It is not reshaped."""
     with raises(ShapeError, wrong, (2, 3)):
         fit(np.ones(wrong), (2, 3), F64)
 
@@ -155,8 +159,10 @@ def test_observers_see_the_rule():
 
 
 def test_a_node_notices_a_change_in_place():
-    """Where a version has moved since it was saved, Node.backward is a RuntimeError that names the Node: the rule would
-    compute with other numbers than were used."""
+    """If a version has changed since it was saved, Node.backward is a RuntimeError that names the Node.
+
+    The rule would compute with other numbers than were used.
+    """
     x = leaf(1.0)
     made = Node("made_of_x", lambda grad, a: grad * a, [], [x.data], [x])
     with dispatch.closed_above(6):
@@ -166,7 +172,7 @@ def test_a_node_notices_a_change_in_place():
 
 
 def test_a_node_without_a_rule_says_so():
-    """floor_divide has no derivative. To go back through a Node without a rule is a RuntimeError that names it."""
+    """floor_divide has no derivative. Going back through a Node without a rule is a RuntimeError that names it."""
     with raises(RuntimeError, "floor_divide", "derivative"):
         node(leaf(1.0), name="floor_divide").backward(one())
 
@@ -179,7 +185,9 @@ def test_a_freed_node_holds_nothing():
     assert made.rule is None and made.saved is None, (
         f"rule is {made.rule}, saved is {made.saved}, expected None"
     )
-    assert_equal((len(made.edges), len(made.versions)), (0, 0), "how many edges and versions are left")
+    assert_equal(
+        (len(made.edges), len(made.versions)), (0, 0), "the pair of how many edges and versions are left"
+    )
 
 
 # The whole way
@@ -213,7 +221,7 @@ def test_gradients_that_meet_are_not_written_into():
 
 
 def test_none_stops_there():
-    """A rule that gives None for an input passes nothing on: what lies below is not called, and has no gradient."""
+    """A rule that gives None for an input passes nothing on: the Nodes below are not called, and get no gradient."""
     x, y = leaf(1.0), leaf(2.0)
 
     def never(grad):
@@ -226,7 +234,7 @@ def test_none_stops_there():
 
 
 def test_every_gradient_is_fitted_on_its_way():
-    """What a rule gives is fitted to its input, by the shape and dtype of the edge, before it goes on."""
+    """What a rule gives is fitted to its input, by the shape and dtype of the edge, before it is passed on."""
     x = Tensor(np.ones((), np.float32), requires_grad=True)
     broadcast = Node("made", lambda grad: np.ones((2, 3)), [(0, x, (), float32)])
     found = backpropagate({broadcast: np.ones((2, 3), np.float32)}, False)
@@ -248,7 +256,7 @@ def test_recording_is_off_on_the_way():
 
 
 def test_a_slope_may_be_infinite_without_a_warning():
-    """The slope of a square root at 0 is infinite: as in PyTorch that gives inf, and no warning of NumPy's."""
+    """The slope of a square root at 0 is infinite: as in PyTorch the gradient is inf, without a NumPy warning."""
     x = leaf(0.0)
     with no_warnings():
         found = backpropagate({node(x, rule=lambda grad: grad / 0.0): one()}, False)
@@ -267,7 +275,7 @@ def test_nodes_are_freed_behind_it():
 
 
 def test_a_freed_graph_is_refused_before_anything_is_called():
-    """A Node that was freed is a RuntimeError that says retain_graph, and no rule runs, not even above it."""
+    """A freed Node is a RuntimeError that says retain_graph, and no rule runs, not even of Nodes above it."""
     x, calls = leaf(1.0), []
 
     def rule(grad):
@@ -326,7 +334,7 @@ def test_a_given_gradient_is_cast():
 
 
 def test_there_must_be_a_graph():
-    """From a Tensor that does not require grad there is no way back: a RuntimeError with its shape."""
+    """backward from a Tensor that does not require grad is a RuntimeError with its shape."""
     with raises(RuntimeError, (2, 1)):
         first_gradient(Tensor(np.ones((2, 1), np.float32)), None)
 

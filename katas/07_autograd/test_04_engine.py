@@ -67,7 +67,7 @@ def test_a_tensor_twice_in_one_operation():
 
 
 def test_diamonds():
-    """Ten diamonds, one on the other: y doubles each time, the slope is 2**10, and 20 rules are called, not 2,046."""
+    """Ten diamonds in a row: y doubles each time, the slope is 2**10, and 20 rules are called, not 2,046."""
     x = leaf(1.0)
 
     def run():
@@ -96,7 +96,7 @@ def test_a_late_use_of_an_early_result():
 
 
 def test_what_was_not_used_gets_no_gradient():
-    """A leaf that is not in the graph keeps `.grad` None, and so does a Tensor that does not require grad."""
+    """`.grad` of a leaf that is not in the graph stays None, as does that of a Tensor that does not require grad."""
     x, other, constant = leaf(1.0), leaf(1.0), plain(5.0)
     (x * constant).backward()
     assert other.grad is None, "a Tensor that was not used has a gradient"
@@ -104,7 +104,7 @@ def test_what_was_not_used_gets_no_gradient():
 
 
 def test_integers_take_part_without_a_gradient():
-    """An integer Tensor may be multiplied with: it has no gradient, and the other's stays float32."""
+    """An integer Tensor may be a factor: it gets no gradient, and that of the other factor stays float32."""
     x, n = leaf([1.0, 2.0]), plain([3, 4], np.int64)
     sum(x * n).backward()
     assert_close(x.grad, np.array([3.0, 4.0], np.float32), "x.grad")
@@ -121,14 +121,14 @@ def test_broadcasting_is_undone():
 
 
 def test_a_given_gradient():
-    """backward(gradient) starts with it: the gradient of sum(gradient * y)."""
+    """backward(gradient) starts with `gradient`: it gives the gradient of sum(gradient * y)."""
     x = leaf([1.0, 2.0, 3.0])
     (x * x).backward(plain([1.0, 0.0, -2.0]))
     assert_close(x.grad, np.array([2.0, 0.0, -12.0], np.float32), "x.grad")
 
 
 def test_views_lead_back_to_what_they_show():
-    """Rows, transposes and reshapes are views, and their gradients land in the shape of the leaf."""
+    """Rows, transposes and reshapes are views, and their gradients come back in the shape of the leaf."""
     x = leaf(np.arange(6.0).reshape(2, 3))
     sum(x.T[1:, 0].reshape(1, 2) * plain([[10.0, 20.0]])).backward()
     assert_close(x.grad, np.array([[0.0, 10.0, 20.0], [0.0, 0.0, 0.0]], np.float32), "x.grad")
@@ -161,7 +161,7 @@ def test_a_gradient_is_memory_of_its_own():
 
 
 def test_a_gradient_can_be_written_into():
-    """The gradient of a sum is one number, repeated. `.grad` is an array of its own all the same, to be written to."""
+    """The gradient of a sum is one number, repeated. `.grad` is still an array of its own, and can be written into."""
     x = leaf([1.0, 2.0])
     sum(x).backward()
     x.grad.data *= 2
@@ -179,11 +179,13 @@ def test_a_gradient_set_by_hand_is_added_to():
 
 
 def test_every_gradient_has_the_dtype_of_its_input():
-    """float32 inputs get float32 gradients, whatever float64 stood beside them; float64 ones float64."""
+    """float32 inputs get float32 gradients, even beside float64 inputs, which get float64 gradients."""
     x, y = leaf([1.0, 2.0]), leaf([1.0, 2.0], np.float64)
     sum(x.to(float64) * y * plain(3.0, np.float64)).backward()
     assert_equal(
-        (str(x.grad.dtype), str(y.grad.dtype)), ("float32", "float64"), "the dtypes of x.grad and y.grad"
+        (str(x.grad.dtype), str(y.grad.dtype)),
+        ("float32", "float64"),
+        "the list of the dtypes of x.grad and y.grad",
     )
 
 
@@ -208,7 +210,7 @@ def test_no_grad_makes_constants():
 
 
 def test_detach_cuts():
-    """x.detach() has the same entries and no way back: d/dx of x * x.detach() at 3 is 3, not 6."""
+    """x.detach() has the same entries and no graph: d/dx of x * x.detach() at 3 is 3, not 6."""
     x = leaf(3.0)
     (x * x.detach()).backward()
     assert_close(x.grad, np.array(3.0, np.float32), "x.grad")
@@ -262,7 +264,7 @@ def test_a_changed_output_is_noticed():
 
 
 def test_a_change_that_no_rule_minds():
-    """add needs neither input on the way back: changing one in place afterwards does no harm."""
+    """add needs neither input on the way back: changing one in place afterwards is no error."""
     x, w = leaf([1.0, 2.0]), plain([3.0, 4.0])
     y = sum(x + w)
     w.zero_()
@@ -271,7 +273,7 @@ def test_a_change_that_no_rule_minds():
 
 
 def test_a_change_before_the_use_is_none_after_it():
-    """Only changes after an operation count: w was changed before it was used, and all is well."""
+    """Only changes after an operation count: w was changed before it was used, which is no error."""
     x, w = leaf([1.0, 2.0]), plain([3.0, 4.0])
     w.add_(1.0)
     sum(x * w).backward()
@@ -282,7 +284,7 @@ def test_a_change_before_the_use_is_none_after_it():
     "write", [lambda x: x.add_(1.0), lambda x: x.__setitem__(0, 5.0), lambda x: x.zero_()]
 )
 def test_a_leaf_that_requires_grad_refuses_changes(write):
-    """In-place operations are never recorded, so a Tensor that requires grad refuses them, outside of no_grad."""
+    """In-place operations are never recorded, so a Tensor that requires grad refuses them, except under no_grad."""
     x = leaf([1.0, 2.0])
     sum(x).backward()  # there is a tape
     with raises(RuntimeError, (2,)):
@@ -315,7 +317,7 @@ def test_retain_graph_keeps_it():
 
 
 def test_what_was_saved_is_freed():
-    """After backward the arrays that Nodes had saved are gone, with the collector off: a step leaves nothing behind."""
+    """After backward the arrays that Nodes saved are freed at once, without waiting for the garbage collector."""
     x = leaf(np.ones(5))
     sum(x).backward()  # there is a tape
     gc.collect()
@@ -331,11 +333,11 @@ def test_what_was_saved_is_freed():
         left = gc.collect()
     finally:
         gc.enable()
-    assert_equal(left, 0, "how many objects the collector found in rings after a backward")
+    assert_equal(left, 0, "how many objects the collector found in cycles after a backward")
 
 
 def test_a_graph_that_nobody_wants_is_freed():
-    """A graph that is dropped without a backward leaves no rings either."""
+    """A graph that is dropped without a backward leaves no reference cycles either."""
     x = leaf(np.ones(5))
     sum(x).backward()  # there is a tape
     gc.collect()
@@ -345,7 +347,7 @@ def test_a_graph_that_nobody_wants_is_freed():
         y.requires_grad_()
         gone = weakref.ref(y.grad_fn)
         del y
-        assert gone() is None, "the Node of a Tensor that nobody holds is still alive"
+        assert gone() is None, "the Node of a Tensor that is gone is still alive"
     finally:
         gc.enable()
 
@@ -357,7 +359,7 @@ def test_retain_grad_keeps_the_gradient_in_between():
     y.retain_grad()
     sum(y * y * z).backward()
     assert_close(y.grad, (2 * 3 * x.data * 5 * x.data).astype(np.float32), "y.grad")
-    assert z.grad is None, "z.grad was filled, and nobody asked for it"
+    assert z.grad is None, "z.grad was filled, without z.retain_grad()"
 
 
 def test_a_retained_gradient_adds_up_too():
@@ -372,7 +374,7 @@ def test_a_retained_gradient_adds_up_too():
 
 
 def test_a_retained_tensor_that_is_gone_is_no_error():
-    """The Tensor that wanted its gradient may be gone by the time of backward: the others get theirs."""
+    """The Tensor that was to keep its gradient may be gone before backward: the others get theirs."""
     x = leaf(2.0)
     y = x * 3.0
     y.retain_grad()
@@ -394,7 +396,7 @@ def test_a_primitive_without_a_derivative():
 
 
 def test_a_hundred_thousand_operations():
-    """A chain of 100,000 operations: forward, back, and gone, without recursion and without the collector."""
+    """A chain of 100,000 operations goes forward and back and is freed, without recursion or collector."""
     x = leaf([1.0])
     gc.collect()
     gc.disable()
@@ -404,7 +406,7 @@ def test_a_hundred_thousand_operations():
             y = y + 0.5
         y.backward(retain_graph=True)
         assert_close(x.grad, np.array([1.0], np.float32), "x.grad")
-        del y  # a long chain that was not freed is given back without a deep stack
+        del y  # the memory of a long chain that was not freed is released without deep recursion
     finally:
         gc.enable()
 
@@ -423,7 +425,7 @@ def test_every_rule_is_called_once():
 
 
 def test_a_leaf_may_be_changed_between_steps():
-    """Three steps of descent on (x - 3)**2, as an optimizer makes them: through `.data`, which no version sees."""
+    """Three steps of descent on (x - 3)**2, as an optimizer makes them: through `.data`, which changes no version."""
     x = leaf(0.0)
     for _ in range(3):
         x.grad = None

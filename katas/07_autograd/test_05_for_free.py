@@ -41,13 +41,13 @@ def agrees_with_your_own(function, backward, x):
 
 @given(ab=arrays_of(matmul_shapes()))
 def test_matmul_for_free(ab):
-    """matmul lends axes to vectors and takes them away again: squeeze and unsqueeze have rules by being reshapes."""
+    """matmul adds an axis to vectors and removes it again: squeeze and unsqueeze are reshapes, which have a rule."""
     check_tape(Tensor, matmul, *ab)
 
 
 @given(x=arrays(shapes(min_dims=2, min_side=2)))
 def test_mean_and_variance_for_free(x):
-    """mean and var over an axis, with and without it kept."""
+    """mean and var over an axis, with and without keepdim."""
     check_tape(Tensor, lambda a: mean(a, 0), x)
     check_tape(Tensor, lambda a: var(a, -1, keepdim=True), x)
 
@@ -91,7 +91,7 @@ def test_activations_agree_with_your_own(name):
 
 @pytest.mark.parametrize("name", ["softmax", "log_softmax"])
 def test_functions_of_a_row_agree_with_your_own(name):
-    """softmax and log_softmax subtract a detached maximum: their gradients are yours of kata 03 all the same."""
+    """softmax and log_softmax subtract a detached maximum: their gradients are still those of kata 03."""
     by_hand = getattr(activations, f"{name}_backward")
     x = np.array([[0.5, -1.0, 2.0], [30.0, 0.0, -30.0], [1.0, 1.0, 1.0]])
     agrees_with_your_own(
@@ -150,7 +150,7 @@ def test_classification_agrees_with_your_own(name):
 
 
 def test_options_you_never_derived():
-    """Class weights, ignored entries and label smoothing: gradients that nobody has to write."""
+    """Class weights, ignored entries and label smoothing: gradients that you never had to write."""
     target, weight = Tensor(np.array([2, -100, 0])), Tensor(np.array([1.0, 2.0, 0.5]))
 
     def loss(a):
@@ -177,7 +177,7 @@ def test_a_kink_is_met_on_either_side(x):
 
 
 def test_every_parameter_of_a_model_gets_its_gradient():
-    """One backward fills `.grad` of each parameter, in its own shape and in float32."""
+    """One backward fills `.grad` of each parameter, in the parameter's shape and in float32."""
     manual_seed(0)
     model = Sequential(Linear(3, 4), ReLU(), Linear(4, 2))
     sum(model(Tensor(np.ones((5, 3), np.float32)))).backward()
@@ -188,7 +188,7 @@ def test_every_parameter_of_a_model_gets_its_gradient():
 
 
 def test_a_frozen_layer_passes_gradients_on():
-    """requires_grad_(False) on a layer: its parameters get none, and those before it still do."""
+    """After requires_grad_(False) a layer's parameters get no gradient, and those of the layers before it still do."""
     manual_seed(0)
     model = Sequential(Linear(3, 4), Linear(4, 2))
     model[1].requires_grad_(False)
@@ -219,7 +219,7 @@ def test_a_step_of_an_optimizer():
 
 
 def test_log_two_by_hand():
-    """Binary cross-entropy of an undecided model is log(2), and pushes by half: p - 1 for a true 1."""
+    """Binary cross-entropy of an undecided model is log(2); its gradient for a target of 1 is p - 1, or -0.5."""
     x = Tensor(np.array([0.0], np.float32), requires_grad=True)
     loss = losses.binary_cross_entropy_with_logits(x, Tensor(np.array([1.0], np.float32)))
     loss.backward()

@@ -32,7 +32,7 @@ def test_grad_of_several_inputs():
 
 
 def test_grad_for_what_is_not_a_leaf():
-    """An input may be something in between: the gradient for h = 3 * x of h * h at x = 2 is 12."""
+    """An input need not be a leaf: the gradient for h = 3 * x of h * h at x = 2 is 12."""
     x = leaf(2.0)
     h = x * 3.0
     found = grad(h * h, [h, x])
@@ -49,7 +49,7 @@ def test_grad_of_the_input_itself():
 
 
 def test_grad_of_several_outputs():
-    """grad([y, z], x) is the gradient of their sum, of the same output given twice as well."""
+    """grad([y, z], x) is the gradient of their sum, even if the same output is given twice."""
     x = leaf(3.0)
     assert_close(grad([x * x, x * 5.0], x)[0], np.array([11.0], np.float32), "the gradient of two outputs")
     y = x * 5.0
@@ -66,7 +66,7 @@ def test_grad_outputs_are_what_it_begins_with():
 
 
 def test_grad_outputs_have_the_shapes_of_the_outputs():
-    """A grad_output of another shape is refused with both shapes; as many are needed as there are outputs."""
+    """A grad_output of another shape is refused with both shapes; there must be as many as outputs."""
     x = leaf(1.0, 2.0)
     with raises(ShapeError, (3,), (2,)):
         grad(x * x, x, Tensor(np.ones(3, np.float32)))

@@ -1,4 +1,4 @@
-"""Function: an operation whose gradient is written by hand, for where a composition would not do."""
+"""Function: an operation whose gradient is written by hand, because a composition would not do."""
 
 import gc
 import weakref
@@ -56,7 +56,7 @@ def leaf(*values):
 
 
 def test_a_context_keeps_arrays():
-    """ctx.save_for_backward(x, y) keeps the arrays as ctx.saved_tensors, a tuple; before, that is empty."""
+    """ctx.save_for_backward(x, y) keeps the arrays as ctx.saved_tensors, a tuple that was empty before."""
     ctx = Context((True, False))
     assert_equal(ctx.saved_tensors, (), "saved_tensors of a new Context")
     x, y = np.ones(2), np.zeros(3)
@@ -74,7 +74,7 @@ def test_apply_calls_forward_on_arrays():
 
 
 def test_apply_is_recorded_as_one_node():
-    """Where an input requires grad the output has one Node, called as the class, and backward gives its gradient."""
+    """Where an input requires grad the output has one Node, named as the class, and backward gives its gradient."""
     x = leaf(2.0)
     out = Cube.apply(x)
     assert_equal(out.grad_fn.name, "Cube", "the name of the Node")
@@ -83,7 +83,7 @@ def test_apply_is_recorded_as_one_node():
 
 
 def test_a_function_stands_among_primitives():
-    """What comes before and after a Function is recorded as ever: d/dx of (2 * x)**3 * 5 at 1 is 120."""
+    """What comes before and after a Function is recorded as usual: d/dx of (2 * x)**3 * 5 at 1 is 120."""
     x = leaf(1.0)
     (Cube.apply(x * 2.0) * 5.0).backward()
     assert_close(x.grad, np.array([120.0], np.float32), "x.grad")
@@ -172,7 +172,7 @@ def test_a_view_that_was_saved_is_watched_too():
 
 
 def test_a_saved_output_is_watched_too():
-    """A forward may save its output, as the exponential does: a change of that in place is noticed."""
+    """A forward may save its output, as the exponential does: a change of the output in place is noticed."""
 
     class Exponential(Function):
         @staticmethod
@@ -193,7 +193,7 @@ def test_a_saved_output_is_watched_too():
 
 
 def test_a_function_of_one_number():
-    """NumPy makes a scalar, not an array, of x * x for a 0-d x: that is an output like any other."""
+    """NumPy makes a scalar, not an array, of x * x for a 0-d x: such a scalar is a valid output."""
     x = Tensor(np.array(2.0, np.float32), requires_grad=True)
     out = Cube.apply(x)
     assert_close(out, np.array(8.0, np.float32), "the output")
@@ -213,7 +213,7 @@ def test_what_was_not_saved_may_change():
 
 
 def test_an_input_that_is_given_back_keeps_its_version():
-    """A forward may return its input or a view of it: a change of the output in place is one of the input."""
+    """A forward may return its input or a view of it: then a change of the output in place is a change of the input."""
 
     class Same(Identity):
         @staticmethod
@@ -258,7 +258,7 @@ def test_integers_from_a_function_are_not_recorded():
 
 
 def test_a_function_leaves_no_ring():
-    """After backward a Function's saved arrays are gone, with the collector off."""
+    """After backward a Function's saved arrays are freed, without the garbage collector."""
     x = leaf(*range(4))
     gc.collect()
     gc.disable()
@@ -272,7 +272,7 @@ def test_a_function_leaves_no_ring():
         left = gc.collect()
     finally:
         gc.enable()
-    assert_equal(left, 0, "how many objects the collector found in rings")
+    assert_equal(left, 0, "how many objects the collector found in cycles")
 
 
 def test_observers_see_functions():

@@ -55,7 +55,7 @@ def test_differences_of_a_view():
 
 
 def test_differences_are_not_recorded():
-    """The function is called without recording: a thousand graphs that nobody goes back through would only cost."""
+    """The function is called without recording: a thousand graphs that are not used would only cost time."""
     seen = []
 
     def function(x):
@@ -82,7 +82,7 @@ MISTAKES = {
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_wrong_gradient_does_not(mistake):
-    """A gradient that does not agree is a GradcheckError with the place of its input, even if it only forgets grad."""
+    """A gradient that does not agree is a GradcheckError with the place of its input, even if only grad is missing."""
     with raises(GradcheckError, 0):
         gradcheck(lambda x: Wrong.apply(x, MISTAKES[mistake]), leaf([1.0, 2.0, -3.0]))
 
@@ -114,18 +114,18 @@ def test_tolerances_and_steps_are_yours():
 
 
 def test_inputs_without_a_gradient_are_left_out():
-    """Only inputs that require grad are checked; an input that does not matter has the gradient 0, and passes."""
+    """Only inputs that require grad are checked; one that the output does not depend on has gradient 0 and passes."""
     constant, unused = Tensor(np.array([3.0], np.float32)), leaf([5.0])
     assert_equal(gradcheck(lambda a, b, c: sum(a * b), [leaf([1.0]), constant, unused]), True, "the answer")
 
 
 def test_differences_need_double_precision():
-    """A float32 input is a ValueError with its dtype: a millionth more is lost in rounding there."""
+    """A float32 input is a ValueError with its dtype: rounding would lose a change of a millionth."""
     with raises(ValueError, "float32"):
         gradcheck(lambda x: x * x, leaf([1.0], np.float32))
 
 
 def test_there_must_be_something_to_check():
-    """Without an input that requires grad, gradcheck is a ValueError: it would be True of anything."""
+    """Without an input that requires grad, gradcheck is a ValueError: it would be True for every function."""
     with raises(ValueError):
         gradcheck(lambda x: x * x, Tensor(np.ones(2)))

@@ -79,7 +79,7 @@ def test_a_number_begins_with_one_on_the_device(device):
 
 
 def test_moving_to_a_device_and_back_is_differentiable(device):
-    """x.to(device) is recorded, and brings its gradient home: x.grad is on the CPU, where x is."""
+    """x.to(device) is recorded, and its gradient comes back: x.grad is on the CPU, where x is."""
     x = Tensor(X, requires_grad=True)
     sum(x.to(device) * 3.0).backward()
     assert_close(x.grad, np.full_like(X, 3.0), "x.grad")
@@ -87,7 +87,7 @@ def test_moving_to_a_device_and_back_is_differentiable(device):
 
 
 def test_a_gradient_from_another_device_is_refused(device):
-    """A given gradient must be on the device of the output: nothing is moved behind your back."""
+    """A given gradient must be on the device of the output: nothing is moved without being asked for."""
     if device == "cpu":
         pytest.skip("there is one device only")
     x = Tensor(on_device(X, device), requires_grad=True)

@@ -47,7 +47,7 @@ def test_a_new_scheduler_stands_at_step_0():
 
 
 def test_the_first_rate_is_written_at_once():
-    """The rate of step 0 is in the group before anybody calls step: a scheduler that always says 0.25 makes it 0.25."""
+    """The rate of step 0 is in the group before step is called: a scheduler that always says 0.25 makes it 0.25."""
 
     class Quarter(LRScheduler):
         def get_lr(self):
@@ -93,7 +93,7 @@ def test_a_group_remembers_its_initial_lr():
 
 
 def test_a_schedule_can_go_on_in_the_middle():
-    """With last_epoch=3 the schedule goes on after step 3, from the "initial_lr" of the group: 1.0 becomes 1/5."""
+    """With last_epoch=3 the schedule continues after step 3, from the "initial_lr" of the group: 1.0 becomes 1/5."""
     optimizer = sgd(0.7)
     optimizer.param_groups[0]["initial_lr"] = 1.0
     scheduler = Halving(optimizer, last_epoch=3)
@@ -102,7 +102,7 @@ def test_a_schedule_can_go_on_in_the_middle():
 
 
 def test_going_on_needs_the_initial_lr():
-    """last_epoch=3 and a group without "initial_lr" is a KeyError with that name: nobody knows where it began."""
+    """last_epoch=3 and a group without "initial_lr" is a KeyError with that name: its first rate is not known."""
     optimizer = sgd(0.5)
     with raises(KeyError, "initial_lr"):
         Halving(optimizer, last_epoch=3)
@@ -134,7 +134,7 @@ def test_the_state_of_a_scheduler():
 
 
 def test_a_state_is_taken_over():
-    """After load_state_dict a scheduler goes on where the other one was: at step 2, and the next rate is 1/4."""
+    """After load_state_dict a scheduler continues where the other one was: at step 2, and the next rate is 1/4."""
     old, new = Halving(sgd(1.0)), Halving(sgd(8.0))
     rates_of(old, 2)
     state = old.state_dict()
@@ -173,7 +173,7 @@ def test_step_lr_goes_down_by_ten_by_default():
 
 
 def test_step_lr_needs_steps():
-    """A step_size of 0 is a ValueError that holds it."""
+    """A step_size of 0 is a ValueError that names it."""
     with raises(ValueError, 0):
         StepLR(sgd(), step_size=0)
 
@@ -197,7 +197,7 @@ def test_linear_lr_goes_down_too():
 
 
 def test_linear_lr_refuses_what_is_no_share():
-    """A start_factor of 0 or 1.5, an end_factor of -0.5 or 2, and total_iters of 0 are ValueErrors that hold them."""
+    """A start_factor of 0 or 1.5, an end_factor of -0.5 or 2, and total_iters of 0 are ValueErrors that name them."""
     for options, value in (
         ({"start_factor": 0.0}, 0.0),
         ({"start_factor": 1.5}, 1.5),
@@ -224,14 +224,14 @@ def test_cosine_ends_at_eta_min():
 
 
 def test_cosine_goes_up_again():
-    """After T_max steps the wave goes up again: it is symmetrical about step T_max, and at 2 * T_max as at first."""
+    """After T_max steps the rate goes up again: it is symmetrical about step T_max, and at its top at 2 * T_max."""
     rates = rates_of(CosineAnnealingLR(sgd(1.0), T_max=3, eta_min=0.1), 6)
     assert_close(rates[4:], rates[2::-1][:3], "the rates after T_max", rtol=1e-9)
     assert_close(rates[6], 1.0, "the rate at 2 * T_max")
 
 
 def test_cosine_needs_steps():
-    """A T_max of 0 is a ValueError that holds it."""
+    """A T_max of 0 is a ValueError that names it."""
     with raises(ValueError, 0):
         CosineAnnealingLR(sgd(), T_max=0)
 
@@ -264,8 +264,9 @@ def test_sequential_lr_has_many_parts():
 
 
 def test_sequential_lr_refuses_what_does_not_fit():
-    """Two schedulers and two milestones, milestones 5 and 2 or 2 and 2, and a scheduler of another optimizer are
-    ValueErrors.
+    """Schedulers that do not fit are a ValueError.
+
+    Two schedulers with two milestones, milestones 5 and 2 or 2 and 2, and a scheduler of another optimizer.
     """
     optimizer, other = sgd(), sgd()
     parts = [StepLR(optimizer, 1), StepLR(optimizer, 1), StepLR(optimizer, 1)]
@@ -279,7 +280,7 @@ def test_sequential_lr_refuses_what_does_not_fit():
 
 
 def test_the_state_of_a_sequential_lr():
-    """Stopped at any step and gone on with by a new one with its state, it makes the rates of an unstopped one."""
+    """Resumed after any step, by a new scheduler with its state, it makes the rates of an unstopped one."""
     expected = rates_of(warm_up_and_fall(sgd(1.0)), 7)
     for stop in (0, 1, 2, 3, 5):
         early, late = warm_up_and_fall(sgd(1.0)), warm_up_and_fall(sgd(1.0))
@@ -303,6 +304,6 @@ def test_a_state_of_other_parts_is_refused():
 
 
 def test_any_optimizer_is_scheduled():
-    """A scheduler works on Adam as on SGD: it knows nothing of an optimizer but its param_groups."""
+    """A scheduler works on Adam as on SGD: all that it uses of an optimizer is param_groups."""
     scheduler = StepLR(Adam([Parameter(tensor([1.0]))], lr=0.1), step_size=1, gamma=0.5)
     assert_close(rates_of(scheduler, 1), [0.1, 0.05], "the rates")

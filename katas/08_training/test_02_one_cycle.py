@@ -29,8 +29,10 @@ def follow(scheduler, steps, name="lr"):
 
 
 def test_one_cycle_by_hand():
-    """max_lr 1 over 9 steps with pct_start 5/9, linear, div_factor 5 and final_div_factor 2: up from 0.2 in steps of
-    0.2 to 1 at step 4, down to 0.1 at step 8.
+    """With "linear" the rate goes up to max_lr and down again along straight lines.
+
+    For max_lr 1, 9 steps, pct_start 5/9, div_factor 5 and final_div_factor 2: up from 0.2 in steps of 0.2 to 1 at
+    step 4, then down to 0.1 at step 8.
     """
     scheduler = OneCycleLR(
         sgd(), 1.0, 9, pct_start=5 / 9, anneal_strategy="linear", div_factor=5.0, final_div_factor=2.0
@@ -40,8 +42,10 @@ def test_one_cycle_by_hand():
 
 
 def test_one_cycle_is_smooth():
-    """By default both ways are half a cosine wave: over 9 steps with pct_start 5/9, half-way up at step 2 and half-way
-    down at step 6, and a quarter of the way it has made (1 - cos(pi/4)) / 2 of it.
+    """By default both ways, up and down, are half a cosine wave.
+
+    Over 9 steps with pct_start 5/9 it is half-way up at step 2 and half-way down at step 6. After a quarter of a way,
+    (1 - cos(pi/4)) / 2 of the difference is done.
     """
     scheduler = OneCycleLR(sgd(), 1.0, 9, pct_start=5 / 9, div_factor=5.0, final_div_factor=2.0)
     rates = follow(scheduler, 8)
@@ -65,7 +69,7 @@ def test_one_cycle_by_default():
 
 
 def oracle(step, total, pct, low, high, end, strategy):
-    """The value at a step, from the picture: two ways with corners at three steps."""
+    """The oracle: the value at a step, from two ways between three steps."""
     peak = pct * total - 1
     if step <= peak:
         a, b, share = low, high, step / peak if peak > 0 else 1.0
@@ -95,8 +99,9 @@ def test_one_cycle_with_any_number_of_steps(total, pct, strategy):
 
 
 def test_a_cycle_begins_with_a_rate_of_its_own():
-    """Made for an optimizer that another scheduler had before, with an "initial_lr" of 7, it begins at max_lr / 25 all
-    the same, has its peak at max_lr, and "initial_lr" is max_lr / 25.
+    """The cycle begins at max_lr / 25, even if an earlier scheduler left an "initial_lr" of 7.
+
+    Its peak is max_lr, and "initial_lr" becomes max_lr / 25.
     """
     optimizer = sgd()
     StepLR(optimizer, 1).step()
@@ -132,7 +137,7 @@ def test_the_momentum_goes_the_other_way():
 
 
 def test_the_first_beta_is_a_momentum():
-    """Of Adam it is the first of its "betas"; the second stays."""
+    """The momentum of Adam is the first of its "betas"; the second stays."""
     for cls in (Adam, AdamW):
         scheduler = OneCycleLR(cls([param()], betas=(0.5, 0.75)), 1.0, 9, pct_start=5 / 9)
         betas = follow(scheduler, 4, "betas")
@@ -141,7 +146,7 @@ def test_the_first_beta_is_a_momentum():
 
 
 def test_the_momentum_has_bounds_of_its_own():
-    """base_momentum and max_momentum are its lowest and highest value: with 0.5 and 0.7 it goes 0.7, 0.6, 0.5."""
+    """base_momentum and max_momentum are the lowest and highest momentum: with 0.5 and 0.7 it goes 0.7, 0.6, 0.5."""
     momenta = follow(
         OneCycleLR(sgd(), 1.0, 9, pct_start=5 / 9, base_momentum=0.5, max_momentum=0.7), 4, "momentum"
     )
@@ -155,8 +160,9 @@ def test_the_momentum_can_be_left_alone():
 
 
 def test_without_a_momentum_there_is_nothing_to_cycle():
-    """An optimizer with neither "momentum" nor "betas" is a ValueError that says momentum, but with
-    cycle_momentum=False it will do.
+    """An optimizer with neither "momentum" nor "betas" is a ValueError that says momentum.
+
+    With cycle_momentum=False it will do.
     """
     optimizer = Optimizer([param()], {"lr": 0.5})
     with raises(ValueError, "momentum"):
@@ -167,8 +173,9 @@ def test_without_a_momentum_there_is_nothing_to_cycle():
 
 
 def test_one_cycle_refuses_what_makes_no_cycle():
-    """No number of steps, 0 of them, -1 epochs of -5, pct_start 1.5, a strategy "sine", and 3 max_lr for 1 group are
-    ValueErrors.
+    """Options that make no cycle are a ValueError.
+
+    No number of steps, 0 of them, -1 epochs of -5, pct_start 1.5, a strategy "sine", and 3 max_lr for 1 group.
     """
     with raises(ValueError, "total_steps"):
         OneCycleLR(sgd(), 1.0)
@@ -187,8 +194,9 @@ def test_one_cycle_refuses_what_makes_no_cycle():
 
 
 def test_the_cycle_ends():
-    """A step after every batch makes total_steps steps, and the last leaves the rate where it is; one more is a
-    ValueError with that number, and changes nothing.
+    """After total_steps steps, one more is a ValueError with that number, and changes nothing.
+
+    A step after every batch makes total_steps steps, and the last of them leaves the rate as it is.
     """
     scheduler = OneCycleLR(sgd(), 1.0, 5, anneal_strategy="linear")
     rates = follow(scheduler, 5)
@@ -200,7 +208,7 @@ def test_the_cycle_ends():
 
 
 def test_a_cycle_goes_on_from_its_state():
-    """Stopped at step 4 and gone on with by a new one with its state: rate and momentum of an unstopped one."""
+    """Resumed after step 4 by a new scheduler with its state, it makes the rates and momenta of an unstopped one."""
     for name in ("lr", "momentum"):
         expected = follow(OneCycleLR(sgd(), 1.0, 9), 8, name)
         early, late = OneCycleLR(sgd(), 1.0, 9), OneCycleLR(sgd(), 1.0, 9)
@@ -210,7 +218,7 @@ def test_a_cycle_goes_on_from_its_state():
 
 
 def test_a_cycle_can_be_a_part():
-    """In a SequentialLR the momentum of a OneCycleLR moves when it is its turn."""
+    """In a SequentialLR the momentum of a OneCycleLR changes when it is its turn."""
     optimizer = sgd()
     flat = StepLR(optimizer, 100)
     scheduler = SequentialLR(
@@ -220,8 +228,9 @@ def test_a_cycle_can_be_a_part():
 
 
 def test_a_part_that_is_over_is_not_counted():
-    """In a SequentialLR a cycle of 3 steps that begins at step 2 refuses step 6: a ValueError, and last_epoch stays 5,
-    that of the cycle 3.
+    """A step that a part of a SequentialLR refuses is a ValueError, and last_epoch does not count it.
+
+    A cycle of 3 steps that begins at step 2 refuses step 6: last_epoch stays 5, that of the cycle 3.
     """
     optimizer = sgd()
     cycle = OneCycleLR(optimizer, 1.0, 3)

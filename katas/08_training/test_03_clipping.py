@@ -76,7 +76,7 @@ def test_clip_grad_norm_of_any_kind(grads, p, most):
 
 
 def test_parameters_may_come_from_a_generator():
-    """model.parameters() is a generator, and can be gone through once."""
+    """model.parameters() is a generator, and can be iterated over only once."""
     layer = Linear(1, 1)
     layer.weight.grad, layer.bias.grad = (
         Tensor(np.array([[3.0]], np.float32)),
@@ -88,14 +88,14 @@ def test_parameters_may_come_from_a_generator():
 
 
 def test_one_parameter_will_do():
-    """A single Tensor counts as a list of one, and is not gone through row by row."""
+    """A single Tensor counts as a list of one, and is not taken apart row by row."""
     (p,) = params_with([3.0, 4.0])
     clip_grad_norm_(p, 1.0)
     assert_close(p.grad, np.array([0.6, 0.8], np.float32), "the gradient")
 
 
 def test_parameters_without_a_gradient_do_not_count():
-    """A parameter whose .grad is None is passed over, and with no gradient at all the norm is 0."""
+    """A parameter whose .grad is None is skipped, and without any gradient the norm is 0."""
     a, b = params_with(None, [3.0, 4.0])
     assert_close(clip_grad_norm_([a, b], 1.0), np.array(5.0, np.float32), "the norm")
     assert a.grad is None, "the parameter without a gradient has one now"
@@ -103,7 +103,7 @@ def test_parameters_without_a_gradient_do_not_count():
 
 
 def test_gradients_of_zero_stay_zero():
-    """Gradients of nothing but zeros stay so: no division by 0, no nan, no warning."""
+    """Gradients of zeros stay zero: no division by 0, no nan, no warning."""
     (p,) = params_with([0.0, 0.0])
     with no_warnings():
         norm = clip_grad_norm_([p], 1.0)
@@ -129,7 +129,7 @@ def test_a_norm_that_is_no_number_can_be_an_error():
 
 
 def test_a_norm_that_is_no_number_is_given_back():
-    """Without it the norm is inf, and the finite gradients are scaled to 0."""
+    """Without error_if_nonfinite an infinite norm is returned, and the finite gradients are scaled to 0."""
     a, b = params_with([math.inf], [3.0])
     with np.errstate(invalid="ignore"):
         norm = clip_grad_norm_([a, b], 1.0)
@@ -138,8 +138,9 @@ def test_a_norm_that_is_no_number_is_given_back():
 
 
 def test_a_norm_of_nan_is_seen_in_every_gradient():
-    """Without it the norm is nan where a gradient has one, and every gradient is nan afterwards, as in PyTorch: to pass
-    over the nan without a word would hide it.
+    """Without error_if_nonfinite, a nan in one gradient makes the norm nan and every gradient nan, as in PyTorch.
+
+    Ignoring the nan would hide it.
     """
     a, b = params_with([math.nan], [3.0])
     norm = clip_grad_norm_([a, b], 1.0)
@@ -148,7 +149,7 @@ def test_a_norm_of_nan_is_seen_in_every_gradient():
 
 
 def test_clip_grad_norm_refuses_what_is_no_norm():
-    """A max_norm of -1 and a norm_type of 0 are ValueErrors that hold them, and change nothing."""
+    """A max_norm of -1 and a norm_type of 0 are ValueErrors that name them, and change nothing."""
     (p,) = params_with([3.0, 4.0])
     with unchanged(p.grad):
         with raises(ValueError, -1.0):
@@ -168,7 +169,7 @@ def test_clip_grad_value_by_hand():
 
 
 def test_clip_grad_value_needs_a_bound():
-    """A clip_value of -1 is a ValueError that holds it."""
+    """A clip_value of -1 is a ValueError that names it."""
     (p,) = params_with([3.0])
     with unchanged(p.grad), raises(ValueError, -1.0):
         clip_grad_value_(p, -1.0)

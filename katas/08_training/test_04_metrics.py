@@ -70,7 +70,7 @@ def test_logits_of_nan_are_no_answer():
 
 
 def test_a_model_that_requires_grad_is_looked_at():
-    """Logits that require grad are looked at like any other."""
+    """Logits may require grad."""
     logits = tensor([[1.0, 3.0], [5.0, 2.0]], requires_grad=True)
     assert_close(accuracy(logits, tensor([1, 1])), 0.5, "the accuracy")
 
@@ -90,7 +90,7 @@ def test_targets_have_to_fit():
 
 
 def test_k_is_a_number_of_classes():
-    """k=0 and k=4 for 3 classes are ValueErrors that hold k and 3."""
+    """k=0 and k=4 for 3 classes are ValueErrors that name k and 3."""
     for k in (0, 4):
         with raises(ValueError, k, 3):
             top_k_accuracy(Tensor(np.zeros((2, 3), np.float32)), tensor([0, 1]), k)
@@ -122,7 +122,7 @@ def test_mean_can_be_asked_at_any_time():
 
 
 def test_two_means_are_two():
-    """What one Mean has seen is not seen by another."""
+    """Values of one Mean do not count in another."""
     one, other = Mean(), Mean()
     one.update(5.0)
     other.update(1.0)
@@ -130,7 +130,7 @@ def test_two_means_are_two():
 
 
 def test_mean_of_nothing():
-    """Before anything was seen the mean is nan; what weighs 0 is not looked at, be it nan."""
+    """Before any value the mean is nan; a value of weight 0 does not count, even if it is nan."""
     mean = Mean()
     assert math.isnan(mean.compute()), f"the mean of nothing is {mean.compute()}, expected nan"
     mean.update(3.0)
@@ -139,7 +139,7 @@ def test_mean_of_nothing():
 
 
 def test_a_weight_is_not_negative():
-    """A weight of -2 is a ValueError that holds it, and nothing is added."""
+    """A weight of -2 is a ValueError that names it, and nothing is added."""
     mean = Mean()
     mean.update(3.0)
     with raises(ValueError, -2):

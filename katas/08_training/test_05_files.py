@@ -1,4 +1,4 @@
-"""Tensors on a disk: whole or not at all, and never believed without a look."""
+"""Tensors on a disk: written whole or not at all, and checked when they are read."""
 
 import os
 import stat
@@ -37,11 +37,11 @@ def test_bytes_are_written(tmp_path):
     write_atomically(path, b"old and long")
     write_atomically(str(path), b"new")
     assert_equal(path.read_bytes(), b"new", "the content of the file")
-    assert_equal(names_in(tmp_path), ["file"], "the files in the folder")
+    assert_equal(names_in(tmp_path), ["file"], "the list of the files in the folder")
 
 
 def test_the_old_file_is_replaced_and_not_written_over(tmp_path):
-    """Whoever has the old file open goes on reading the old content: the new one is another file of the same name."""
+    """A program that has the old file open still reads the old content: the new file only has the same name."""
     path, link = tmp_path / "file", tmp_path / "link"
     write_atomically(path, b"old")
     os.link(path, link)
@@ -67,7 +67,7 @@ def test_killed_in_the_middle_of_a_write(tmp_path, size):
 
 
 def test_killed_between_two_steps(tmp_path):
-    """Killed before any of its steps (open, rename, ...) the path has the old content or the new one, whole."""
+    """Killed before any of its steps (open, rename, ...), write_atomically leaves the old or the new content, whole."""
     path, old, new = tmp_path / "file", b"old" * 10, b"new" * 5000
 
     def write(number):
@@ -85,7 +85,9 @@ def test_killed_between_two_steps(tmp_path):
     assert 0 < number < 20, f"write_atomically made {number} changes in the folder"
     assert_equal(path.read_bytes(), new, "the content after a write that was not killed")
     assert_equal(
-        names_in(tmp_path), ["file"], "the files in the folder, after killed runs and one that was not"
+        names_in(tmp_path),
+        ["file"],
+        "the list of the files in the folder, after killed runs and one that was not",
     )
 
 
@@ -120,8 +122,9 @@ def test_the_bytes_are_on_the_disk_before_the_name_is(tmp_path, monkeypatch):
 
 
 def test_the_new_file_is_written_in_the_folder_of_the_old_one(tmp_path):
-    """A rename is all or nothing within a folder, and may be a copy, or impossible, from another disk: so the bytes are
-    written beside the path, and a run killed at the right moment leaves the old file and that one there.
+    """The bytes are written to another file in the same folder: only there a rename is all or nothing.
+
+    From another disk it may be a copy, or impossible. So a run killed at the right moment leaves both files there.
     """
     path, seen = tmp_path / "file", []
 
@@ -144,15 +147,15 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path):
     (tmp_path / "place" / "inside").mkdir(parents=True)
     with raises(OSError):
         write_atomically(tmp_path / "place", b"new")
-    assert_equal(names_in(tmp_path), ["place"], "the files in the folder")
+    assert_equal(names_in(tmp_path), ["place"], "the list of the files in the folder")
 
 
 def test_the_file_is_as_readable_as_any(tmp_path):
-    """It has the permissions of a file made with open(): others may read it where they may read that."""
+    """The file has the permissions of a file made with open(), so others may read it too."""
     (tmp_path / "plain").write_bytes(b"")
     write_atomically(tmp_path / "file", b"new")
     modes = [oct((tmp_path / name).stat().st_mode) for name in ("file", "plain")]
-    assert_equal(modes[0], modes[1], "the permissions of the file")
+    assert_equal(modes[0], modes[1], "the mode, which has the permissions of the file,")
 
 
 # save and load
@@ -163,7 +166,7 @@ def test_what_is_saved_is_loaded(tmp_path):
     path, state = tmp_path / "a.safetensors", a_state()
     save(state, path)
     back = load(path)
-    assert_equal(sorted(back), ["layer.weight", "steps"], "the names")
+    assert_equal(sorted(back), ["layer.weight", "steps"], "the list of the names")
     for name, value in state.items():
         assert isinstance(back[name], Tensor), f"{name} is a {type(back[name]).__name__}, expected a Tensor"
         assert_close(back[name], value.data, name, rtol=0, atol=0)
@@ -182,8 +185,9 @@ def test_a_model_is_saved_and_loaded(tmp_path):
 @example(array=np.asfortranarray(np.arange(6, dtype=np.float32).reshape(2, 3)))
 @example(array=np.array(1.5, np.float32))
 def test_any_tensor_is_saved_as_what_it_shows(tmp_path_factory, array):
-    """Any shape, 0-d and empty ones too, any dtype, and any order in memory: safetensors itself takes no notice of
-    strides.
+    """Any shape, 0-d and empty ones too, any dtype, and any order in memory is saved.
+
+    safetensors itself ignores strides.
     """
     path = tmp_path_factory.getbasetemp() / "any.safetensors"
     save({"x": Tensor(array)}, path)
@@ -206,24 +210,25 @@ def test_what_is_loaded_can_be_changed(tmp_path):
 
 
 def test_the_metadata_come_back(tmp_path):
-    """load_with_metadata gives the Tensors and the metadata, and of them only what save was given."""
+    """load_with_metadata gives the Tensors and the metadata that save was given, and no others."""
     save(a_state(), tmp_path / "a", {"epoch": "3", "note": 'with "quotes" and é'})
     state, metadata = load_with_metadata(tmp_path / "a")
     assert_close(state["steps"], np.array([7, 8]), "a Tensor")
-    assert_equal(metadata, {"epoch": "3", "note": 'with "quotes" and é'}, "the metadata")
+    assert_equal(metadata, {"epoch": "3", "note": 'with "quotes" and é'}, "the dict of the metadata")
     save(a_state(), tmp_path / "b")
-    assert_equal(load_with_metadata(tmp_path / "b")[1], {}, "the metadata where none was given")
+    assert_equal(load_with_metadata(tmp_path / "b")[1], {}, "the dict of the metadata where none was given")
 
 
 def test_data_may_look_like_the_place_of_the_checksum(tmp_path):
-    """64 zeros stand where the checksum comes, and they may stand elsewhere too: a uint8 Tensor of 64 times 48, which
-    is "0", and a note of 64 "0" come back as they were.
+    """Only the place of the checksum is replaced, not other runs of 64 zeros.
+
+    A uint8 Tensor of 64 times 48, which is "0", and a note of 64 "0" come back as they were.
     """
     zeros = np.full(64, 48, np.uint8)
     save({"zeros": Tensor(zeros)}, tmp_path / "a", {"note": "0" * 64})
     state, metadata = load_with_metadata(tmp_path / "a")
     assert_close(state["zeros"], zeros, "the Tensor", rtol=0, atol=0)
-    assert_equal(metadata, {"note": "0" * 64}, "the metadata")
+    assert_equal(metadata, {"note": "0" * 64}, "the dict of the metadata")
 
 
 def test_any_program_reads_the_file(tmp_path):
@@ -231,7 +236,7 @@ def test_any_program_reads_the_file(tmp_path):
     path = tmp_path / "a.safetensors"
     save(a_state(), path, {"epoch": "3"})
     with safetensors.safe_open(path, framework="np") as file:
-        assert_equal(sorted(file.keys()), ["layer.weight", "steps"], "the names in the file")
+        assert_equal(sorted(file.keys()), ["layer.weight", "steps"], "the list of the names in the file")
         assert_equal(file.metadata().get("epoch"), "3", "epoch in the metadata of the file")
         assert_close(
             file.get_tensor("layer.weight"), a_state()["layer.weight"].data, "the weight in the file"
@@ -239,17 +244,17 @@ def test_any_program_reads_the_file(tmp_path):
 
 
 def test_the_file_of_another_program_is_read(tmp_path):
-    """A file that safetensors wrote, with metadata or without, has no checksum of ours, and is loaded."""
+    """A file that safetensors wrote, with metadata or without, has no checksum of ours, and is loaded all the same."""
     arrays = {"x": np.array([1.0, 2.0], np.float32)}
     for metadata in (None, {"format": "pt"}):
         safetensors.numpy.save_file(arrays, tmp_path / "other", metadata)
         state, found = load_with_metadata(tmp_path / "other")
         assert_close(state["x"], arrays["x"], "the Tensor")
-        assert_equal(found, metadata or {}, "the metadata")
+        assert_equal(found, metadata or {}, "the dict of the metadata")
 
 
 def test_save_is_atomic(tmp_path):
-    """Killed in the middle of a save, the file that was there before is still there, whole."""
+    """If the process is killed in the middle of a save, the old file is still there, whole."""
     path = tmp_path / "a"
     save(a_state(), path)
 
@@ -258,7 +263,7 @@ def test_save_is_atomic(tmp_path):
         save({"large": Tensor(np.ones(10_000, np.float32))}, path)
 
     assert killed(again), "40,000 bytes were saved, and no file has grown beyond 2,000"
-    assert_equal(sorted(load(path)), ["layer.weight", "steps"], "the names in the file")
+    assert_equal(sorted(load(path)), ["layer.weight", "steps"], "the list of the names in the file")
 
 
 # Damage
@@ -266,9 +271,7 @@ def test_save_is_atomic(tmp_path):
 
 @pytest.mark.parametrize("bits", [0x01, 0x80])
 def test_a_changed_byte_is_noticed(tmp_path, bits):
-    """Whichever byte of the file is changed, in the header, the metadata, a name or a number: a CheckpointError that
-    holds the path.
-    """
+    """Any changed byte, in the header, the metadata, a name or a number, is a CheckpointError that names the path."""
     path = tmp_path / "a.safetensors"
     save(a_state(), path, {"epoch": "3"})
     whole = path.read_bytes()
@@ -287,7 +290,7 @@ def test_a_changed_byte_is_noticed(tmp_path, bits):
 
 
 def test_a_file_cut_short_is_noticed(tmp_path):
-    """A file that ends after any number of its bytes, none of them included, is a CheckpointError with the path."""
+    """A file that is cut short after any number of bytes, 0 too, is a CheckpointError with the path."""
     path = tmp_path / "a.safetensors"
     save(a_state(), path)
     whole = path.read_bytes()
@@ -301,7 +304,7 @@ def test_a_file_cut_short_is_noticed(tmp_path):
 
 
 def test_a_file_that_goes_on_is_noticed(tmp_path):
-    """A file with something behind its end is a CheckpointError."""
+    """A file with more bytes after its end is a CheckpointError."""
     path = tmp_path / "a.safetensors"
     save(a_state(), path)
     path.write_bytes(path.read_bytes() + b"\0")
@@ -310,7 +313,7 @@ def test_a_file_that_goes_on_is_noticed(tmp_path):
 
 
 def test_damage_of_another_program_s_file_is_noticed_where_it_can_be(tmp_path):
-    """Without a checksum a file that is cut short, and a file that is none at all, are CheckpointErrors still."""
+    """A file without a checksum that is cut short, or is no safetensors file, is still a CheckpointError."""
     path = tmp_path / "other"
     safetensors.numpy.save_file({"x": np.ones(4, np.float32)}, path)
     for damaged in (path.read_bytes()[:-1], b"PK\x03\x04 no safetensors at all", b"\x02" + bytes(7) + b"[]"):
@@ -320,7 +323,7 @@ def test_damage_of_another_program_s_file_is_noticed_where_it_can_be(tmp_path):
 
 
 def test_checkpoint_error_is_a_value_error():
-    """A CheckpointError is a ValueError: whoever catches that one catches it too. The file itself is read in `load`."""
+    """A CheckpointError is a ValueError, but a file that does not exist is a FileNotFoundError."""
     assert issubclass(CheckpointError, ValueError)
     with raises(FileNotFoundError):
         load("there is no such file")
@@ -341,10 +344,12 @@ def test_checkpoint_error_is_a_value_error():
     ],
 )
 def test_save_refuses_what_it_cannot_write(tmp_path, state, metadata, kind, word):
-    """Arrays, numbers, names that are no strings and metadata that are none are TypeErrors; names that the file needs
-    itself are ValueErrors. The message holds the name, and nothing is written.
+    """What save cannot write is an error that names the entry, and nothing is written.
+
+    Arrays, numbers, names that are not strings and metadata that are not strings are TypeErrors; names that the file
+    needs itself are ValueErrors.
     """
     state = {name: tensor([1.0]) if isinstance(value, str) else value for name, value in state.items()}
     with raises(kind, word):
         save(state, tmp_path / "a", metadata)
-    assert_equal(names_in(tmp_path), [], "the files in the folder")
+    assert_equal(names_in(tmp_path), [], "the list of the files in the folder")

@@ -24,14 +24,16 @@ STATES = st.recursive(
 
 
 def test_tensors_and_text():
-    """pack gives Tensors by name and a JSON text; a name is made of the keys on the way to the Tensor: "model.0.w"."""
+    """pack gives Tensors by name and a JSON text; a name is made of the keys that lead to the Tensor: "model.0.w"."""
     state = {
         "model": {"0.w": tensor([1.0, 2.0])},
         "buffers": [np.array([3]), {"m": np.array([4.0])}],
         "epoch": 3,
     }
     tensors, text = pack(state)
-    assert_equal(sorted(tensors), ["buffers.0", "buffers.1.m", "model.0.w"], "the names of the Tensors")
+    assert_equal(
+        sorted(tensors), ["buffers.0", "buffers.1.m", "model.0.w"], "the list of the names of the Tensors"
+    )
     for name, value in tensors.items():
         assert isinstance(value, Tensor), f"{name} is a {type(value).__name__}, expected a Tensor"
     assert_close(tensors["model.0.w"], np.array([1.0, 2.0], np.float32), "model.0.w")
@@ -47,7 +49,7 @@ def test_unpack_puts_all_together_again():
         "lr": 0.1,
     }
     back = unpack(*pack(state))
-    assert_equal(sorted(back), ["adam", "lr", "model"], "the keys")
+    assert_equal(sorted(back), ["adam", "lr", "model"], "the list of the keys")
     weight, average = back["model"]["w"], back["adam"][0]["m"]
     assert isinstance(weight, Tensor), f"a Tensor became a {type(weight).__name__}"
     assert isinstance(average, np.ndarray), f"an array became a {type(average).__name__}"
@@ -61,11 +63,12 @@ def test_unpack_puts_all_together_again():
 @example(state=[math.inf, -math.inf, -0.0, 0.1 + 0.2, 2**127 + 1])
 @example(state={"tuple": [1], "dict": {"tensor": "x"}, "array": ()})
 def test_plain_values_keep_their_types(state):
-    """Numbers (however large, inf too), strings, booleans, None, lists, tuples and dicts come back as they were: a
-    tuple is no list, 1 is not 1.0, and the key 0 is not "0".
+    """Numbers, strings, booleans, None, lists, tuples and dicts come back as they were.
+
+    Numbers may be large or inf. A tuple is no list, 1 is not 1.0, and the key 0 is not "0".
     """
     tensors, text = pack(state)
-    assert_equal(tensors, {}, "the Tensors of a state without any")
+    assert_equal(tensors, {}, "the dict of the Tensors of a state without any")
     assert_equal(unpack({}, text), state, "the state")
 
 
@@ -82,7 +85,7 @@ def test_a_state_of_a_generator():
 
 
 def test_what_is_packed_does_not_change():
-    """Tensors and arrays are copied: what training does to them afterwards is not seen in what was packed."""
+    """Tensors and arrays are copied: what training does to them afterwards does not change what was packed."""
     weight, average = tensor([1.0, 2.0]), np.array([3.0])
     tensors, _ = pack({"w": weight, "m": average})
     weight.fill_(9)
@@ -100,7 +103,7 @@ def test_packing_changes_nothing():
 
 
 def test_a_state_may_be_one_tensor():
-    """A state need not be a dict: a Tensor alone will do, a list of one, and a 0-d Tensor."""
+    """A state need not be a dict: a single Tensor, 0-d too, or a list of one will do."""
     assert_close(unpack(*pack(tensor([1.0, 2.0]))), np.array([1.0, 2.0], np.float32), "the Tensor alone")
     assert_close(unpack(*pack([tensor([1.0])]))[0], np.array([1.0], np.float32), "the Tensor in a list")
     assert_close(unpack(*pack({"x": tensor(2.5)}))["x"], np.array(2.5, np.float32), "the 0-d Tensor")
@@ -113,8 +116,9 @@ def test_numpy_s_numbers_become_python_s():
 
 
 def test_what_is_no_state():
-    """A set, an object or a complex number is a TypeError that holds the type and the keys on the way to it; a key that
-    is neither string nor integer one that holds the keys on the way to its dict.
+    """A set, an object or a complex number is a TypeError that names the type and the keys that lead to it.
+
+    For a key that is neither string nor integer it names the keys that lead to its dict.
     """
     with raises(TypeError, "set", "model.0"):
         pack({"model": [{1, 2}]})
@@ -128,6 +132,6 @@ def test_what_is_no_state():
 
 
 def test_two_tensors_have_two_names():
-    """{"a": {"b.c": Tensor}, "a.b": {"c": Tensor}} would give one name to two: a ValueError that holds it."""
+    """{"a": {"b.c": Tensor}, "a.b": {"c": Tensor}} would give two Tensors one name: a ValueError that names it."""
     with raises(ValueError, "a.b.c"):
         pack({"a": {"b.c": tensor([1.0])}, "a.b": {"c": tensor([2.0])}})

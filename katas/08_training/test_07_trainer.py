@@ -16,7 +16,7 @@ PAIR = ([[1.0], [2.0]], [[3.0], [6.0]])
 
 
 class Line(Module):
-    """y = slope * x, and what it saw on the way."""
+    """y = slope * x; it notes its mode."""
 
     def __init__(self, slope=1.0):
         self.slope = Parameter(tensor([slope]))
@@ -28,7 +28,7 @@ class Line(Module):
 
 
 class Log(Callback):
-    """Writes down which hooks are called, and when."""
+    """A callback that records which hooks are called, and when."""
 
     def __init__(self, seen):
         self.seen = seen
@@ -80,8 +80,10 @@ def walk(slope, batches, lr, epochs=1):
 
 
 def test_a_step_by_hand():
-    """A Linear(1, 1) with weight 1 and bias 0, x [1, 2], y [3, 6]: loss 10, gradients -10 and -6, so that a step with
-    lr 0.1 makes 2 and 0.6. Loss and output are returned.
+    """A step moves the parameters against their gradients, and returns the loss and the output.
+
+    For a Linear(1, 1) with weight 1 and bias 0, x [1, 2] and y [3, 6] the loss is 10 and the gradients are -10 and -6,
+    so a step with lr 0.1 gives 2 and 0.6.
     """
     model = Linear(1, 1)
     model.load_state_dict({"weight": tensor([[1.0]]), "bias": tensor([0.0])})
@@ -94,7 +96,7 @@ def test_a_step_by_hand():
 
 
 def test_gradients_of_the_last_step_are_forgotten():
-    """Each step goes along the gradient of its own batch: three steps are those of a loop by hand."""
+    """Each step uses the gradient of its own batch only: three steps equal those of a loop by hand."""
     trainer, batches = line_trainer(lr=0.05), [PAIR, ([[1.0]], [[0.0]]), PAIR]
     for each in batches:
         trainer.train_step(*batch(*each))
@@ -102,7 +104,7 @@ def test_gradients_of_the_last_step_are_forgotten():
 
 
 def test_gradients_from_elsewhere_are_forgotten():
-    """A gradient that is there before the first step, from whatever was tried before, does not count: 1 becomes 2."""
+    """A gradient from before the first step does not count: 1 becomes 2."""
     trainer = line_trainer()
     trainer.model.slope.grad = tensor([70.0])
     trainer.train_step(*batch(*PAIR))
@@ -124,8 +126,9 @@ def test_a_norm_of_zero_is_a_norm():
 
 
 def test_the_scheduler_steps_after_the_optimizer():
-    """With scheduler_interval="step" each step of the optimizer is followed by one of the scheduler: of a gradient that
-    is always -1, rates 1, 0.5 and 0.25 make 1.75.
+    """With scheduler_interval="step" each step of the optimizer is followed by one of the scheduler.
+
+    For a gradient that is always -1, the rates 1, 0.5 and 0.25 make 1.75.
     """
     model = Line(0.0)
     optimizer = SGD(model.parameters(), lr=1.0)
@@ -136,7 +139,7 @@ def test_the_scheduler_steps_after_the_optimizer():
 
 
 def test_the_interval_is_epoch_or_step():
-    """A scheduler_interval "batch" is a ValueError that holds it."""
+    """A scheduler_interval "batch" is a ValueError that names it."""
     with raises(ValueError, "batch"):
         line_trainer(scheduler_interval="batch")
 
@@ -156,7 +159,7 @@ def test_evaluating_records_nothing_and_drops_nothing():
 
 @pytest.mark.parametrize("modes", [[True, True, False], [False, True, False]])
 def test_afterwards_each_module_is_as_it_was(modes):
-    """Each module gets back its own mode, be it eval mode, and gradients are recorded again."""
+    """Each module gets back its own mode, which may be eval mode, and gradients are recorded again."""
     model = Sequential(Line(), Dropout(0.5))
     for module, mode in zip((model, model[0], model[1]), modes, strict=True):
         module.training = mode
@@ -168,7 +171,7 @@ def test_afterwards_each_module_is_as_it_was(modes):
 
 
 def test_an_error_inside_changes_nothing():
-    """An error of the block goes on to the caller, and the modes come back all the same."""
+    """An error in the block is raised, and the modes are restored all the same."""
     model = Line()
     with raises(KeyError, "stop"), evaluating(model):
         raise KeyError("stop")
@@ -220,7 +223,7 @@ def test_training_is_in_train_mode_and_evaluation_is_not():
 
 
 def test_evaluate_leaves_everything_as_it_was():
-    """evaluate moves no parameter, leaves gradients alone, and each module in the mode in which it was before."""
+    """evaluate changes no parameter and no gradient, and leaves each module in the mode that it had before."""
     model = Sequential(Line(), Dropout(0.5))
     trainer = Trainer(model, mse_loss, SGD(model.parameters(), lr=0.1))
     model.train()
@@ -236,7 +239,7 @@ def test_evaluate_leaves_everything_as_it_was():
 
 
 def test_evaluate_leaves_the_mode_even_after_an_error():
-    """A batch that does not fit is its own error, and the model is in train mode again."""
+    """If a batch raises an error, that error is raised, and the model is in train mode again."""
     trainer = line_trainer()
     trainer.model.train()
     with raises(ValueError):
@@ -271,7 +274,7 @@ def test_evaluate_and_metrics_are_not_recorded():
 
 
 def test_predict_gives_all_outputs():
-    """predict gives the outputs for all batches one below the other, in eval mode, not recorded."""
+    """predict gives the outputs for all batches, concatenated, in eval mode, not recorded."""
     trainer = line_trainer(slope=2.0)
     output = trainer.predict([batch(*PAIR), batch([[5.0]], [[0.0]])])
     assert_close(output, np.array([[2.0], [4.0], [10.0]], np.float32), "the outputs")
@@ -280,7 +283,7 @@ def test_predict_gives_all_outputs():
 
 
 def test_predict_leaves_the_mode_as_it_was():
-    """After predict each module is in the mode in which it was before, and where a batch raises an error too."""
+    """After predict each module is in the mode that it had before, also if a batch raises an error."""
 
     def broken():
         yield batch(*PAIR)
@@ -300,7 +303,7 @@ def test_predict_leaves_the_mode_as_it_was():
 
 
 def test_no_batches_are_an_error():
-    """train_epoch, evaluate and predict of no batch at all are ValueErrors; the last two leave the mode as it was."""
+    """train_epoch, evaluate and predict without any batch are ValueErrors; the last two leave the mode as it was."""
     for name in ("train_epoch", "evaluate", "predict"):
         trainer = line_trainer()
         with raises(ValueError):
@@ -312,7 +315,7 @@ def test_no_batches_are_an_error():
 
 
 def test_fit_by_hand():
-    """Three epochs over two batches: the slope and the history of a loop by hand, and fit gives the history."""
+    """Three epochs over two batches give the slope and the history of a loop by hand; fit returns the history."""
     batches = [PAIR, ([[1.0]], [[0.0]])]
     trainer = line_trainer(lr=0.05)
     history = trainer.fit([batch(*each) for each in batches], epochs=3)
@@ -324,17 +327,19 @@ def test_fit_by_hand():
 
 
 def test_the_history_has_a_number_for_every_epoch():
-    """Names: lr, seconds, train_ and val_ before loss and each metric; without a validation set none with val_."""
+    """The names are lr, seconds, and train_ and val_ before loss and each metric; no val_ without a validation set."""
     train, val = [batch(*PAIR)], [batch([[1.0]], [[1.0]])]
     metrics = {"one": lambda out, y: 1.0}
     history = line_trainer(metrics=metrics).fit(train, val, epochs=2)
     names = ["lr", "seconds", "train_loss", "train_one", "val_loss", "val_one"]
-    assert_equal(sorted(history), names, "the names in the history")
+    assert_equal(sorted(history), names, "the list of the names in the history")
     for name, values in history.items():
-        assert_equal([type(value) for value in values], [float, float], f"the types in {name}")
+        assert_equal([type(value) for value in values], [float, float], f"the list of the types in {name}")
     assert all(seconds >= 0 for seconds in history["seconds"]), f"seconds are {history['seconds']}"
     assert_equal(
-        sorted(line_trainer().fit(train, epochs=1)), ["lr", "seconds", "train_loss"], "the names without val"
+        sorted(line_trainer().fit(train, epochs=1)),
+        ["lr", "seconds", "train_loss"],
+        "the list of the names without val",
     )
 
 
@@ -348,13 +353,13 @@ def test_validation_comes_after_the_epoch():
 
 
 def test_an_empty_validation_set_is_an_error():
-    """val=[] is not None: fit raises a ValueError, and does not leave validation out without a word."""
+    """val=[] is not None: fit raises a ValueError instead of silently leaving validation out."""
     with raises(ValueError):
         line_trainer().fit([batch(*PAIR)], [], epochs=1)
 
 
 def test_the_rate_in_the_history_is_the_first_group_s():
-    """Of an optimizer with two groups, with rates 0.1 and 0.2, "lr" in the history is 0.1."""
+    """For an optimizer with two groups, with rates 0.1 and 0.2, "lr" in the history is 0.1."""
     model = Linear(1, 1)
     groups = [{"params": [model.weight]}, {"params": [model.bias], "lr": 0.2}]
     trainer = Trainer(model, mse_loss, SGD(groups, lr=0.1))
@@ -376,7 +381,7 @@ def test_the_scheduler_steps_once_an_epoch():
 
 
 def test_epochs_are_counted_in_all():
-    """`epochs` is where the run ends: fit(epochs=2) and fit(epochs=5) are 5 epochs, fit(epochs=5) again none more."""
+    """`epochs` counts from the start of the run: fit(epochs=2) and then fit(epochs=5) make 5 epochs, not 7."""
     trainer = line_trainer(lr=0.01)
     for epochs, finished in ((2, 2), (5, 5), (5, 5), (1, 5)):
         trainer.fit([batch(*PAIR)], epochs=epochs)
@@ -386,7 +391,7 @@ def test_epochs_are_counted_in_all():
 
 @pytest.mark.parametrize("place", ["train", "val"])
 def test_an_iterator_is_refused(place):
-    """A generator, or iter(list), has nothing left after the first epoch: a TypeError that holds its type, at once."""
+    """A generator, or iter(list), is used up after one epoch: a TypeError that names its type, before training."""
     trainer = line_trainer()
     batches = {"train": [batch(*PAIR)], "val": [batch(*PAIR)]}
     for iterator, name in (
@@ -409,7 +414,7 @@ def test_whatever_can_be_gone_through_again_will_do():
 
 
 def test_callbacks_are_told():
-    """Every hook is called at its time; on_checkpoint comes after every callback's on_epoch_end."""
+    """Every hook is called at its time; on_checkpoint comes after on_epoch_end of every callback."""
     seen = []
     trainer = line_trainer(callbacks=[Log(seen), Log(seen)])
     trainer.fit([batch(*PAIR), batch([[1.0]], [[0.0]])], [batch(*PAIR)], epochs=2)
@@ -418,7 +423,9 @@ def test_callbacks_are_told():
         expected += [f"epoch starts after {epoch - 1}"] * 2 + ["step of 2"] * 2 + ["step of 1"] * 2
         expected += [f"epoch {epoch} ends"] * 2 + [f"checkpoint {epoch}"] * 2
     assert_equal(
-        seen, [*expected, "fit ends", "fit ends"], "the hooks that were called, each of both callbacks"
+        seen,
+        [*expected, "fit ends", "fit ends"],
+        "the list of the hooks that were called, each of both callbacks",
     )
 
 
@@ -431,9 +438,9 @@ def test_a_callback_is_told_the_loss_of_a_step():
             told.append((loss, samples))
 
     line_trainer(callbacks=[Told()]).fit([batch(*PAIR), batch([[0.0]], [[2.0]])])
-    assert_equal([type(loss) for loss, _ in told], [float, float], "the types of the losses")
+    assert_equal([type(loss) for loss, _ in told], [float, float], "the list of the types of the losses")
     assert_close([loss for loss, _ in told], [10.0, 4.0], "the losses")
-    assert_equal([samples for _, samples in told], [2, 1], "the numbers of samples")
+    assert_equal([samples for _, samples in told], [2, 1], "the list of the numbers of samples")
 
 
 def test_a_callback_sees_the_whole_epoch():
@@ -450,12 +457,13 @@ def test_a_callback_sees_the_whole_epoch():
     trainer = Trainer(model, mse_loss, optimizer, StepLR(optimizer, 1, 0.5), callbacks=[Look()])
     with no_warnings():
         trainer.fit([batch([[0.1]], [[0.0]])], epochs=2)
-    assert_equal(seen, [(1, {1}, 0.5), (2, {2}, 0.25)], "epoch, lengths in the history, and rate")
+    assert_equal(seen, [(1, {1}, 0.5), (2, {2}, 0.25)], "the list of epoch, lengths in the history, and rate")
 
 
 def test_a_callback_can_stop_the_run():
-    """trainer.stopped = True ends the run after that epoch: on_checkpoint and on_fit_end are still called; a later fit
-    makes no epoch.
+    """trainer.stopped = True ends the run after that epoch.
+
+    on_checkpoint and on_fit_end are still called, and a later fit makes no epoch.
     """
     seen = []
 
@@ -466,6 +474,6 @@ def test_a_callback_can_stop_the_run():
     trainer = line_trainer(lr=0.01, callbacks=[Stop(), Log(seen)])
     trainer.fit([batch(*PAIR)], epochs=5)
     assert_equal(trainer.epoch, 2, "the number of finished epochs")
-    assert_equal(seen[-3:], ["epoch 2 ends", "checkpoint 2", "fit ends"], "the last hooks")
+    assert_equal(seen[-3:], ["epoch 2 ends", "checkpoint 2", "fit ends"], "the list of the last hooks")
     trainer.fit([batch(*PAIR)], epochs=5)
     assert_equal(trainer.epoch, 2, "the number of finished epochs after another fit")

@@ -1,4 +1,4 @@
-"""What happens beside the training: EarlyStopping and ProgressBar."""
+"""What runs beside the training: EarlyStopping and ProgressBar."""
 
 import io
 import math
@@ -13,7 +13,7 @@ from tinytorch.training import EarlyStopping, ProgressBar, Trainer, improves, la
 
 
 class Counter(Module):
-    """A model whose weight and buffer count the steps that it made: 1, 2, 3, ..."""
+    """A model whose weight and buffer count its steps: 1, 2, 3, ..."""
 
     def __init__(self):
         self.weight = Parameter(tensor([0.0]))
@@ -82,7 +82,7 @@ def test_nan_never_improves():
 
 
 def test_the_mode_is_min_or_max():
-    """A mode "auto" is a ValueError that holds it."""
+    """A mode "auto" is a ValueError that names it."""
     with raises(ValueError, "auto"):
         improves(1.0, 2.0, "auto")
     with raises(ValueError, "auto"):
@@ -90,8 +90,9 @@ def test_the_mode_is_min_or_max():
 
 
 def test_latest_is_the_newest_number():
-    """latest(trainer, "val_loss") is the last number in that list of the history; an unknown name is a KeyError with
-    the name and those that there are.
+    """latest(trainer, "val_loss") is the last number in that list of the history.
+
+    An unknown name is a KeyError with that name and the names in the history.
     """
     trainer = counting_trainer([])
     trainer.history = {"train_loss": [9.0, 8.0], "val_loss": [3.0, 2.0]}
@@ -113,16 +114,20 @@ def test_a_run_without_improvement_is_stopped():
 
 
 def test_an_improvement_starts_the_count_anew():
-    """With patience=2, scores 5, 6, 4, 5, 3, 4 go through: never two in a row without improvement."""
+    """With patience=2, scores 5, 6, 4, 5, 3, 4 do not stop the run: never two in a row without improvement."""
     trainer, stopping = run([5.0, 6.0, 4.0, 5.0, 3.0, 4.0], patience=2)
     assert_equal(trainer.epoch, 6, "the number of epochs")
     assert_equal(stopping.wait, 1, "the number of epochs since the best one")
 
 
 def test_patience_is_3_by_default():
-    """By default val_loss is watched, and three epochs in a row without improvement are too many."""
+    """By default val_loss is watched, and three epochs in a row without improvement stop the run."""
     stopping = EarlyStopping()
-    assert_equal((stopping.monitor, stopping.patience, stopping.mode), ("val_loss", 3, "min"), "the defaults")
+    assert_equal(
+        (stopping.monitor, stopping.patience, stopping.mode),
+        ("val_loss", 3, "min"),
+        "the tuple of the defaults",
+    )
     trainer, _ = run([1.0, 2.0, 2.0, 2.0, 2.0])
     assert_equal(trainer.epoch, 4, "the number of epochs with scores 1, 2, 2, 2, 2")
 
@@ -157,7 +162,7 @@ def test_the_best_weights_come_back():
 
 
 def test_the_best_weights_come_back_when_time_is_up():
-    """They come back where the run was not stopped too, and without restore_best they do not."""
+    """The best weights come back also if the run was not stopped, but not without restore_best."""
     trainer, _ = run([5.0, 4.0, 6.0], patience=5, restore_best=True)
     assert_close(trainer.model.weight, tensor([2.0]).data, "the weight with restore_best")
     trainer, _ = run([5.0, 4.0, 6.0], patience=5)
@@ -165,20 +170,20 @@ def test_the_best_weights_come_back_when_time_is_up():
 
 
 def test_patience_is_at_least_1():
-    """A patience of 0 is a ValueError that holds it."""
+    """A patience of 0 is a ValueError that names it."""
     with raises(ValueError, 0):
         EarlyStopping(patience=0)
 
 
 def test_what_is_watched_must_be_there():
-    """A monitor that is not in the history is a KeyError with its name and the names that there are."""
+    """A monitor that is not in the history is a KeyError with its name and the names in the history."""
     trainer = counting_trainer([EarlyStopping("val_loss")])
     with raises(KeyError, "val_loss", "train_loss"):
         trainer.fit([(tensor(BATCH[0]), tensor(BATCH[1]))])
 
 
 def test_the_state_of_early_stopping():
-    """Gone on with by a new one with its state, it stops when an unstopped one would, and knows the best weights."""
+    """A new EarlyStopping with the state of an old one stops when that would have stopped, and has its best weights."""
     _, old = run([5.0, 4.0, 6.0], patience=2, restore_best=True)
     new = EarlyStopping("val_score", patience=2, restore_best=True)
     new.load_state_dict(old.state_dict())
@@ -203,12 +208,12 @@ def screen(terminal):
 
 
 def four_batches():
-    """Of 5 samples each."""
+    """Four batches of 5 samples each."""
     return [(tensor([[1.0]] * 5), tensor([[0.0]] * 5))] * 4
 
 
 def ticking(seconds):
-    """A clock that goes so many seconds further each time that it is read."""
+    """A clock that advances by so many seconds each time that it is read."""
     now = [0.0]
 
     def clock():
@@ -228,7 +233,7 @@ def watched(batches, terminal, epochs=1):
 
 
 def test_a_log_has_a_line_for_each_epoch():
-    """Where the stream is no terminal, it writes one line for each epoch, with each number of the history."""
+    """If the stream is no terminal, ProgressBar writes one line for each epoch, with each number of the history."""
     lines = watched(four_batches(), terminal=False, epochs=2).splitlines()
     assert_equal(len(lines), 2, "the number of lines")
     for number, line in enumerate(lines, 1):
@@ -239,7 +244,7 @@ def test_a_log_has_a_line_for_each_epoch():
 
 
 def test_a_terminal_has_a_line_that_grows():
-    """On a terminal the line is written anew after each step, behind a carriage return: half a bar after 2 of 4."""
+    """On a terminal the line is written again after each step, after a carriage return: half a bar after 2 of 4."""
     text = watched(four_batches(), terminal=True)
     parts = text.split("\r")[1:]
     assert_equal(len(parts), 5, "how often the line is written: four steps, and the end of the epoch")
@@ -251,9 +256,7 @@ def test_a_terminal_has_a_line_that_grows():
 
 
 def test_the_speed_and_the_time_left():
-    """It says the loss of the last batch, how many samples a second there were, and how long the rest will take at that
-    pace.
-    """
+    """The line shows the loss of the last batch, the samples per second, and the time left at that speed."""
     now, model = [0.0], Counter()
     bar = ProgressBar(screen(True), clock=lambda: now[0], width=8)
     trainer = Trainer(model, mse_loss, SGD(model.parameters(), lr=0.0), callbacks=[bar])
@@ -269,7 +272,7 @@ def test_the_speed_and_the_time_left():
 
 
 def seen_on(terminal):
-    """The lines that a terminal shows: a carriage return goes back, what is written then goes over what was there."""
+    """The lines that a terminal shows: after a carriage return, new text replaces the old text."""
     lines, column = [""], 0
     for token in re.findall(r"\x1b\[[0-9;]*[A-Za-z]|.|\n", terminal, re.DOTALL):
         if token == "\r":
@@ -291,7 +294,7 @@ def seen_on(terminal):
 
 
 def test_nothing_stays_of_a_longer_line():
-    """On a terminal a line goes over the one before, which may have been longer: nothing of that is seen after it."""
+    """On a terminal a line replaces the one before, which may have been longer: nothing of it remains."""
     stream, model = screen(True), Counter()
     bar = ProgressBar(stream, clock=ticking(1.0), width=8)
     trainer = Trainer(model, mse_loss, SGD(model.parameters(), lr=0.0), callbacks=[bar])
@@ -307,7 +310,7 @@ def test_nothing_stays_of_a_longer_line():
 
 
 def test_without_a_length_there_is_no_bar():
-    """Where nobody knows the number of steps, the line counts them: "epoch 1 2 steps loss ..."."""
+    """If the number of steps is not known, the line counts them: "epoch 1 2 steps loss ..."."""
     parts = watched(Again(four_batches), terminal=True).split("\r")[1:]
     assert parts[1].startswith("epoch 1 2 steps loss 0.0000 "), f"after step 2 it is {parts[1]!r}"
     assert "left" not in parts[1], f"after step 2 it is {parts[1]!r}"

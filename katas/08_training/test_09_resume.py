@@ -1,4 +1,4 @@
-"""A run that is stopped and gone on with ends, bit for bit, where an unstopped one does."""
+"""A run that is stopped and resumed ends, bit for bit, where an unstopped one does."""
 
 import io
 import math
@@ -34,7 +34,7 @@ EPOCHS = 4
 
 
 class RunningMean(Module):
-    """Keeps the mean of what it saw in a buffer."""
+    """A module that keeps the mean of its inputs in a buffer."""
 
     def __init__(self):
         self.mean = Buffer(tensor([0.0, 0.0, 0.0]))
@@ -56,7 +56,7 @@ def shuffled(generator=None):
 
 
 def a_run(seed=0, optimizer="Adam", schedule="OneCycleLR", callbacks=(), generators=(), sides=(3, 8)):
-    """A trainer of a small net with dropout and a buffer. Another seed is another beginning."""
+    """A trainer of a small net with dropout and a buffer. Another seed gives other first weights."""
     manual_seed(seed)
     layers = [Linear(*sides), Tanh(), Dropout(0.5), Linear(sides[1], 2)]
     model = Sequential(*([RunningMean()] if sides[0] == 3 else []), *layers)
@@ -80,7 +80,7 @@ def assert_same_run(resumed, unstopped):
             resumed.model.state_dict()[name], value.data, f"{name} of the resumed run", rtol=0, atol=0
         )
     assert_equal(resumed.epoch, unstopped.epoch, "the number of finished epochs")
-    assert_equal(sorted(resumed.history), sorted(unstopped.history), "the names in the history")
+    assert_equal(sorted(resumed.history), sorted(unstopped.history), "the list of the names in the history")
     for name, values in unstopped.history.items():
         if name != "seconds":
             assert_equal(resumed.history[name], values, f"{name} in the history")
@@ -91,7 +91,7 @@ def assert_same_run(resumed, unstopped):
 
 
 def state_of(trainer):
-    """Everything that a checkpoint is to leave alone when it is refused, as arrays and plain values."""
+    """Everything that a refused checkpoint must not change, as arrays and plain values."""
     arrays = {name: value.data.copy() for name, value in trainer.model.state_dict().items()}
     for number, state in trainer.optimizer.state_dict()["state"].items():
         arrays |= {f"{name} of parameter {number}": np.array(value) for name, value in state.items()}
@@ -105,17 +105,23 @@ def state_of(trainer):
 
 def assert_left_alone(trainer, before):
     arrays, plain = state_of(trainer)
-    assert_equal(sorted(arrays), sorted(before[0]), "the names of the arrays of model and optimizer")
+    assert_equal(
+        sorted(arrays), sorted(before[0]), "the list of the names of the arrays of model and optimizer"
+    )
     for name, value in before[0].items():
         assert_close(arrays[name], value, f"{name} after a refused checkpoint", rtol=0, atol=0)
-    assert_equal(plain, before[1], "groups, epoch, history, stopped and generator after a refused checkpoint")
+    assert_equal(
+        plain,
+        before[1],
+        "the list of groups, epoch, history, stopped and generator after a refused checkpoint",
+    )
 
 
 # What a run is
 
 
 def test_the_state_of_a_run():
-    """state_dict has a part for each thing that a run is made of, and says of which classes they are."""
+    """state_dict has each part of a run, and the names of the classes of optimizer and scheduler."""
     stop = EarlyStopping()
     trainer = a_run(schedule="StepLR", callbacks=[stop])
     trainer.fit(shuffled(), shuffled(), epochs=2)
@@ -131,14 +137,20 @@ def test_the_state_of_a_run():
         "scheduler",
         "stopped",
     ]
-    assert_equal(sorted(state), parts, "the parts of the state")
+    assert_equal(sorted(state), parts, "the list of the parts of the state")
     assert_equal(state["epoch"], 2, "epoch in the state")
     assert_equal(state["stopped"], False, "stopped in the state")
-    assert_equal(sorted(state["model"]), sorted(trainer.model.state_dict()), "the names in the model's state")
+    assert_equal(
+        sorted(state["model"]),
+        sorted(trainer.model.state_dict()),
+        "the list of the names in the model's state",
+    )
     assert_equal(state["scheduler"]["last_epoch"], 2, "last_epoch in the scheduler's state")
-    assert_equal(state["callbacks"], {"EarlyStopping": stop.state_dict()}, "the callbacks' states")
+    assert_equal(
+        state["callbacks"], {"EarlyStopping": stop.state_dict()}, "the dict of the callbacks' states"
+    )
     assert_equal(len(state["generators"]), 1, "the number of generators")
-    assert_equal(state["classes"], {"optimizer": "Adam", "scheduler": "StepLR"}, "the classes")
+    assert_equal(state["classes"], {"optimizer": "Adam", "scheduler": "StepLR"}, "the dict of the classes")
     assert_equal(a_run(schedule="none").state_dict()["scheduler"], {}, "the state of no scheduler")
 
 
@@ -156,7 +168,7 @@ def test_a_state_is_loaded():
 
 
 def test_the_history_in_a_state_is_its_own():
-    """Neither the run that gave a state nor the one that took it over writes into its history when it goes on."""
+    """Neither the run that gave a state nor the run that loaded it writes into the state's history later."""
     old, new = a_run(), a_run(seed=1)
     old.fit(shuffled(), epochs=1)
     state = old.state_dict()
@@ -170,22 +182,23 @@ def test_the_history_in_a_state_is_its_own():
 
 
 def test_two_callbacks_of_one_class_have_two_states():
-    """The second EarlyStopping is known as "EarlyStopping.1", whatever stands between them, and each gets its own state
-    back.
+    """The second EarlyStopping is called "EarlyStopping.1" in the state.
+
+    This holds whatever other callbacks are between them, and each gets its own state back.
     """
     callbacks = [EarlyStopping("train_loss"), ProgressBar(io.StringIO()), EarlyStopping("lr", mode="max")]
     trainer = a_run(callbacks=callbacks)
     callbacks[0].best, callbacks[2].best = 1.0, 2.0
     state = trainer.state_dict()
     names = ["EarlyStopping", "EarlyStopping.1", "ProgressBar"]
-    assert_equal(sorted(state["callbacks"]), names, "the names of the states")
+    assert_equal(sorted(state["callbacks"]), names, "the list of the names of the states")
     others = [EarlyStopping("train_loss"), EarlyStopping("val_loss", mode="max")]
     a_run(callbacks=others).load_state_dict(state)
-    assert_equal([each.best for each in others], [1.0, 2.0], "the best values of the new ones")
+    assert_equal([each.best for each in others], [1.0, 2.0], "the list of the best values of the new ones")
 
 
 def test_a_callback_more_or_less_is_no_matter():
-    """A callback that the state does not know is left alone, and a state without its callback is passed over."""
+    """A callback without a state is left alone, and a state without its callback is ignored."""
     old = a_run(callbacks=[EarlyStopping()])
     new_one = EarlyStopping("train_loss", mode="max")
     a_run().load_state_dict(old.state_dict())
@@ -197,7 +210,7 @@ def test_a_callback_more_or_less_is_no_matter():
 
 
 def resumed_and_unstopped(path, stop, **options):
-    """A run of EPOCHS epochs, and one that was stopped after `stop` of them and gone on with in another trainer."""
+    """A run of EPOCHS epochs, and one that was stopped after `stop` of them and resumed in another trainer."""
     unstopped = a_run(**options)
     unstopped.fit(shuffled(), shuffled(), epochs=EPOCHS)
     first = a_run(**options)
@@ -212,8 +225,9 @@ def resumed_and_unstopped(path, stop, **options):
 
 @pytest.mark.parametrize("stop", range(EPOCHS + 1))
 def test_a_resumed_run_ends_where_an_unstopped_one_does(tmp_path, stop):
-    """Stopped after any number of epochs, saved, loaded into another trainer and gone on with: the same in every bit,
-    with dropout, shuffling, a buffer, Adam and a rate that changes at each step.
+    """A run that was stopped after any epoch and resumed in another trainer is the same in every bit.
+
+    It has dropout, shuffling, a buffer, Adam and a rate that changes at each step.
     """
     assert_same_run(*resumed_and_unstopped(tmp_path / "run", stop))
 
@@ -221,12 +235,12 @@ def test_a_resumed_run_ends_where_an_unstopped_one_does(tmp_path, stop):
 @pytest.mark.parametrize("schedule", ["StepLR", "none"])
 @pytest.mark.parametrize("optimizer", ["SGD", "AdamW", "RMSprop"])
 def test_every_optimizer_is_resumed(tmp_path, optimizer, schedule):
-    """The same with every optimizer, a scheduler that steps after each epoch, and none."""
+    """The same holds for every optimizer, with a scheduler that steps after each epoch, and without one."""
     assert_same_run(*resumed_and_unstopped(tmp_path / "run", 2, optimizer=optimizer, schedule=schedule))
 
 
 def test_a_generator_of_its_own_is_resumed(tmp_path):
-    """A run that shuffles with a generator of its own is resumed exactly where the trainer is told of it."""
+    """A run that shuffles with a generator of its own is resumed exactly if the trainer was given that generator."""
 
     def started(seed):
         generator = np.random.default_rng(seed)
@@ -244,7 +258,7 @@ def test_a_generator_of_its_own_is_resumed(tmp_path):
 
 
 def test_a_stopped_run_stays_stopped(tmp_path):
-    """A run that EarlyStopping has ended is not gone on with, and its best weights come back as in an unstopped one."""
+    """After a resume, a run that EarlyStopping ended makes no further epoch, and its best weights come back."""
 
     def started(seed, *others):
         stopping = EarlyStopping("lr", mode="max", patience=1, restore_best=True)
@@ -275,14 +289,14 @@ def test_optimizers_keep_their_types(tmp_path):
     state = other.optimizer.state_dict()
     assert_equal(state["state"][0]["step"], 3, "the count of steps")
     expected = trainer.optimizer.param_groups[0]["betas"]
-    assert_equal(state["param_groups"][0]["betas"], expected, "the betas")
+    assert_equal(state["param_groups"][0]["betas"], expected, "the tuple of the betas")
 
 
 # The file
 
 
 def test_a_checkpoint_is_a_safetensors_file(tmp_path):
-    """The weights stand in it as model.1.weight and so on, for any program to read; the rest is in the metadata."""
+    """The file has the weights as model.1.weight and so on, for any program to read; the rest is in the metadata."""
     trainer = a_run()
     trainer.fit(shuffled(), epochs=1)
     trainer.save_checkpoint(tmp_path / "run")
@@ -294,7 +308,7 @@ def test_a_checkpoint_is_a_safetensors_file(tmp_path):
         weight, trainer.model.state_dict()["1.weight"].data, "the weight in the file", rtol=0, atol=0
     )
     _, metadata = load_with_metadata(tmp_path / "run")
-    assert_equal(list(metadata), ["run"], "the names in the metadata")
+    assert_equal(list(metadata), ["run"], "the list of the names in the metadata")
 
 
 # All or nothing
@@ -342,8 +356,9 @@ def other_generators():
     "other", [other_optimizer, other_scheduler, other_shape, other_layers, other_generators]
 )
 def test_the_checkpoint_of_another_run_changes_nothing(tmp_path, other):
-    """A run with another optimizer, scheduler, model or number of generators is a ValueError that holds the path and
-    what differs, and everything is as it was before.
+    """The checkpoint of another run is a ValueError that names the path and what differs, and nothing is changed.
+
+    It has another optimizer, scheduler, model or number of generators.
     """
     source, word = other()
     source.save_checkpoint(tmp_path / "run")
@@ -356,7 +371,7 @@ def test_the_checkpoint_of_another_run_changes_nothing(tmp_path, other):
 
 
 def test_a_run_that_fits_half_changes_nothing():
-    """Where the model fits and the optimizer does not, the model is as it was before: it is a ValueError."""
+    """If the model fits and the optimizer does not, it is a ValueError, and the model is as it was before."""
     source = a_run(seed=1, schedule="none")
     source.fit(shuffled(), epochs=1)
     params = list(source.model.parameters())
@@ -370,7 +385,7 @@ def test_a_run_that_fits_half_changes_nothing():
 
 
 class Limit(Callback):
-    """A callback that takes over no state but that of its own limit."""
+    """A callback that refuses a state with another limit than its own."""
 
     def __init__(self, limit):
         self.limit = limit
@@ -384,8 +399,9 @@ class Limit(Callback):
 
 
 def test_a_callback_that_refuses_changes_nothing():
-    """Where a callback refuses its state, it is a ValueError that holds what it says, and all that was loaded before it
-    is as it was: the scheduler and the other callbacks too.
+    """If a callback refuses its state, it is a ValueError that repeats its message, and everything is as before.
+
+    That includes what was loaded before: the scheduler and the other callbacks.
     """
     source = a_run(seed=1, callbacks=[EarlyStopping(), Limit(7)])
     source.fit(shuffled(), shuffled(), epochs=2)
@@ -397,7 +413,7 @@ def test_a_callback_that_refuses_changes_nothing():
         trainer.load_state_dict(source.state_dict())
     assert_left_alone(trainer, before)
     found = (trainer.scheduler.last_epoch, stopping.best)
-    assert_equal(found, known, "last_epoch of the scheduler, and best of the other callback")
+    assert_equal(found, known, "the pair of last_epoch of the scheduler and best of the other callback")
 
 
 def test_a_file_without_a_run(tmp_path):

@@ -65,7 +65,7 @@ def weights_of(trainer):
 
 
 def finish(directory, seed=99, epochs=EPOCHS, **options):
-    """What a user's program does: build, resume, fit. Gives the weights, and the history but for the seconds."""
+    """What a user's program does: build, resume, fit. Gives the weights, and the history without the seconds."""
     trainer = a_run(directory, seed, **options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -95,7 +95,7 @@ def test_where_a_checkpoint_stands(tmp_path):
 
 
 def test_checkpoints_are_found(tmp_path):
-    """checkpoints gives paths by their epoch, in rising order; other files do not count, nor what is half written."""
+    """checkpoints gives paths by their epoch, in rising order; other files do not count, nor half-written ones."""
     for epoch in (100_000, 9, 99_999, 10):
         (tmp_path / f"epoch-{epoch:05d}.safetensors").touch()
     for other in (
@@ -107,21 +107,21 @@ def test_checkpoints_are_found(tmp_path):
     ):
         (tmp_path / other).touch()
     found = checkpoints(str(tmp_path))
-    assert_equal(list(found), [9, 10, 99_999, 100_000], "the epochs")
+    assert_equal(list(found), [9, 10, 99_999, 100_000], "the list of the epochs")
     assert_equal(found[10], tmp_path / "epoch-00010.safetensors", "the path of epoch 10")
 
 
 def test_no_directory_has_no_checkpoints(tmp_path):
     """Where there is no directory there are no checkpoints, and none is made."""
-    assert_equal(checkpoints(tmp_path / "nowhere"), {}, "the checkpoints")
-    assert_equal(names_in(tmp_path), [], "the files")
+    assert_equal(checkpoints(tmp_path / "nowhere"), {}, "the dict of the checkpoints")
+    assert_equal(names_in(tmp_path), [], "the list of the files")
 
 
 # ModelCheckpoint
 
 
 def test_the_newest_two_are_kept(tmp_path):
-    """After each epoch the run is saved; of the files the newest two stay. The directory is made if it is missing."""
+    """After each epoch the run is saved, and the newest two files stay. The directory is made if it is missing."""
     directory = tmp_path / "runs" / "a"
     seen = []
 
@@ -130,19 +130,23 @@ def test_the_newest_two_are_kept(tmp_path):
             seen.append(list(checkpoints(directory)))
 
     a_run(directory, extra=[Look()]).fit(TRAIN, VAL, epochs=4)
-    assert_equal(seen, [[1], [1, 2], [2, 3], [3, 4]], "the epochs of the checkpoints, after each epoch")
-    assert_equal(names_in(directory), ["epoch-00003.safetensors", "epoch-00004.safetensors"], "the files")
+    assert_equal(
+        seen, [[1], [1, 2], [2, 3], [3, 4]], "the list of the epochs of the checkpoints, after each epoch"
+    )
+    assert_equal(
+        names_in(directory), ["epoch-00003.safetensors", "epoch-00004.safetensors"], "the list of the files"
+    )
 
 
 @pytest.mark.parametrize(("keep", "left"), [(1, [12]), (3, [10, 11, 12])])
 def test_as_many_as_are_asked_for_are_kept(tmp_path, keep, left):
     """With keep=1 only the newest stays, with keep=3 the newest three: 10 is newer than 9."""
     a_run(tmp_path, keep=keep).fit(TRAIN, VAL, epochs=12)
-    assert_equal(list(checkpoints(tmp_path)), left, "the epochs of the checkpoints that are left")
+    assert_equal(list(checkpoints(tmp_path)), left, "the list of the epochs of the checkpoints that are left")
 
 
 def test_a_checkpoint_is_the_whole_run(tmp_path):
-    """It is saved when every callback has heard of the end of the epoch, those behind it in the list too."""
+    """The run is saved after on_epoch_end of every callback, those after ModelCheckpoint in the list too."""
 
     class Late(Callback):
         def __init__(self):
@@ -162,18 +166,21 @@ def test_a_checkpoint_is_the_whole_run(tmp_path):
     trainer = a_run(extra=[late])
     trainer.load_checkpoint(checkpoint_path(tmp_path, 2))
     assert_equal(
-        (trainer.epoch, late.count), (2, 2), "epoch of the loaded run, and how often Late was called in it"
+        (trainer.epoch, late.count),
+        (2, 2),
+        "the pair of the epoch of the loaded run and how often Late was called in it",
     )
 
 
 def test_the_best_is_kept_too(tmp_path):
-    """With monitor="val_score" and scores 3, 1, 2 the run after epoch 2 is also best.safetensors; the others are kept
-    as before.
+    """With monitor="val_score" and scores 3, 1, 2 the run after epoch 2 is also best.safetensors.
+
+    The other checkpoints are kept as before.
     """
     trainer = a_run(tmp_path, values=[3.0, 1.0, 2.0], monitor="val_score")
     trainer.fit(TRAIN, VAL, epochs=3)
     expected = ["best.safetensors", "epoch-00002.safetensors", "epoch-00003.safetensors"]
-    assert_equal(names_in(tmp_path), expected, "the files")
+    assert_equal(names_in(tmp_path), expected, "the list of the files")
     best = a_run()
     best.load_checkpoint(tmp_path / "best.safetensors")
     assert_equal(best.epoch, 2, "the epoch of best.safetensors")
@@ -181,7 +188,7 @@ def test_the_best_is_kept_too(tmp_path):
 
 
 def test_the_best_may_be_the_largest(tmp_path):
-    """With mode="max" and scores 1, 3, nan, 2 it is the run after epoch 2."""
+    """With mode="max" and scores 1, 3, nan, 2 the best run is the one after epoch 2."""
     a_run(tmp_path, values=[1.0, 3.0, math.nan, 2.0], monitor="val_score", mode="max").fit(
         TRAIN, VAL, epochs=4
     )
@@ -202,7 +209,7 @@ def test_the_best_is_remembered(tmp_path):
 
 
 def test_model_checkpoint_refuses_what_it_cannot_do(tmp_path):
-    """keep=0 and mode="low" are ValueErrors that hold them; an unknown monitor is a KeyError with its name."""
+    """keep=0 and mode="low" are ValueErrors that name them; an unknown monitor is a KeyError with its name."""
     with raises(ValueError, 0):
         ModelCheckpoint(tmp_path, keep=0)
     with raises(ValueError, "low"):
@@ -212,8 +219,9 @@ def test_model_checkpoint_refuses_what_it_cannot_do(tmp_path):
 
 
 def test_a_run_does_not_write_over_one_that_came_further(tmp_path):
-    """A program that forgot to resume, in a directory whose run came further, gets a ValueError with the path of that
-    checkpoint, before anything is trained or written.
+    """A run that was not resumed, in a directory whose run came further, gets a ValueError with that checkpoint's path.
+
+    It comes before anything is trained or written.
     """
     a_run(tmp_path, keep=1).fit(TRAIN, VAL, epochs=3)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
@@ -222,7 +230,7 @@ def test_a_run_does_not_write_over_one_that_came_further(tmp_path):
         forgetful.fit(TRAIN, VAL, epochs=5)
     assert_equal(forgetful.epoch, 0, "the number of finished epochs")
     after = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    assert_equal(sorted(after), sorted(before), "the files afterwards")
+    assert_equal(sorted(after), sorted(before), "the list of the files afterwards")
     assert after == before, "a checkpoint of the other run was written over"
 
 
@@ -265,8 +273,9 @@ def empty(blob):
 
 @pytest.mark.parametrize("damage", [cut, flip, empty])
 def test_a_damaged_checkpoint_is_passed_over(tmp_path, damage):
-    """Where the newest checkpoint is damaged, the one before it is taken, with a warning that holds the damaged path;
-    the run does that epoch again, and ends in the same bits.
+    """If the newest checkpoint is damaged, the one before it is loaded, with a warning that names the damaged path.
+
+    The run does that epoch again, and ends in the same bits.
     """
     unstopped = a_run()
     unstopped.fit(TRAIN, VAL, epochs=4)
@@ -284,13 +293,15 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path, damage):
     )
     trainer.fit(TRAIN, VAL, epochs=4)
     assert_bit_for_bit(weights_of(trainer), weights_of(unstopped), "whose newest checkpoint was damaged")
-    assert_equal(list(checkpoints(tmp_path)), [3, 4], "the checkpoints in the end")
+    assert_equal(list(checkpoints(tmp_path)), [3, 4], "the list of the checkpoints in the end")
     load(newest)
 
 
 def test_damaged_checkpoints_of_later_epochs_do_not_count(tmp_path):
-    """Of the checkpoints 3, 4 and 5 the last two are damaged, and the run goes on from 3, to keep one from now on. When
-    epoch 4 is done its checkpoint is that one, beside the damaged one of epoch 5; 3 is deleted.
+    """Damaged checkpoints of later epochs do not count among the newest that are kept.
+
+    Of the checkpoints 3, 4 and 5 the last two are damaged. The run resumes from 3, and keeps one from now on. When
+    epoch 4 is done, its checkpoint is that one, beside the damaged one of epoch 5; 3 is deleted.
     """
     a_run(tmp_path, keep=3).fit(TRAIN, VAL, epochs=5)
     for epoch in (4, 5):
@@ -300,13 +311,16 @@ def test_damaged_checkpoints_of_later_epochs_do_not_count(tmp_path):
         warnings.simplefilter("ignore")
         trainer.resume(tmp_path)
     trainer.fit(TRAIN, VAL, epochs=4)
-    assert_equal(list(checkpoints(tmp_path)), [4, 5], "the checkpoints that are left after epoch 4")
+    assert_equal(
+        list(checkpoints(tmp_path)), [4, 5], "the list of the checkpoints that are left after epoch 4"
+    )
     load(checkpoint_path(tmp_path, 4))
 
 
 def test_all_damaged_is_no_beginning(tmp_path):
-    """Where every checkpoint is damaged, it is a CheckpointError with the directory: to begin anew, and to write over
-    what may be mended, is not for a program to decide.
+    """If every checkpoint is damaged, it is a CheckpointError with the directory.
+
+    The program must not begin again by itself, and overwrite what may still be repaired.
     """
     a_run(tmp_path).fit(TRAIN, VAL, epochs=2)
     for path in checkpoints(tmp_path).values():
@@ -319,7 +333,7 @@ def test_all_damaged_is_no_beginning(tmp_path):
 
 
 def test_the_run_of_another_model_is_not_passed_over(tmp_path):
-    """A newest checkpoint that is whole and does not fit is a ValueError with its path: no older one is tried."""
+    """If the newest checkpoint is whole but does not fit, it is a ValueError with its path: no older one is tried."""
     a_run(tmp_path).fit(TRAIN, VAL, epochs=2)
     save({"w": Tensor(X)}, checkpoint_path(tmp_path, 3))
     with raises(ValueError, checkpoint_path(tmp_path, 3)):
@@ -344,7 +358,7 @@ class DieAtStep(Callback):
 
 
 class DieWhen(Callback):
-    """SIGKILL in one of the hooks of one epoch; the callback stands behind ModelCheckpoint."""
+    """SIGKILL in one of the hooks of one epoch; the callback comes after ModelCheckpoint."""
 
     def __init__(self, hook, epoch):
         self.hook, self.epoch = hook, epoch
@@ -360,8 +374,9 @@ class DieWhen(Callback):
 
 @pytest.mark.parametrize("step", [1, STEPS, STEPS + 2, 3 * STEPS])
 def test_killed_at_a_step(tmp_path, step):
-    """A process that gets SIGKILL after this many steps (3 make an epoch), and another that resumes: bit for bit the
-    weights and the history of a run that nobody killed.
+    """A run that is killed after this many steps (3 make an epoch) and resumed has the weights of an unkilled run.
+
+    Weights and history are the same bit for bit. The signal is SIGKILL, and another process resumes.
     """
     expected = in_child(lambda: finish(tmp_path / "unstopped", seed=0))
     directory = tmp_path / "killed"
@@ -376,7 +391,10 @@ def test_killed_at_a_step(tmp_path, step):
     [("on_epoch_end", 2, 1), ("on_checkpoint", 2, 2), ("on_checkpoint", EPOCHS, EPOCHS)],
 )
 def test_killed_at_the_end_of_an_epoch(tmp_path, hook, epoch, saved):
-    """Killed between the end of an epoch and its checkpoint, the epoch is done again; killed after it, it is not."""
+    """Killed between the end of an epoch and its checkpoint, a run does the epoch again.
+
+    Killed after its checkpoint is written, it does not.
+    """
     expected = in_child(lambda: finish(tmp_path / "unstopped", seed=0))
     directory = tmp_path / "killed"
     assert killed(lambda: finish(directory, seed=0, extra=[DieWhen(hook, epoch)])), (
@@ -388,8 +406,10 @@ def test_killed_at_the_end_of_an_epoch(tmp_path, hook, epoch, saved):
 
 
 def test_killed_at_any_change_of_the_directory(tmp_path):
-    """Killed before each file that the run opens for writing, renames or deletes, in turn: a checkpoint that was there
-    stays or has a newer one, and the run ends in the same bits, best.safetensors too. Only one is kept here.
+    """Killed before any change of the directory, the run keeps a checkpoint, resumes and ends in the same bits.
+
+    A change is each file that the run opens for writing, renames or deletes. best.safetensors is the same too. Only
+    one checkpoint is kept here.
     """
     options = {"keep": 1, "monitor": "train_loss", "epochs": 2}
     unstopped = tmp_path / "unstopped"
@@ -424,7 +444,7 @@ def test_killed_at_any_change_of_the_directory(tmp_path):
 
 @pytest.mark.parametrize("share", [0.01, 0.5, 0.99])
 def test_killed_in_the_middle_of_a_checkpoint(tmp_path, share):
-    """Killed when this share of the second checkpoint is written, the first one is there, and the run is resumed."""
+    """If a run is killed when this share of its second checkpoint is written, the first one is there and is resumed."""
     expected = in_child(lambda: finish(tmp_path / "unstopped", seed=0))
     size = checkpoint_path(tmp_path / "unstopped", 2).stat().st_size
 
@@ -438,11 +458,11 @@ def test_killed_in_the_middle_of_a_checkpoint(tmp_path, share):
     found = in_child(lambda: finish(directory))
     assert_equal(int(found["resumed"]), 1, "the epoch that the run was resumed at")
     assert_bit_for_bit(found, expected, f"killed when {share:.0%} of the second checkpoint was written")
-    assert_equal(names_in(directory), names_in(tmp_path / "unstopped"), "the files in the end")
+    assert_equal(names_in(directory), names_in(tmp_path / "unstopped"), "the list of the files in the end")
 
 
 def test_killed_again_and_again(tmp_path):
-    """A run that is killed after 4 steps, and resumed and killed after 4 more, and so on, arrives all the same."""
+    """A run that is killed after 4 steps, resumed, killed after 4 more, and so on, finishes all the same."""
     expected = in_child(lambda: finish(tmp_path / "unstopped", seed=0))
     directory = tmp_path / "killed"
     seeds = [0, *range(90, 94)]

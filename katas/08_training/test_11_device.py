@@ -32,7 +32,7 @@ def batches(device):
 
 
 def a_run(device, p=0.5, seed=0, callbacks=()):
-    """A trainer of a small net on the device, whose weights are those of the CPU's."""
+    """A trainer of a small net on the device, with the same weights as on the CPU."""
     manual_seed(seed)
     model = Sequential(Linear(3, 4), Tanh(), Dropout(p), Linear(4, 2)).to(device)
     optimizer = Adam(model.parameters(), lr=0.05)
@@ -64,12 +64,14 @@ def test_metrics_look_at_the_device(device):
     logits = Tensor(on_device(np.array([[1.0, 3.0, 2.0], [5.0, 2.0, 4.0]], np.float32), device))
     target = Tensor(on_device(np.array([1, 2]), device))
     assert_equal(
-        [accuracy(logits, target), top_k_accuracy(logits, target, 2)], [0.5, 1.0], "accuracy and top 2"
+        [accuracy(logits, target), top_k_accuracy(logits, target, 2)],
+        [0.5, 1.0],
+        "the pair of accuracy and top 2",
     )
 
 
 def test_a_file_knows_no_device(device, tmp_path):
-    """What is saved from a GPU is loaded to the CPU by default, and with `device` to wherever it is wanted."""
+    """What is saved from a GPU is loaded to the CPU by default, and with `device` to that device."""
     save({"x": Tensor(on_device(X, device))}, tmp_path / "a")
     assert type(load(tmp_path / "a")["x"].data) is np.ndarray, "what is loaded is not on the CPU"
     back = load(tmp_path / "a", device=device)["x"]
@@ -81,7 +83,11 @@ def test_a_packed_state_is_on_the_cpu(device):
     """pack brings Tensors and arrays to the CPU."""
     state = {"w": Tensor(on_device(X, device)), "m": on_device(X, device)}
     tensors, text = pack(state)
-    assert_equal({type(each.data) for each in tensors.values()}, {np.ndarray}, "where the packed Tensors are")
+    assert_equal(
+        {type(each.data) for each in tensors.values()},
+        {np.ndarray},
+        "the set of the types of the packed arrays",
+    )
     assert_close(unpack(tensors, text)["m"], X, "the array", rtol=0, atol=0)
 
 
@@ -98,7 +104,7 @@ def test_a_run_on_the_device_is_that_on_the_cpu(device):
 
 
 def test_a_checkpoint_goes_from_device_to_device(device, tmp_path):
-    """A run that was saved on a GPU goes on on the CPU, and the other way round."""
+    """A run that was saved on a GPU can be resumed on the CPU, and the other way round."""
     for source, target in ((device, "cpu"), ("cpu", device)):
         first, second = a_run(source, p=0.0), a_run(target, p=0.0, seed=1)
         first.fit(batches(source), epochs=1)
@@ -113,8 +119,9 @@ def test_a_checkpoint_goes_from_device_to_device(device, tmp_path):
 
 
 def test_dropout_on_the_device_is_resumed(device, tmp_path):
-    """A run with dropout on a GPU, whose generator cannot be asked for its state, is resumed exactly: each epoch begins
-    it anew, from a seed that the CPU's generator draws.
+    """A run with dropout on a GPU is resumed exactly.
+
+    The state of a GPU's generator cannot be read, so each epoch makes a new one, from a seed that the CPU's draws.
     """
     unstopped = a_run(device)
     unstopped.fit(batches(device), epochs=3)
@@ -131,7 +138,7 @@ def test_dropout_on_the_device_is_resumed(device, tmp_path):
 
 
 def test_the_epochs_on_a_device_are_not_alike(device):
-    """Each epoch has another dropout: with a rate of 0, train_loss differs from epoch to epoch."""
+    """Each epoch has another dropout: even with lr 0, train_loss differs from epoch to epoch."""
     trainer = a_run(device)
     trainer.optimizer.param_groups[0]["lr"] = 0.0
     losses = trainer.fit(batches(device), epochs=4)["train_loss"]
@@ -139,7 +146,7 @@ def test_the_epochs_on_a_device_are_not_alike(device):
 
 
 def test_the_best_weights_come_back_to_the_device(device):
-    """EarlyStopping keeps and restores weights on a GPU, also where its state has been through a checkpoint."""
+    """EarlyStopping keeps and restores weights on a GPU, even after its state was saved and loaded."""
     stopping = EarlyStopping("lr", patience=1, restore_best=True)
     trainer = a_run(device, callbacks=[stopping])
     best = {}

@@ -1,4 +1,4 @@
-"""Three evenings that this kata saves: a rate that is too large in the end, one bad batch, and a power cut."""
+"""Three evenings that this kata saves: a rate that is too large at the end, one bad batch, and a power cut."""
 
 import numpy as np
 
@@ -24,7 +24,7 @@ def one_by_one():
 
 
 def sums():
-    """Sums with something in them that is no sum: batches of 16, and a last one of 4."""
+    """Sums plus a term that is not linear: batches of 16, and a last one of 4."""
     rows = default_generator().permutation(100)
     return [(Tensor(WIDE[part]), Tensor(SUMS[part])) for part in np.split(rows, range(16, 100, 16))]
 
@@ -38,7 +38,7 @@ class Slope(Module):
 
 
 def distance(schedule):
-    """How far the slope is from the best one after ten epochs: the mean of four runs, each in another order."""
+    """The distance of the slope from the best one after ten epochs: the mean of four runs, each in another order."""
     best, distances = float((X * Y).sum() / (X * X).sum()), []
     for seed in range(4):
         manual_seed(seed)
@@ -51,8 +51,9 @@ def distance(schedule):
 
 
 def test_large_steps_never_settle():
-    """A rate of 0.2 gets near the best slope, and then is thrown about by the noise of each sample, for ever; one that
-    falls along a cosine arrives: more than five times nearer.
+    """With a rate that falls along a cosine the slope gets more than five times nearer to the best one.
+
+    A fixed rate of 0.2 gets near it, and is then thrown about by the noise of each sample.
     """
     fixed, annealed = distance(schedule=False), distance(schedule=True)
     assert annealed < 0.05, f"with the schedule the slope is {annealed:.3g} away, expected less than 0.05"
@@ -60,7 +61,7 @@ def test_large_steps_never_settle():
 
 
 def weight_after(clip):
-    """The weight after five good batches, which want 1, and one of which the sensor said 1e6."""
+    """The weight after five good batches with a target of 1, and a bad one with a target of 1e6."""
     model = Slope()
     one = (tensor([[1.0]]), tensor([[1.0]]))
     trainer = Trainer(model, mse_loss, SGD(model.parameters(), lr=0.4), clip_grad_norm=clip)
@@ -69,8 +70,9 @@ def weight_after(clip):
 
 
 def test_one_bad_batch_undoes_everything():
-    """Five batches bring the weight to 1, and a sixth, with a target of 1e6, throws it to 800,000; clipped to a norm
-    of 1 it moves by 0.4 and no more.
+    """One bad batch throws the weight from 1 to 800,000; clipped to a norm of 1, it moves by only 0.4.
+
+    Five batches bring the weight to 1, and the sixth has a target of 1e6.
     """
     lost, kept = weight_after(None), weight_after(1.0)
     assert abs(lost) > 1e5, f"without clipping the weight is {lost:.4g}"
@@ -78,7 +80,7 @@ def test_one_bad_batch_undoes_everything():
 
 
 class PowerCut(Callback):
-    """In this epoch the lights go out, in the middle of it."""
+    """A power cut in the middle of this epoch."""
 
     def __init__(self, epoch):
         self.epoch = epoch
@@ -89,7 +91,7 @@ class PowerCut(Callback):
 
 
 def night(directory, cut=0):
-    """The program that somebody starts in the evening, and again whenever the power is back. All of it."""
+    """The whole program that is started in the evening, and again whenever the power is back."""
     manual_seed(3)
     model = Linear(6, 1)
     optimizer = Adam(model.parameters(), lr=0.1)
@@ -109,8 +111,9 @@ def night(directory, cut=0):
 
 
 def test_a_night_with_three_power_cuts(tmp_path):
-    """The same program, started again after each of three power cuts, has in the morning what a quiet night would have
-    given: weights, losses and rates in every bit.
+    """A program that is started again after each of three power cuts ends as it would have ended without them.
+
+    Weights, losses and rates are the same in every bit.
     """
     quiet = in_child(lambda: night(tmp_path / "quiet"))
     for epoch in (2, 5, 6):

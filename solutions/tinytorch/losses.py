@@ -1,7 +1,7 @@
 """How wrong a model is, in one number, and the gradient of that number by hand.
 
-Every loss takes what the model said first and what is true second, and reduces the losses of the single entries
-by `reduction`: "mean", "sum", or "none" for all of them.
+Every loss takes first what the model said, then what is true. `reduction` says what becomes of the losses of the
+single entries: their "mean", their "sum", or "none", which returns them all.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ REDUCTIONS = ("mean", "sum", "none")
 
 @accelerable
 def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """(input - target) squared; both of one shape (torch.nn.functional.mse_loss).
+    """(input - target) squared; both have the same shape (torch.nn.functional.mse_loss).
 
     Raises:
-        ValueError: the shapes differ, or `reduction` is unknown. The same for every loss below.
+        ValueError: the shapes differ, or `reduction` is unknown. The same holds for every loss below.
     """
     _check_shapes(input, target)
     difference = input - target
@@ -49,8 +49,10 @@ def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
 
 @accelerable
 def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0) -> Tensor:
-    """d * d / 2 where d = abs(input - target) is below delta, delta * (d - delta / 2) above (Huber, 1964;
-    torch.nn.functional.huber_loss). With c = min(d, delta) both are c * (d - c / 2).
+    """The squared loss up to a distance of delta, and a straight line beyond (torch.nn.functional.huber_loss).
+
+    With d = abs(input - target): d * d / 2 where d is below delta, delta * (d - delta / 2) above (Huber, 1964).
+    With c = min(d, delta) both are c * (d - c / 2).
 
     Raises:
         ValueError: delta is not positive.
@@ -74,11 +76,11 @@ def binary_cross_entropy_with_logits(
     reduction: str = "mean",
     pos_weight: Tensor | None = None,
 ) -> Tensor:
-    """-(target * log(p) + (1 - target) * log(1 - p)) with p = sigmoid(input), without overflow, and exact where
-    p rounds to 0 or 1 (torch.nn.functional.binary_cross_entropy_with_logits).
+    """The loss of yes-or-no decisions, from logits (torch.nn.functional.binary_cross_entropy_with_logits).
 
-    `target` has the shape of `input`, values from 0 to 1. `weight` multiplies each loss, `pos_weight` the term
-    of target 1; both broadcast.
+    -(target * log(p) + (1 - target) * log(1 - p)) with p = sigmoid(input), without overflow, and exact where
+    p rounds to 0 or 1. `target` has the shape of `input`, and values from 0 to 1. `weight` multiplies each loss,
+    `pos_weight` only the term of target 1; both broadcast.
     """
     _check_shapes(input, target)
     yes, no = softplus(-input), softplus(input)  # -log(p) and -log(1 - p)
@@ -100,13 +102,13 @@ def nll_loss(
     """-input[n, target[n]]: the negative log-likelihood of the true class (torch.nn.functional.nll_loss).
 
     `input` holds log-probabilities, (N, C) or (N, C, d1, ...) or (C,); `target` class numbers, (N,) or
-    (N, d1, ...) or (). `weight` (C,) counts some classes more. Entries whose target is `ignore_index` count
-    nothing. "mean" divides by the weights that counted.
+    (N, d1, ...) or (). `weight` (C,) has a weight for each class. Entries whose target is `ignore_index` do not
+    count: their loss is 0. "mean" divides by the sum of the weights that counted.
 
     Raises:
-        ValueError: the shapes do not fit; the message holds both.
+        ValueError: the shapes do not fit; the message names both.
         TypeError: the target does not hold integers; the message names its dtype.
-        IndexError: a class number is outside 0 to C - 1; the message holds it.
+        IndexError: a class number is outside 0 to C - 1; the message names it.
     """
     weights = _target_weights(input, target, weight, ignore_index)
     losses = -_pick(input, _classes(target, ignore_index)) * weights
@@ -124,11 +126,11 @@ def cross_entropy(
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Tensor:
-    """nll_loss of log_softmax(input): `input` holds logits, any numbers; the rest as nll_loss
-    (torch.nn.functional.cross_entropy).
+    """nll_loss of log_softmax(input) (torch.nn.functional.cross_entropy).
 
-    `label_smoothing` e spreads the truth: the true class has 1 - e + e / C of it, every other class e / C
-    (Szegedy et al., 2016). Each class's part is weighted by that class; "mean" divides as nll_loss does.
+    `input` holds logits, which may be any numbers; all else is as in nll_loss. `label_smoothing` e spreads the
+    truth: the true class has 1 - e + e / C of it, every other class e / C (Szegedy et al., 2016). The part of each
+    class is multiplied by the weight of that class; "mean" divides as nll_loss does.
 
     Raises:
         ValueError: label_smoothing is not between 0 and 1; otherwise as nll_loss.
@@ -243,13 +245,13 @@ class CrossEntropyLoss(Module):
 
 @at_least_float32
 def mse_loss_backward(grad: Array, input: Array, target: Array, reduction: str = "mean") -> Array:
-    """The gradient for input of mse_loss."""
+    """The gradient of mse_loss for input."""
     return grad * 2 * (input - target) / _divisor(input, reduction)
 
 
 @at_least_float32
 def l1_loss_backward(grad: Array, input: Array, target: Array, reduction: str = "mean") -> Array:
-    """The gradient for input of l1_loss; 0 where input equals target."""
+    """The gradient of l1_loss for input; 0 where input equals target."""
     return grad * get_array_module(input).sign(input - target) / _divisor(input, reduction)
 
 
@@ -257,7 +259,7 @@ def l1_loss_backward(grad: Array, input: Array, target: Array, reduction: str = 
 def huber_loss_backward(
     grad: Array, input: Array, target: Array, reduction: str = "mean", delta: float = 1.0
 ) -> Array:
-    """The gradient for input of huber_loss: never steeper than delta."""
+    """The gradient of huber_loss for input: never steeper than delta."""
     return grad * (input - target).clip(-delta, delta) / _divisor(input, reduction)
 
 
@@ -265,13 +267,13 @@ def huber_loss_backward(
 def binary_cross_entropy_with_logits_backward(
     grad: Array, input: Array, target: Array, reduction: str = "mean"
 ) -> Array:
-    """The gradient for input of binary_cross_entropy_with_logits, without weights."""
+    """The gradient of binary_cross_entropy_with_logits for input, without weights."""
     return grad * (sigmoid(Tensor(input)).data - target) / _divisor(input, reduction)
 
 
 @at_least_float32
 def nll_loss_backward(grad: Array, input: Array, target: Array, reduction: str = "mean") -> Array:
-    """The gradient for input of nll_loss for (N, C) and (N,), without weights or ignored entries."""
+    """The gradient of nll_loss for input: shapes (N, C) and (N,), without weights or ignored entries."""
     xp = get_array_module(input, target)
     result = xp.zeros_like(input)
     result[xp.arange(len(target)), target] = -grad / _divisor(target, reduction)
@@ -280,9 +282,9 @@ def nll_loss_backward(grad: Array, input: Array, target: Array, reduction: str =
 
 @at_least_float32
 def cross_entropy_backward(grad: Array, input: Array, target: Array, reduction: str = "mean") -> Array:
-    """The gradient for input of cross_entropy for (N, C) and (N,), without weights, ignored entries or smoothing.
+    """The gradient of cross_entropy for input: (N, C) and (N,), without weights, ignored entries or smoothing.
 
-    What the model says minus what is true: softmax(input), less 1 at the true class.
+    It is what the model says minus what is true: softmax(input), minus 1 at the true class.
     """
     xp = get_array_module(input, target)
     p = xp.exp(log_softmax(Tensor(input), 1).data)
@@ -294,7 +296,7 @@ def cross_entropy_backward(grad: Array, input: Array, target: Array, reduction: 
 
 
 def _check_shapes(input: Tensor, target: Tensor) -> None:
-    """(4, 1) and (4,) would broadcast to (4, 4), which is never what was meant."""
+    """Raise unless the shapes are equal: (4, 1) and (4,) would broadcast to (4, 4), which nobody means."""
     if input.shape != target.shape:
         raise ValueError(f"input has shape {input.shape} and target {target.shape}: a loss needs both alike")
 
@@ -306,7 +308,7 @@ def _reduce(losses: Tensor, reduction: str) -> Tensor:
 
 
 def _divisor(losses: Array, reduction: str) -> int:
-    """How many losses "mean" shares the gradient among."""
+    """The number that "mean" divides by, 1 for the other reductions."""
     if reduction not in REDUCTIONS:
         raise ValueError(f"reduction must be one of {REDUCTIONS}, got {reduction!r}")
     return losses.size if reduction == "mean" else 1
@@ -322,7 +324,7 @@ def _along(weight: Tensor, input: Tensor) -> Tensor:
 
 
 def _classes(target: Tensor, ignore_index: int) -> Tensor:
-    """The class numbers, 0 where they are ignored, so that they can be looked up."""
+    """The class numbers, with 0 in place of ignored ones, so that all can be looked up."""
     return where(target == ignore_index, 0, target)
 
 
@@ -349,5 +351,5 @@ def _target_weights(input: Tensor, target: Tensor, weight: Tensor | None, ignore
 
 
 def _weighted(losses: Tensor, weights: Tensor, reduction: str) -> Tensor:
-    """As _reduce, where "mean" divides by the weights' sum."""
+    """As _reduce, but "mean" divides by the sum of the weights."""
     return losses.sum() / weights.sum() if reduction == "mean" else _reduce(losses, reduction)

@@ -1,7 +1,7 @@
 """How parameters move once their gradients are known.
 
-An update is a plain function over lists of arrays; an optimizer finds the arrays, keeps what has to be remembered
-between steps, and calls it. Nothing here is recorded: updates read and write arrays, never Tensors.
+An update is a plain function on lists of arrays. An optimizer finds the arrays, keeps what has to be remembered
+between steps, and calls the update. Nothing here is recorded: updates read and write arrays, never Tensors.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def sgd_update(
 
     g = grad + weight_decay * p;  with momentum: buf = momentum * buf + (1 - dampening) * g, where the first buf
     is g itself, and g becomes buf, or g + momentum * buf with nesterov;  p -= lr * g.
-    The arrays themselves are written into; in `momentum_buffers` an entry of the list may be replaced where it is
-    None, as all are before the first step, by an array of the parameter's dtype.
+    Write into the arrays themselves. Only in `momentum_buffers` a new array is put into the list, in the parameter's
+    dtype, where an entry is None, as all are before the first step.
     """
     for i, (p, g, buffer) in enumerate(zip(params, grads, momentum_buffers, strict=True)):
         if weight_decay:
@@ -67,13 +67,14 @@ def adam_update(
     weight_decay: float,
     decoupled: bool,
 ) -> None:
-    """Adam, in place (torch.optim.Adam; Kingma and Ba, 2015). `steps` counts the steps of each parameter, this one too.
+    """Adam, in place (torch.optim.Adam; Kingma and Ba, 2015).
 
+    `steps` has the number of steps of each parameter, this one counted.
     m = beta1 * m + (1 - beta1) * g;  v = beta2 * v + (1 - beta2) * g * g;
     p -= lr * (m / (1 - beta1**step)) / (sqrt(v / (1 - beta2**step)) + eps).
     Weight decay is added to g, or, `decoupled`, shrinks p first: p *= 1 - lr * weight_decay (AdamW;
     Loshchilov and Hutter, 2019).
-    The arrays themselves are written into (m[...] = ...); a new array put into the list would be lost.
+    Write into the arrays themselves (m[...] = ...): a new array that is put into the list would be lost.
     """
     beta1, beta2 = betas
     for p, g, m, v, step in zip(params, grads, exp_avgs, exp_avg_sqs, steps, strict=True):
@@ -105,7 +106,7 @@ def rmsprop_update(
     g = grad + weight_decay * p;  v = alpha * v + (1 - alpha) * g * g;  d = g / (sqrt(v) + eps);
     with momentum: d = buf = momentum * buf + d, where the first buf is 0;  p -= lr * d.
     `momentum_buffers` holds None where there is no momentum.
-    The arrays themselves are written into (v[...] = ...); a new array put into the list would be lost.
+    Write into the arrays themselves (v[...] = ...): a new array that is put into the list would be lost.
     """
     for p, g, v, buffer in zip(params, grads, square_avgs, momentum_buffers, strict=True):
         if weight_decay:
@@ -132,8 +133,8 @@ class Optimizer:
         """`params`: Tensors, or dicts with "params" and options of their own.
 
         Raises:
-            ValueError: there is no parameter, or one stands in two places.
-            TypeError: one is not a Tensor, or `params` is a single Tensor and not a list of some.
+            ValueError: there is no parameter, or one is given twice.
+            TypeError: one is not a Tensor, or `params` is a single Tensor instead of a list.
         """
         if isinstance(params, Tensor):  # it could be iterated over, row by row
             raise TypeError(
@@ -151,9 +152,9 @@ class Optimizer:
             self.add_param_group(group)
 
     def add_param_group(self, group: dict[str, Any]) -> None:
-        """Add a group: takes a dict with "params" (a Tensor or several) and options, and leaves it as it is.
+        """Add a group: a dict with "params" (a Tensor or several) and options, which is not changed.
 
-        Parameters are told apart by identity (== compares entries). Errors as __init__; nothing is added then.
+        Parameters are told apart by identity, because == compares entries. Raises as __init__; nothing is added then.
         """
         params = [group["params"]] if isinstance(group["params"], Tensor) else list(group["params"])
         known = {each for other in self.param_groups for each in other["params"]}
@@ -166,25 +167,25 @@ class Optimizer:
         self.param_groups.append({**self.defaults, **group, "params": params})
 
     def zero_grad(self) -> None:
-        """Forget every gradient: `.grad` is None again, or the next backward would add to it."""
+        """Set every `.grad` to None: the next backward would add to it."""
         for group in self.param_groups:
             for parameter in group["params"]:
                 parameter.grad = None
 
     def step(self) -> None:
-        """Move every parameter that has a gradient; each subclass writes its own. In each:
+        """Move every parameter that has a gradient. Each subclass writes its own step.
 
-        Raises (before anything moves, in any group):
-            ValueError: a gradient has another shape than its parameter; the message holds both.
+        Raises (in every subclass, before anything moves in any group):
+            ValueError: a gradient has another shape than its parameter; the message names both shapes.
             TypeError: a gradient is not a Tensor.
             NotImplementedError: the subclass has no step.
         """
         raise NotImplementedError(f"{type(self).__name__} has no step")
 
     def state_dict(self) -> dict[str, Any]:
-        """{"state": {number: state}, "param_groups": [...]}: parameters are numbered in order over all groups.
+        """{"state": {number: state}, "param_groups": [...]} (torch.optim.Optimizer.state_dict).
 
-        Arrays are not copied (torch.optim.Optimizer.state_dict).
+        Numbers stand for the parameters, counted in order over all groups. Arrays are not copied.
         """
         numbers = {each: n for n, each in enumerate(self._all_params())}
         return {
@@ -196,12 +197,12 @@ class Optimizer:
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over options and state from a `state_dict` of an optimizer over the same shapes.
+        """Take options and state from the `state_dict` of an optimizer whose parameters have the same shapes.
 
         Arrays are copied, to the dtype and the device of their parameter.
 
         Raises:
-            ValueError: the groups have other numbers of parameters. Nothing is changed then.
+            ValueError: the numbers of parameters in the groups differ. Nothing is changed then.
         """
         given = [len(group["params"]) for group in state_dict["param_groups"]]
         own = [len(group["params"]) for group in self.param_groups]
@@ -226,7 +227,7 @@ class Optimizer:
         return params, [each.data for each in params], [_gradient(each) for each in params]
 
     def _moving(self) -> list[tuple[dict[str, Any], list[Tensor], Arrays, Arrays]]:
-        """Every group and what moves in it; a list, so that all gradients are checked before anything moves."""
+        """Each group with what moves in it, as a list: so all gradients are checked before anything moves."""
         return [(group, *self._with_gradients(group)) for group in self.param_groups]
 
     def _slot(self, params: list[Tensor], name: str) -> Arrays:
@@ -242,7 +243,7 @@ class SGD(Optimizer):
     """sgd_update as an optimizer (torch.optim.SGD).
 
     Raises:
-        ValueError: lr, momentum or weight_decay is negative, or nesterov without momentum or with dampening.
+        ValueError: lr, momentum or weight_decay is negative, or nesterov is set without momentum or with dampening.
     """
 
     def __init__(
@@ -266,7 +267,7 @@ class SGD(Optimizer):
         super().__init__(params, {"lr": lr, **options})
 
     def step(self) -> None:
-        """One sgd_update for each group; parameters without a gradient stay."""
+        """One sgd_update for each group; parameters without a gradient are skipped."""
         for group, params, arrays, grads in self._moving():
             buffers = [self.state.get(each, {}).get("momentum_buffer") for each in params]
             options = {k: group[k] for k in ("lr", "momentum", "dampening", "nesterov", "weight_decay")}
@@ -299,7 +300,7 @@ class Adam(Optimizer):
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
 
     def step(self) -> None:
-        """One adam_update for each group; parameters without a gradient stay, and so does their count of steps."""
+        """One adam_update for each group; parameters without a gradient are skipped and do not count the step."""
         for group, params, arrays, grads in self._moving():
             averages, squares = self._slot(params, "exp_avg"), self._slot(params, "exp_avg_sq")
             for each in params:
@@ -346,7 +347,7 @@ class RMSprop(Optimizer):
         super().__init__(params, options)
 
     def step(self) -> None:
-        """One rmsprop_update for each group; parameters without a gradient stay."""
+        """One rmsprop_update for each group; parameters without a gradient are skipped."""
         for group, params, arrays, grads in self._moving():
             averages = self._slot(params, "square_avg")
             buffers = self._slot(params, "momentum_buffer") if group["momentum"] else [None] * len(params)
@@ -370,5 +371,5 @@ def _gradient(parameter: Tensor) -> Array:
 
 
 def _copied(value: Any, parameter: Tensor) -> Any:
-    """A copy where the parameter lives; a count stays as it is."""
+    """A copy of an array on the device of the parameter; a count stays as it is."""
     return tensor(value, parameter.dtype, parameter.device).data if hasattr(value, "dtype") else value

@@ -108,7 +108,7 @@ def nll_loss_counts_the_ignored():
     ),
 )
 def nll_loss_wraps():
-    """NumPy's indexing takes -1 for the last class."""
+    """-1 becomes the last class, as in NumPy's indexing."""
 
 
 @mistake(
@@ -121,7 +121,7 @@ def nll_loss_wraps():
     ),
 )
 def nll_loss_classes_last():
-    """Classes looked for on the last axis."""
+    """The classes are looked for on the last axis."""
 
 
 @mistake(
@@ -226,7 +226,7 @@ def cross_entropy_along_the_last_axis():
     swap=("log_softmax(input, dim)", "log_softmax(input, dim) if input.ndim > 1 else input"),
 )
 def cross_entropy_along_axis_one():
-    """One sample has no axis 1: its shares come from no neighbours."""
+    """One sample has no axis 1 to take the softmax along."""
 
 
 @mistake(

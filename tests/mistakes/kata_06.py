@@ -272,7 +272,7 @@ def zero_grad_of_the_first_group():
     swap=("parameter.grad = None", "parameter.grad = Tensor(parameter.data * 0)"),
 )
 def zero_grad_fills_in_zeros():
-    """A gradient of zeros is not the same as none: weight decay and momentum would go on."""
+    """A gradient of zeros is not the same as none: weight decay and momentum would still move the parameter."""
 
 
 @mistake(
@@ -361,7 +361,7 @@ def step_replaces_the_array():
     ),
 )
 def no_gradient_is_zero():
-    """A missing gradient is taken for zeros, and weight decay moves what took no part."""
+    """A missing gradient counts as zeros, and weight decay moves a parameter that took no part."""
 
 
 @mistake(
@@ -381,7 +381,7 @@ def momentum_is_not_kept():
     swap=("{k: group[k] for", "{k: self.defaults[k] for"),
 )
 def options_come_from_the_defaults():
-    """The options of the group are not asked for."""
+    """The options of the group are not used."""
 
 
 @mistake(
@@ -512,7 +512,7 @@ def adam_puts_new_arrays_into_the_lists():
     ],
 )
 def adam_asks_for_an_axis():
-    """m[:] wants an axis at least."""
+    """m[:] needs at least one axis."""
 
 
 @mistake(
@@ -659,4 +659,4 @@ def adam_remembers_in_float32():
     swap=("self.state = {", "self.state |= {"),
 )
 def load_state_dict_only_adds():
-    """States that the saved one does not speak of stay."""
+    """States of parameters that the loaded state does not mention stay."""

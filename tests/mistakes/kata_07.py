@@ -1,5 +1,8 @@
-"""Classic mistakes of kata 07: rules that forget the upstream gradient or a tie, graphs that are walked in the wrong
-order or too often, gradients that share memory, and memory that is never given back."""
+"""Classic mistakes of kata 07, in rules, in the graph and on the way back.
+
+Rules forget the upstream gradient or a tie, graphs are walked in the wrong order or too often, gradients share memory,
+and memory is never released.
+"""
 
 from dojo.authors.mistakes import mistake
 
@@ -33,12 +36,12 @@ def sub_forgets_the_sign(grad):
     swap=("-grad * (out / b)", "grad * (out / b)"),
 )
 def div_forgets_the_sign():
-    """The gradient of b has lost its minus."""
+    """The gradient of b has the wrong sign."""
 
 
 @mistake("autograd.remainder_backward", spec="test_remainder_backward", says="the gradient of b")
 def remainder_forgets_b(grad, a, b):
-    """floor(a / b) stands still, but it is multiplied by b."""
+    """floor(a / b) is forgotten, and b gets a gradient of 0."""
     return grad, 0 * grad * b
 
 
@@ -49,7 +52,7 @@ def remainder_forgets_b(grad, a, b):
     swap=("a ** (b - 1 + (b == 0))", "a**b"),
 )
 def pow_keeps_the_exponent():
-    """b * a**b in the place of b * a**(b - 1)."""
+    """b * a**b instead of b * a**(b - 1)."""
 
 
 @mistake(
@@ -69,7 +72,7 @@ def pow_of_zero_is_nan():
     swap=("if output_mask[1]:", "if True:"),
 )
 def pow_ignores_the_mask():
-    """The logarithm is taken although nobody wants it."""
+    """The logarithm is taken although output_mask does not ask for it."""
 
 
 @mistake("autograd.exp_backward", spec="test_exp_backward", says="the gradient of a")
@@ -211,7 +214,7 @@ def cumsum_forwards():
     "autograd.bmm_backward", spec="test_bmm_backward", says="transpose", swap=("a.swapaxes(-1, -2)", "a.T")
 )
 def bmm_of_two_axes_only():
-    """.T turns all axes round, also those of the batch."""
+    """.T reverses all axes, also those of the batch."""
 
 
 @mistake(
@@ -310,7 +313,7 @@ def index_add_gives_everything():
     swap=("mode.grad_enabled = before", "mode.grad_enabled = True"),
 )
 def no_grad_switches_on_afterwards():
-    """On, whatever it was before."""
+    """Recording is on afterwards, whatever it was before."""
 
 
 @mistake(
@@ -337,12 +340,12 @@ def no_grad_stays_after_an_error():
     swap=("each.grad_fn or each", "each"),
 )
 def edges_to_tensors():
-    """To the Tensors themselves, also those that were computed."""
+    """Edges lead to the Tensors themselves, also to those that were computed."""
 
 
 @mistake("autograd.edges_to", spec="test_no_edge_where_no_gradient_is_wanted", says="the places")
 def edges_are_counted_anew(inputs):
-    """The place among those that want a gradient."""
+    """The place counts only the inputs that require grad."""
     wanted = [each for each in inputs if isinstance(each, Tensor) and each.requires_grad]
     return [(place, each.grad_fn or each, each.shape, each.dtype) for place, each in enumerate(wanted)]
 
@@ -381,7 +384,7 @@ def record_everything():
     ),
 )
 def record_the_output_itself():
-    """The Node saves its own Tensor, and the two hold each other."""
+    """The Node saves its own Tensor, and the two refer to each other."""
 
 
 @mistake(
@@ -391,7 +394,7 @@ def record_the_output_itself():
     swap=("*op.save(inputs, params, output)", "op.save(inputs, params, output)[0]"),
 )
 def record_no_versions():
-    """The Node does not learn whose versions it has to keep."""
+    """The Node is not told which versions it has to keep."""
 
 
 @mistake(
@@ -401,7 +404,7 @@ def record_no_versions():
     swap=("weakref.ref(tensor)", "tensor.detach"),
 )
 def retain_grad_strongly():
-    """A method of the Tensor holds the Tensor."""
+    """A method of the Tensor keeps the Tensor alive."""
 
 
 # The way back
@@ -433,7 +436,7 @@ def youngest_first_by_recursion(starts):
     swap=(" and to not in seen", ""),
 )
 def youngest_first_along_every_path():
-    """A Node is gone through again for every path that leads to it."""
+    """A Node is visited again for every path that leads to it."""
 
 
 @mistake("autograd.youngest_first", spec="test_the_youngest_node_comes_first", says="the numbers")
@@ -556,7 +559,7 @@ def backpropagate_frees_nothing():
     swap=("if output.numel() != 1:", "if False:"),
 )
 def first_gradient_is_ones():
-    """Ones for anything: the gradient of the sum, without a word."""
+    """Ones for anything: silently the gradient of the sum."""
 
 
 @mistake(
@@ -631,7 +634,7 @@ def grad_by_backward():
     swap=("start[key] + first if key in start else first", "first"),
 )
 def grad_of_an_output_once():
-    """Of an output that stands twice, one gradient is forgotten."""
+    """Of an output that is given twice, one gradient is forgotten."""
 
 
 @mistake(
@@ -671,7 +674,7 @@ def apply_watches_every_input():
     swap=("partial(_gradients, cls, ctx, len(args))", "partial(cls.backward, ctx)"),
 )
 def apply_counts_nothing():
-    """Nobody counts the gradients that backward gives."""
+    """The gradients that backward gives are not counted."""
 
 
 @mistake(
@@ -700,7 +703,7 @@ def apply_forgets_what_it_gives_back():
     ],
 )
 def differences_of_two_views():
-    """Both values are views of x, and are looked at when x has been moved back."""
+    """Both values are views of x, and are read when x has been put back."""
 
 
 @mistake(

@@ -1,4 +1,4 @@
-"""Classic mistakes of kata 08: rates from rates, means of means, half a file, and state that nobody thought of."""
+"""Classic mistakes of kata 08: rates from rates, means of means, half a file, and forgotten state."""
 
 from dojo.authors.mistakes import mistake
 
@@ -26,7 +26,7 @@ def scheduler_waits():
     swap=('group.setdefault("initial_lr", group["lr"])', 'group["initial_lr"] = group["lr"]'),
 )
 def scheduler_forgets_the_beginning():
-    """Each new scheduler takes the rate as it is now for the beginning."""
+    """Each new scheduler takes the current rate for the first one."""
 
 
 @mistake(
@@ -92,7 +92,7 @@ def step_lr_is_late():
     swap=("min(self.last_epoch, self.total_iters)", "self.last_epoch"),
 )
 def linear_lr_never_stops():
-    """The line goes on after total_iters."""
+    """The line continues after total_iters."""
 
 
 @mistake(
@@ -135,7 +135,7 @@ def sequential_goes_on_counting():
     swap=("bisect_right", "bisect_left"),
 )
 def sequential_changes_late():
-    """At the milestone itself the first scheduler is still on."""
+    """At the milestone itself the first scheduler still has its turn."""
 
 
 @mistake(
@@ -171,7 +171,7 @@ def one_cycle_is_a_step_late():
     ),
 )
 def one_cycle_goes_below_its_end():
-    """Past the last step the line goes on, to a negative rate."""
+    """After the last step the line continues, to a negative rate."""
 
 
 @mistake(
@@ -204,7 +204,7 @@ def one_cycle_moves_the_momentum_along():
     swap=("late <= early", "late < early"),
 )
 def sequential_takes_equal_milestones():
-    """[2, 2] is said to rise, and the scheduler between the two never has its turn."""
+    """[2, 2] counts as rising, and the scheduler between the two never has its turn."""
 
 
 @mistake(
@@ -276,7 +276,7 @@ def clip_always_scales():
     swap=("for grad in grads:", "for grad in _gradients(parameters):"),
 )
 def clip_reads_the_generator_twice():
-    """The norm uses the generator up, and nothing is left to scale."""
+    """The norm uses up the generator, and nothing is left to scale."""
 
 
 @mistake(
@@ -311,7 +311,7 @@ def clip_divides_by_zero():
     ),
 )
 def clip_complains_too_late():
-    """The gradients are scaled before the norm is looked at."""
+    """The gradients are scaled before the norm is checked."""
 
 
 @mistake(
@@ -449,7 +449,7 @@ def write_renames_too_early():
     swap=("os.fsync(file.fileno())", "pass"),
 )
 def write_without_fsync():
-    """Renamed, but never brought to the disk."""
+    """Renamed, but never written to the disk."""
 
 
 @mistake(
@@ -459,7 +459,7 @@ def write_without_fsync():
     swap=("file.flush()", "pass"),
 )
 def write_fsyncs_before_the_flush():
-    """fsync knows nothing of what is still in Python's own buffer."""
+    """fsync does not write what is still in Python's own buffer."""
 
 
 @mistake(
@@ -469,7 +469,7 @@ def write_fsyncs_before_the_flush():
     swap=("os.fsync(folder)", "pass"),
 )
 def write_forgets_the_folder():
-    """The new name is not brought to the disk."""
+    """The new name is not written to the disk."""
 
 
 @mistake(
@@ -555,7 +555,7 @@ def save_takes_arrays():
     ),
 )
 def load_believes():
-    """No checksum is looked at: safetensors itself notices only what breaks its header."""
+    """The checksum is not checked: safetensors itself notices only what breaks its header."""
 
 
 @mistake(
@@ -575,7 +575,7 @@ def load_trusts_what_has_no_checksum():
     swap=("SafetensorError, ", ""),
 )
 def load_lets_the_library_speak():
-    """The library's error comes through, which knows no path and is no CheckpointError."""
+    """The library's error is raised, which has no path and is no CheckpointError."""
 
 
 @mistake(
@@ -647,7 +647,7 @@ def pack_lets_json_choose(state):
 
 @mistake("training.pack", spec="test_what_is_packed_does_not_change", says="the packed")
 def pack_shares_memory(state):
-    """The Tensors are those of the state, and training goes on in them."""
+    """The Tensors are those of the state, and training continues to change them."""
     tensors = {}
     text = json.dumps(_described(state, "", tensors))
     for name, value in tensors.items():
@@ -700,7 +700,7 @@ def step_adds_up_gradients():
     ],
 )
 def step_clips_too_late():
-    """The gradient is clipped when the step is made already."""
+    """The gradient is clipped after the step."""
 
 
 @mistake(
@@ -737,7 +737,7 @@ def epoch_forgets_the_mode():
     swap=("self._begin_generators()", "pass"),
 )
 def epoch_leaves_the_device_s_generator():
-    """The GPU's generator goes on as it will, and nobody remembers where it was."""
+    """The GPU's generator is left alone, and its state is not saved."""
 
 
 @mistake(
@@ -789,7 +789,7 @@ def modes_come_back_with_their_parts():
     swap=("model.eval()", "model.training = False"),
 )
 def only_the_model_itself_evaluates():
-    """`training` of the model alone: its Dropout goes on."""
+    """`training` of the model alone: its Dropout still drops."""
 
 
 @mistake(
@@ -819,7 +819,7 @@ def an_error_leaves_eval_mode():
     swap=("finally:", "except Exception:\n        pass\n    finally:"),
 )
 def an_error_is_swallowed():
-    """Every error of the block ends in silence."""
+    """Every error of the block is swallowed."""
 
 
 @mistake(
@@ -829,7 +829,7 @@ def an_error_is_swallowed():
     swap=("evaluating(self.model)", "no_grad()"),
 )
 def evaluate_in_train_mode():
-    """Dropout is on while the model is judged."""
+    """Dropout is on while the model is evaluated."""
 
 
 @mistake(
@@ -845,7 +845,7 @@ def evaluate_in_train_mode():
     ),
 )
 def evaluate_is_recorded():
-    """Recording goes on: a graph for every batch."""
+    """Recording stays on: a graph for every batch."""
 
 
 @mistake(
@@ -882,7 +882,7 @@ def evaluate_thaws_the_frozen():
     ],
 )
 def evaluate_forgets_errors():
-    """The mode is put back where all goes well."""
+    """The mode is put back only if there is no error."""
 
 
 @mistake(
@@ -939,7 +939,7 @@ def fit_counts_from_zero():
     ],
 )
 def fit_schedules_after_the_callbacks():
-    """The scheduler steps when the checkpoint is written already: a resumed run has one step less."""
+    """The scheduler steps after the checkpoint is written: a resumed run has one step less."""
 
 
 @mistake(
@@ -955,7 +955,7 @@ def fit_schedules_after_the_callbacks():
     ),
 )
 def fit_saves_in_between():
-    """Each callback saves before the next has heard of the end of the epoch."""
+    """Each callback saves before on_epoch_end of the next one."""
 
 
 @mistake(
@@ -1052,7 +1052,7 @@ def fit_leaves_out_what_is_empty():
     ),
 )
 def fit_notes_the_last_rate():
-    """A loop over the groups, of which the last one stays."""
+    """A loop over the groups, of which only the last one counts."""
 
 
 # Callbacks ----------------------------------------------------------------------------------------------
@@ -1091,7 +1091,7 @@ def equal_improves():
     swap=("best + min_delta", "best - min_delta"),
 )
 def min_delta_has_one_sign():
-    """min_delta is taken away in both modes."""
+    """min_delta is subtracted in both modes."""
 
 
 @mistake(
@@ -1121,7 +1121,7 @@ def stopping_is_too_patient():
     swap=("each.detach().clone()", "each.detach()"),
 )
 def stopping_keeps_no_copy():
-    """The state_dict shares its memory with the model, which goes on learning."""
+    """The state_dict shares its memory with the model, which continues to learn."""
 
 
 @mistake(
@@ -1131,7 +1131,7 @@ def stopping_keeps_no_copy():
     swap=("self.wait", "0"),
 )
 def stopping_forgets_its_wait():
-    """A resumed run is patient again from the beginning."""
+    """A resumed run counts its patience from 0 again."""
 
 
 @mistake(
@@ -1151,7 +1151,7 @@ def bar_floods_the_log():
     swap=(r"\x1b[K", ""),
 )
 def bar_leaves_its_tail():
-    """Only a carriage return: of a longer line the end is still there."""
+    """Only a carriage return: the end of a longer line remains."""
 
 
 @mistake(
@@ -1174,7 +1174,7 @@ def bar_stays_behind_the_numbers():
     swap=("each.bit_generator.state", "np.random.default_rng(0).bit_generator.state"),
 )
 def state_without_generators():
-    """Chance is forgotten: dropout and shuffling begin again."""
+    """The generator's state is forgotten: dropout and shuffling begin again."""
 
 
 @mistake(
@@ -1220,7 +1220,7 @@ def load_does_half():
     swap=('if state_dict["classes"] != self._classes():', "if False:"),
 )
 def load_takes_any_optimizer():
-    """Adam takes over the state of SGD."""
+    """Adam loads the state of SGD."""
 
 
 @mistake(
@@ -1248,7 +1248,7 @@ def load_forgets_the_history():
     ),
 )
 def load_starts_what_was_stopped():
-    """A run that was ended goes on after a resume."""
+    """A run that was ended continues after a resume."""
 
 
 @mistake(
@@ -1261,7 +1261,7 @@ def load_starts_what_was_stopped():
     ],
 )
 def callbacks_by_their_place():
-    """The second EarlyStopping is called by its place in the list: a callback more before it, and its state is lost."""
+    """The second EarlyStopping is named by its place in the list: one more before it, and its state is lost."""
 
 
 @mistake(
@@ -1357,7 +1357,7 @@ def checkpoint_keeps_all():
     ),
 )
 def checkpoint_is_too_early():
-    """Saved in on_epoch_end, when the callbacks behind it have not heard of the epoch."""
+    """Saved in on_epoch_end, before that of the callbacks after it."""
 
 
 @mistake("training.ModelCheckpoint.state_dict", spec="test_the_best_is_remembered", says="best.safetensors")
@@ -1373,7 +1373,7 @@ def checkpoint_forgets_the_best(self):
     swap=("if epoch > trainer.epoch and _is_whole(path):", "if False:"),
 )
 def checkpoint_writes_over_anything():
-    """A program that forgot to resume destroys the run that it was to go on with."""
+    """A program that forgot to resume destroys the run that it should have resumed."""
 
 
 @mistake(
@@ -1406,7 +1406,7 @@ def resume_shrugs():
     swap=("if found:", "if False:"),
 )
 def resume_begins_anew():
-    """Where all checkpoints are damaged, it begins from nothing without a word."""
+    """If all checkpoints are damaged, it silently begins from nothing."""
 
 
 @mistake(
@@ -1427,4 +1427,4 @@ def checkpoint_is_a_pickle(self, path):
     swap=(" if epoch <= trainer.epoch", ""),
 )
 def checkpoint_keeps_the_damaged():
-    """The newest of all are kept, and damaged ones of later epochs push out the whole ones."""
+    """The newest of all are kept, and damaged ones of later epochs displace the good ones."""

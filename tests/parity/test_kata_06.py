@@ -90,7 +90,7 @@ def test_the_state_dict_is_laid_out_as_pytorchs(name, options):
 
 @each_case
 def test_a_state_of_pytorchs_can_be_gone_on_from(name, options):
-    """Its state_dict, with arrays for tensors, is loaded here, and both go on alike."""
+    """Its state_dict, with arrays for tensors, is loaded here, and both continue alike."""
     params, others, mine, theirs = both(name, options, np.float64)
     walk(params, others, [theirs], np.float64, range(5))
     for p, q in zip(params, others, strict=True):

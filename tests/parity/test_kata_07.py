@@ -326,7 +326,7 @@ def test_an_upstream_gradient_that_is_not_finite(name, x):
 
 
 def test_the_well_known_trap_of_where():
-    """0 times an infinite slope is nan: in both, sqrt is not saved by a where behind it."""
+    """0 times an infinite slope is nan: in both, a where after it does not help sqrt."""
     compare(
         lambda x: where(x > 0, sqrt(x), 0.0),
         lambda x: torch.where(x > 0, torch.sqrt(x), 0.0),
@@ -887,7 +887,7 @@ def a_power_of_one_half_is_no_square_root(L):
 
 @pytest.mark.parametrize("name", DIFFERENT)
 def test_what_is_known_to_differ_still_does(name):
-    """A line of docs/assumptions.md each: who makes one of these agree removes the line."""
+    """Each is a line of docs/assumptions.md: remove the line when the two agree."""
     function, mine, theirs = DIFFERENT[name]
     np.testing.assert_equal([told(function, Ours), told(function, Theirs)], [mine, theirs])
 
@@ -908,7 +908,7 @@ TARGET = np.array([[0.0, 1.0, 0.5], [1.0, 0.25, 0.0], [1.0, 1.0, 0.0]], np.float
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 @pytest.mark.parametrize("name", ["mse_loss", "l1_loss", "huber_loss", "binary_cross_entropy_with_logits"])
 def test_losses_of_numbers(name, reduction):
-    """For the target too: it is an input as any other."""
+    """For the target too: it is an input like any other."""
     mine, theirs = getattr(losses, name), getattr(F, name)
     compare(
         lambda x, y: mine(x, y, reduction=reduction),

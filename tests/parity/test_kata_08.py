@@ -107,8 +107,10 @@ def test_one_cycle_has_as_many_steps_as_pytorch_s():
 
 @pytest.mark.parametrize("name", ["StepLR", "OneCycleLR"])
 def test_going_on_in_the_middle(name):
-    """last_epoch, over groups that know their "initial_lr": the first rate is that of the step after it. PyTorch's
-    LinearLR and CosineAnnealingLR leave the rate as it is until the next step."""
+    """With last_epoch, over groups that have an "initial_lr", the first rate is that of the step after it.
+
+    PyTorch's LinearLR and CosineAnnealingLR leave the rate as it is until the next step.
+    """
     options = {"StepLR": {"step_size": 3}, "OneCycleLR": {"max_lr": 1.0, "total_steps": 20}}
     mine, other = two("SGD", momentum=0.9)
     for library, optimizer in ((ours, mine), (theirs, other)):

@@ -1,4 +1,4 @@
-"""Operations with a backward of your own (torch.autograd.Function)."""
+"""Operations whose backward is written by hand (torch.autograd.Function)."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tinytorch.tensor import Tensor
 class Context:
     """What a Function's forward leaves for its backward; attributes of any name may be set on it.
 
-    `needs_input_grad` says of each argument of `apply` whether a gradient is wanted. `saved_tensors` holds the arrays
-    that forward gave to `save_for_backward`.
+    `needs_input_grad` says for each argument of `apply` whether a gradient is wanted. `saved_tensors` holds the
+    arrays that forward gave to `save_for_backward`.
     """
 
     def __init__(self, needs_input_grad: tuple[bool, ...]) -> None:  # given
@@ -20,7 +20,7 @@ class Context:
         self.saved_tensors: tuple[Array, ...] = ()
 
     def save_for_backward(self, *arrays: Array) -> None:
-        """Keep inputs, the output, or views of them, as `saved_tensors`: backward will notice changes in place."""
+        """Keep arrays (inputs, the output, or views) as `saved_tensors`; later changes in place are noticed."""
         raise NotImplementedError("kata 07: Context.save_for_backward")
 
 
@@ -32,25 +32,25 @@ class Function:
 
     @staticmethod
     def forward(ctx: Context, *args: Any) -> Array:  # given
-        """The output from the arguments of `apply`, with arrays in the place of Tensors. Each subclass writes it."""
+        """The output for the arguments of `apply`, with arrays instead of Tensors. Each subclass writes it."""
         raise NotImplementedError("a Function needs a forward(ctx, ...): write it in your subclass")
 
     @staticmethod
     def backward(ctx: Context, grad: Array) -> Any:  # given
-        """A gradient for each argument of `apply`, None where there is none to give. Each subclass writes it."""
+        """A gradient for each argument of `apply`, None where it has none. Each subclass writes it."""
         raise NotImplementedError("a Function needs a backward(ctx, grad): write it in your subclass")
 
     @classmethod
     def apply(cls, *args: Any) -> Tensor:
         """Call forward, through `observed("function", name, forward, ctx, ...)`, and record the call as one Node.
 
-        The Node is called as the class is. Its rule is backward, with ctx. Where forward gives an input back, or a
-        view of it, the output shares its `_version`.
+        The Node has the name of the class. Its rule is backward, with ctx. Where forward returns an input, or a view
+        of it, the output shares the `_version` of that input.
 
         Raises:
-            TypeError: forward gave a Tensor, or something without a dtype; the message holds its type. NumPy's scalars,
-                which it makes of 0-d arrays, are welcome.
-            RuntimeError (when the rule is called): backward gave another number of gradients than apply was given
-                arguments; the message holds both numbers.
+            TypeError: forward returned a Tensor, or something without a dtype; the message names its type. NumPy's
+                scalars, which NumPy makes of 0-d arrays, are allowed.
+            RuntimeError (when the rule is called): the number of gradients that backward returned is not the number
+                of arguments of apply; the message names both numbers.
         """
         raise NotImplementedError("kata 07: Function.apply")

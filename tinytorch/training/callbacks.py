@@ -1,4 +1,4 @@
-"""What happens beside the training: stopping in time, and telling how it goes."""
+"""What happens beside the training: stopping in time, and showing the progress."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ if TYPE_CHECKING:
 
 
 class Callback:
-    """What a Trainer calls as it goes. A subclass writes the hooks that it needs; each may read the trainer."""
+    """Hooks that a Trainer calls. A subclass writes those that it needs; each may read the trainer."""
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """`fit` begins."""
 
     def on_epoch_start(self, trainer: Trainer) -> None:
-        """The epoch after `trainer.epoch` finished ones begins; it has `trainer.steps_per_epoch` steps, or None where
-        nobody can tell."""
+        """An epoch begins; `trainer.epoch` epochs are finished.
+
+        It has `trainer.steps_per_epoch` steps, which is None where the number is not known.
+        """
 
     def on_step_end(self, trainer: Trainer, loss: float, samples: int) -> None:
         """One batch is done; these are its loss and its size."""
@@ -27,24 +29,24 @@ class Callback:
         """The epoch is over and counted; `trainer.history` has its numbers. Set `trainer.stopped` to end the run."""
 
     def on_checkpoint(self, trainer: Trainer) -> None:
-        """Every callback has heard of the end of the epoch: now the state is complete, and may be saved."""
+        """`on_epoch_end` of every callback is done: now the state is complete, and may be saved."""
 
     def on_fit_end(self, trainer: Trainer) -> None:
         """`fit` ends."""
 
     def state_dict(self) -> dict[str, Any]:  # given
-        """What has to be remembered for a run that goes on tomorrow: nothing, unless a subclass says so."""
+        """What a resumed run needs: nothing, unless a subclass says so."""
         return {}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over what a `state_dict` holds."""
+        """Load what `state_dict` gave."""
 
 
 def improves(value: float, best: float, mode: str, min_delta: float = 0.0) -> bool:
     """Whether `value` is below `best` by more than `min_delta` ("min"), or above it ("max"). nan never improves.
 
     Raises:
-        ValueError: another mode; the message holds it.
+        ValueError: another mode; the message names it.
     """
     raise NotImplementedError("kata 08: improves")
 
@@ -53,13 +55,13 @@ def latest(trainer: Trainer, monitor: str) -> float:
     """The newest number called `monitor` in the trainer's history.
 
     Raises:
-        KeyError: there is none; the message holds the name, and the names that there are.
+        KeyError: there is none; the message names `monitor` and the names that the history has.
     """
     raise NotImplementedError("kata 08: latest")
 
 
 class EarlyStopping(Callback):
-    """Ends a run that no longer improves (keras.callbacks.EarlyStopping, lightning's EarlyStopping).
+    """End a run that no longer improves (keras.callbacks.EarlyStopping, lightning's EarlyStopping).
 
     `best` is the best value so far, `wait` the number of epochs since.
     """
@@ -72,17 +74,18 @@ class EarlyStopping(Callback):
         mode: str = "min",
         restore_best: bool = False,
     ) -> None:
-        """Stop after `patience` epochs in a row in which `monitor`, a name in the history, has not improved by more
-        than `min_delta`. `restore_best` leaves the weights of the best epoch in the model when `fit` ends, whether
-        it was stopped or not; they are kept in memory as a copy, buffers among them.
+        """Stop after `patience` epochs in a row without an improvement of `monitor`, a name in the history.
+
+        An improvement is one by more than `min_delta`. With `restore_best` the model has the weights of the best
+        epoch when `fit` ends, whether it was stopped or not; a copy of them, with the buffers, is kept in memory.
 
         Raises:
-            ValueError: `patience` is less than 1, or `mode` not "min" or "max"; the message holds it.
+            ValueError: `patience` is less than 1, or `mode` not "min" or "max"; the message names the value.
         """
         raise NotImplementedError("kata 08: EarlyStopping.__init__")
 
     def on_epoch_end(self, trainer: Trainer) -> None:
-        """Compare, count, and set `trainer.stopped` when it was too long.
+        """Compare, count, and set `trainer.stopped` after `patience` epochs without improvement.
 
         Raises:
             KeyError: the history has no `monitor`; see `latest`.
@@ -90,25 +93,25 @@ class EarlyStopping(Callback):
         raise NotImplementedError("kata 08: EarlyStopping.on_epoch_end")
 
     def on_fit_end(self, trainer: Trainer) -> None:
-        """Put the best weights back, under `restore_best`."""
+        """Put the best weights back, with `restore_best`."""
         raise NotImplementedError("kata 08: EarlyStopping.on_fit_end")
 
     def state_dict(self) -> dict[str, Any]:
-        """{"best", "wait", "weights"}: the weights are copies by name, {} without `restore_best` or before the best."""
+        """{"best", "wait", "weights"}; the weights are copies by name, {} without `restore_best` or before any best."""
         raise NotImplementedError("kata 08: EarlyStopping.state_dict")
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over what a `state_dict` holds."""
+        """Load what `state_dict` gave."""
         raise NotImplementedError("kata 08: EarlyStopping.load_state_dict")
 
 
 class ProgressBar(Callback):
-    """One line for each epoch, and on a terminal one that grows while it runs."""
+    """Print one line for each epoch; on a terminal, the line grows while the epoch runs."""
 
     def __init__(
         self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic, width: int = 24
     ) -> None:
-        """Writes to `stream`, sys.stderr by default. `clock` gives seconds; `width` is that of the bar."""
+        """Write to `stream`, sys.stderr by default. `clock` gives seconds; `width` is the width of the bar."""
         raise NotImplementedError("kata 08: ProgressBar.__init__")
 
     def on_epoch_start(self, trainer: Trainer) -> None:
@@ -116,8 +119,11 @@ class ProgressBar(Callback):
         raise NotImplementedError("kata 08: ProgressBar.on_epoch_start")
 
     def on_step_end(self, trainer: Trainer, loss: float, samples: int) -> None:
-        """Count, and on a terminal write the line anew, over the one before, of which nothing stays where it was
-        longer: blanks do it, or the escape sequence "\\x1b[K", which clears the rest of a line."""
+        """Count, and on a terminal write the line again, over the one before.
+
+        Nothing may remain of a longer line before: write blanks over it, or the escape sequence "\\x1b[K", which
+        clears the rest of a line.
+        """
         raise NotImplementedError("kata 08: ProgressBar.on_step_end")
 
     def line(self, trainer: Trainer) -> str:
@@ -125,11 +131,13 @@ class ProgressBar(Callback):
 
         The loss is that of the last batch. Without `trainer.steps_per_epoch` there is neither bar nor time:
         "epoch 3 12 steps loss 0.1234 1200 samples/s".
-        A bar is `width` wide; of its "=" there are as many, rounded down, as the share of the steps that are done.
+        The bar is `width` characters wide; width * steps done / all steps of them, rounded down, are "=".
         """
         raise NotImplementedError("kata 08: ProgressBar.line")
 
     def on_epoch_end(self, trainer: Trainer) -> None:
-        """A line with every number of the epoch: "epoch 3: train_loss 0.1234, val_loss 0.2345, ..."; each with 4
-        significant digits. On a terminal it takes the place of the bar, and nothing of that stays."""
+        """Write a line with every number of the epoch: "epoch 3: train_loss 0.1234, val_loss 0.2345, ...".
+
+        Each number has 4 significant digits. On a terminal the line replaces the bar completely.
+        """
         raise NotImplementedError("kata 08: ProgressBar.on_epoch_end")

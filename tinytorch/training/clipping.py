@@ -1,4 +1,4 @@
-"""One batch in a thousand has a gradient a thousand times too large, and one step of it undoes an hour."""
+"""Clipping: one batch in a thousand has a gradient a thousand times too large, and one such step undoes an hour."""
 
 from __future__ import annotations
 
@@ -13,28 +13,30 @@ def clip_grad_norm_(
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
 ) -> Tensor:
-    """Scale all gradients together, in place, so that their norm is at most `max_norm`
-    (torch.nn.utils.clip_grad_norm_; Pascanu et al., 2013). Returns the norm before that, a 0-d Tensor.
+    """Scale all gradients together, in place, to a norm of at most `max_norm` (torch.nn.utils.clip_grad_norm_).
 
-    The norm is that of all entries of all gradients as one vector: (sum |g| ** p) ** (1 / p), or the largest |g|
-    for p = inf, where p is `norm_type`. It is added up in float64, because squares overflow in float32, and
-    returned in the gradients' dtype. Each gradient is multiplied by min(1, max_norm / (norm + 1e-6)). One common
-    factor: the direction stays. Parameters without a gradient do not count; with none at all the norm is 0. Where the
-    norm is infinite the factor is 0, and where it is nan the factor is nan, and so is every gradient afterwards.
+    Returns the norm before that, a 0-d Tensor. It is the norm of all entries of all gradients as one vector:
+    (sum |g| ** p) ** (1 / p), or the largest |g| for p = inf, where p is `norm_type`. It is added up in float64,
+    because squares overflow in float32, and returned in the gradients' dtype. Each gradient is multiplied by
+    min(1, max_norm / (norm + 1e-6)): with one common factor the direction stays (Pascanu et al., 2013).
+
+    Parameters without a gradient do not count; if no gradient exists, the norm is 0. Where the norm is infinite the
+    factor is 0. Where it is nan the factor is nan, and every gradient becomes nan.
 
     Raises:
-        ValueError: `max_norm` is negative, or `norm_type` not positive; the message holds it.
-        RuntimeError: the norm is nan or infinite, under `error_if_nonfinite`; the message holds it. No gradient is
+        ValueError: `max_norm` is negative, or `norm_type` not positive; the message names the value.
+        RuntimeError: the norm is nan or infinite, with `error_if_nonfinite`; the message names it. No gradient is
             changed then.
     """
     raise NotImplementedError("kata 08: clip_grad_norm_")
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
-    """Move every entry of every gradient, in place, to between -clip_value and clip_value
-    (torch.nn.utils.clip_grad_value_). The direction changes.
+    """Limit every entry of every gradient, in place, to -clip_value ... clip_value (torch.nn.utils.clip_grad_value_).
+
+    The direction of the gradient may change.
 
     Raises:
-        ValueError: `clip_value` is negative; the message holds it.
+        ValueError: `clip_value` is negative; the message names it.
     """
     raise NotImplementedError("kata 08: clip_grad_value_")

@@ -1,4 +1,4 @@
-"""Whether a gradient is right: compare it with finite differences (torch.autograd.gradcheck)."""
+"""Check a gradient: compare it with finite differences (torch.autograd.gradcheck)."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class GradcheckError(RuntimeError):
 def numerical_gradient(
     function: Callable[..., Tensor], inputs: Sequence[Tensor], place: int, cotangent: Array, eps: float = 1e-6
 ) -> Array:
-    """How sum(cotangent * function(*inputs)) changes with each entry of inputs[place], by central differences.
+    """The gradient of sum(cotangent * function(*inputs)) for inputs[place], by central differences.
 
-    Each entry is moved by eps and by -eps, in place and without recording, and put back exactly as it was:
-    (f(x + eps) - f(x - eps)) / (2 * eps).
+    (f(x + eps) - f(x - eps)) / (2 * eps) for each entry x, which is changed in place, without recording, and put
+    back exactly as it was.
     """
     x = inputs[place].data
     result = np.zeros(x.shape)
@@ -45,17 +45,16 @@ def gradcheck(
     rtol: float = 1e-3,
     raise_exception: bool = True,
 ) -> bool:
-    """Whether the gradients of `function(*inputs)` agree with finite differences, for the inputs that require grad
-    (torch.autograd.gradcheck).
+    """Whether the gradients of `function(*inputs)` agree with finite differences (torch.autograd.gradcheck).
 
-    The gradient for the output is random, so that every entry of it matters: ones would miss a rule that forgets it.
-    An entry agrees if it differs by at most atol + rtol * its size.
+    The inputs that require grad are checked. The gradient for the output is random: with ones, a rule that forgets
+    to multiply by it would pass. An entry agrees if it differs by at most atol + rtol * its size.
 
     Raises:
-        ValueError: no input requires grad, or one that does is not float64, too coarse for differences; the message
-            holds its dtype.
-        GradcheckError: one does not agree; the message holds its place among the inputs, and the largest difference.
-            With `raise_exception=False`, False is returned instead.
+        ValueError: no input requires grad, or one that does is not float64 (other dtypes are too coarse for
+            differences); the message names its dtype.
+        GradcheckError: a gradient does not agree; the message names the place among the inputs, and the largest
+            difference. With `raise_exception=False`, False is returned instead.
     """
     inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     places = [i for i, each in enumerate(inputs) if isinstance(each, Tensor) and each.requires_grad]

@@ -1,10 +1,10 @@
 """A rule for each primitive: from the gradient for its output to the gradients for its inputs.
 
-A rule works on arrays. It gets `grad`, of the shape of the output, and what it names besides: an input, the
-output (`out`), a param, an input's shape (`a_shape`), or `output_mask`. Nothing else is kept for it. It gives one
-gradient an input: the array itself for one, a tuple for several, None where there is none to give.
+A rule works on arrays. Its parameters name what it gets: `grad`, of the shape of the output, and then an input, the
+output (`out`), a param, an input's shape (`a_shape`), or `output_mask`. Nothing else is saved for it. It returns one
+gradient for each input: the array itself for one input, a tuple for several, None for an input that has no gradient.
 
-A rule need not undo broadcasting or keep the dtype: the tape sums and casts what it gives. As in kata 02, ask
+A rule need not undo broadcasting or keep the dtype: the tape sums and casts what it returns. As in kata 02, ask
 `get_array_module(grad)` for the array library: rules run on a GPU too.
 """
 
@@ -51,13 +51,13 @@ def mul_backward(grad: Array, a: Array, b: Array) -> tuple[Array, Array]:
 
 @derivative(t.div)
 def div_backward(grad: Array, b: Array, out: Array) -> tuple[Array, Array]:
-    """out = a / b. With `out` at hand, `a` is not needed."""
+    """out = a / b. Since `out` is saved, `a` is not needed."""
     return grad / b, -grad * (out / b)
 
 
 @derivative(t.remainder)
 def remainder_backward(grad: Array, a: Array, b: Array) -> tuple[Array, Array]:
-    """out = a - floor(a / b) * b. Between its jumps, floor does not change."""
+    """out = a - floor(a / b) * b. Between its jumps floor is constant."""
     return grad, -grad * (a // b)
 
 
@@ -67,7 +67,7 @@ def pow_backward(
 ) -> tuple[Array | None, Array | None]:
     """out = a**b. The gradient for a is 0 where b is 0, the one for b is 0 where a is 0 and b is not negative.
 
-    The gradient for b takes a logarithm, and a negative `a` has none: compute only what `output_mask` wants.
+    The gradient for b needs a logarithm, and a negative `a` has none: compute only what `output_mask` asks for.
     """
     grad_a = grad_b = None
     if output_mask[0]:
@@ -136,7 +136,7 @@ def abs_backward(grad: Array, a: Array) -> Array:
 
 @derivative(t.sign)
 def sign_backward(grad: Array) -> Array:
-    """out = sign(a), which does not change but where it jumps."""
+    """out = sign(a), which is constant except where it jumps."""
     return get_array_module(grad).zeros_like(grad)
 
 
@@ -161,15 +161,17 @@ def minimum_backward(grad: Array, a: Array, b: Array) -> tuple[Array, Array]:
 
 @derivative(t.clamp)
 def clamp_backward(grad: Array, a: Array, min: float | None, max: float | None) -> Array:
-    """out = a, moved to `min` and `max` where it is outside. There the gradient is 0, even if `grad` is infinite; at a
-    bound it still passes. A bound may be None."""
+    """out = a, limited to `min` and `max`, each of which may be None.
+
+    Outside the bounds the gradient is 0, even if `grad` is infinite. At a bound it is `grad`.
+    """
     inside = (a >= (-math.inf if min is None else min)) & (a <= (math.inf if max is None else max))
     return get_array_module(grad).where(inside, grad, 0)
 
 
 @derivative(t.where)
 def where_backward(grad: Array, condition: Array) -> tuple[None, Array, Array]:
-    """out = a where `condition` is True, else b. The condition comes first and has no gradient.
+    """out = a where `condition` is True, else b. The condition is the first input and has no gradient.
 
     What was not chosen gets 0, even where `grad` is infinite.
     """
@@ -182,8 +184,10 @@ def where_backward(grad: Array, condition: Array) -> tuple[None, Array, Array]:
 
 @derivative(t.sum)
 def sum_backward(grad: Array, a_shape: Shape, dim: Dims, keepdim: bool) -> Array:
-    """out = sum(a, dim, keepdim). `dim` is an axis, several, or None for all; a 0-d Tensor has dim 0 and -1, as in all
-    reductions."""
+    """out = sum(a, dim, keepdim). `dim` is an axis, several, or None for all.
+
+    As in all reductions, `dim` may be 0 or -1 for a 0-d Tensor.
+    """
     result = get_array_module(grad).empty(a_shape, grad.dtype)
     result[...] = _with_reduced_axes(grad, a_shape, dim)
     return result
@@ -203,8 +207,10 @@ def amin_backward(grad: Array, a: Array, out: Array, dim: Dims, keepdim: bool) -
 
 @derivative(t.cumsum)
 def cumsum_backward(grad: Array, dim: int) -> Array:
-    """out = cumsum(a, dim): entry i of a is in the sums i, i + 1, ... to the last. It adds up in float64. A 0-d Tensor
-    has dim 0 too."""
+    """out = cumsum(a, dim): entry i of a is part of the sums i, i + 1, ... to the last.
+
+    The rule adds up in float64. `dim` may be 0 for a 0-d Tensor.
+    """
     if grad.ndim == 0:
         return grad
     xp = get_array_module(grad)
@@ -219,7 +225,7 @@ def _extreme_backward(grad: Array, a: Array, out: Array, dim: Dims) -> Array:
 
 
 def _with_reduced_axes(reduced: Array, shape: Shape, dim: Dims) -> Array:
-    """What a reduction of `shape` gave, with every reduced axis back, of size 1."""
+    """The result of a reduction of `shape`, with every reduced axis back, of size 1."""
     return reduced.reshape(_reduced_shape(shape, dim))
 
 
@@ -237,7 +243,7 @@ def _reduced_shape(shape: Shape, dim: Dims) -> Shape:
 def bmm_backward(
     grad: Array, a: Array, b: Array, output_mask: Sequence[bool]
 ) -> tuple[Array | None, Array | None]:
-    """out = a @ b, (..., n, k) @ (..., k, m) -> (..., n, m). A product is dear: only what `output_mask` wants."""
+    """out = a @ b, (..., n, k) @ (..., k, m) -> (..., n, m). Compute only the products that `output_mask` asks for."""
     return (
         grad @ b.swapaxes(-1, -2) if output_mask[0] else None,
         a.swapaxes(-1, -2) @ grad if output_mask[1] else None,
@@ -264,7 +270,7 @@ def permute_backward(grad: Array, dims: Sequence[int]) -> Array:
 
 @derivative(t.expand)
 def expand_backward(grad: Array) -> Array:
-    """out = a, stretched. The tape sums over what was stretched, as it does after broadcasting."""
+    """out = a with axes of size 1 stretched. The tape sums over them, as it does after broadcasting."""
     return grad
 
 
@@ -286,7 +292,7 @@ def concatenate_backward(grad: Array, arrays_shape: Sequence[Shape], dim: int) -
 
 @derivative(t.pad)
 def pad_backward(grad: Array, a_shape: Shape, pad: Sequence[int]) -> Array:
-    """out = a with a margin. `pad` is read from the last axis backwards: (left, right, top, bottom)."""
+    """out = a with a margin. `pad` begins with the last axis: (left, right, top, bottom)."""
     begins = [0] * (len(a_shape) - len(pad) // 2) + list(pad[::2])[::-1]
     return grad[tuple(slice(begin, begin + side) for begin, side in zip(begins, a_shape, strict=True))]
 
@@ -308,10 +314,10 @@ def triu_backward(grad: Array, diagonal: int) -> Array:
 
 @derivative(t.getitem)
 def getitem_backward(grad: Array, a_shape: Shape, index: Any) -> Array:
-    """out = a[index]. An index array may name a place twice: then both gradients count.
+    """out = a[index]. An index array may name an entry twice: then both gradients count.
 
-    `x[index] += grad` counts one of them. `add.at(x, index, grad)` counts all, and is slow: use it only where an
-    index array can be.
+    `x[index] += grad` counts one of them. `add.at(x, index, grad)` counts all, and is slow: use it only where the
+    index may contain an array.
     """
     xp = get_array_module(grad)
     result = xp.zeros(a_shape, grad.dtype)
@@ -325,7 +331,7 @@ def getitem_backward(grad: Array, a_shape: Shape, index: Any) -> Array:
 
 @derivative(t.gather)
 def gather_backward(grad: Array, a_shape: Shape, dim: int, index: Array) -> tuple[Array, None]:
-    """out[i][j] = a[index[i][j]][j] for dim 0. `index` may name a place twice, and has no gradient."""
+    """out[i][j] = a[index[i][j]][j] for dim 0. `index` may name an entry twice, and has no gradient."""
     xp = get_array_module(grad)
     places = [
         xp.arange(side).reshape([-1 if axis == d else 1 for d in range(index.ndim)])

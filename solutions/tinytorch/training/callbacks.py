@@ -1,4 +1,4 @@
-"""What happens beside the training: stopping in time, and telling how it goes."""
+"""What happens beside the training: stopping in time, and showing the progress."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ if TYPE_CHECKING:
 
 
 class Callback:
-    """What a Trainer calls as it goes. A subclass writes the hooks that it needs; each may read the trainer."""
+    """Hooks that a Trainer calls. A subclass writes those that it needs; each may read the trainer."""
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """`fit` begins."""
 
     def on_epoch_start(self, trainer: Trainer) -> None:
-        """The epoch after `trainer.epoch` finished ones begins; it has `trainer.steps_per_epoch` steps, or None where
-        nobody can tell."""
+        """An epoch begins; `trainer.epoch` epochs are finished.
+
+        It has `trainer.steps_per_epoch` steps, which is None where the number is not known.
+        """
 
     def on_step_end(self, trainer: Trainer, loss: float, samples: int) -> None:
         """One batch is done; these are its loss and its size."""
@@ -31,24 +33,24 @@ class Callback:
         """The epoch is over and counted; `trainer.history` has its numbers. Set `trainer.stopped` to end the run."""
 
     def on_checkpoint(self, trainer: Trainer) -> None:
-        """Every callback has heard of the end of the epoch: now the state is complete, and may be saved."""
+        """`on_epoch_end` of every callback is done: now the state is complete, and may be saved."""
 
     def on_fit_end(self, trainer: Trainer) -> None:
         """`fit` ends."""
 
     def state_dict(self) -> dict[str, Any]:  # given
-        """What has to be remembered for a run that goes on tomorrow: nothing, unless a subclass says so."""
+        """What a resumed run needs: nothing, unless a subclass says so."""
         return {}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over what a `state_dict` holds."""
+        """Load what `state_dict` gave."""
 
 
 def improves(value: float, best: float, mode: str, min_delta: float = 0.0) -> bool:
     """Whether `value` is below `best` by more than `min_delta` ("min"), or above it ("max"). nan never improves.
 
     Raises:
-        ValueError: another mode; the message holds it.
+        ValueError: another mode; the message names it.
     """
     if mode not in ("min", "max"):
         raise ValueError(f'mode must be "min" or "max", got {mode!r}')
@@ -59,7 +61,7 @@ def latest(trainer: Trainer, monitor: str) -> float:
     """The newest number called `monitor` in the trainer's history.
 
     Raises:
-        KeyError: there is none; the message holds the name, and the names that there are.
+        KeyError: there is none; the message names `monitor` and the names that the history has.
     """
     if monitor not in trainer.history:
         raise KeyError(f"no {monitor!r} in the history, which has {', '.join(trainer.history)}")
@@ -67,7 +69,7 @@ def latest(trainer: Trainer, monitor: str) -> float:
 
 
 class EarlyStopping(Callback):
-    """Ends a run that no longer improves (keras.callbacks.EarlyStopping, lightning's EarlyStopping).
+    """End a run that no longer improves (keras.callbacks.EarlyStopping, lightning's EarlyStopping).
 
     `best` is the best value so far, `wait` the number of epochs since.
     """
@@ -80,12 +82,13 @@ class EarlyStopping(Callback):
         mode: str = "min",
         restore_best: bool = False,
     ) -> None:
-        """Stop after `patience` epochs in a row in which `monitor`, a name in the history, has not improved by more
-        than `min_delta`. `restore_best` leaves the weights of the best epoch in the model when `fit` ends, whether
-        it was stopped or not; they are kept in memory as a copy, buffers among them.
+        """Stop after `patience` epochs in a row without an improvement of `monitor`, a name in the history.
+
+        An improvement is one by more than `min_delta`. With `restore_best` the model has the weights of the best
+        epoch when `fit` ends, whether it was stopped or not; a copy of them, with the buffers, is kept in memory.
 
         Raises:
-            ValueError: `patience` is less than 1, or `mode` not "min" or "max"; the message holds it.
+            ValueError: `patience` is less than 1, or `mode` not "min" or "max"; the message names the value.
         """
         if patience < 1:
             raise ValueError(f"patience must be at least 1, got {patience}")
@@ -97,7 +100,7 @@ class EarlyStopping(Callback):
         self.weights: dict[str, Tensor] = {}
 
     def on_epoch_end(self, trainer: Trainer) -> None:
-        """Compare, count, and set `trainer.stopped` when it was too long.
+        """Compare, count, and set `trainer.stopped` after `patience` epochs without improvement.
 
         Raises:
             KeyError: the history has no `monitor`; see `latest`.
@@ -114,27 +117,27 @@ class EarlyStopping(Callback):
             trainer.stopped |= self.wait >= self.patience
 
     def on_fit_end(self, trainer: Trainer) -> None:
-        """Put the best weights back, under `restore_best`."""
+        """Put the best weights back, with `restore_best`."""
         if self.weights:
             trainer.model.load_state_dict(self.weights)
 
     def state_dict(self) -> dict[str, Any]:
-        """{"best", "wait", "weights"}: the weights are copies by name, {} without `restore_best` or before the best."""
+        """{"best", "wait", "weights"}; the weights are copies by name, {} without `restore_best` or before any best."""
         return {"best": self.best, "wait": self.wait, "weights": dict(self.weights)}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over what a `state_dict` holds."""
+        """Load what `state_dict` gave."""
         self.best, self.wait = state_dict["best"], state_dict["wait"]
         self.weights = dict(state_dict["weights"])
 
 
 class ProgressBar(Callback):
-    """One line for each epoch, and on a terminal one that grows while it runs."""
+    """Print one line for each epoch; on a terminal, the line grows while the epoch runs."""
 
     def __init__(
         self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic, width: int = 24
     ) -> None:
-        """Writes to `stream`, sys.stderr by default. `clock` gives seconds; `width` is that of the bar."""
+        """Write to `stream`, sys.stderr by default. `clock` gives seconds; `width` is the width of the bar."""
         self.stream = stream if stream is not None else sys.stderr
         self.clock, self.width = clock, width
         self.started, self.steps, self.samples, self.loss = 0.0, 0, 0, 0.0
@@ -144,8 +147,11 @@ class ProgressBar(Callback):
         self.started, self.steps, self.samples = self.clock(), 0, 0
 
     def on_step_end(self, trainer: Trainer, loss: float, samples: int) -> None:
-        """Count, and on a terminal write the line anew, over the one before, of which nothing stays where it was
-        longer: blanks do it, or the escape sequence "\\x1b[K", which clears the rest of a line."""
+        """Count, and on a terminal write the line again, over the one before.
+
+        Nothing may remain of a longer line before: write blanks over it, or the escape sequence "\\x1b[K", which
+        clears the rest of a line.
+        """
         self.steps += 1
         self.samples += samples
         self.loss = loss
@@ -158,7 +164,7 @@ class ProgressBar(Callback):
 
         The loss is that of the last batch. Without `trainer.steps_per_epoch` there is neither bar nor time:
         "epoch 3 12 steps loss 0.1234 1200 samples/s".
-        A bar is `width` wide; of its "=" there are as many, rounded down, as the share of the steps that are done.
+        The bar is `width` characters wide; width * steps done / all steps of them, rounded down, are "=".
         """
         seconds = max(self.clock() - self.started, 1e-9)
         speed = f"loss {self.loss:.4f} {self.samples / seconds:.0f} samples/s"
@@ -173,8 +179,10 @@ class ProgressBar(Callback):
         )
 
     def on_epoch_end(self, trainer: Trainer) -> None:
-        """A line with every number of the epoch: "epoch 3: train_loss 0.1234, val_loss 0.2345, ..."; each with 4
-        significant digits. On a terminal it takes the place of the bar, and nothing of that stays."""
+        """Write a line with every number of the epoch: "epoch 3: train_loss 0.1234, val_loss 0.2345, ...".
+
+        Each number has 4 significant digits. On a terminal the line replaces the bar completely.
+        """
         numbers = ", ".join(f"{name} {values[-1]:.4g}" for name, values in trainer.history.items())
         start, end = ("\r", "\x1b[K\n") if self.stream.isatty() else ("", "\n")
         self.stream.write(f"{start}epoch {trainer.epoch}: {numbers}{end}")

@@ -1,4 +1,4 @@
-"""A run saved after every epoch, and found again: the newest file that is whole, and the one before it in reserve."""
+"""Checkpoints: the run is saved after every epoch, and the file before the newest is kept in reserve."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 
 
 def checkpoint_path(directory: str | os.PathLike[str], epoch: int) -> Path:
-    """Where the checkpoint after so many epochs stands: directory/epoch-00012.safetensors, five digits at least."""
+    """The path of the checkpoint after `epoch` epochs: directory/epoch-00012.safetensors, at least five digits."""
     return Path(directory) / f"epoch-{epoch:05d}.safetensors"
 
 
 def checkpoints(directory: str | os.PathLike[str]) -> dict[int, Path]:
-    """The checkpoints in a directory by their epoch, in rising order. Other files do not count, such as what a killed
-    run has left half written; where there is no directory there are none."""
+    """The checkpoints in a directory by their epoch, in rising order; {} where there is no directory.
+
+    Other files do not count, such as those that a killed run has left half written.
+    """
     found = {
         int(match[1]): path
         for path in Path(directory).glob("epoch-*")
@@ -34,7 +36,7 @@ def checkpoints(directory: str | os.PathLike[str]) -> dict[int, Path]:
 
 
 class ModelCheckpoint(Callback):
-    """Saves the run after every epoch, and keeps the newest files (lightning's ModelCheckpoint).
+    """Save the run after every epoch, and keep the newest files (lightning's ModelCheckpoint).
 
     `best` is the best value of `monitor` so far.
     """
@@ -46,12 +48,13 @@ class ModelCheckpoint(Callback):
         monitor: str | None = None,
         mode: str = "min",
     ) -> None:
-        """Checkpoints go to `checkpoint_path(directory, epoch)`, and the newest `keep` of them stay: two by default, so
-        that there is another one if the newest is damaged. With `monitor`, a name in the history, the run with the
-        best value ("min" or "max") is kept as well, as directory/best.safetensors.
+        """Save to `checkpoint_path(directory, epoch)`, and keep the newest `keep` checkpoints.
+
+        Two are kept by default, so that there is another one if the newest is damaged. With `monitor`, a name in the
+        history, the run with the best value ("min" or "max") is kept as well, as directory/best.safetensors.
 
         Raises:
-            ValueError: `keep` is less than 1, or `mode` not "min" or "max"; the message holds it.
+            ValueError: `keep` is less than 1, or `mode` not "min" or "max"; the message names the value.
         """
         if keep < 1:
             raise ValueError(f"keep must be at least 1, got {keep}")
@@ -61,11 +64,11 @@ class ModelCheckpoint(Callback):
         self.is_best = False
 
     def on_fit_start(self, trainer: Trainer) -> None:
-        """Make the directory. A run never writes over the work of another that came further.
+        """Make the directory. A run never overwrites the work of another run that came further.
 
         Raises:
-            ValueError: the directory has a whole checkpoint of a later epoch than the trainer's; the message holds the
-                path of one. The run was meant to be gone on with, or needs a directory of its own. Nothing is written.
+            ValueError: the directory has a whole checkpoint of a later epoch than the trainer's; the message names the
+                path of one. Either that run was to be resumed, or this one needs another directory. Nothing is written.
         """
         for epoch, path in checkpoints(self.directory).items():
             if epoch > trainer.epoch and _is_whole(path):
@@ -76,7 +79,7 @@ class ModelCheckpoint(Callback):
         self.directory.mkdir(parents=True, exist_ok=True)
 
     def on_epoch_end(self, trainer: Trainer) -> None:
-        """See whether the epoch is the best one so far.
+        """Find out whether the epoch is the best one so far.
 
         Raises:
             KeyError: the history has no `monitor`; see `latest`.
@@ -88,12 +91,12 @@ class ModelCheckpoint(Callback):
                 self.best = value
 
     def on_checkpoint(self, trainer: Trainer) -> None:
-        """Save, then delete the checkpoints that are too many: of those up to this epoch the newest `keep` stay.
+        """Save, then delete old checkpoints: of those up to this epoch the newest `keep` stay.
 
-        Those of later epochs are damaged, or `fit` would not have begun: they do not count, and stay until the run
-        writes over them.
+        Checkpoints of later epochs are damaged, or `fit` would not have begun. They do not count, and stay until the
+        run overwrites them.
 
-        The best one is written first: killed between the two, the run does the epoch again, and writes both.
+        The best one is written first: if the run is killed between the two, it does the epoch again and writes both.
         """
         if self.is_best:
             trainer.save_checkpoint(self.directory / "best.safetensors")
@@ -107,7 +110,7 @@ class ModelCheckpoint(Callback):
         return {"best": self.best}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over what a `state_dict` holds."""
+        """Load what `state_dict` gave."""
         self.best = state_dict["best"]
 
 

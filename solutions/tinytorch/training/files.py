@@ -1,8 +1,8 @@
-"""State on a disk: whole or not at all, and never believed without a look.
+"""State on a disk: written whole or not at all, and checked when it is read.
 
 The format is safetensors: eight bytes that say how long the header is, a header in JSON that says where each array
-lies, and the bytes of the arrays. No pickle: reading a file never runs code. It has no checksum, so ours is kept
-in its metadata, and it is over the whole file.
+is, and the bytes of the arrays. It is no pickle: reading a file never runs code. The format has no checksum, so ours
+is kept in its metadata, and covers the whole file.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ WRITER = {"writer": "tinytorch"}
 """In the metadata of every file that `save` writes: such a file has a checksum."""
 
 DIGEST = "tinytorch_sha256"
-"""Under this name it stands there."""
+"""The name of the checksum in the metadata."""
 
 NO_DIGEST = "0" * 64
-"""What stands in the place of the checksum while it is computed."""
+"""What stands there instead of the checksum while it is computed."""
 
 
 class CheckpointError(ValueError):
-    """A file is damaged, or is no safetensors file. The message holds its path, and says what is wrong."""
+    """A file is damaged, or is no safetensors file. The message names its path, and says what is wrong."""
 
 
 # Tensors to a file and back -----------------------------------------------------------------------------
@@ -41,14 +41,15 @@ class CheckpointError(ValueError):
 def save(state: Mapping[str, Tensor], path: str | os.PathLike[str], metadata: Mapping[str, str] = {}) -> None:
     """Write Tensors with their names, such as a model's state_dict, as safetensors (safetensors.torch.save_file).
 
-    Tensors on a GPU, transposed or cut out of others are written as what they show, in C order. `write_atomically`
-    does the writing. The file's metadata are `metadata`, WRITER, and under DIGEST the hexadecimal SHA-256 of the
-    whole file, computed with NO_DIGEST in its place, and there only: data may look like it.
+    Tensors on a GPU, transposed Tensors and other views are written with the entries that they show, in C order.
+    `write_atomically` does the writing. The file's metadata are `metadata`, WRITER, and under DIGEST the hexadecimal
+    SHA-256 of the whole file. It is computed with NO_DIGEST in that place, and there only: data may look like it.
 
     Raises:
-        TypeError: a value is not a Tensor, or a name or an entry of `metadata` no string; the message holds the name.
+        TypeError: a value is not a Tensor, or a name or an entry of `metadata` is not a string; the message has
+            its name.
         ValueError: `metadata` has "writer" or DIGEST of its own, or a Tensor is called "__metadata__"; the message
-            holds that name. In all cases nothing is written.
+            names it. In all cases nothing is written.
     """
     for name, value in state.items():
         if not isinstance(name, str) or not isinstance(value, Tensor):
@@ -75,11 +76,11 @@ def load(path: str | os.PathLike[str], device: Any = "cpu") -> dict[str, Tensor]
 
 
 def load_with_metadata(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The Tensors of a file on the CPU, and its metadata without those that `save` added.
+    """The Tensors of a file, on the CPU, and its metadata without what `save` added.
 
     Raises:
-        CheckpointError: the file is cut short, or a byte of it is not what `save` wrote, wherever it is; or it is no
-            safetensors file at all. The message holds the path.
+        CheckpointError: the file is cut short, or any byte of it is not what `save` wrote, or it is no safetensors
+            file at all. The message names the path.
         FileNotFoundError: there is no such file.
     """
     blob = Path(path).read_bytes()
@@ -100,9 +101,9 @@ def load_with_metadata(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor],
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     """Write a file so that at every moment, in a power cut too, `path` is the old file or the new one, whole.
 
-    The bytes go to a file beside it (its name with ".tmp" behind), which is flushed and fsynced, and then renamed:
-    within a folder a rename is all or nothing. The folder is fsynced last, because the new name stands there. An error
-    leaves the old file as it was, and no other file behind.
+    The bytes go to a file beside it (its name plus ".tmp"), which is flushed and fsynced, and then renamed: within a
+    folder a rename is all or nothing. The folder is fsynced last, because it holds the new name. After an error the
+    old file is as it was, and no other file is left.
     """
     path = Path(path)
     beside = path.with_name(path.name + ".tmp")
@@ -127,7 +128,7 @@ def _with_digest(blob: bytes, old: str, new: str) -> bytes:
 
 
 def _on_host(array: Array) -> Array:
-    """A NumPy array of its own, in C order: safetensors writes memory as it lies."""
+    """A copy as a NumPy array in C order: safetensors writes memory in the order in which it is stored."""
     return np.array(array if isinstance(array, np.ndarray) else array.get(), order="C")
 
 
@@ -135,29 +136,31 @@ def _on_host(array: Array) -> Array:
 
 
 def pack(state: Any) -> tuple[dict[str, Tensor], str]:
-    """Take a state apart: Tensors and arrays, by a name made of the keys on the way to them ("optimizer.state.0.step"),
-    and a JSON text that says how to put all together again.
+    """Split a state into Tensors by name and a JSON text that says how to put them together again.
 
     A state is a dict with strings or integers as keys, a list, a tuple, a number, a string, a boolean, None, a Tensor
-    or an array. Everything is copied, to the CPU: what is packed does not change when training goes on.
+    or an array. Arrays become Tensors too. A name is made of the keys that lead to the Tensor:
+    "optimizer.state.0.step". Everything is copied, to the CPU: what is packed does not change when training continues.
 
     Raises:
-        TypeError: anything else in it; the message holds the type and the keys on the way, as in "model.0". For a key
-            of another type, it holds those on the way to its dict.
-        ValueError: two Tensors would have one name; the message holds it.
+        TypeError: the state contains anything else; the message names the type and the keys that lead to it, as in
+            "model.0". For a key of another type, it names those that lead to its dict.
+        ValueError: two Tensors would have the same name; the message names it.
     """
     tensors: dict[str, Tensor] = {}
     return tensors, json.dumps(_described(state, "", tensors))
 
 
 def unpack(tensors: Mapping[str, Tensor], text: str) -> Any:
-    """The state that `pack` took apart: equal to it, with the same types, integer keys and tuples among them. NumPy's
-    numbers have become Python's, and all arrays are on the CPU."""
+    """The state that was given to `pack`, with the same types: integer keys and tuples too.
+
+    Only NumPy's numbers have become Python's, and all arrays are on the CPU.
+    """
     return _restored(json.loads(text), tensors)
 
 
 def _described(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
-    """What stands for `value` in the text. JSON has lists and numbers; all else is a dict with its kind."""
+    """What stands for `value` in the text. JSON has lists and plain values; all else is {kind: content}."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, np.generic):

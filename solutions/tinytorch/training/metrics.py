@@ -1,4 +1,4 @@
-"""How good, in numbers that a person reads. Nothing here is recorded: metrics look at arrays."""
+"""How good a model is, in numbers for people. Nothing here is recorded: metrics work on arrays."""
 
 from __future__ import annotations
 
@@ -6,22 +6,24 @@ from tinytorch.tensor import Tensor
 
 
 def accuracy(logits: Tensor, target: Tensor) -> float:
-    """The share of rows whose largest logit is the target's: (..., C) and integers (...) give a float from 0 to 1
-    (torchmetrics.functional.accuracy). Of no rows at all it is nan.
+    """The share of rows whose largest logit is the target's (torchmetrics.functional.accuracy).
+
+    Logits (..., C) and integers (...) give a float from 0 to 1, or nan if there are no rows.
 
     Raises:
-        ValueError: the target's shape is not that of the logits without their last axis; the message holds both.
+        ValueError: the target's shape is not that of the logits without their last axis; the message names both.
     """
     return top_k_accuracy(logits, target, k=1)
 
 
 def top_k_accuracy(logits: Tensor, target: Tensor, k: int = 5) -> float:
-    """The share of rows where the target is among the `k` largest logits. Of equal logits the first counts as the
-    largest, as argmax has it: so a model that says the same of every class is not called right. That holds for nan too:
-    a row of nothing but nan is right where the target is among the first `k` classes.
+    """The share of rows where the target is among the `k` largest logits.
+
+    Of equal logits the first counts as the largest, as in argmax, so a model that says the same of every class is not
+    called right. The same holds for nan: a row of only nan is right if the target is among the first `k` classes.
 
     Raises:
-        ValueError: the shapes do not fit, as in `accuracy`; or k is not between 1 and C (the message holds k and C).
+        ValueError: the shapes do not fit, as in `accuracy`; or k is not between 1 and C (the message names k and C).
     """
     if logits.ndim == 0 or logits.shape[:-1] != target.shape:
         raise ValueError(f"logits of shape {logits.shape} do not fit targets of shape {target.shape}")
@@ -34,22 +36,23 @@ def top_k_accuracy(logits: Tensor, target: Tensor, k: int = 5) -> float:
 
 
 class Mean:
-    """The mean of what was seen so far, each value with its weight (torchmetrics.MeanMetric).
+    """The weighted mean of the values so far (torchmetrics.MeanMetric).
 
-    A loss is a mean over a batch, so the mean of losses over batches is right only where all batches have one size,
-    and the last one is often smaller: weigh each with its size.
+    A loss is a mean over a batch, so a plain mean of losses is right only where all batches have the same size, and
+    the last one is often smaller. Give each loss the size of its batch as weight.
     """
 
     def __init__(self) -> None:
-        """Nothing seen yet."""
+        """Begin without any values."""
         self.total, self.weight = 0.0, 0.0
 
     def update(self, value: float, weight: float = 1.0) -> None:
-        """Add one value, such as a batch's loss, with a weight, such as the number of its samples. What weighs
-        nothing is not looked at, be it nan.
+        """Add one value, such as a batch's loss, with a weight, such as the number of its samples.
+
+        A value of weight 0 changes nothing, even if it is nan.
 
         Raises:
-            ValueError: the weight is negative; the message holds it.
+            ValueError: the weight is negative; the message names it.
         """
         if weight < 0:
             raise ValueError(f"a weight must not be negative, got {weight}")
@@ -58,5 +61,5 @@ class Mean:
             self.weight += weight
 
     def compute(self) -> float:
-        """The weighted mean, a float; nan before anything was seen."""
+        """The weighted mean, a float; nan if there are no values yet."""
         return self.total / self.weight if self.weight else float("nan")

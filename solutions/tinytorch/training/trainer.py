@@ -1,4 +1,4 @@
-"""The loop, written once, and everything that has to be remembered for it to go on after a power cut."""
+"""The training loop, written once, and everything that a run needs to be resumed after a power cut."""
 
 from __future__ import annotations
 
@@ -27,19 +27,21 @@ from tinytorch.training.metrics import Mean
 from tinytorch.training.schedulers import LRScheduler
 
 Batches = Iterable[tuple[Tensor, Tensor]]
-"""What training reads: pairs (x, y), y for every sample of x. A list, or anything that can be gone through again."""
+"""Training data: pairs (x, y), y for every sample of x, in a list or any object that can be iterated over again."""
 
 Metric = Callable[[Tensor, Tensor], float]
-"""What a metric is: a function of the model's output and of y."""
+"""A metric: a function of the model's output and of y."""
 
 RUN = "run"
-"""The name in a checkpoint's metadata under which the text of `pack` stands."""
+"""The name of the text of `pack` in the metadata of a checkpoint."""
 
 
 @contextmanager
 def evaluating(model: Module) -> Iterator[None]:
-    """Inside `with evaluating(model):` the model is in eval mode, and nothing is recorded. Afterwards, also where the
-    block raises, each of its modules is in the mode in which it was: a part that was in eval mode stays in it.
+    """Inside `with evaluating(model):` the model is in eval mode, and nothing is recorded.
+
+    Afterwards, also if the block raises, each of its modules is in the mode that it had before: a part that was in
+    eval mode stays in it.
     """
     modes = {module: module.training for module in model.modules()}
     model.eval()
@@ -52,14 +54,14 @@ def evaluating(model: Module) -> Iterator[None]:
 
 
 class Trainer:
-    """Trains a model, epoch by epoch, and can be stopped and gone on with at every one (keras.Model.fit, lightning's
-    Trainer).
+    """Train a model, epoch by epoch (keras.Model.fit, lightning's Trainer).
 
-    `epoch` counts finished epochs. `history` has one list for each name, with one number for each epoch: "lr" (of the
-    first group, as the epoch began), "seconds", "train_loss" and "train_" with each metric's name, and with a
-    validation set "val_loss" and so on. `stopped` says that no epoch shall follow. `steps_per_epoch` is the length of
-    the training set in batches, None where it has none. The arguments of `__init__` are attributes under their own
-    names: `metrics` is a dict, `callbacks` and `generators` are lists, to which more may be added before `fit`.
+    A run can be stopped after any epoch and resumed. `epoch` counts finished epochs. `history` has one list for each
+    name, with one number for each epoch: "lr" (of the first group, at the beginning of the epoch), "seconds",
+    "train_loss", "train_" with each metric's name, and with a validation set "val_loss" and so on. `stopped` says that
+    no epoch is to follow. `steps_per_epoch` is the length of the training set in batches, None if it has no length.
+    The arguments of `__init__` are attributes of the same names: `metrics` is a dict, `callbacks` and `generators` are
+    lists, to which more may be added before `fit`.
     """
 
     def __init__(
@@ -74,12 +76,14 @@ class Trainer:
         callbacks: Sequence[Callback] = (),
         generators: Sequence[np.random.Generator] = (),
     ) -> None:
-        """`loss_fn` takes the model's output and y, and gives the mean over the batch. The scheduler steps after each
-        "epoch", or after each "step" of the optimizer. Gradients are clipped to `clip_grad_norm`, unless it is None.
-        `generators` are those besides the default one that the run draws from: a DataLoader's own, for one.
+        """`loss_fn` takes the model's output and y, and gives the mean over the batch.
+
+        The scheduler steps after each "epoch", or after each "step" of the optimizer. Gradients are clipped to
+        `clip_grad_norm`, unless it is None. `generators` are the generators that the run draws from besides the
+        default one, for example that of a DataLoader.
 
         Raises:
-            ValueError: another `scheduler_interval`; the message holds it.
+            ValueError: another `scheduler_interval`; the message names it.
         """
         if scheduler_interval not in ("epoch", "step"):
             raise ValueError(f'scheduler_interval must be "epoch" or "step", got {scheduler_interval!r}')
@@ -95,14 +99,15 @@ class Trainer:
     # The loop
 
     def fit(self, train: Batches, val: Batches | None = None, epochs: int = 1) -> dict[str, list[float]]:
-        """Train until `epochs` epochs are finished in all, those of an earlier `fit` or of a checkpoint counted; gives
-        the history. A run that was `stopped` makes no further epoch.
+        """Train until `epochs` epochs are finished in all, and return the history.
+
+        Epochs of an earlier `fit` or of a checkpoint count. A run that was `stopped` makes no further epoch.
 
         Each epoch: train_epoch; evaluate on `val`, if given; a step of the scheduler, if its interval is "epoch"; the
-        numbers into the history; `epoch` grows; every callback's on_epoch_end, and then every one's on_checkpoint.
+        numbers go into the history; `epoch` grows; on_epoch_end of every callback, then on_checkpoint of every one.
 
         Raises:
-            TypeError: `train` or `val` is an iterator, which would be used up after one epoch; the message holds its
+            TypeError: `train` or `val` is an iterator, which would be used up after one epoch; the message names its
                 type.
             ValueError: `train` or `val` has no batches.
         """
@@ -132,11 +137,12 @@ class Trainer:
         return self.history
 
     def train_epoch(self, batches: Batches) -> dict[str, float]:
-        """A train_step for every batch, in train mode, and after each every callback's on_step_end. Gives the mean loss
-        and metrics, as the model was when it saw each batch: {"loss": ..., "accuracy": ...}.
+        """A train_step for every batch, in train mode, each followed by on_step_end of every callback.
 
-        A GPU's default generator cannot be asked for its state. So that a run can be gone on with, each epoch begins
-        that of the model's device anew, from a seed that the CPU's default generator draws.
+        Returns the mean loss and metrics, computed from the output of each train_step: {"loss": ..., "accuracy": ...}.
+
+        The state of a GPU's default generator cannot be read. So that a run can be resumed, each epoch makes a new
+        default generator for the model's device, from a seed that the CPU's default generator draws.
 
         Raises:
             ValueError: there are no batches.
@@ -151,8 +157,11 @@ class Trainer:
         return _computed(means)
 
     def train_step(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """One batch: forget the gradients, forward, loss, backward, clip, a step of the optimizer, and one of the
-        scheduler if its interval is "step". Gives the loss, and the model's output."""
+        """Train on one batch; returns the loss and the model's output.
+
+        In this order: forget the gradients, forward, loss, backward, clip, a step of the optimizer, and a step of the
+        scheduler if its interval is "step".
+        """
         self.optimizer.zero_grad()
         output = self.model(x)
         loss = self.loss_fn(output, y)
@@ -165,8 +174,9 @@ class Trainer:
         return loss, output
 
     def evaluate(self, batches: Batches) -> dict[str, float]:
-        """The mean loss and metrics over all samples, in eval mode and without recording: {"loss": ..., ...}. Nothing
-        is learned, and the model is in the mode in which it was before, whatever happens.
+        """The mean loss and metrics over all samples: {"loss": ..., ...}, in eval mode and without recording.
+
+        Nothing is learned, and afterwards the model is in the mode that it had before, even after an error.
 
         Raises:
             ValueError: there are no batches.
@@ -179,7 +189,7 @@ class Trainer:
         return _computed(means)
 
     def predict(self, batches: Batches) -> Tensor:
-        """The model's outputs for all x, one below the other, in eval mode and without recording; else as evaluate."""
+        """The model's outputs for all x, concatenated, in eval mode and without recording; all else as in evaluate."""
         with evaluating(self.model):
             outputs = [self.model(x) for x, _ in batches]
         if not outputs:
@@ -210,13 +220,13 @@ class Trainer:
     # Its state
 
     def state_dict(self) -> dict[str, Any]:
-        """All that a run is, as a state for `pack`: {"model", "optimizer", "scheduler", "callbacks", "generators",
-        "epoch", "history", "stopped", "classes"}.
+        """The whole run, as a state for `pack`.
 
-        "callbacks" has the state of each by the name of its class, with ".1", ".2" behind for the second and third of
-        one class. "generators" has `bit_generator.state` of the CPU's default generator, and of each in `generators`.
-        "classes" has the names of the classes of optimizer and scheduler. Without a scheduler its state is {}, and its
-        class "NoneType".
+        Its keys are "model", "optimizer", "scheduler", "callbacks", "generators", "epoch", "history", "stopped" and
+        "classes". "callbacks" has the state of each by the name of its class, followed by ".1", ".2" for the second and
+        third of one class. "generators" has `bit_generator.state` of the CPU's default generator, and of each in
+        `generators`. "classes" has the names of the classes of "optimizer" and "scheduler". Without a scheduler its
+        state is {}, and its class "NoneType".
         """
         return {
             "model": self.model.state_dict(),
@@ -231,14 +241,14 @@ class Trainer:
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Be the run that `state_dict` is of, all or nothing: after an error everything is as it was before.
+        """Load the whole run, or nothing: after an error everything is as it was before.
 
-        A callback of which the state knows nothing is left alone, and so is the state of one that is not here.
+        A callback that has no state in `state_dict` is left alone. A state whose callback is missing is ignored.
 
         Raises:
-            ValueError: it is of another class of optimizer or scheduler, or has another number of generators (the
-                message holds both), or one of the parts refuses its state: model, optimizer, scheduler or a callback
-                (it holds what that says).
+            ValueError: the class of optimizer or scheduler or the number of generators differs (the message names
+                both), or one of the parts refuses its state: model, optimizer, scheduler or a callback (the message
+                repeats that error).
         """
         if state_dict["classes"] != self._classes():
             raise ValueError(f"the state is of {state_dict['classes']}, this run has {self._classes()}")
@@ -254,16 +264,16 @@ class Trainer:
             raise ValueError(f"the state does not fit this run: {error}") from error
 
     def save_checkpoint(self, path: str | os.PathLike[str]) -> None:
-        """Write the state to a file with `save`, the text of `pack` in its metadata under RUN."""
+        """Write the state to a file with `save`; the text of `pack` is in its metadata under RUN."""
         tensors, text = pack(self.state_dict())
         save(tensors, path, {RUN: text})
 
     def load_checkpoint(self, path: str | os.PathLike[str]) -> None:
-        """Be the run that was saved there, all or nothing.
+        """Load the run that was saved in a file, or nothing.
 
         Raises:
             CheckpointError: the file is damaged, see `load_with_metadata`.
-            ValueError: it holds Tensors but no run, or one that does not fit; the message holds the path.
+            ValueError: the file has Tensors but no run, or a run that does not fit; the message names the path.
         """
         tensors, metadata = load_with_metadata(path)
         if RUN not in metadata:
@@ -276,15 +286,15 @@ class Trainer:
             raise ValueError(f"{path}: {error}") from error
 
     def resume(self, directory: str | os.PathLike[str]) -> Path | None:
-        """Load the newest of the `checkpoints` in a directory that is whole; gives its path, None where there is none
-        at all. Call it before `fit`, and the same program starts a run and goes on with it.
+        """Load the newest of `checkpoints(directory)` that is not damaged; returns its path, None without any.
 
-        A damaged checkpoint is passed over, with a warning that holds its path.
+        Call it before `fit`: then the same program starts a run and resumes it. A damaged checkpoint is skipped, with a
+        warning that names its path.
 
         Raises:
-            CheckpointError: there are checkpoints, and all are damaged: to begin anew is not for the program to decide.
-                The message holds the directory.
-            ValueError: the newest whole one does not fit this run.
+            CheckpointError: there are checkpoints, and all are damaged: the user has to decide whether to begin again.
+                The message names the directory.
+            ValueError: the newest checkpoint that is not damaged does not fit this run.
         """
         found = checkpoints(directory)
         for path in reversed(found.values()):
@@ -294,7 +304,7 @@ class Trainer:
             except CheckpointError as error:
                 warnings.warn(f"{error}. Going back to the checkpoint before it.", stacklevel=2)
         if found:
-            raise CheckpointError(f"all checkpoints in {directory} are damaged: delete them to begin anew")
+            raise CheckpointError(f"all checkpoints in {directory} are damaged: delete them to begin again")
         return None
 
     def _load(self, state: Mapping[str, Any]) -> None:
