@@ -79,8 +79,18 @@ def requirement(spec: Spec) -> str:
     """The sentence that the spec's docstring begins with."""
     if spec.function is None:
         return f"{shown(spec.path)} imports your module."
+    return _paragraphs(spec)[0]
+
+
+def _paragraphs(spec: Spec) -> list[str]:
     doc = inspect.getdoc(spec.function) or spec.name.removeprefix("test_").replace("_", " ")
-    return " ".join(doc.split("\n\n")[0].split())
+    return [" ".join(paragraph.split()) for paragraph in doc.split("\n\n")]
+
+
+def _details(spec: Spec) -> list[str]:
+    """What the docstring says besides: the case that is tried, with its numbers."""
+    more = _paragraphs(spec)[1:] if spec.function is not None else []
+    return [line for paragraph in more for line in (paragraph, "")]
 
 
 # The states ---------------------------------------------------------------------------------------------
@@ -90,7 +100,7 @@ def _next(error: BaseException, spec: Spec, number: int, name: str) -> Explanati
     frames = traceback.extract_tb(error.__traceback__)
     place = f" in {shown(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
     summary = f"next: write `{name}`{place}"
-    body = [requirement(spec)]
+    body = [requirement(spec), *(["", *_details(spec)][:-1])]
     if number != spec.kata.number:
         body += [
             "",
@@ -112,6 +122,7 @@ def _wrong(error: BaseException, spec: Spec, printed: str) -> Explanation:
     body = list(message)
     if example := _example(error, spec):
         body = [*labelled("for", example), "", *body]
+    body = [*_details(spec), *body]
     own = [] if isinstance(_origin(error), SyntaxError) else _your_line(error, spec)
     last = [*own, *_where(error, spec), *_printed(printed)]
     summary = head if spec.function is None else next((line for line in message if line), head)

@@ -145,7 +145,7 @@ def test_wrong_shows_the_requirement_the_smallest_example_and_where_to_look(repo
         "1 green so far, stopped at the first red (6 in all)\n\nwrong: relu gives x itself where x is"
         in shown
     )
-    assert "More about it" not in shown
+    assert "\n\n  More about it.\n\n" in shown, "what the docstring says besides"
     assert "  for        x = -1\n             y = 0\n\n  relu(-1) is 1, expected 0\n" in shown
     assert "  look at    tinytorch/activations.py:2 (relu)\n" in shown
     assert "  spec       katas/03_activations/test_01_relu.py:23 test_relu_keeps_positive_numbers\n" in shown
