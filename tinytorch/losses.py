@@ -21,7 +21,8 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """(input - target) squared; both of one shape (torch.nn.functional.mse_loss).
 
     Raises:
-        ValueError: the shapes differ, or `reduction` is unknown. The same for every loss below.
+        ValueError: the shapes differ, or `reduction` is unknown; the message holds both shapes, or the reduction. The
+            same for every loss below.
     """
     raise NotImplementedError("kata 05: mse_loss")
 
@@ -38,7 +39,7 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
     torch.nn.functional.huber_loss). With c = min(d, delta) both are c * (d - c / 2).
 
     Raises:
-        ValueError: delta is not positive.
+        ValueError: delta is not positive; the message holds it.
     """
     raise NotImplementedError("kata 05: huber_loss")
 
@@ -103,7 +104,7 @@ def cross_entropy(
     (Szegedy et al., 2016). Each class's part is weighted by that class; "mean" divides as nll_loss does.
 
     Raises:
-        ValueError: label_smoothing is not between 0 and 1; otherwise as nll_loss.
+        ValueError: label_smoothing is not between 0 and 1; the message holds it. Otherwise as nll_loss.
     """
     raise NotImplementedError("kata 05: cross_entropy")
 

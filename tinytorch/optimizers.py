@@ -101,8 +101,9 @@ class Optimizer:
         """`params`: Tensors, or dicts with "params" and options of their own.
 
         Raises:
-            ValueError: there is no parameter, or one stands in two places.
-            TypeError: one is not a Tensor, or `params` is a single Tensor and not a list of some.
+            ValueError: there is no parameter, or one stands in two places; the message holds its shape.
+            TypeError: one is not a Tensor; the message holds its type. Or `params` is a single Tensor and not a list of
+                some; it holds the shape.
         """
         raise NotImplementedError("kata 06: Optimizer.__init__")
 
@@ -122,8 +123,8 @@ class Optimizer:
 
         Raises (before anything moves, in any group):
             ValueError: a gradient has another shape than its parameter; the message holds both.
-            TypeError: a gradient is not a Tensor.
-            NotImplementedError: the subclass has no step.
+            TypeError: a gradient is not a Tensor; the message holds its type.
+            NotImplementedError: the subclass has no step; the message names its class.
         """
         raise NotImplementedError("kata 06: Optimizer.step")
 
@@ -140,7 +141,8 @@ class Optimizer:
         Arrays are copied, to the dtype and the device of their parameter.
 
         Raises:
-            ValueError: the groups have other numbers of parameters. Nothing is changed then.
+            ValueError: the groups have other numbers of parameters; the message holds the list of them here and the one
+                in the state, as in [2] and [1, 2]. Nothing is changed then.
         """
         raise NotImplementedError("kata 06: Optimizer.load_state_dict")
 
@@ -149,7 +151,8 @@ class SGD(Optimizer):
     """sgd_update as an optimizer (torch.optim.SGD).
 
     Raises:
-        ValueError: lr, momentum or weight_decay is negative, or nesterov without momentum or with dampening.
+        ValueError: lr, momentum or weight_decay is negative; the message holds its name and the number. Or nesterov is
+            set without momentum or with dampening; it holds "nesterov".
     """
 
     def __init__(
@@ -172,7 +175,8 @@ class Adam(Optimizer):
     """adam_update as an optimizer (torch.optim.Adam).
 
     Raises:
-        ValueError: lr, eps or weight_decay is negative, or a beta is not in [0, 1).
+        ValueError: lr, eps or weight_decay is negative; the message holds its name and the number. Or a beta is not in
+            [0, 1); it holds the beta.
     """
 
     decoupled = False
@@ -212,7 +216,7 @@ class RMSprop(Optimizer):
     """rmsprop_update as an optimizer (torch.optim.RMSprop).
 
     Raises:
-        ValueError: lr, alpha, eps, weight_decay or momentum is negative.
+        ValueError: lr, alpha, eps, weight_decay or momentum is negative; the message holds its name and the number.
     """
 
     def __init__(

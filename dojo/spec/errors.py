@@ -57,6 +57,18 @@ def raises_with_note(kind: type[Exception], message: str, *values: Any) -> Itera
 
 
 @contextmanager
+def refuses_to_mix(device: str) -> Iterator[None]:
+    """The block, which mixes arrays of the CPU and of `device`, raises RuntimeError with the names of both. On "cpu"
+    there is nothing to mix, and it must go through."""
+    __tracebackhide__ = True
+    if device == "cpu":
+        yield
+    else:
+        with raises(RuntimeError, "cpu", "cuda:0"):
+            yield
+
+
+@contextmanager
 def no_warnings() -> Iterator[None]:
     """The block gives no warning, NumPy's of overflow, division by zero and invalid values among them."""
     __tracebackhide__ = True

@@ -68,7 +68,7 @@ class ModuleList(Module):
         """Add a module at the end; returns self.
 
         Raises:
-            TypeError: it is not a Module.
+            TypeError: it is not a Module; the message holds its type.
         """
         raise NotImplementedError("kata 04: ModuleList.append")
 
@@ -77,7 +77,11 @@ class ModuleList(Module):
         raise NotImplementedError("kata 04: ModuleList.__len__")
 
     def __getitem__(self, index: int) -> Module:
-        """The module at a place; negative places count from the end."""
+        """The module at a place; negative places count from the end.
+
+        Raises:
+            IndexError: there is no such place.
+        """
         raise NotImplementedError("kata 04: ModuleList.__getitem__")
 
     def __iter__(self) -> Iterator[Module]:
@@ -104,13 +108,17 @@ def dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     (torch.nn.functional.dropout; Srivastava et al., 2014). Not training, x itself.
 
     Raises:
-        ValueError: p is not between 0 and 1.
+        ValueError: p is not between 0 and 1; the message holds it.
     """
     raise NotImplementedError("kata 04: dropout")
 
 
 class Dropout(Module):
-    """dropout while training, nothing in eval mode (torch.nn.Dropout)."""
+    """dropout while training, nothing in eval mode (torch.nn.Dropout).
+
+    Raises:
+        ValueError: as dropout.
+    """
 
     def __init__(self, p: float = 0.5) -> None:
         raise NotImplementedError("kata 04: Dropout.__init__")

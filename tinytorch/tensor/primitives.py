@@ -441,6 +441,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 
     Raises:
         ValueError: there is none to join, or another side differs; the message holds both sides.
+        IndexError: there is no such axis; the message holds it.
     """
     raise NotImplementedError("kata 02: cat")
 

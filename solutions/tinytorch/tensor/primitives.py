@@ -531,6 +531,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 
     Raises:
         ValueError: there is none to join, or another side differs; the message holds both sides.
+        IndexError: there is no such axis; the message holds it.
     """
     if not tensors:
         raise ValueError("cat needs at least one Tensor, got an empty list")
