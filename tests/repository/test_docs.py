@@ -66,7 +66,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("built")
     for part in ("dojo", "katas", "tinytorch", "solutions"):
         shutil.copytree(ROOT / part, home / part, ignore=shutil.ignore_patterns("__pycache__"))
-    for part in ("pyproject.toml", "conftest.py", "constraints.txt", "Makefile"):
+    for part in ("pyproject.toml", "conftest.py", "constraints.txt", "constraints-dev.txt", "Makefile"):
         shutil.copy(ROOT / part, home / part)
     run(home, "make start N=2")
     run(home, "make reset N=1")
