@@ -139,6 +139,11 @@ def test_equal_ones_come_in_their_order():
     assert_equal(kept(np.zeros(4, np.float32), 0.4), [0, 1], "the ids that stay")
 
 
+def test_a_sum_that_equals_p_reaches_it():
+    """Of four equally probable ones two make top_p=0.5 exactly, and no third one is needed."""
+    assert_equal(kept(np.zeros(4, np.float32), 0.5), [0, 1], "the ids that stay for top_p=0.5")
+
+
 @given(x=ROWS, p=st.sampled_from([0.05, 0.35, 0.65, 0.9]))
 def test_the_nucleus_of_every_row(x, p):
     """In each row of any shape the smallest set of the most probable ones stays that reaches top_p."""
@@ -259,6 +264,20 @@ def test_what_is_forbidden_is_never_drawn():
     with no_warnings():
         ids = sample(rows, generator=np.random.default_rng(0)).data
     assert_equal(sorted(set(ids.tolist())), [1, 3], "the ids that come")
+
+
+@pytest.mark.parametrize("bits", [0, 2**64 - 1], ids=["0", "just below 1"])
+def test_the_ends_of_a_draw_forbid_nothing_new(bits):
+    """A draw may be exactly 0, or as near to 1 as there is: what has probability 0 does not come then, either."""
+    generator = np.random.Generator(np.random.Philox(0))
+    state = generator.bit_generator.state
+    generator.bit_generator.state = {**state, "buffer": np.full(4, bits, np.uint64), "buffer_pos": 0}
+    row = np.full(1003, -INF, np.float32)
+    row[1:-1] = np.sin(np.arange(1001))
+    ids = sample(Tensor(np.stack([row, row])), generator=generator).data
+    assert (ids > 0).all() and (ids < 1002).all(), (
+        f"the ids {ids.tolist()} came, and ids 0 and 1002 have -inf"
+    )
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])

@@ -35,7 +35,8 @@ def gradcheck(
     (torch.autograd.gradcheck).
 
     The gradient for the output is random, so that every entry of it matters: ones would miss a rule that forgets it.
-    An entry agrees if it differs by at most atol + rtol * its size.
+    An entry agrees if it differs by at most atol + rtol * its size; nan agrees with nothing. An input that gets no
+    gradient has the gradient 0.
 
     Raises:
         ValueError: no input requires grad, or one that does is not float64, too coarse for differences; the message

@@ -79,8 +79,8 @@ class WeightedRandomSampler:
         Raises:
             TypeError: replacement is not a bool; the message holds its name and what was given.
             ValueError: num_samples is not a positive integer; as above. The weights have not one axis (the message
-                holds their shape), one is negative, infinite or nan (it holds that), or all are 0. Or, without replacement,
-                more are asked for than have a weight above 0 (it holds both numbers).
+                holds their shape), one is negative, infinite or nan (it holds that), or all are 0. Or, without
+                replacement, more are asked for than have a weight above 0 (it holds both numbers).
         """
         raise NotImplementedError("kata 10: WeightedRandomSampler.__init__")
 
