@@ -42,8 +42,8 @@ def assert_close(
 
 
 def assert_equal(actual: Any, expected: Any, what: str = "the result") -> None:
-    """`actual == expected`, for plain Python values: shapes, names, counts, flags. Here True is not 1, a 0-d array is not
-    its number, and the name of a dtype is not the dtype."""
+    """`actual == expected`, for plain Python values: shapes, names, counts, flags. Here True is not 1, a 0-d array
+    is not its number, and the name of a dtype is not the dtype."""
     __tracebackhide__ = True
     if _same(actual, expected):
         return

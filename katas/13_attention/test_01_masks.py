@@ -31,9 +31,7 @@ def test_queries_may_begin_later_than_the_keys():
 
 
 def test_an_offset_adds_no_keys():
-    """causal_mask(2, offset=1) has as many keys as queries, 2, and is all True; causal_mask(2, offset=-1) begins one row
-    later.
-    """
+    """causal_mask(2, offset=1) has 2 keys, as many as queries, and is all True; offset=-1 begins one row later."""
     assert_close(causal_mask(2, offset=1), np.ones((2, 2), bool), "causal_mask(2, offset=1)")
     assert_close(causal_mask(2, offset=-1), np.array([[0, 0], [1, 0]], bool), "causal_mask(2, offset=-1)")
 

@@ -1177,3 +1177,57 @@ def digits_without_a_channel():
 )
 def crops_on_the_cpu():
     """NumPy is asked, wherever the pictures are."""
+
+
+@mistake(
+    "dataloader.RandomSampler.__iter__",
+    spec="test_a_part_is_a_part_of_all",
+    says="the indices that came is [0, 1], expected [0, 1, 2",
+    swap=[
+        ("generator.permutation(n)", "generator.permutation(min(n, wanted))"),
+        ("-(-wanted // n)", "-(-wanted // min(n, wanted))"),
+    ],
+)
+def part_of_the_first():
+    """A part of the samples is always the first ones, shuffled."""
+
+
+@mistake(
+    "dataloader.RandomSampler.__iter__",
+    spec="test_a_part_is_a_part_of_all",
+    says="the indices that came is [0, 1], expected [0, 1, 2",
+    swap=("generator.integers(n, size=wanted)", "generator.integers(min(n, wanted), size=wanted)"),
+)
+def part_of_the_first_with_replacement():
+    """With replacement, a part of the samples is drawn from the first ones."""
+
+
+@mistake(
+    "dataloader.RandomSampler.__iter__",
+    spec="test_each_round_is_shuffled_anew",
+    says="both rounds have the order",
+    swap=(
+        "[generator.permutation(n) for _ in range(-(-wanted // n))]",
+        "[generator.permutation(n)] * -(-wanted // n)",
+    ),
+)
+def one_permutation_again_and_again():
+    """Every round has the order of the first one."""
+
+
+@mistake(
+    "dataloader.read_stream",
+    spec="test_a_stream_has_one_end",
+    says="what comes after the end is [3, 4]",
+    swap=(
+        "return _samples(source, type(dataset).__name__, stop)",
+        """def one(number):
+        _go_on(stop)
+        with _noting(f"while sample {number} of {type(dataset).__name__} was read"):
+            return next(source)
+
+    return map(one, count())""",
+    ),
+)
+def stream_that_is_asked_again():
+    """map asks the stream again after its end."""

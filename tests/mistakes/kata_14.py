@@ -634,7 +634,7 @@ def draw_of_0():
 @mistake(
     "transformers.stream",
     spec="test_a_stream_stays_at_its_end",
-    says="what comes after the end",
+    says="the steps after the end",
     swap=[
         ("for _ in range(max_new_tokens):", "while True:"),
         (

@@ -71,8 +71,8 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     """Write a file so that at every moment, in a power cut too, `path` is the old file or the new one, whole.
 
     The bytes go to a file beside it (its name with ".tmp" behind), which is flushed and fsynced, and then renamed:
-    within a folder a rename is all or nothing. The folder is fsynced last, because the new name stands there. An error
-    leaves the old file as it was, and no other file behind.
+    within a folder a rename is all or nothing. The folder is fsynced last, because the new name stands there. An error,
+    and Ctrl-C too, leaves the old file as it was, and no other file behind.
     """
     raise NotImplementedError("kata 08: write_atomically")
 
