@@ -39,8 +39,9 @@ def gradcheck(
 
     `forward(*inputs)` gives one array or Tensor. `backward(grad, *inputs)` gives one gradient an input: a
     tuple, or the array itself where there is one input. Both are called with float64 copies of the inputs;
-    integer and boolean inputs are passed as they are, and their gradient is None. Each entry is measured
-    against itself: `atol`, relative to the largest entry of a gradient, is for the rounding of `backward` alone. `names` are those of forward's parameters where none are given.
+    integer and boolean inputs are passed as they are, and their gradient is None. Each entry is measured against
+    itself: `atol`, relative to the largest entry of a gradient, is for the rounding of `backward` alone. `names`
+    are those of forward's parameters where none are given.
     """
     __tracebackhide__ = True
     arrays = [_as_double(x) for x in inputs]

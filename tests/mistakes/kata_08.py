@@ -1492,3 +1492,13 @@ def parts_take_their_step_alone():
 )
 def every_part_takes_the_first_state():
     """All parts take the state of the first one."""
+
+
+@mistake(
+    "training.Mean.update",
+    spec="test_a_mean_does_not_hide_nan",
+    says="expected nan",
+    swap=("if weight:", "if weight and value == value:"),
+)
+def mean_without_nan():
+    """Values of nan are left out."""
