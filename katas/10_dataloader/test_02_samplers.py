@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from dojo.spec import assert_equal, raises
+from dojo.spec import assert_equal, extreme, raises
 from tinytorch.dataloader import (
     BatchSampler,
     RandomSampler,
@@ -176,6 +176,13 @@ def test_by_weight_without_replacement():
     )
     heavy = sum(order[0] == 0 for order in orders)
     assert 30 < heavy < 50, f"the heavy sample came first {heavy} times in 50, expected about 41"
+
+
+@pytest.mark.parametrize("end", [0, 1])
+def test_a_weight_of_0_is_never_drawn(end):
+    """A draw may be exactly 0, or as near to 1 as there is: a sample of weight 0 does not come then, either."""
+    order = list(WeightedRandomSampler([0.0, 1.0, 0.0], 3, generator=extreme(end)))
+    assert_equal(order, [1, 1, 1], "the samples")
 
 
 @pytest.mark.parametrize("bad", [-0.5, float("inf"), float("nan")])

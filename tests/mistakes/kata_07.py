@@ -885,3 +885,17 @@ def tolerances_swapped():
 )
 def no_gradient_is_left_out():
     """An input without a gradient is not compared."""
+
+
+@mistake(
+    "autograd.no_grad",
+    spec="test_a_switch_goes_back_after_an_error",
+    says="after the error",
+    swap=(
+        "    finally:\n        mode.grad_enabled = before",
+        "    except Exception:\n        mode.grad_enabled = before\n        raise\n"
+        "    else:\n        mode.grad_enabled = before",
+    ),
+)
+def no_grad_after_ctrl_c():
+    """Ctrl-C is no Exception: nothing is recorded from then on."""

@@ -1502,3 +1502,16 @@ def every_part_takes_the_first_state():
 )
 def mean_without_nan():
     """Values of nan are left out."""
+
+
+@mistake(
+    "training.evaluating",
+    spec="test_an_error_inside_changes_nothing",
+    says="`training` after an error",
+    swap=(
+        "yield\n    finally:\n",
+        "yield\n    except Exception:\n        model.train()\n        raise\n    else:\n",
+    ),
+)
+def mode_after_ctrl_c():
+    """Ctrl-C is no Exception: the model stays in eval mode."""

@@ -1231,3 +1231,41 @@ def one_permutation_again_and_again():
 )
 def stream_that_is_asked_again():
     """map asks the stream again after its end."""
+
+
+@mistake(
+    "dataloader.WeightedRandomSampler.__iter__",
+    spec="test_a_weight_of_0_is_never_drawn",
+    says="the samples is [0, 0, 0], expected [1, 1, 1]",
+    swap=(
+        "generator.choice(len(p), self.num_samples, self.replacement, p)",
+        "generator.choice(len(p), self.num_samples, False, p) if not self.replacement else "
+        "np.searchsorted(np.cumsum(p), generator.random(self.num_samples))",
+    ),
+)
+def draw_of_0_by_weight():
+    """A draw of 0 takes the first sample, be its weight 0 or not."""
+
+
+@mistake(
+    "dataloader.RandomHorizontalFlip.transform",
+    spec="test_a_probability_of_0_is_never_and_of_1_always",
+    says="the pictures with p=0.0",
+    swap=("< self.p", "<= self.p"),
+)
+def flip_at_a_draw_of_0():
+    """A draw of 0 is not above a probability of 0: the picture is turned over."""
+
+
+@mistake(
+    "dataloader.drawing_from",
+    spec="test_an_error_ends_a_block_too",
+    says="not the default one again",
+    swap=(
+        "    finally:\n        current.generator = before",
+        "    except Exception:\n        current.generator = before\n        raise\n"
+        "    else:\n        current.generator = before",
+    ),
+)
+def block_that_ctrl_c_leaves_open():
+    """Ctrl-C is no Exception: the generator of the block stays current."""

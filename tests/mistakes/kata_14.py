@@ -623,7 +623,7 @@ def nucleus_with_one_more():
 
 @mistake(
     "transformers.sample",
-    spec="test_the_ends_of_a_draw_forbid_nothing_new",
+    spec="test_the_ends_of_a_draw_allow_nothing_new",
     says="the ids [0, 0] came",
     swap=("reached > place", "reached >= place"),
 )

@@ -36,7 +36,11 @@ quiet = np.errstate(all="ignore")
 
 @primitive
 def add(a: Array, b: Array) -> Array:
-    """a + b, entry by entry, with broadcasting (torch.add)."""
+    """a + b, entry by entry, with broadcasting (torch.add).
+
+    Raises:
+        ValueError: the shapes do not broadcast; the message holds both. The same for every operation on two.
+    """
     a, b = promote(a, b)
     return a + b
 
@@ -301,6 +305,9 @@ def sum(a: Array, dim: Dims = None, keepdim: bool = False) -> Array:
 
     The float32 sum of a million rows is exact to 1e-6 of the sum of their absolute values, and float16 adds up in
     float32. NumPy's `a.sum()` is not so good; `add_up(a, axis, keepdims)` of sums.py, which is given, is.
+
+    Raises:
+        IndexError: there is no such axis; the message holds it. The same for every function below that takes `dim`.
     """
     return add_up(a, _axes(dim), keepdim)
 
