@@ -63,7 +63,7 @@ def test_enable_grad_is_on_inside_of_no_grad():
 def test_a_switch_goes_back_after_an_error(switch, error):
     """An error inside the block, or Ctrl-C, passes through, and the switch is as it was before."""
     before = is_grad_enabled()
-    with pytest.raises(error), switch():
+    with raises(error), switch():
         raise error("inside")
     assert_equal(is_grad_enabled(), before, "after the error")
 

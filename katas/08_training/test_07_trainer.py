@@ -171,7 +171,7 @@ def test_afterwards_each_module_is_as_it_was(modes):
 def test_an_error_inside_changes_nothing(error):
     """An error of the block, or Ctrl-C, goes on to the caller, and the modes come back all the same."""
     model = Line()
-    with pytest.raises(error, match="stop"), evaluating(model):
+    with raises(error, "stop"), evaluating(model):
         raise error("stop")
     assert_equal(model.training, True, "`training` after an error")
     assert_equal(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from dojo.spec import assert_equal
+from dojo.spec import assert_equal, raises
 from tinytorch.dataloader import batch_generator, current_generator, draw_seed, drawing_from
 from tinytorch.setup import default_generator, manual_seed
 
@@ -84,7 +84,7 @@ def test_an_error_ends_a_block_too(error):
     """After an error inside `with drawing_from(g):`, or Ctrl-C, the default generator is current again, and the error
     goes on.
     """
-    with pytest.raises(error), drawing_from(np.random.default_rng(1)):
+    with raises(error, "inside"), drawing_from(np.random.default_rng(1)):
         raise error("inside")
     assert current_generator() is default_generator("cpu"), "after the error it is not the default one again"
 
