@@ -144,6 +144,12 @@ def test_a_stop_token_ends_the_text():
     assert_close(out, np.array([[5, 2, 3, 4, 5]]))
 
 
+def test_a_prompt_may_end_with_a_stop_token():
+    """stop=5 after a prompt [4, 5]: what was written before does not count, and the text goes on to the next 5."""
+    out = generate(Counts(), tensor([4, 5]), 20, temperature=0, stop=5)
+    assert_close(out, np.array([4, 5, 6, 0, 1, 2, 3, 4, 5]))
+
+
 def test_there_may_be_several_stop_tokens():
     """stop=[0, 6]: whichever comes first ends the text. 0 is a token like any other."""
     assert_close(generate(Counts(), tensor([4]), 20, temperature=0, stop=[0, 6]), np.array([4, 5, 6]))

@@ -677,3 +677,44 @@ def last_token_for_the_cache():
 )
 def end_of_the_prompt_for_the_cache():
     """An empty cache is given the end of a long text."""
+
+
+@mistake(
+    "transformers.GPT.forward",
+    spec="test_a_model_with_a_cache_drops_out_too",
+    says="the logits of a piece",
+    swap=(
+        "x = self.drop(self.wpe(self.wte(ids), past))  # (B, T, D)",
+        "x = self.wpe(self.wte(ids), past)\n    x = x if past else self.drop(x)",
+    ),
+)
+def embeddings_kept_with_a_cache():
+    """With earlier tokens in the cache embeddings are not dropped out."""
+
+
+@mistake(
+    "transformers.TransformerBlock.forward",
+    spec="test_a_model_with_a_cache_drops_out_too",
+    says="the logits of a piece",
+    swap=(
+        "x = x + self.dropout(self.attn(self.ln_1(x), is_causal=True, cache=cache, layer=layer))",
+        "h = self.attn(self.ln_1(x), is_causal=True, cache=cache, layer=layer)\n"
+        "    x = x + (h if cache is not None else self.dropout(h))",
+    ),
+)
+def attention_kept_with_a_cache():
+    """With a cache what attention gives is not dropped out."""
+
+
+@mistake(
+    "transformers.stream",
+    spec="test_a_prompt_may_end_with_a_stop_token",
+    says="shape",
+    swap=(
+        "done = zeros(ids.shape[:-1], dtype=bool_, device=ids.device)",
+        "done = ids[..., -1] == stop if isinstance(stop, int) else "
+        "zeros(ids.shape[:-1], dtype=bool_, device=ids.device)",
+    ),
+)
+def stop_token_in_the_prompt():
+    """A prompt that ends with a stop token is ready."""
