@@ -102,8 +102,9 @@ class Optimizer:
         """`params`: Tensors, or dicts with "params" and options of their own.
 
         Raises:
-            ValueError: there is no parameter, or one is given twice.
-            TypeError: one is not a Tensor, or `params` is a single Tensor instead of a list.
+            ValueError: there is no parameter, or one stands in two places; the message holds its shape.
+            TypeError: one is not a Tensor; the message holds its type. Or `params` is a single Tensor and not a list of
+                some; it holds the shape.
         """
         raise NotImplementedError("kata 06: Optimizer.__init__")
 
@@ -121,10 +122,10 @@ class Optimizer:
     def step(self) -> None:
         """Move every parameter that has a gradient. Each subclass writes its own step.
 
-        Raises (in every subclass, before anything moves in any group):
-            ValueError: a gradient has another shape than its parameter; the message names both shapes.
-            TypeError: a gradient is not a Tensor.
-            NotImplementedError: the subclass has no step.
+        Raises (before anything moves, in any group):
+            ValueError: a gradient has another shape than its parameter; the message holds both.
+            TypeError: a gradient is not a Tensor; the message holds its type.
+            NotImplementedError: the subclass has no step; the message names its class.
         """
         raise NotImplementedError("kata 06: Optimizer.step")
 
@@ -141,7 +142,8 @@ class Optimizer:
         Arrays are copied, to the dtype and the device of their parameter.
 
         Raises:
-            ValueError: the numbers of parameters in the groups differ. Nothing is changed then.
+            ValueError: the groups have other numbers of parameters; the message holds the list of them here and the one
+                in the state, as in [2] and [1, 2]. Nothing is changed then.
         """
         raise NotImplementedError("kata 06: Optimizer.load_state_dict")
 
@@ -150,7 +152,8 @@ class SGD(Optimizer):
     """sgd_update as an optimizer (torch.optim.SGD).
 
     Raises:
-        ValueError: lr, momentum or weight_decay is negative, or nesterov is set without momentum or with dampening.
+        ValueError: lr, momentum or weight_decay is negative; the message holds its name and the number. Or nesterov is
+            set without momentum or with dampening; it holds "nesterov".
     """
 
     def __init__(
@@ -173,7 +176,8 @@ class Adam(Optimizer):
     """adam_update as an optimizer (torch.optim.Adam).
 
     Raises:
-        ValueError: lr, eps or weight_decay is negative, or a beta is not in [0, 1).
+        ValueError: lr, eps or weight_decay is negative; the message holds its name and the number. Or a beta is not in
+            [0, 1); it holds the beta.
     """
 
     decoupled = False
@@ -213,7 +217,7 @@ class RMSprop(Optimizer):
     """rmsprop_update as an optimizer (torch.optim.RMSprop).
 
     Raises:
-        ValueError: lr, alpha, eps, weight_decay or momentum is negative.
+        ValueError: lr, alpha, eps, weight_decay or momentum is negative; the message holds its name and the number.
     """
 
     def __init__(

@@ -80,6 +80,10 @@ class Generator:
     def random(self, size: Any = None, dtype: Any = np.float64) -> Any:
         return wrap(np.asarray(self._host.random(size, np.dtype(dtype))))
 
+    def uniform(self, low: Any = 0.0, high: Any = 1.0, size: Any = None, dtype: Any = np.float64) -> Any:
+        drawn = self._host.uniform(unwrap(low), unwrap(high), size)
+        return wrap(np.asarray(drawn, dtype))
+
     def standard_normal(self, size: Any = None, dtype: Any = np.float64) -> Any:
         return wrap(np.asarray(self._host.standard_normal(size, np.dtype(dtype))))
 

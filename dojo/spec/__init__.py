@@ -7,7 +7,8 @@ from dojo.spec.again import Again
 from dojo.spec.cache import Remembered
 from dojo.spec.close import assert_close, assert_equal, unchanged
 from dojo.spec.device import hide_cupy, on_device, to_numpy
-from dojo.spec.errors import ShapeError, no_warnings, raises, raises_with_note
+from dojo.spec.draws import extreme
+from dojo.spec.errors import ShapeError, no_warnings, raises, raises_with_note, refuses_to_mix
 from dojo.spec.gradients import gradcheck, numerical_gradient
 from dojo.spec.graph import assert_followed
 from dojo.spec.modules import settled
@@ -26,6 +27,7 @@ __all__ = [
     "assert_followed",
     "check_rule",
     "check_tape",
+    "extreme",
     "gradcheck",
     "hide_cupy",
     "no_thread_left",
@@ -34,6 +36,7 @@ __all__ = [
     "on_device",
     "raises",
     "raises_with_note",
+    "refuses_to_mix",
     "settled",
     "speedup",
     "strategies",

@@ -53,7 +53,7 @@ def killed(function: Callable[[], Any]) -> bool:
     return False
 
 
-# In the child: three ways to die ------------------------------------------------------------------------
+# In the child: ways to die, and Ctrl-C ------------------------------------------------------------------------
 
 
 def die() -> NoReturn:
@@ -65,14 +65,27 @@ def die() -> NoReturn:
 def die_at_file_change(number: int, directory: Path) -> None:
     """SIGKILL right before the `number`th change in a directory, counted from 0: a file opened for writing, renamed,
     deleted or cut, a folder made."""
+    _at_file_change(number, directory, die)
+
+
+def interrupt_at_file_change(number: int, directory: Path) -> None:
+    """A KeyboardInterrupt, once, right before the `number`th change in a directory, as die_at_file_change counts."""
+
+    def interrupt() -> NoReturn:
+        raise KeyboardInterrupt
+
+    _at_file_change(number, directory, interrupt)
+
+
+def _at_file_change(number: int, directory: Path, then: Callable[[], NoReturn]) -> None:
     left = number
 
     def watch(event: str, args: tuple[Any, ...]) -> None:
         nonlocal left
         if _changes(event, args, directory):
-            if left == 0:
-                die()
             left -= 1
+            if left == -1:
+                then()
 
     sys.addaudithook(watch)
 

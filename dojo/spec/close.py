@@ -42,7 +42,8 @@ def assert_close(
 
 
 def assert_equal(actual: Any, expected: Any, what: str = "the result") -> None:
-    """`actual == expected`, for plain Python values: shapes, names, counts, flags. True is not 1 here."""
+    """`actual == expected`, for plain Python values: shapes, names, counts, flags. Here True is not 1, a 0-d array
+    is not its number, and the name of a dtype is not the dtype."""
     __tracebackhide__ = True
     if _same(actual, expected):
         return
@@ -159,8 +160,13 @@ def _same(a: Any, b: Any) -> bool:
         return len(a) == len(b) and all(map(_same, a, b))
     if isinstance(a, dict) and isinstance(b, dict):
         return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in b)
-    if isinstance(a, (bool, np.bool_)) != isinstance(b, (bool, np.bool_)):
-        return False
+    for kinds in (
+        (bool, np.bool_),
+        np.dtype,
+        np.ndarray,
+    ):  # a dtype equals its name, and a 0-d array its number
+        if isinstance(a, kinds) != isinstance(b, kinds):
+            return False
     if isinstance(a, float) and isinstance(b, float) and math.isnan(b):
         return math.isnan(a)
     equal = a == b  # an array, or a Tensor, where `a` is one

@@ -15,13 +15,13 @@ Array = NDArray[Any]
 
 
 def on_device(array: Any, device: str) -> Any:
-    """The array on "cpu" (NumPy's) or on "cuda" (CuPy's, or its strict stand-in)."""
+    """A copy of the array on "cpu" (NumPy's) or on "cuda" (CuPy's, or its strict stand-in)."""
     if device == "cpu":
-        return np.asarray(array)
+        return np.array(array)
     if device.startswith("cuda"):
         import cupy
 
-        return cupy.asarray(array)
+        return cupy.array(array)
     raise ValueError(f"there is no device {device!r}: it is 'cpu' or 'cuda'")
 
 

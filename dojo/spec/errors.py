@@ -24,13 +24,13 @@ def raises(kind: Kind, *values: Any) -> Iterator[None]:
     """The block raises `kind`, and the message holds each of `values`: what the student is told was wrong.
 
     White space does not count, nor which brackets a shape is written in: (2, 3) is found in "(2,3)" and in
-    "[2, 3]". A number is found as a number: 3 is not in "13". Any other error passes through unchanged, the
-    skeleton's own (`kata NN: ...`) among them.
+    "[2, 3]". A number is found as a number: 3 is not in "13". KeyboardInterrupt, Ctrl-C, is a kind like any other. Any
+    other error passes through unchanged, the skeleton's own (`kata NN: ...`) among them.
     """
     __tracebackhide__ = True
     try:
         yield
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
         if not _meant(error, kind):
             error.add_note(f"Expected {_names(kind, values)}.")
             raise
@@ -54,6 +54,18 @@ def raises_with_note(kind: type[Exception], message: str, *values: Any) -> Itera
             assert_equal(str(error), message, "the error's message")
             notes = "; ".join(getattr(error, "__notes__", ["none"]))
             raise kind(f"{message}, with the notes: {notes}") from None
+
+
+@contextmanager
+def refuses_to_mix(device: str) -> Iterator[None]:
+    """The block, which mixes arrays of the CPU and of `device`, raises RuntimeError with the names of both. On "cpu"
+    there is nothing to mix, and it must go through."""
+    __tracebackhide__ = True
+    if device == "cpu":
+        yield
+    else:
+        with raises(RuntimeError, "cpu", "cuda:0"):
+            yield
 
 
 @contextmanager

@@ -32,15 +32,16 @@ def gradcheck(
     *inputs: Any,
     names: Sequence[str] | None = None,
     rtol: float = 1e-5,
-    atol: float = 1e-7,
+    atol: float = 1e-10,
     seed: int = 0,
 ) -> None:
     """`backward` is the gradient of `forward` at `inputs`.
 
     `forward(*inputs)` gives one array or Tensor. `backward(grad, *inputs)` gives one gradient an input: a
     tuple, or the array itself where there is one input. Both are called with float64 copies of the inputs;
-    integer and boolean inputs are passed as they are, and their gradient is None. `atol` is relative to the
-    largest entry of each gradient. `names` are those of forward's parameters where none are given.
+    integer and boolean inputs are passed as they are, and their gradient is None. Each entry is measured against
+    itself: `atol`, relative to the largest entry of a gradient, is for the rounding of `backward` alone. `names`
+    are those of forward's parameters where none are given.
     """
     __tracebackhide__ = True
     arrays = [_as_double(x) for x in inputs]
@@ -181,6 +182,11 @@ class Check:
 
     def for_upstream(self, index: int, upstream: Array) -> tuple[Array, Array]:
         gradient, noise = _differences(self.forward, self.arrays, index, upstream)
+        if np.isnan(gradient).any():
+            raise AssertionError(
+                f"forward has no finite difference for {self.names[index]}: it gives nan or infinity there, "
+                f"and no gradient can be compared{both(**{self.names[index]: self.arrays[index]})}"
+            )
         size = np.abs(gradient)
         largest = size.max(initial=0.0, where=np.isfinite(size))
         return gradient, self.rtol * size + self.atol * largest + noise
@@ -300,7 +306,7 @@ class Check:
 
 def _within(mine: Array, right: Array, allowed: Array) -> Array:
     with np.errstate(all="ignore"):
-        return np.asarray((np.abs(mine - right) <= allowed) | (np.isnan(mine) & np.isnan(right)))
+        return np.asarray(np.abs(mine - right) <= allowed)
 
 
 def _equal(mine: Array, right: Array, allowed: Any) -> bool:

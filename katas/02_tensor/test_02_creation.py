@@ -68,6 +68,12 @@ def test_stride_counts_entries():
     assert_equal(Tensor(np.broadcast_to(matrix, (4, 2, 3))).stride(), (0, 3, 1), "stride() when broadcast")
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float16", "int8", "bool"])
+def test_stride_knows_how_wide_an_entry_is(dtype):
+    """The strides of a matrix of shape (2, 3) are (3, 1) in every dtype: an entry has 8, 4, 2 or 1 bytes."""
+    assert_equal(Tensor(np.zeros((2, 3), dtype)).stride(), (3, 1), f"stride() of {dtype}")
+
+
 # Numbers out of a Tensor
 
 

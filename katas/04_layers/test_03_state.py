@@ -88,6 +88,14 @@ def test_load_state_dict_loads_all_or_nothing():
     assert_equal(weights(model), before)
 
 
+def test_load_state_dict_stretches_nothing():
+    """A value of shape (1,) for a parameter of shape (3,) is refused too, though it could be copied into it."""
+    model, state = Model(0.0), Model(5.0).state_dict()
+    state["b.weight"] = Tensor(np.ones(1, np.float32))
+    with raises(ShapeError, "b.weight", (3,), (1,)):
+        model.load_state_dict(state)
+
+
 def test_load_state_dict_converts():
     """A state in float64 is loaded into a float32 model, which stays float32."""
     model = Leaf(2, 0.0)

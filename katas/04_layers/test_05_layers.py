@@ -173,6 +173,13 @@ def test_dropout_of_nothing_and_of_everything(p, value):
     assert_close(dropout(ones(4) * 2, p), np.full(4, value, np.float32))
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_dropout_keeps_the_dtype(dtype):
+    """The result has the dtype of x: neither the draws nor the factor may widen float16."""
+    manual_seed(0)
+    assert_close(dropout(Tensor(np.full(50, 3, dtype)), 0.5).amax(), np.array(6, dtype), "what stays of 3")
+
+
 @pytest.mark.parametrize("p", [-0.1, 1.5])
 def test_dropout_needs_a_probability(p):
     """p below 0 or above 1 is a ValueError that says what was given, in the function and in the module."""
@@ -199,7 +206,8 @@ def test_flatten_merges_all_but_the_batch():
 
 
 @pytest.mark.parametrize(
-    ("start", "end", "shape"), [(0, -1, (24,)), (0, 1, (6, 4)), (1, 1, (2, 3, 4)), (-2, -1, (2, 12))]
+    ("start", "end", "shape"),
+    [(0, -1, (24,)), (0, 1, (6, 4)), (0, -2, (6, 4)), (1, 1, (2, 3, 4)), (-2, -1, (2, 12))],
 )
 def test_flatten_merges_a_range_of_axes(start, end, shape):
     """Flatten(start_dim, end_dim) merges the axes from start_dim to end_dim, both included."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dojo.spec import assert_close, on_device
+from dojo.spec import assert_close, on_device, to_numpy
 from tinytorch.layers import Buffer, Dropout, Flatten, Linear, ReLU, Sequential, init, linear_backward
 from tinytorch.setup import manual_seed
 from tinytorch.tensor import Tensor
@@ -22,6 +22,17 @@ def test_a_model_moves_to_the_device(device):
     out = model(Tensor(on_device(X, device)))
     assert type(out.data) is type(on_device(X, device)), "the output left the device"
     assert_close(out, expected, "the model's output on the device", atol=1e-6)
+
+
+def test_a_state_comes_from_any_device(device):
+    """load_state_dict copies a state of the CPU into a model on a GPU, and the other way round; no model moves."""
+    here, there = Linear(3, 2), Linear(3, 2).to(device)
+    for source, target in ((here, there), (there, here)):
+        init.uniform_(source.weight)
+        place = type(target.weight.data)
+        target.load_state_dict(source.state_dict())
+        assert type(target.weight.data) is place, "the weight left its device"
+        assert_close(target.weight, to_numpy(source.weight), "the weight that was loaded")
 
 
 def test_linear_backward_stays_on_the_device(device):

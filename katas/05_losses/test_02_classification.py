@@ -227,6 +227,21 @@ def test_label_smoothing_weighs_and_ignores():
     assert_close(out, np.array(sum(losses) / (weight[1] + weight[0])), "the mean")
 
 
+def test_label_smoothing_of_several_places():
+    """Logits (N, C, d) are smoothed along the classes, place by place, with weights too."""
+    logits = np.array([[[0.0, 2.0], [1.0, 0.0], [3.0, 0.0]], [[5.0, 1.0], [5.0, 1.0], [0.0, 4.0]]])
+    classes, weight = np.array([[1, 0], [2, 1]]), [1.0, 2.0, 4.0]
+    losses = np.zeros((2, 2))
+    for n, place in np.ndindex(2, 2):
+        for c, log_p in enumerate(log_probabilities(logits[n, :, place])):
+            losses[n, place] -= weight[c] * log_p * (0.7 * (c == classes[n, place]) + 0.1)
+    options = {"weight": t(weight), "label_smoothing": 0.3}
+    out = cross_entropy(t(logits), t(classes, np.int64), reduction="none", **options)
+    assert_close(out, losses, "the losses")
+    out = cross_entropy(t(logits), t(classes, np.int64), **options)
+    assert_close(out, np.array(losses.sum() / (2 + 1 + 4 + 2)), "the mean")
+
+
 @pytest.mark.parametrize("share", [1.5, -0.5])
 def test_label_smoothing_is_a_share(share):
     """label_smoothing=1.5 is a ValueError that says what was given."""

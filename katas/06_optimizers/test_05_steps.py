@@ -162,6 +162,17 @@ def test_a_gradient_fits_its_parameter(name):
 
 
 @every_optimizer
+@pytest.mark.parametrize("shape", [(1, 2), (2, 1), (1,)], ids=str)
+def test_a_gradient_is_neither_reshaped_nor_stretched(name, shape):
+    """A gradient of (1, 2), (2, 1) or (1,) for a parameter (2,) is a ValueError with both shapes, and nothing moves."""
+    a = parameter(1.0, 1.0)
+    a.grad = Tensor(np.ones(shape, np.float32))
+    optimizer = make(name, [a])
+    with unchanged(a), raises(ShapeError, shape, (2,)):
+        optimizer.step()
+
+
+@every_optimizer
 def test_a_refused_step_moves_no_group(name):
     """Every gradient of every group is checked before anything moves."""
     a, b = parameter(1.0), parameter(1.0)

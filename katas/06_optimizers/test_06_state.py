@@ -58,6 +58,16 @@ def test_state_dict_holds_the_state_by_number():
         assert same, "the state_dict has another array than the optimizer"
 
 
+@every_optimizer
+def test_state_dict_does_not_ask_for_gradients(name, options):
+    """After zero_grad() the state_dict still holds the state of every parameter: a run is often saved there."""
+    params = parameters()
+    optimizer = getattr(optimizers, name)(params, **options)
+    walk(optimizer, params, [1])
+    optimizer.zero_grad()
+    assert_equal(sorted(optimizer.state_dict()["state"]), [0, 1, 2], "the parameters with a state")
+
+
 def test_state_dict_is_not_the_optimizers_own():
     """A new lr in the optimizer afterwards does not show in the state_dict, nor the other way round."""
     optimizer = SGD(parameters(), lr=0.25)

@@ -58,12 +58,13 @@ def test_enable_grad_is_on_inside_of_no_grad():
         assert_equal(is_grad_enabled(), False, "afterwards")
 
 
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
 @pytest.mark.parametrize("switch", [no_grad, enable_grad])
-def test_a_switch_goes_back_after_an_error(switch):
-    """An error inside the block is raised, and the switch is as it was before."""
+def test_a_switch_goes_back_after_an_error(switch, error):
+    """An error inside the block, or Ctrl-C, passes through, and the switch is as it was before."""
     before = is_grad_enabled()
-    with raises(ZeroDivisionError), switch():
-        _ = 1 / 0
+    with raises(error), switch():
+        raise error("inside")
     assert_equal(is_grad_enabled(), before, "after the error")
 
 

@@ -308,12 +308,22 @@ def test_a_second_backward_is_a_clear_error():
 
 
 def test_retain_graph_keeps_it():
-    """backward(retain_graph=True) leaves the graph as it is, for another backward."""
+    """backward(retain_graph=True) leaves the whole graph as it is, for another backward."""
     x = leaf(3.0)
-    y = x * x
+    y = x * x * x
     y.backward(retain_graph=True)
     y.backward()
-    assert_close(x.grad, np.array(12.0, np.float32), "x.grad after two times 6")
+    assert_close(x.grad, np.array(54.0, np.float32), "x.grad after two times 27")
+
+
+def test_a_kept_graph_notices_changes():
+    """What is changed in place between two backwards is noticed by the second one, too."""
+    x, w = leaf([1.0, 2.0]), plain([3.0, 4.0])
+    y = sum(x * w)
+    y.backward(retain_graph=True)
+    w.zero_()
+    with raises(RuntimeError, "mul", "in place"):
+        y.backward()
 
 
 def test_what_was_saved_is_freed():

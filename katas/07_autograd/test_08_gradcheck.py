@@ -5,7 +5,7 @@ import pytest
 
 from dojo.spec import assert_close, assert_equal, raises, unchanged
 from tinytorch.autograd import Function, GradcheckError, gradcheck, is_grad_enabled, numerical_gradient
-from tinytorch.tensor import Tensor, exp, matmul, sum
+from tinytorch.tensor import Tensor, exp, matmul, sqrt, sum
 
 
 def leaf(values, dtype=np.float64):
@@ -77,6 +77,7 @@ MISTAKES = {
     "the upstream gradient forgotten": lambda grad, x: 2 * x,
     "wrong in one entry": lambda grad, x: grad * np.where(np.arange(x.size) == 1, 0, 2 * x),
     "zero": lambda grad, x: grad * 0,
+    "nan in one entry": lambda grad, x: grad * np.where(x == 1, np.nan, 2 * x),
 }
 
 
@@ -85,6 +86,18 @@ def test_a_wrong_gradient_does_not(mistake):
     """A gradient that does not agree is a GradcheckError with the place of its input, even if only grad is missing."""
     with raises(GradcheckError, 0):
         gradcheck(lambda x: Wrong.apply(x, MISTAKES[mistake]), leaf([1.0, 2.0, -3.0]))
+
+
+def test_a_small_entry_counts_as_much_as_a_large_one():
+    """Each entry is measured against itself: 20.0 and 0.21 for slopes of 20.0 and 0.2 do not agree."""
+    with raises(GradcheckError, 0):
+        gradcheck(lambda x: Wrong.apply(x, lambda grad, x: grad * [20.0, 0.21]), leaf([10.0, 0.1]))
+
+
+def test_nan_agrees_with_nothing():
+    """Where the differences are nan, too, nobody knows the gradient: sqrt at -1 is a GradcheckError."""
+    with raises(GradcheckError, 0):
+        gradcheck(sqrt, leaf([-1.0]))
 
 
 def test_the_second_input_is_checked_too():
@@ -113,10 +126,27 @@ def test_tolerances_and_steps_are_yours():
     assert_equal(right, False, "x * x * x, with eps=1.0")
 
 
+def test_atol_is_for_entries_near_0():
+    """The slope of x * x at 0 is 0: a gradient of 0.5 agrees with atol=1, and with no rtol whatever."""
+
+    def shifted(x):
+        return Wrong.apply(x, lambda grad, x: grad * 2 * x + 0.5)
+
+    for options, expected in (({"atol": 1.0}, True), ({"rtol": 1.0}, False)):
+        found = gradcheck(shifted, leaf([0.0]), raise_exception=False, **options)
+        assert_equal(found, expected, f"0.5 off, with {options}, the answer")
+
+
 def test_inputs_without_a_gradient_are_left_out():
     """Only inputs that require grad are checked; one that the output does not depend on has gradient 0 and passes."""
     constant, unused = Tensor(np.array([3.0], np.float32)), leaf([5.0])
     assert_equal(gradcheck(lambda a, b, c: sum(a * b), [leaf([1.0]), constant, unused]), True, "the answer")
+
+
+def test_a_path_that_was_cut_is_found():
+    """An input that matters, but gets no gradient, is a GradcheckError: here the way to input 1 is detached."""
+    with raises(GradcheckError, 1):
+        gradcheck(lambda a, b: a * b.detach(), [leaf([1.0]), leaf([2.0])])
 
 
 def test_differences_need_double_precision():

@@ -292,6 +292,20 @@ def test_the_state_of_a_sequential_lr():
         assert_close(rest, expected[stop + 1 :], f"the rates after a stop at step {stop}", atol=1e-12)
 
 
+def test_each_part_of_a_sequential_lr_takes_its_own_state():
+    """After load_state_dict every part has the options of the state, whatever it was made with."""
+
+    def a_scheduler(gammas, milestone):
+        optimizer = sgd(8.0)
+        return SequentialLR(optimizer, [StepLR(optimizer, 1, gamma) for gamma in gammas], [milestone])
+
+    source, target = a_scheduler([0.5, 0.25], 2), a_scheduler([0.9, 0.8], 3)
+    expected = rates_of(a_scheduler([0.5, 0.25], 2), 5)
+    rates_of(source, 1)
+    target.load_state_dict(source.state_dict())
+    assert_close(rates_of(target, 4)[1:], expected[2:], "the rates afterwards")
+
+
 def test_a_state_of_other_parts_is_refused():
     """The state of two schedulers for one of three is a ValueError with both numbers, and nothing is changed."""
     optimizer = sgd(8.0)

@@ -138,6 +138,14 @@ def test_mean_of_nothing():
     assert_close(mean.compute(), 3.0, "the mean after a value that weighs nothing")
 
 
+def test_a_mean_does_not_hide_nan():
+    """A value of nan that has a weight makes the mean nan: a run that went wrong must be seen."""
+    mean = Mean()
+    for value in (3.0, math.nan, 3.0):
+        mean.update(value)
+    assert math.isnan(mean.compute()), f"the mean of 3, nan and 3 is {mean.compute()}, expected nan"
+
+
 def test_a_weight_is_not_negative():
     """A weight of -2 is a ValueError that names it, and nothing is added."""
     mean = Mean()

@@ -10,7 +10,13 @@ import safetensors.numpy
 from hypothesis import example, given, strategies as st
 
 from dojo.spec import assert_close, assert_equal, raises
-from dojo.spec.child import die_at_file_change, die_when_a_file_grows_beyond, killed
+from dojo.spec.child import (
+    die_at_file_change,
+    die_when_a_file_grows_beyond,
+    in_child,
+    interrupt_at_file_change,
+    killed,
+)
 from dojo.spec.strategies import shapes, strided
 from tinytorch.layers import Linear
 from tinytorch.tensor import Tensor, tensor
@@ -148,6 +154,30 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path):
     with raises(OSError):
         write_atomically(tmp_path / "place", b"new")
     assert_equal(names_in(tmp_path), ["place"], "the list of the files in the folder")
+
+
+def test_an_interrupted_write_leaves_nothing_behind(tmp_path):
+    """Ctrl-C before any of its steps leaves the old content or the new one, and no other file in the folder."""
+    path = tmp_path / "file"
+
+    def interrupted(number):
+        interrupt_at_file_change(number, tmp_path)
+        try:
+            write_atomically(path, b"new")
+        except KeyboardInterrupt:
+            return {"interrupted": np.array(True)}
+        return {"interrupted": np.array(False)}
+
+    write_atomically(path, b"old")
+    for number in range(20):
+        found = in_child(lambda number=number: interrupted(number))["interrupted"]
+        assert_equal(
+            names_in(tmp_path), ["file"], f"the files in the folder, interrupted before change {number}"
+        )
+        assert path.read_bytes() in (b"old", b"new"), f"the file holds {path.read_bytes()}"
+        if not found:
+            break
+    assert 0 < number < 20, f"of a write {number} changes of the folder were interrupted"
 
 
 def test_the_file_is_as_readable_as_any(tmp_path):

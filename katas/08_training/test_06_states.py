@@ -58,6 +58,15 @@ def test_unpack_puts_all_together_again():
     assert_equal(back["adam"][0]["step"], 5, "the number beside the array")
 
 
+def kinds(state):
+    """The type of every value in a state: 1 equals 1.0, and int is not float."""
+    if isinstance(state, dict):
+        return {key: kinds(value) for key, value in state.items()}
+    if isinstance(state, (list, tuple)):
+        return type(state)(map(kinds, state))
+    return type(state).__name__
+
+
 @given(state=STATES)
 @example(state={"betas": (0.9, 0.999), 0: [None, True, 1, 1.0, "1"], "0": {}})
 @example(state=[math.inf, -math.inf, -0.0, 0.1 + 0.2, 2**127 + 1])
@@ -70,6 +79,7 @@ def test_plain_values_keep_their_types(state):
     tensors, text = pack(state)
     assert_equal(tensors, {}, "the dict of the Tensors of a state without any")
     assert_equal(unpack({}, text), state, "the state")
+    assert_equal(kinds(unpack({}, text)), kinds(state), "the types in the state")
 
 
 def test_nan_comes_back():
@@ -110,9 +120,12 @@ def test_a_state_may_be_one_tensor():
 
 
 def test_numpy_s_numbers_become_python_s():
-    """np.float32(0.5) and np.int64(3) come back as 0.5 and 3."""
-    state = {"lr": np.float32(0.5), "step": np.int64(3), "wide": np.float64(0.1)}
-    assert_equal(unpack(*pack(state)), {"lr": 0.5, "step": 3, "wide": 0.1}, "the state")
+    """np.float32(0.5), np.int64(3) and np.bool_(True) come back as 0.5, 3 and True: a float, an int and a bool."""
+    state = {"lr": np.float32(0.5), "step": np.int64(3), "wide": np.float64(0.1), "stop": np.bool_(True)}
+    expected = {"lr": 0.5, "step": 3, "wide": 0.1, "stop": True}
+    back = unpack(*pack(state))
+    assert_equal(kinds(back), kinds(expected), "the types in the state")
+    assert_equal(back, expected, "the state")
 
 
 def test_what_is_no_state():

@@ -170,11 +170,12 @@ def test_afterwards_each_module_is_as_it_was(modes):
     assert_equal(model(tensor([[1.0]])).requires_grad, True, "whether the output requires grad afterwards")
 
 
-def test_an_error_inside_changes_nothing():
-    """An error in the block is raised, and the modes are restored all the same."""
+@pytest.mark.parametrize("error", [KeyError, KeyboardInterrupt])
+def test_an_error_inside_changes_nothing(error):
+    """An error of the block, or Ctrl-C, goes on to the caller, and the modes come back all the same."""
     model = Line()
-    with raises(KeyError, "stop"), evaluating(model):
-        raise KeyError("stop")
+    with raises(error, "stop"), evaluating(model):
+        raise error("stop")
     assert_equal(model.training, True, "`training` after an error")
     assert_equal(
         model(tensor([[1.0]])).requires_grad, True, "whether the output requires grad after an error"

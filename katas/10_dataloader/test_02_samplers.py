@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from dojo.spec import assert_equal, raises
+from dojo.spec import assert_equal, extreme, raises
 from tinytorch.dataloader import (
     BatchSampler,
     RandomSampler,
@@ -95,6 +95,20 @@ def test_as_many_as_wanted(wanted):
         )
 
 
+@pytest.mark.parametrize("replacement", [False, True])
+def test_a_part_is_a_part_of_all(replacement):
+    """With num_samples=2 of 8, over 200 epochs each of the 8 comes: not only the first two."""
+    sampler = RandomSampler(range(8), replacement, num_samples=2, generator=rng())
+    seen = {index for _ in range(200) for index in sampler}
+    assert_equal(sorted(seen), list(range(8)), "the indices that came")
+
+
+def test_each_round_is_shuffled_anew():
+    """num_samples=60 of 30 are two permutations, and the second is not the first once more."""
+    order = list(RandomSampler(range(30), num_samples=60, generator=rng()))
+    assert order[:30] != order[30:], f"both rounds have the order {order[:30]}"
+
+
 def test_with_replacement_each_is_drawn_from_all():
     """With replacement, 1000 samples of 2 hold about as many of each, and the sequence does not go by pairs."""
     order = list(RandomSampler(range(2), replacement=True, num_samples=1000, generator=rng()))
@@ -162,6 +176,13 @@ def test_by_weight_without_replacement():
     )
     heavy = sum(order[0] == 0 for order in orders)
     assert 30 < heavy < 50, f"the heavy sample came first {heavy} times in 50, expected about 41"
+
+
+@pytest.mark.parametrize("end", [0, 1])
+def test_a_weight_of_0_is_never_drawn(end):
+    """A draw may be exactly 0, or as near to 1 as there is: a sample of weight 0 does not come then, either."""
+    order = list(WeightedRandomSampler([0.0, 1.0, 0.0], 3, generator=extreme(end)))
+    assert_equal(order, [1, 1, 1], "the samples")
 
 
 @pytest.mark.parametrize("bad", [-0.5, float("inf"), float("nan")])

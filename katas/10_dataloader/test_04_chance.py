@@ -3,9 +3,10 @@
 import threading
 
 import numpy as np
+import pytest
 from hypothesis import given, strategies as st
 
-from dojo.spec import assert_equal
+from dojo.spec import assert_equal, raises
 from tinytorch.dataloader import batch_generator, current_generator, draw_seed, drawing_from
 from tinytorch.setup import default_generator, manual_seed
 
@@ -78,15 +79,13 @@ def test_a_block_has_its_generator():
     assert current_generator() is default_generator("cpu"), "after the block it is not the default one again"
 
 
-def test_an_error_ends_a_block_too():
-    """After an error inside `with drawing_from(g):` the default generator is current again, and the error goes on."""
-    try:
-        with drawing_from(np.random.default_rng(1)):
-            raise KeyError("inside")
-    except KeyError:
-        pass
-    else:
-        raise AssertionError("the error inside the block did not come out")
+@pytest.mark.parametrize("error", [KeyError, KeyboardInterrupt])
+def test_an_error_ends_a_block_too(error):
+    """After an error inside `with drawing_from(g):`, or Ctrl-C, the default generator is current again, and the error
+    goes on.
+    """
+    with raises(error, "inside"), drawing_from(np.random.default_rng(1)):
+        raise error("inside")
     assert current_generator() is default_generator("cpu"), "after the error it is not the default one again"
 
 

@@ -139,6 +139,29 @@ def test_a_stream_is_read_as_it_is_asked_for():
     assert_equal(list(samples), [1, 2], "the other samples")
 
 
+class Ends(IterableDataset):
+    """0, 1 and 2, and then an end that comes once: whoever asks again is given 3, as by a queue that fills up again."""
+
+    def __init__(self):
+        self.asked = 0
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        self.asked += 1
+        if self.asked == 4:
+            raise StopIteration
+        return self.asked - 1 - (self.asked > 4)
+
+
+def test_a_stream_has_one_end():
+    """After its end read_stream asks a stream for nothing more, however often it is asked itself."""
+    samples = read_stream(Ends())
+    assert_equal(list(samples), [0, 1, 2], "the samples")
+    assert_equal([next(samples, "no more") for _ in range(2)], ["no more"] * 2, "what comes after the end")
+
+
 def test_a_broken_sample_of_a_stream_is_named():
     """An error of a stream has a note with the number of the sample, counted from 0, and the class."""
     samples = read_stream(Stream(20))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from dojo.spec import assert_close, assert_equal, raises, strategies, unchanged
+from dojo.spec import assert_close, assert_equal, extreme, raises, strategies, unchanged
 from tinytorch.dataloader import (
     Compose,
     DataLoader,
@@ -214,6 +214,15 @@ def test_flips_of_any_pictures(pictures, seed):
     for i in np.ndindex(*pictures.shape[:-3]):
         kept = [np.array_equal(found[i], each) for each in (pictures[i], pictures[i][..., ::-1])]
         assert any(kept), f"picture {list(i)} became {found[i].tolist()}"
+
+
+@pytest.mark.parametrize("end", [0, 1])
+def test_a_probability_of_0_is_never_and_of_1_always(end):
+    """Whatever is drawn, be it 0, RandomHorizontalFlip(0) turns no picture over, and RandomHorizontalFlip(1) all."""
+    pictures = pixels(2, 1, 1, 3)
+    for p, expected in ((0.0, pictures), (1.0, pictures[..., ::-1])):
+        with drawing_from(extreme(end)):
+            assert_close(RandomHorizontalFlip(p)(pictures), expected, f"the pictures with p={p}")
 
 
 @pytest.mark.parametrize("p", [-0.5, 1.5])

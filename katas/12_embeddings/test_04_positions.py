@@ -196,6 +196,12 @@ def test_learned_positions_are_added(x, start):
         assert_close(layer(Tensor(x), start), expected, "x with positions")
 
 
+def test_learned_positions_are_not_rounded():
+    """A float16 x gets the rows as they are, and the result is float32, as x + weight is."""
+    layer, x = LearnedPositions(6, 4), np.ones((3, 4), np.float16)
+    assert_close(layer(Tensor(x)), x + layer.weight.data[:3], "x with positions", rtol=0, atol=0)
+
+
 @given(x=arrays((2, 2, 3), np.float64), weight=arrays((4, 3), np.float64), start=st.integers(0, 2))
 @settings(max_examples=10)
 def test_places_learn_from_every_sentence(x, weight, start):

@@ -107,6 +107,12 @@ def test_far_places_are_exact():
     assert_close(apply_rope(Tensor(x), 99_991), turned(x, 99_991), "the row", rtol=0, atol=2e-6)
 
 
+def test_far_places_are_exact_in_float16():
+    """A float16 row at place 5001 is turned by that place: float16 itself counts only to 2048 without gaps."""
+    x = np.array([[1, 0.5, -1, 2]], np.float16)
+    assert_close(apply_rope(Tensor(x), start=5001), turned(x, 5001), "the row at place 5001", atol=4e-3)
+
+
 def test_float64_is_turned_exactly():
     """A float64 row at place 7 is turned to float64's accuracy: its sines and cosines are float64 too."""
     x = np.array([[1, -2, 0.5, 3, 1, 0.25, -1, 2]])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dojo.spec import assert_close, on_device, raises
+from dojo.spec import assert_close, on_device, raises, refuses_to_mix
 from tinytorch.autograd import no_grad
 from tinytorch.embeddings import Embedding, LearnedPositions, SinusoidalPositions, apply_rope, embedding
 from tinytorch.layers import Module
@@ -40,7 +40,7 @@ def test_an_id_outside_is_refused_on_the_device(device):
 
 def test_ids_and_rows_on_different_devices_are_refused(device):
     """Ids on the CPU and rows on a GPU are an error that names both devices: nothing is moved in secret."""
-    with raises(RuntimeError, "cpu", "cuda:0"):
+    with refuses_to_mix(device):
         embedding(Tensor(IDS), Tensor(on_device(WEIGHT, device)))
 
 

@@ -30,6 +30,12 @@ def test_queries_may_begin_later_than_the_keys():
     assert_close(causal_mask(2, 5, offset=3), np.array([[1, 1, 1, 1, 0], [1, 1, 1, 1, 1]], bool))
 
 
+def test_an_offset_adds_no_keys():
+    """causal_mask(2, offset=1) has 2 keys, as many as queries, and is all True; offset=-1 begins one row later."""
+    assert_close(causal_mask(2, offset=1), np.ones((2, 2), bool), "causal_mask(2, offset=1)")
+    assert_close(causal_mask(2, offset=-1), np.array([[0, 0], [1, 0]], bool), "causal_mask(2, offset=-1)")
+
+
 @given(queries=few, keys=few, offset=st.integers(-2, 4))
 def test_a_causal_mask_entry_by_entry(queries, keys, offset):
     """Entry [i, j] of causal_mask(L, S, offset) is j <= i + offset, for every L and S, 0 too."""

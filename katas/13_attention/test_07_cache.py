@@ -119,6 +119,38 @@ def test_a_mask_covers_cached_keys_too():
     assert_close(out, expected.data, "what the last two tokens get")
 
 
+@pytest.mark.parametrize("way", ["alone", "a mask", "is_causal", "a cache", "a cache and is_causal"])
+def test_dropout_acts_in_every_way(way):
+    """With dropout=1 every weight is dropped while training, with a mask, is_causal or a cache too: what is left is the
+    bias of out_proj. In eval mode none is.
+    """
+    attention, x = layer(dropout=1.0), Tensor(np.arange(24.0).reshape(2, 3, 4) % 7 - 3)
+
+    def last_token():
+        options = {"is_causal": True} if "is_causal" in way else {}
+        if way == "a mask":
+            options["attn_mask"] = causal_mask(1, 3, 2)
+        if "cache" not in way:
+            return attention(x[:, 2:], x, **options | ({"is_causal": False} if options else {}))
+        cache = Remembered(cat)
+        attention(x[:, :2], cache=cache, **options)
+        return attention(x[:, 2:], cache=cache, **options)
+
+    bias = np.broadcast_to(attention.out_proj.bias.data, (2, 1, 4))
+    assert_close(last_token(), bias, f"{way}, while training, the result")
+    attention.eval()
+    assert_close(last_token(), layer()(x).data[:, 2:], f"{way}, in eval mode, the result")
+
+
+def test_values_of_their_own_join_the_cache():
+    """Where a value is given beside the key, the cache gets what v_proj makes of it."""
+    attention, cache = layer(), Remembered(cat)
+    key, value = (np.arange(24.0).reshape(2, 3, 4) % n - 3 for n in (7, 5))
+    attention(Tensor(key[:, :1]), Tensor(key), Tensor(value), cache=cache)
+    made = attention.v_proj(Tensor(value)).data.reshape(2, 3, 2, 2).swapaxes(1, 2)
+    assert_close(cache.given[0][0][1], made, "the values that the cache was given")
+
+
 def test_without_a_cache_nothing_is_remembered():
     """Two calls without a cache know nothing of each other."""
     attention, x = layer(), Tensor(np.arange(24.0).reshape(2, 3, 4) % 7 - 3)

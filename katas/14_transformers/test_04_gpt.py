@@ -291,6 +291,17 @@ def test_what_the_cache_holds_counts_for_block_size():
     assert_equal(cache.length, 4, "the tokens in the cache")
 
 
+def test_a_model_with_a_cache_drops_out_too():
+    """While training with dropout=1 nothing of the text is left, with a cache neither: the logits are those of ln_f's
+    bias alone.
+    """
+    model, cache = settled(GPT(GPTConfig(11, 6, 2, 2, 4, dropout=1.0))), Remembered(cat, 2)
+    expected = model.ln_f.bias.data @ model.lm_head.weight.data.T
+    for piece in np.split(IDS, [2], axis=1):
+        logits = model(Tensor(piece), cache)
+        assert_close(logits, np.broadcast_to(expected, logits.shape), "the logits of a piece", atol=1e-5)
+
+
 # Loss
 
 

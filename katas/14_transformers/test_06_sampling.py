@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from dojo.spec import assert_close, assert_equal, no_warnings, raises, unchanged
+from dojo.spec import assert_close, assert_equal, extreme, no_warnings, raises, unchanged
 from dojo.spec.strategies import distinct, shapes
 from tinytorch.setup import manual_seed
 from tinytorch.tensor import Tensor, tensor, zeros
@@ -139,6 +139,11 @@ def test_equal_ones_come_in_their_order():
     assert_equal(kept(np.zeros(4, np.float32), 0.4), [0, 1], "the ids that stay")
 
 
+def test_a_sum_that_equals_p_reaches_it():
+    """Of four equally probable ones two make top_p=0.5 exactly, and no third one is needed."""
+    assert_equal(kept(np.zeros(4, np.float32), 0.5), [0, 1], "the ids that stay for top_p=0.5")
+
+
 @given(x=ROWS, p=st.sampled_from([0.05, 0.35, 0.65, 0.9]))
 def test_the_nucleus_of_every_row(x, p):
     """In each row of any shape the smallest set of the most probable ones stays that reaches top_p."""
@@ -259,6 +264,17 @@ def test_what_is_forbidden_is_never_drawn():
     with no_warnings():
         ids = sample(rows, generator=np.random.default_rng(0)).data
     assert_equal(sorted(set(ids.tolist())), [1, 3], "the ids that come")
+
+
+@pytest.mark.parametrize("end", [0, 1])
+def test_the_ends_of_a_draw_allow_nothing_new(end):
+    """A draw may be exactly 0, or as near to 1 as there is: what has probability 0 does not come then, either."""
+    row = np.full(1003, -INF, np.float32)
+    row[1:-1] = np.sin(np.arange(1001))
+    ids = sample(Tensor(np.stack([row, row])), generator=extreme(end)).data
+    assert (ids > 0).all() and (ids < 1002).all(), (
+        f"the ids {ids.tolist()} came, and ids 0 and 1002 have -inf"
+    )
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])

@@ -1,5 +1,7 @@
 """Writing: what may come next, asked again and again."""
 
+from itertools import islice
+
 import numpy as np
 import pytest
 
@@ -142,6 +144,12 @@ def test_a_stop_token_ends_the_text():
     assert_close(out, np.array([[5, 2, 3, 4, 5]]))
 
 
+def test_a_prompt_may_end_with_a_stop_token():
+    """stop=5 after a prompt [4, 5]: what was written before does not count, and the text goes on to the next 5."""
+    out = generate(Counts(), tensor([4, 5]), 20, temperature=0, stop=5)
+    assert_close(out, np.array([4, 5, 6, 0, 1, 2, 3, 4, 5]))
+
+
 def test_there_may_be_several_stop_tokens():
     """stop=[0, 6]: whichever comes first ends the text. 0 is a token like any other."""
     assert_close(generate(Counts(), tensor([4]), 20, temperature=0, stop=[0, 6]), np.array([4, 5, 6]))
@@ -191,6 +199,17 @@ def test_a_stream_is_what_generate_gives():
     assert_close(np.stack(steps, 1), whole[:, 2:])
 
 
+def test_a_stream_stays_at_its_end():
+    """After the last step there is none, however often next() is called, and the model is not asked again."""
+    model = Counts()
+    steps = stream(model, tensor([2]), 2, temperature=0)
+    assert_equal(len(list(steps)), 2, "the number of steps")
+    more = sum(1 for _ in range(3) for _ in islice(steps, 1))
+    assert_equal(
+        (more, len(model.asked)), (0, 2), "the steps after the end, and how often the model was asked,"
+    )
+
+
 def test_between_two_steps_the_model_may_learn():
     """A stream that pauses leaves nothing behind: the model is in its own mode, and gradients are recorded."""
     model = GPT(GPTConfig(7, 4, 1, 1, 4, dropout=0.5))
@@ -236,6 +255,23 @@ def test_with_a_cache_only_new_tokens_are_read():
     sizes = [key.shape[-2] for key, _ in cache.given[0]]
     assert_equal(sizes, [2, 1, 1, 1, 1, 1, 1], "the tokens that the cache was given, call by call,")
     assert_close(out, generate(model, ids, 6, generator=np.random.default_rng(0)).data, "the text")
+
+
+def test_a_cache_is_given_the_whole_prompt():
+    """An empty cache is given all tokens, and later what is new since, be it several: the logits are as without one."""
+    model, ids = small(), tensor([[1, 2, 3, 4, 5], [6, 0, 5, 2, 1]])
+    cache = Remembered(cat, 2)
+    for length in (3, 5):
+        expected = next_logits(model, ids[:, :length]).data
+        assert_close(next_logits(model, ids[:, :length], cache), expected, f"{length} tokens", atol=1e-4)
+    sizes = [key.shape[-2] for key, _ in cache.given[0]]
+    assert_equal(sizes, [3, 2], "the tokens that the cache was given, call by call,")
+
+
+def test_with_an_empty_cache_a_long_text_is_an_error_too():
+    """13 tokens for an empty cache do not fit into block_size 12: a ValueError with both, and not the end alone."""
+    with raises(ValueError, 13, 12):
+        next_logits(small(), zeros(1, 13, dtype=np.int64), Remembered(cat, 2))
 
 
 def test_with_a_cache_a_long_text_is_an_error():

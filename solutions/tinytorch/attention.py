@@ -73,7 +73,8 @@ def attention_weights(
 
     Raises:
         ValueError: query and key have fewer than two axes or another E (the message holds both shapes); the mask
-            does not broadcast to the scores (its shape and theirs); or both attn_mask and is_causal are given.
+            does not broadcast to the scores (its shape and theirs); or both attn_mask and is_causal are given (both
+            names).
         TypeError: the mask is neither boolean nor of the scores' dtype; the message holds both dtypes.
     """
     if min(query.ndim, key.ndim) < 2 or query.shape[-1] != key.shape[-1]:

@@ -140,7 +140,7 @@ def default_generator(device: Device | str = "cpu") -> np.random.Generator:
     gives the same object, so that its draws continue instead of starting again.
 
     Raises:
-        RuntimeError: the device is a GPU that this machine does not have.
+        RuntimeError: the device is a GPU that this machine does not have; the message names it.
     """
     device = Device(device)
     if device not in generators:
@@ -160,7 +160,7 @@ def manual_seed(seed: int) -> np.random.Generator:
     call the generators are seeded from the operating system's entropy. NumPy's own `np.random` is left alone.
 
     Raises:
-        TypeError: the seed is not an integer.
+        TypeError: the seed is not an integer; the message holds it.
     """
     global seed_of_all
     if not isinstance(seed, (int, np.integer)):
@@ -315,7 +315,7 @@ def check_versions(requirements: Mapping[str, str]) -> list[str]:
     package, the version that is installed, if any, and the one that is needed. They come in the given order.
 
     Raises:
-        ValueError: a required version does not begin with a number.
+        ValueError: a required version is not one; the message holds it.
     """
     problems = []
     for package, oldest in requirements.items():
@@ -348,7 +348,7 @@ def peak_gflops(n: int = 1024, repeats: int = 5, clock: Callable[[], float] = ti
         clock: gives the time in seconds; it is read only around products that are timed.
 
     Raises:
-        ValueError: `n` or `repeats` is less than 1.
+        ValueError: `n` or `repeats` is less than 1; the message holds it.
     """
     if n < 1 or repeats < 1:
         raise ValueError(f"peak_gflops needs n and repeats of at least 1, got n={n} and repeats={repeats}")

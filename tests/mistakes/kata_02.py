@@ -1184,3 +1184,33 @@ def rand_rounds_up_to_1():
 )
 def randn_asks_for_float16():
     """The generator is asked for a dtype that it does not know."""
+
+
+@mistake(
+    "tensor.Tensor.stride",
+    spec="test_stride_knows_how_wide_an_entry_is",
+    says="stride() of float64 is (6, 2), expected (3, 1)",
+    swap=("step // self.data.itemsize", "step // 4"),
+)
+def stride_of_four_bytes():
+    """Every entry is taken for one of float32."""
+
+
+@mistake(
+    "tensor.Tensor.dtype",
+    spec="test_a_tensor_describes_its_array",
+    says="x.dtype is 'float32' (a str)",
+    swap=("return self.data.dtype", "return str(self.data.dtype)"),
+)
+def dtype_as_text():
+    """The name of the dtype: NumPy says that it equals the dtype."""
+
+
+@mistake(
+    "tensor.Tensor.dtype",
+    spec="test_a_tensor_describes_its_array",
+    says="x.dtype is <class 'numpy.float32'>",
+    swap=("return self.data.dtype", "return self.data.dtype.type"),
+)
+def dtype_as_class():
+    """The class of an entry: NumPy says that it equals the dtype."""

@@ -261,3 +261,43 @@ def flatten_with_minus_one():
 )
 def bias_gradient_row_after_row():
     """NumPy's sum rounds at every row."""
+
+
+@mistake(
+    "layers.Module.load_state_dict",
+    spec="test_load_state_dict_stretches_nothing",
+    says="nothing was raised",
+    swap=("own[name].shape != state[name].shape", "state[name].shape not in (own[name].shape, (1,))"),
+)
+def state_that_is_stretched():
+    """A value of one entry is copied into every entry of a parameter."""
+
+
+@mistake(
+    "layers.Module.load_state_dict",
+    spec="test_a_state_comes_from_any_device",
+    says="device",
+    swap=(".to(own[name].device)", ""),
+)
+def state_of_another_device():
+    """The state is not brought to the device of the model."""
+
+
+@mistake(
+    "layers.dropout",
+    spec="test_dropout_keeps_the_dtype",
+    says="what stays of 3 has dtype float32, expected float16",
+    swap=("kept.to(x.dtype)", 'kept.to("float32")'),
+)
+def dropout_in_float32():
+    """float16 becomes float32."""
+
+
+@mistake(
+    "layers.Flatten.forward",
+    spec="test_flatten_merges_a_range_of_axes",
+    says="(6, 4)",
+    swap=("self.end_dim % x.ndim", "(x.ndim - 1 if self.end_dim < 0 else self.end_dim)"),
+)
+def flatten_to_the_last_axis():
+    """Any negative end_dim is taken for -1."""

@@ -262,3 +262,23 @@ def bce_divides_by_the_weights():
 )
 def cross_entropy_backward_in_float64():
     """One float64 number promotes all."""
+
+
+@mistake(
+    "losses.cross_entropy",
+    spec="test_label_smoothing_of_several_places",
+    says="the losses: ",
+    swap=("label_smoothing / input.shape[dim]", "label_smoothing / input.shape[-1]"),
+)
+def smoothing_shares_among_places():
+    """The share is divided by the last axis, which need not be that of the classes."""
+
+
+@mistake(
+    "losses._along",
+    spec="test_label_smoothing_of_several_places",
+    says="(3,)",
+    swap=("weight.reshape(-1, *[1] * (input.ndim - 1 - _class_dim(input)))", "weight"),
+)
+def weights_along_the_last_axis():
+    """The weights multiply the last axis, be it that of the classes or not."""

@@ -660,3 +660,36 @@ def adam_remembers_in_float32():
 )
 def load_state_dict_only_adds():
     """States of parameters that the loaded state does not mention stay."""
+
+
+@mistake(
+    "optimizers.Optimizer.state_dict",
+    spec="test_state_dict_does_not_ask_for_gradients",
+    says="the parameters with a state is [], expected [0, 1, 2]",
+    swap=("in self.state.items()}", "in self.state.items() if each.grad is not None}"),
+)
+def state_of_what_has_a_gradient():
+    """Parameters without a gradient are left out of the state_dict."""
+
+
+@mistake(
+    "optimizers._gradient",
+    spec="test_a_gradient_is_neither_reshaped_nor_stretched",
+    says="(1, 2)",
+    swap=[
+        ("if grad.shape != parameter.shape", "if grad.numel() != parameter.numel()"),
+        ("return grad.data", "return grad.data.reshape(parameter.shape)"),
+    ],
+)
+def gradient_of_as_many_entries():
+    """As many entries will do, in whatever shape."""
+
+
+@mistake(
+    "optimizers._gradient",
+    spec="test_a_gradient_is_neither_reshaped_nor_stretched",
+    says="nothing was raised",
+    swap=("if grad.shape != parameter.shape", "if grad.shape != parameter.shape and grad.numel() != 1"),
+)
+def gradient_that_is_stretched():
+    """A gradient of one entry counts for every entry."""

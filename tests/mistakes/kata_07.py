@@ -809,3 +809,96 @@ def ties_counted_in_float16(grad, a, out, dim, keepdim):
     axes = tuple(i for i, side in enumerate(_reduced_shape(a.shape, dim)) if side == 1)
     count = chosen.sum(axis=axes, keepdims=True, dtype=grad.dtype)
     return chosen * (_with_reduced_axes(grad, a.shape, dim) / count)
+
+
+@mistake(
+    "autograd.backpropagate",
+    spec="test_a_kept_graph_notices_changes",
+    says="nothing was raised",
+    swap=("if not retain_graph:", "node.versions = ()\n            if not retain_graph:"),
+)
+def kept_without_versions():
+    """A graph that is kept forgets the versions of what it needs."""
+
+
+@mistake(
+    "autograd.backpropagate",
+    spec="test_retain_graph_keeps_it",
+    says="x.grad after two times 27",
+    swap=(
+        "if not retain_graph:",
+        "if retain_graph and node is not nodes[0]:\n                node.edges = ()\n            if not retain_graph:",
+    ),
+)
+def kept_at_the_top_only():
+    """Below the first Node the edges of a graph that is kept are let go."""
+
+
+@mistake(
+    "autograd.gradcheck",
+    spec="test_a_wrong_gradient_does_not",
+    says="nothing was raised",
+    swap=(
+        "not np.allclose(mine, numeric, rtol, atol)",
+        "(np.abs(mine - numeric) > atol + rtol * np.abs(numeric)).any()",
+    ),
+)
+def nan_is_not_too_large():
+    """nan > tolerance is False: a gradient of nan passes."""
+
+
+@mistake(
+    "autograd.gradcheck",
+    spec="test_nan_agrees_with_nothing",
+    says="nothing was raised",
+    swap=("np.allclose(mine, numeric, rtol, atol)", "np.allclose(mine, numeric, rtol, atol, equal_nan=True)"),
+)
+def nan_agrees_with_nan():
+    """Where both are nan they agree."""
+
+
+@mistake(
+    "autograd.gradcheck",
+    spec="test_a_small_entry_counts_as_much_as_a_large_one",
+    says="nothing was raised",
+    swap=(
+        "not np.allclose(mine, numeric, rtol, atol)",
+        "not np.abs(mine - numeric).max() <= atol + rtol * np.abs(numeric).max()",
+    ),
+)
+def worst_beside_the_largest():
+    """The worst entry is measured against the largest one."""
+
+
+@mistake(
+    "autograd.gradcheck",
+    spec="test_atol_is_for_entries_near_0",
+    says="0.5 off, with {'atol': 1.0}",
+    swap=("np.allclose(mine, numeric, rtol, atol)", "np.allclose(mine, numeric, atol, rtol)"),
+)
+def tolerances_swapped():
+    """rtol and atol change places."""
+
+
+@mistake(
+    "autograd.gradcheck",
+    spec="test_a_path_that_was_cut_is_found",
+    says="nothing was raised",
+    swap=("np.zeros_like(numeric) if gradient is None", "numeric if gradient is None"),
+)
+def no_gradient_is_left_out():
+    """An input without a gradient is not compared."""
+
+
+@mistake(
+    "autograd.no_grad",
+    spec="test_a_switch_goes_back_after_an_error",
+    says="after the error",
+    swap=(
+        "    finally:\n        mode.grad_enabled = before",
+        "    except Exception:\n        mode.grad_enabled = before\n        raise\n"
+        "    else:\n        mode.grad_enabled = before",
+    ),
+)
+def no_grad_after_ctrl_c():
+    """Ctrl-C is no Exception: nothing is recorded from then on."""

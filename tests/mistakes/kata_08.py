@@ -1428,3 +1428,90 @@ def checkpoint_is_a_pickle(self, path):
 )
 def checkpoint_keeps_the_damaged():
     """The newest of all are kept, and damaged ones of later epochs displace the good ones."""
+
+
+@mistake(
+    "training.write_atomically",
+    spec="test_an_interrupted_write_leaves_nothing_behind",
+    says="file.tmp",
+    swap=("except BaseException:", "except Exception:"),
+)
+def tmp_left_by_ctrl_c():
+    """Ctrl-C is no Exception: the file beside stays there."""
+
+
+@mistake(
+    "training._described",
+    spec="test_numpy_s_numbers_become_python_s",
+    says="float",
+    swap=("return value.item()", "return float(value)"),
+)
+def numbers_of_numpy_as_floats():
+    """Every number of NumPy's becomes a float, integers and booleans too."""
+
+
+@mistake(
+    "training._described",
+    spec="test_numpy_s_numbers_become_python_s",
+    says="numpy.bool",
+    swap=("isinstance(value, np.generic)", "isinstance(value, np.number)"),
+)
+def booleans_of_numpy_are_refused():
+    """NumPy's floats are taken, and its booleans are not."""
+
+
+@mistake(
+    "training._described",
+    spec="test_plain_values_keep_their_types",
+    says="float",
+    swap=(
+        "if value is None or isinstance(value, (bool, int, float, str)):",
+        "if type(value) is int and abs(value) < 2**53:\n        return float(value)\n"
+        "    if value is None or isinstance(value, (bool, int, float, str)):",
+    ),
+)
+def integers_as_floats():
+    """An integer comes back as a float, which equals it."""
+
+
+@mistake(
+    "training.SequentialLR.load_state_dict",
+    spec="test_each_part_of_a_sequential_lr_takes_its_own_state",
+    says="the rates afterwards",
+    swap=("scheduler.load_state_dict(state)", 'scheduler.last_epoch = state["last_epoch"]'),
+)
+def parts_take_their_step_alone():
+    """The parts take the number of their step from the state, and not their options."""
+
+
+@mistake(
+    "training.SequentialLR.load_state_dict",
+    spec="test_each_part_of_a_sequential_lr_takes_its_own_state",
+    says="the rates afterwards",
+    swap=("scheduler.load_state_dict(state)", "scheduler.load_state_dict(states[0])"),
+)
+def every_part_takes_the_first_state():
+    """All parts take the state of the first one."""
+
+
+@mistake(
+    "training.Mean.update",
+    spec="test_a_mean_does_not_hide_nan",
+    says="expected nan",
+    swap=("if weight:", "if weight and value == value:"),
+)
+def mean_without_nan():
+    """Values of nan are left out."""
+
+
+@mistake(
+    "training.evaluating",
+    spec="test_an_error_inside_changes_nothing",
+    says="`training` after an error",
+    swap=(
+        "yield\n    finally:\n",
+        "yield\n    except Exception:\n        model.train()\n        raise\n    else:\n",
+    ),
+)
+def mode_after_ctrl_c():
+    """Ctrl-C is no Exception: the model stays in eval mode."""

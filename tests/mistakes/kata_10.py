@@ -1177,3 +1177,95 @@ def digits_without_a_channel():
 )
 def crops_on_the_cpu():
     """NumPy is asked, wherever the pictures are."""
+
+
+@mistake(
+    "dataloader.RandomSampler.__iter__",
+    spec="test_a_part_is_a_part_of_all",
+    says="the indices that came is [0, 1], expected [0, 1, 2",
+    swap=[
+        ("generator.permutation(n)", "generator.permutation(min(n, wanted))"),
+        ("-(-wanted // n)", "-(-wanted // min(n, wanted))"),
+    ],
+)
+def part_of_the_first():
+    """A part of the samples is always the first ones, shuffled."""
+
+
+@mistake(
+    "dataloader.RandomSampler.__iter__",
+    spec="test_a_part_is_a_part_of_all",
+    says="the indices that came is [0, 1], expected [0, 1, 2",
+    swap=("generator.integers(n, size=wanted)", "generator.integers(min(n, wanted), size=wanted)"),
+)
+def part_of_the_first_with_replacement():
+    """With replacement, a part of the samples is drawn from the first ones."""
+
+
+@mistake(
+    "dataloader.RandomSampler.__iter__",
+    spec="test_each_round_is_shuffled_anew",
+    says="both rounds have the order",
+    swap=(
+        "[generator.permutation(n) for _ in range(-(-wanted // n))]",
+        "[generator.permutation(n)] * -(-wanted // n)",
+    ),
+)
+def one_permutation_again_and_again():
+    """Every round has the order of the first one."""
+
+
+@mistake(
+    "dataloader.read_stream",
+    spec="test_a_stream_has_one_end",
+    says="what comes after the end is [3, 4]",
+    swap=(
+        "return _samples(source, type(dataset).__name__, stop)",
+        """def one(number):
+        _go_on(stop)
+        with _noting(f"while sample {number} of {type(dataset).__name__} was read"):
+            return next(source)
+
+    return map(one, count())""",
+    ),
+)
+def stream_that_is_asked_again():
+    """map asks the stream again after its end."""
+
+
+@mistake(
+    "dataloader.WeightedRandomSampler.__iter__",
+    spec="test_a_weight_of_0_is_never_drawn",
+    says="the samples is [0, 0, 0], expected [1, 1, 1]",
+    swap=(
+        "generator.choice(len(p), self.num_samples, self.replacement, p)",
+        "generator.choice(len(p), self.num_samples, False, p) if not self.replacement else "
+        "np.searchsorted(np.cumsum(p), generator.random(self.num_samples))",
+    ),
+)
+def draw_of_0_by_weight():
+    """A draw of 0 takes the first sample, be its weight 0 or not."""
+
+
+@mistake(
+    "dataloader.RandomHorizontalFlip.transform",
+    spec="test_a_probability_of_0_is_never_and_of_1_always",
+    says="the pictures with p=0.0",
+    swap=("< self.p", "<= self.p"),
+)
+def flip_at_a_draw_of_0():
+    """A draw of 0 is not above a probability of 0: the picture is turned over."""
+
+
+@mistake(
+    "dataloader.drawing_from",
+    spec="test_an_error_ends_a_block_too",
+    says="not the default one again",
+    swap=(
+        "    finally:\n        current.generator = before",
+        "    except Exception:\n        current.generator = before\n        raise\n"
+        "    else:\n        current.generator = before",
+    ),
+)
+def block_that_ctrl_c_leaves_open():
+    """Ctrl-C is no Exception: the generator of the block stays current."""

@@ -709,3 +709,23 @@ def integers_are_turned():
 )
 def the_sines_stay_on_the_cpu():
     """NumPy's sines, wherever x is."""
+
+
+@mistake(
+    "embeddings.apply_rope",
+    spec="test_far_places_are_exact_in_float16",
+    says="the row at place 5001",
+    swap=("xp.arange(start, start + T)", "xp.arange(start, start + T).astype(x.dtype)"),
+)
+def places_of_float16():
+    """The places are rounded to the dtype of x before the angles are made."""
+
+
+@mistake(
+    "embeddings.LearnedPositions.forward",
+    spec="test_learned_positions_are_not_rounded",
+    says="dtype float16, expected float32",
+    swap=("rows_for(self.weight, x, start)", "rows_for(self.weight, x, start).to(x.dtype)"),
+)
+def learned_rows_in_float16():
+    """The rows are rounded to the dtype of x."""

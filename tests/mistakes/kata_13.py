@@ -634,3 +634,53 @@ def map_puts_the_layer_to_sleep():
 )
 def map_wakes_the_layer():
     """The layer is told to train afterwards, whatever it did before."""
+
+
+@mistake(
+    "attention.causal_mask",
+    spec="test_an_offset_adds_no_keys",
+    says="causal_mask(2, offset=1) has shape (2, 3), expected (2, 2)",
+    swap=("L if S is None else S", "L + offset if S is None else S"),
+)
+def mask_with_room_for_the_offset():
+    """Where S is left out there are as many keys more as the offset says."""
+
+
+@mistake(
+    "attention.MultiHeadAttention.forward",
+    spec="test_dropout_acts_in_every_way",
+    says="a cache, while training, the result",
+    swap=("self.dropout if self.training else", "self.dropout if self.training and cache is None else"),
+)
+def no_dropout_with_a_cache():
+    """Who has a cache is taken not to be training."""
+
+
+@mistake(
+    "attention.MultiHeadAttention.forward",
+    spec="test_dropout_acts_in_every_way",
+    says="a cache, in eval mode, the result",
+    swap=("self.dropout if self.training else", "self.dropout if self.training or cache is not None else"),
+)
+def always_dropout_with_a_cache():
+    """With a cache weights are dropped in eval mode, too."""
+
+
+@mistake(
+    "attention.MultiHeadAttention.forward",
+    spec="test_dropout_acts_in_every_way",
+    says="a mask, while training, the result",
+    swap=("self.dropout if self.training else", "self.dropout if self.training and attn_mask is None else"),
+)
+def no_dropout_with_a_mask():
+    """With a mask no weight is dropped."""
+
+
+@mistake(
+    "attention.MultiHeadAttention.forward",
+    spec="test_values_of_their_own_join_the_cache",
+    says="the values that the cache was given",
+    swap=("key if value is None else value", "key if value is None or cache is not None else value"),
+)
+def keys_for_values_in_the_cache():
+    """With a cache the value is taken to be the key."""

@@ -609,3 +609,112 @@ def a_generator_draws_on_the_cpu():
 )
 def a_cache_and_a_crop():
     """The text is cropped with a cache, too: tokens are left out."""
+
+
+@mistake(
+    "transformers.keep_top_p",
+    spec="test_a_sum_that_equals_p_reaches_it",
+    says="the ids that stay for top_p=0.5 is [0, 1, 2], expected [0, 1]",
+    swap=("rank) < top_p", "rank) <= top_p"),
+)
+def nucleus_with_one_more():
+    """Where the sum is top_p exactly, one more stays."""
+
+
+@mistake(
+    "transformers.sample",
+    spec="test_the_ends_of_a_draw_allow_nothing_new",
+    says="the ids [0, 0] came",
+    swap=("reached > place", "reached >= place"),
+)
+def draw_of_0():
+    """A draw of 0 takes the first id, be it forbidden or not."""
+
+
+@mistake(
+    "transformers.stream",
+    spec="test_a_stream_stays_at_its_end",
+    says="the steps after the end",
+    swap=[
+        ("for _ in range(max_new_tokens):", "while True:"),
+        (
+            "return steps(ids)",
+            """class Steps:
+        made, endless = 0, steps(ids)
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            self.made += 1
+            if self.made == max_new_tokens + 1:
+                raise StopIteration
+            return next(self.endless)
+
+    return Steps()""",
+        ),
+    ],
+)
+def stream_that_goes_on():
+    """The end is said once, and forgotten."""
+
+
+@mistake(
+    "transformers.next_logits",
+    spec="test_a_cache_is_given_the_whole_prompt",
+    says="3 tokens",
+    swap=("ids[..., past:]", "ids[..., -1:]"),
+)
+def last_token_for_the_cache():
+    """With a cache the last token alone is read, also of a prompt."""
+
+
+@mistake(
+    "transformers.next_logits",
+    spec="test_with_an_empty_cache_a_long_text_is_an_error_too",
+    says="nothing was raised",
+    swap=("if cache is None else ids", "if not past else ids"),
+)
+def end_of_the_prompt_for_the_cache():
+    """An empty cache is given the end of a long text."""
+
+
+@mistake(
+    "transformers.GPT.forward",
+    spec="test_a_model_with_a_cache_drops_out_too",
+    says="the logits of a piece",
+    swap=(
+        "x = self.drop(self.wpe(self.wte(ids), past))  # (B, T, D)",
+        "x = self.wpe(self.wte(ids), past)\n    x = x if past else self.drop(x)",
+    ),
+)
+def embeddings_kept_with_a_cache():
+    """With earlier tokens in the cache embeddings are not dropped out."""
+
+
+@mistake(
+    "transformers.TransformerBlock.forward",
+    spec="test_a_model_with_a_cache_drops_out_too",
+    says="the logits of a piece",
+    swap=(
+        "x = x + self.dropout(self.attn(self.ln_1(x), is_causal=True, cache=cache, layer=layer))",
+        "h = self.attn(self.ln_1(x), is_causal=True, cache=cache, layer=layer)\n"
+        "    x = x + (h if cache is not None else self.dropout(h))",
+    ),
+)
+def attention_kept_with_a_cache():
+    """With a cache what attention gives is not dropped out."""
+
+
+@mistake(
+    "transformers.stream",
+    spec="test_a_prompt_may_end_with_a_stop_token",
+    says="shape",
+    swap=(
+        "done = zeros(ids.shape[:-1], dtype=bool_, device=ids.device)",
+        "done = ids[..., -1] == stop if isinstance(stop, int) else "
+        "zeros(ids.shape[:-1], dtype=bool_, device=ids.device)",
+    ),
+)
+def stop_token_in_the_prompt():
+    """A prompt that ends with a stop token is ready."""

@@ -10,7 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dojo.spec.child import die, die_at_file_change, die_when_a_file_grows_beyond, in_child, killed
+from dojo.spec.child import (
+    die,
+    die_at_file_change,
+    die_when_a_file_grows_beyond,
+    in_child,
+    interrupt_at_file_change,
+    killed,
+)
 
 
 def test_arrays_come_back_bit_for_bit() -> None:
@@ -105,6 +112,21 @@ def test_death_comes_before_the_nth_change_of_a_file(tmp_path: Path) -> None:
         if inside.exists():
             inside.rmdir()
     assert left == [(True, None), (True, []), (True, ["new"]), (True, ["name"]), (False, [])]
+
+
+def test_ctrl_c_comes_once_before_the_nth_change(tmp_path: Path) -> None:
+    def change() -> dict[str, object]:
+        interrupt_at_file_change(1, tmp_path)
+        (tmp_path / "first").touch()
+        try:
+            (tmp_path / "second").touch()
+        except KeyboardInterrupt:
+            (tmp_path / "third").touch()  # only the one before is interrupted
+            return {"interrupted": np.array(True)}
+        return {"interrupted": np.array(False)}
+
+    assert in_child(change)["interrupted"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["first", "third"]
 
 
 def test_death_comes_in_the_middle_of_a_write(tmp_path: Path) -> None:

@@ -211,3 +211,18 @@ def test_an_error_in_the_block_is_not_replaced() -> None:
     with pytest.raises(KeyError), unchanged(x):
         x[0] = 1
         raise KeyError
+
+
+@pytest.mark.parametrize(
+    ("actual", "expected"),
+    [
+        ("float32", np.dtype(np.float32)),
+        (np.float32, np.dtype(np.float32)),
+        (np.array(3), 3),
+        ([np.array(3)], [3]),
+    ],
+    ids=["a name", "a class", "0-d", "0-d in a list"],
+)
+def test_a_dtype_and_an_array_are_not_what_they_equal(actual: object, expected: object) -> None:
+    with pytest.raises(AssertionError):
+        assert_equal(actual, expected)

@@ -12,9 +12,15 @@ from dojo.fake_cupy.modules import installed
 from dojo.spec import hide_cupy, on_device, to_numpy
 
 
-def test_the_cpu_has_the_array_itself() -> None:
+def test_an_array_on_a_device_is_a_copy() -> None:
+    """Also on the CPU: a spec may write into it."""
     x = np.ones(3)
-    assert on_device(x, "cpu") is x
+    with installed():
+        for device in ("cpu", "cuda"):
+            on_device(x, device)[:] = 5
+            again = on_device(x, device)
+            on_device(again, device)[:] = 5
+            assert to_numpy(again).tolist() == x.tolist() == [1, 1, 1]
     assert to_numpy(x) is x
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dojo.spec import ShapeError, no_warnings, raises, raises_with_note
+from dojo.spec import ShapeError, no_warnings, raises, raises_with_note, refuses_to_mix
 
 
 def raised(error: BaseException, kind: Any, *values: Any) -> None:
@@ -84,8 +84,8 @@ def test_a_plain_not_implemented_error_can_be_meant() -> None:
 
 
 def test_what_is_no_exception_passes_through() -> None:
-    with pytest.raises(KeyboardInterrupt):
-        raised(KeyboardInterrupt(), (ValueError, KeyboardInterrupt))
+    with pytest.raises(SystemExit):
+        raised(SystemExit(), (ValueError, SystemExit))
 
 
 def test_the_students_line_stays_in_the_traceback() -> None:
@@ -164,3 +164,22 @@ def test_a_note_that_is_missing_or_in_the_message_is_told_of(error: OSError, say
     with pytest.raises(AssertionError) as caught, raises_with_note(OSError, "no such disk", 13):
         raise error
     assert says in str(caught.value)
+
+
+def test_ctrl_c_is_a_kind_like_any_other() -> None:
+    raised(KeyboardInterrupt("stop"), KeyboardInterrupt, "stop")
+    with pytest.raises(KeyboardInterrupt):
+        raised(KeyboardInterrupt(), ValueError)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_only_two_devices_can_be_mixed(device: str) -> None:
+    with refuses_to_mix(device):
+        if device == "cuda":
+            raise RuntimeError("arrays on cpu and cuda:0")
+    if device == "cuda":
+        with pytest.raises(AssertionError, match="nothing was raised"), refuses_to_mix(device):
+            pass
+    else:
+        with pytest.raises(RuntimeError), refuses_to_mix(device):
+            raise RuntimeError("arrays on cpu and cuda:0")

@@ -230,6 +230,9 @@ def test_random_draws(cupy: Any) -> None:
     assert (other.standard_normal((100, 3), dtype=np.float32) != draw).any()
     uniform, whole = first.random((1000,)), first.integers(2, 5, (1000,))
     assert float(uniform.min()) >= 0 and float(uniform.max()) < 1
+    between = first.uniform(-1, cupy.asarray([2.0, 3.0]), (100, 2), dtype=np.float32)
+    assert isinstance(between, cupy.ndarray) and between.dtype == np.float32
+    assert float(between.min()) >= -1 and float(between[:, 1].max()) < 3
     assert set(whole.tolist()) == {2, 3, 4}
     host = np.random.default_rng(0).standard_normal((100, 3), dtype=np.float32)
     assert not np.array_equal(draw.get(), host), "the two libraries draw different streams"

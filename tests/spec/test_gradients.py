@@ -305,6 +305,22 @@ MISTAKES: dict[str, tuple[Callable[..., Any], Callable[..., Any], tuple[Any, ...
 }
 
 
+def test_a_small_entry_is_measured_against_itself() -> None:
+    """A slope of 2e-6 beside one of 20: the tolerance of the large one would hide any mistake in the small one."""
+    x = np.array([10.0, 1e-6])
+    gradcheck(lambda x: x * x, lambda g, x: 2 * g * x, x)
+    text = says(lambda x: x * x, lambda g, x: g * np.where(x < 1, 0, 2 * x), x)
+    assert "1 of 2 entries wrong, at [1]" in text
+
+
+def test_nan_is_no_gradient() -> None:
+    """Where forward gives nan or infinity, nothing can be compared: that is said, and no gradient passes."""
+    with np.errstate(all="ignore"):
+        for forward in (np.sqrt, lambda x: x / np.where(x < 0, 0, 1)):
+            text = says(forward, lambda g, x: g * np.nan, np.array([1.0, -1.0]))
+            assert "forward has no finite difference for" in text and "nan or infinity" in text
+
+
 def assigned(g: Any, shape: Any) -> Any:
     out = np.zeros(shape)
     out[[0, 1, 1]] = g

@@ -47,7 +47,7 @@ def read_cifar10_bin(path: StrPath) -> tuple[Array, Array]:
     Raises:
         DatasetError: the size is not that of whole records, the message holds it and 3073; or a label is above 9, the
             message holds it and the number of its record.
-        FileNotFoundError: there is no such file.
+        FileNotFoundError: there is no such file; the message holds the path.
     """
     raise NotImplementedError("kata 10: read_cifar10_bin")
 
@@ -110,7 +110,7 @@ def read_cifar10_py(path: StrPath) -> tuple[Array, Array]:
         DatasetError: whatever is wrong with it. The message holds what the pickle asks for and must not have, as in
             "os.system"; the numbers of images and of labels, if they differ; a label that is not from 0 to 9, and
             its number.
-        FileNotFoundError: there is no such file.
+        FileNotFoundError: there is no such file; the message holds the path.
     """
     raise NotImplementedError("kata 10: read_cifar10_py")
 
@@ -148,7 +148,7 @@ def read_idx(path: StrPath) -> Array:
     Raises:
         DatasetError: the file begins with something else; it has more or fewer entries than the sizes say, the message
             holds both numbers; gzip cannot read it. The message always holds the path.
-        FileNotFoundError: there is no such file.
+        FileNotFoundError: there is no such file; the message holds the path.
     """
     raise NotImplementedError("kata 10: read_idx")
 

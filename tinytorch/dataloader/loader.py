@@ -51,7 +51,8 @@ def fetch(dataset: Any, indices: Sequence[Any], stop: threading.Event | None = N
 
 
 def read_stream(dataset: IterableDataset, stop: threading.Event | None = None) -> Iterator[Any]:
-    """The samples of iter(dataset), which is called at once; each is read when it is asked for.
+    """The samples of iter(dataset), which is called at once; each is read when it is asked for. After its
+    end the stream is asked for nothing more.
 
     Errors as in `fetch`: the note holds the number of the sample, counted from 0.
     """

@@ -69,7 +69,7 @@ class ModuleList(Module):
         """Add a module at the end; returns self.
 
         Raises:
-            TypeError: it is not a Module.
+            TypeError: it is not a Module; the message holds its type.
         """
         raise NotImplementedError("kata 04: ModuleList.append")
 
@@ -78,7 +78,11 @@ class ModuleList(Module):
         raise NotImplementedError("kata 04: ModuleList.__len__")
 
     def __getitem__(self, index: int) -> Module:
-        """The module at `index`; a negative one counts from the end."""
+        """The module at a place; negative places count from the end.
+
+        Raises:
+            IndexError: there is no such place.
+        """
         raise NotImplementedError("kata 04: ModuleList.__getitem__")
 
     def __iter__(self) -> Iterator[Module]:
@@ -106,13 +110,17 @@ def dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     The others are multiplied by 1 / (1 - p), so that the mean stays. With training=False, it is x itself.
 
     Raises:
-        ValueError: p is not between 0 and 1.
+        ValueError: p is not between 0 and 1; the message holds it.
     """
     raise NotImplementedError("kata 04: dropout")
 
 
 class Dropout(Module):
-    """dropout while training; in eval mode, x as it is (torch.nn.Dropout)."""
+    """dropout while training, nothing in eval mode (torch.nn.Dropout).
+
+    Raises:
+        ValueError: as dropout.
+    """
 
     def __init__(self, p: float = 0.5) -> None:
         raise NotImplementedError("kata 04: Dropout.__init__")

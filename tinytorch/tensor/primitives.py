@@ -33,7 +33,11 @@ quiet = np.errstate(all="ignore")
 
 @primitive
 def add(a: Array, b: Array) -> Array:
-    """a + b, entry by entry, with broadcasting (torch.add)."""
+    """a + b, entry by entry, with broadcasting (torch.add).
+
+    Raises:
+        ValueError: the shapes do not broadcast; the message holds both. The same for every operation on two.
+    """
     raise NotImplementedError("kata 02: add")
 
 
@@ -269,7 +273,10 @@ def sum(a: Array, dim: Dims = None, keepdim: bool = False) -> Array:
     A reduced axis vanishes, or stays with size 1 under `keepdim`. Integers and booleans add up in int64.
 
     The float32 sum of a million rows is exact to 1e-6 of the sum of their absolute values, and float16 adds up in
-    float32. NumPy's `a.sum()` is less exact: use `add_up(a, axis, keepdims)` of sums.py, which is given.
+    float32. NumPy's `a.sum()` is not so good; `add_up(a, axis, keepdims)` of sums.py, which is given, is.
+
+    Raises:
+        IndexError: there is no such axis; the message holds it. The same for every function below that takes `dim`.
     """
     raise NotImplementedError("kata 02: sum")
 
@@ -440,7 +447,8 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors joined along an axis that they have (torch.cat).
 
     Raises:
-        ValueError: there is nothing to join, or another side differs; the message names both sides.
+        ValueError: there is none to join, or another side differs; the message holds both sides.
+        IndexError: there is no such axis; the message holds it.
     """
     raise NotImplementedError("kata 02: cat")
 

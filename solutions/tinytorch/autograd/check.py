@@ -47,8 +47,9 @@ def gradcheck(
 ) -> bool:
     """Whether the gradients of `function(*inputs)` agree with finite differences (torch.autograd.gradcheck).
 
-    The inputs that require grad are checked. The gradient for the output is random: with ones, a rule that forgets
-    to multiply by it would pass. An entry agrees if it differs by at most atol + rtol * its size.
+    The gradient for the output is random, so that every entry of it matters: ones would miss a rule that forgets it.
+    An entry agrees if it differs by at most atol + rtol * its size; nan agrees with nothing. An input that gets no
+    gradient has the gradient 0.
 
     Raises:
         ValueError: no input requires grad, or one that does is not float64 (other dtypes are too coarse for

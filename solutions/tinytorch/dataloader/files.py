@@ -55,7 +55,7 @@ def read_cifar10_bin(path: StrPath) -> tuple[Array, Array]:
     Raises:
         DatasetError: the size is not that of whole records, the message holds it and 3073; or a label is above 9, the
             message holds it and the number of its record.
-        FileNotFoundError: there is no such file.
+        FileNotFoundError: there is no such file; the message holds the path.
     """
     data = np.frombuffer(Path(path).read_bytes(), np.uint8)
     record = 1 + math.prod(CIFAR10_SHAPE)
@@ -133,7 +133,7 @@ def read_cifar10_py(path: StrPath) -> tuple[Array, Array]:
         DatasetError: whatever is wrong with it. The message holds what the pickle asks for and must not have, as in
             "os.system"; the numbers of images and of labels, if they differ; a label that is not from 0 to 9, and
             its number.
-        FileNotFoundError: there is no such file.
+        FileNotFoundError: there is no such file; the message holds the path.
     """
     data = Path(path).read_bytes()
     try:
@@ -201,7 +201,7 @@ def read_idx(path: StrPath) -> Array:
     Raises:
         DatasetError: the file begins with something else; it has more or fewer entries than the sizes say, the message
             holds both numbers; gzip cannot read it. The message always holds the path.
-        FileNotFoundError: there is no such file.
+        FileNotFoundError: there is no such file; the message holds the path.
     """
     data = Path(path).read_bytes()
     if data[:2] == b"\x1f\x8b":

@@ -85,7 +85,7 @@ class ModuleList(Module):
         """Add a module at the end; returns self.
 
         Raises:
-            TypeError: it is not a Module.
+            TypeError: it is not a Module; the message holds its type.
         """
         if not isinstance(module, Module):
             raise TypeError(f"a {type(self).__name__} holds Modules, got {type(module).__name__}")
@@ -97,7 +97,11 @@ class ModuleList(Module):
         return len(list(self.children()))
 
     def __getitem__(self, index: int) -> Module:
-        """The module at `index`; a negative one counts from the end."""
+        """The module at a place; negative places count from the end.
+
+        Raises:
+            IndexError: there is no such place.
+        """
         return list(self.children())[index]
 
     def __iter__(self) -> Iterator[Module]:
@@ -127,7 +131,7 @@ def dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     The others are multiplied by 1 / (1 - p), so that the mean stays. With training=False, it is x itself.
 
     Raises:
-        ValueError: p is not between 0 and 1.
+        ValueError: p is not between 0 and 1; the message holds it.
     """
     if not 0 <= p <= 1:
         raise ValueError(f"the probability p of dropout must be between 0 and 1, got {p}")
@@ -138,7 +142,11 @@ def dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
 
 
 class Dropout(Module):
-    """dropout while training; in eval mode, x as it is (torch.nn.Dropout)."""
+    """dropout while training, nothing in eval mode (torch.nn.Dropout).
+
+    Raises:
+        ValueError: as dropout.
+    """
 
     def __init__(self, p: float = 0.5) -> None:
         if not 0 <= p <= 1:

@@ -51,7 +51,8 @@ class BPETokenizer:
         token stands in `vocab` as its UTF-8.
 
         Raises:
-            TypeError: `special_tokens` is a string and not a list of some; the message holds it.
+            TypeError: `special_tokens` is a string and not a list of some; the message holds it. Or one is no string;
+                the message holds its type.
             ValueError: a special token is empty or given twice, or its UTF-8 or its name is that of a byte or of what
                 a merge makes: " " and "Ġ" both mean the space (the message holds the special token); a merge stands
                 there twice (the message holds it), or one of its parts is neither a byte nor made by any of the

@@ -101,9 +101,9 @@ def load_with_metadata(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor],
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     """Write a file so that at every moment, in a power cut too, `path` is the old file or the new one, whole.
 
-    The bytes go to a file beside it (its name plus ".tmp"), which is flushed and fsynced, and then renamed: within a
-    folder a rename is all or nothing. The folder is fsynced last, because it holds the new name. After an error the
-    old file is as it was, and no other file is left.
+    The bytes go to a file beside it (its name with ".tmp" behind), which is flushed and fsynced, and then renamed:
+    within a folder a rename is all or nothing. The folder is fsynced last, because the new name stands there. An error,
+    and Ctrl-C too, leaves the old file as it was, and no other file behind.
     """
     path = Path(path)
     beside = path.with_name(path.name + ".tmp")
