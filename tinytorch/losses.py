@@ -7,7 +7,7 @@ by `reduction`: "mean", "sum", or "none" for all of them.
 from __future__ import annotations
 
 from tinytorch.dispatch import Array, accelerable
-from tinytorch.layers import Module
+from tinytorch.layers import Buffer, Module
 from tinytorch.tensor import Tensor, at_least_float32
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -58,7 +58,7 @@ def binary_cross_entropy_with_logits(
     p rounds to 0 or 1 (torch.nn.functional.binary_cross_entropy_with_logits).
 
     `target` has the shape of `input`, values from 0 to 1. `weight` multiplies each loss, `pos_weight` the term
-    of target 1; both broadcast.
+    of target 1; both broadcast to the shape of `input`, or it is a ValueError that holds both shapes.
     """
     raise NotImplementedError("kata 05: binary_cross_entropy_with_logits")
 
@@ -79,7 +79,8 @@ def nll_loss(
     nothing. "mean" divides by the weights that counted.
 
     Raises:
-        ValueError: the shapes do not fit; the message holds both.
+        ValueError: the shapes of input and target do not fit, or `weight` has not one entry for each class; the message
+            holds both shapes.
         TypeError: the target does not hold integers; the message names its dtype.
         IndexError: a class number is outside 0 to C - 1; the message holds it.
     """
@@ -146,14 +147,14 @@ class HuberLoss(Module):
 
 
 class BCEWithLogitsLoss(Module):
-    """binary_cross_entropy_with_logits as a module (torch.nn.BCEWithLogitsLoss)."""
+    """binary_cross_entropy_with_logits as a module (torch.nn.BCEWithLogitsLoss). Its weights are buffers."""
 
     def __init__(
         self, weight: Tensor | None = None, reduction: str = "mean", pos_weight: Tensor | None = None
     ) -> None:  # given
-        self.weight = weight
+        self.weight = _buffer(weight)
+        self.pos_weight = _buffer(pos_weight)
         self.reduction = reduction
-        self.pos_weight = pos_weight
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """binary_cross_entropy_with_logits with the options given to the module."""
@@ -161,12 +162,12 @@ class BCEWithLogitsLoss(Module):
 
 
 class NLLLoss(Module):
-    """nll_loss as a module (torch.nn.NLLLoss)."""
+    """nll_loss as a module (torch.nn.NLLLoss). Its weight is a buffer."""
 
     def __init__(
         self, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean"
     ) -> None:  # given
-        self.weight = weight
+        self.weight = _buffer(weight)
         self.ignore_index = ignore_index
         self.reduction = reduction
 
@@ -176,7 +177,7 @@ class NLLLoss(Module):
 
 
 class CrossEntropyLoss(Module):
-    """cross_entropy as a module (torch.nn.CrossEntropyLoss)."""
+    """cross_entropy as a module (torch.nn.CrossEntropyLoss). Its weight is a buffer."""
 
     def __init__(
         self,
@@ -185,7 +186,7 @@ class CrossEntropyLoss(Module):
         reduction: str = "mean",
         label_smoothing: float = 0.0,
     ) -> None:  # given
-        self.weight = weight
+        self.weight = _buffer(weight)
         self.ignore_index = ignore_index
         self.reduction = reduction
         self.label_smoothing = label_smoothing
@@ -241,3 +242,10 @@ def cross_entropy_backward(grad: Array, input: Array, target: Array, reduction: 
     What the model says minus what is true: softmax(input), less 1 at the true class.
     """
     raise NotImplementedError("kata 05: cross_entropy_backward")
+
+
+# Helpers ------------------------------------------------------------------------------------------------
+
+
+def _buffer(weight: Tensor | None) -> Buffer | None:  # given
+    return None if weight is None else Buffer(weight)

@@ -210,6 +210,14 @@ def test_index_add_refuses_shapes_that_do_not_fit(count, shape):
         index_add(Tensor(SIX), 0, Tensor(np.zeros(count, np.int64)), Tensor(np.ones(shape, np.float32)))
 
 
+def test_index_add_refuses_a_source_of_another_dtype():
+    """A float source for integers is a TypeError with both dtypes, and not 0.9 cut to 0."""
+    with raises((TypeError, RuntimeError), "int64", "float32"):
+        index_add(
+            Tensor(np.zeros(2, np.int64)), 0, Tensor(np.array([1])), Tensor(np.array([0.9], np.float32))
+        )
+
+
 @given(arrays(shapes(min_dims=1)), st.data())
 @example(np.array([[3, 1, 2], [0, 2, 1]], np.float32), (1, True))
 def test_sort_gives_values_and_places(a, draw):

@@ -15,7 +15,7 @@ import functools
 import inspect
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, overload
 
@@ -37,6 +37,51 @@ class Mode(threading.local):
 
 
 mode = Mode()
+
+
+def switch(function: Callable[[], Iterator[None]]) -> Callable[[], AbstractContextManager[None]]:
+    """contextlib's contextmanager, for what switches a mode: `with no_grad():` and `@no_grad()`.
+
+    As a decorator it covers generator functions too. contextmanager covers only the call of one, in which nothing of it
+    runs; here the mode is on whenever the generator works, and off while it waits.
+    """
+    managed = contextmanager(function)
+
+    class Switch(AbstractContextManager[None]):
+        def __enter__(self) -> None:
+            self.block = managed()
+            self.block.__enter__()
+
+        def __exit__(self, *error: Any) -> bool | None:
+            return self.block.__exit__(*error)
+
+        def __call__(self, function: F) -> F:
+            @functools.wraps(function)
+            def call(*args: Any, **kwargs: Any) -> Any:
+                with managed():
+                    return function(*args, **kwargs)
+
+            @functools.wraps(function)
+            def generator(*args: Any, **kwargs: Any) -> Any:
+                source = function(*args, **kwargs)
+                resume: Callable[[], Any] = functools.partial(next, source)
+                while True:
+                    with managed():
+                        try:
+                            value = resume()
+                        except StopIteration as end:
+                            return end.value
+                    try:
+                        resume = functools.partial(source.send, (yield value))
+                    except BaseException as error:  # of the caller's throw() or close()
+                        resume = functools.partial(source.throw, error)
+
+            return generator if inspect.isgeneratorfunction(function) else call  # type: ignore[return-value]
+
+    def switched() -> Switch:
+        return Switch()
+
+    return functools.update_wrapper(switched, function)
 
 
 # Tensors ------------------------------------------------------------------------------------------------
@@ -198,6 +243,8 @@ def primitive(function: Callable[..., Array] | None = None, *, view: bool = Fals
     def call(*args: Any, **kwargs: Any) -> Tensor:
         if not variadic and (len(args) != len(inputs) or not inputs_first):
             args, kwargs = _bind(function, names, inputs, args, kwargs)
+        if kwargs:
+            kwargs = {key: _param(value, key, op) for key, value in kwargs.items()}
         arrays = [a.data if isinstance(a, tensor_type) else unwrap(a, op.name) for a in args]
         if observers:
             output = wrap(observed("primitive", op.name, compute, *arrays, **kwargs))
@@ -226,6 +273,15 @@ def _bind(
     if len(given) < len(args) + len(kwargs) or not given.keys() >= set(inputs):
         function(*args, **kwargs)  # raises: Python itself says best which arguments do not fit
     return tuple(given.pop(name) for name in inputs), given
+
+
+def _param(value: Any, key: str, op: Primitive) -> Any:
+    """A param as a rule may use it: NumPy's numbers, which would promote float32 to float64, as Python's."""
+    if isinstance(value, tensor_type):
+        raise TypeError(
+            f"{op.name}() takes no Tensor for {key}, got one of shape {value.shape}: give the number, .item()"
+        )
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def recording() -> bool:
@@ -315,7 +371,7 @@ def accelerates(function: Callable[..., Any]) -> Callable[[F], F]:
     return register
 
 
-@contextmanager
+@switch
 def disabled() -> Iterator[None]:
     """Without kernels, in this thread."""
     before, mode.accelerated = mode.accelerated, False

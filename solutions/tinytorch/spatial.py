@@ -525,7 +525,8 @@ class BatchNorm2d(Module):
         those of the batch where there are no running ones.
 
         In training, num_batches_tracked counts the batches; a refused batch is not counted. A momentum of None means
-        1 / (batches up to this one): the running statistics are then the plain mean over all batches.
+        1 / (batches up to this one): the running statistics are then the plain mean over all batches. Once
+        track_running_stats is set to False, training leaves all three as they are.
 
         Raises:
             ValueError: x has not four axes; the message holds its shape. As batch_norm.
@@ -538,10 +539,10 @@ class BatchNorm2d(Module):
                 1 / (1 + self.num_batches_tracked.item()) if self.num_batches_tracked is not None else 0.0
             )
         training = self.training or self.running_mean is None
-        out = batch_norm(
-            x, self.running_mean, self.running_var, self.weight, self.bias, training, momentum, self.eps
-        )
-        if self.training and self.num_batches_tracked is not None:
+        looks_away = self.training and not self.track_running_stats
+        running = (None, None) if looks_away else (self.running_mean, self.running_var)
+        out = batch_norm(x, *running, self.weight, self.bias, training, momentum, self.eps)
+        if self.training and self.num_batches_tracked is not None and not looks_away:
             self.num_batches_tracked.data[...] += 1
         return out
 

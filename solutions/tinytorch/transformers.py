@@ -79,9 +79,10 @@ def layer_norm(
     have the shape `normalized_shape`. Nothing is remembered: each row stands for itself.
 
     Raises:
-        ValueError: as normalized_axes.
+        ValueError: as normalized_axes; or weight or bias has another shape: the message holds its shape and that of x.
     """
     axes = normalized_axes(x, normalized_shape)
+    _check_affine(x, len(axes), weight=weight, bias=bias)
     deviation = x - mean(x, axes, keepdim=True)
     out = deviation / sqrt(mean(deviation * deviation, axes, keepdim=True) + eps)
     if weight is not None:
@@ -103,13 +104,23 @@ def rms_norm(
     `eps` is that of the dtype of x (np.finfo(dtype).eps) where it is left out, for float16 that of float32.
 
     Raises:
-        ValueError: as normalized_axes.
+        ValueError: as layer_norm.
     """
     axes = normalized_axes(x, normalized_shape)
+    _check_affine(x, len(axes), weight=weight)
     if eps is None:
         eps = float(np.finfo(x.dtype).eps)
     out = x / sqrt(mean(x * x, axes, keepdim=True) + eps)
     return out if weight is None else out * weight
+
+
+def _check_affine(x: Tensor, axes: int, **given: Tensor | None) -> None:
+    shape = x.shape[-axes:]
+    for name, each in given.items():
+        if each is not None and each.shape != shape:
+            raise ValueError(
+                f"{name} has shape {each.shape}, x of shape {x.shape} is normalized over {shape}"
+            )
 
 
 class LayerNorm(Module):

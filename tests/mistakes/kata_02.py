@@ -1179,3 +1179,26 @@ def rand_rounds_up_to_1():
 )
 def randn_asks_for_float16():
     """The generator is asked for a dtype that it does not know."""
+
+
+@mistake(
+    "tensor.index_add",
+    spec="test_index_add_refuses_a_source_of_another_dtype",
+    says="nothing was raised",
+    swap=[
+        ("if source.dtype != a.dtype:", "if False:"),
+        ("out, index, rows)", "out, index, rows.astype(a.dtype))"),
+    ],
+)
+def index_add_casts():
+    """The source is brought to the dtype of x, whatever gets lost."""
+
+
+@mistake(
+    "tensor.masked_fill",
+    spec="test_masked_fill_takes_a_tensor_for_its_value",
+    says="leaves the primitives",
+    swap=("value.to(x.dtype)", "value.item()"),
+)
+def masked_fill_makes_a_number():
+    """The value is taken out of its graph."""

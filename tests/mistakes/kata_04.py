@@ -261,3 +261,13 @@ def flatten_with_minus_one():
 )
 def bias_gradient_row_after_row():
     """NumPy's sum rounds at every row."""
+
+
+@mistake(
+    "layers.linear",
+    spec="test_linear_refuses_a_bias_of_another_shape",
+    says="nothing was raised",
+    swap=("bias is not None and bias.shape", "False and bias.shape"),
+)
+def linear_broadcasts_its_bias():
+    """Any bias that broadcasts is added."""

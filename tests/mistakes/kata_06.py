@@ -660,3 +660,13 @@ def adam_remembers_in_float32():
 )
 def load_state_dict_only_adds():
     """States that the saved one does not speak of stay."""
+
+
+@mistake(
+    "optimizers.Optimizer.add_param_group",
+    spec="test_a_set_has_no_order",
+    says="nothing was raised",
+    swap=('_check_ordered(group["params"])', "pass"),
+)
+def groups_may_be_sets():
+    """Only the optimizer itself refuses a set."""

@@ -806,3 +806,33 @@ def ties_counted_in_float16(grad, a, out, dim, keepdim):
     axes = tuple(i for i, side in enumerate(_reduced_shape(a.shape, dim)) if side == 1)
     count = chosen.sum(axis=axes, keepdims=True, dtype=grad.dtype)
     return chosen * (_with_reduced_axes(grad, a.shape, dim) / count)
+
+
+@mistake(
+    "autograd.Tape.backward",
+    spec="test_a_gradient_of_another_shape_is_not_broadcast",
+    says="the .grad of the other leaf afterwards",
+    swap=("sums.append((each, _added(each, total)))", "each.grad = _added(each, total)"),
+)
+def some_leaves_have_their_gradient_already():
+    """Each leaf gets its gradient as soon as it is checked."""
+
+
+@mistake(
+    "autograd.Tape.backward",
+    spec="test_a_gradient_of_another_shape_is_not_broadcast",
+    says="nothing was raised",
+    swap=("_added(each, total)", "wrap(total.copy() if each.grad is None else each.grad.data + total)"),
+)
+def gradients_broadcast():
+    """What is in .grad is added to, whatever its shape."""
+
+
+@mistake(
+    "autograd.numerical_gradient",
+    spec="test_differences_leave_the_input_as_it_was_after_an_error",
+    says="was changed",
+    swap=("finally:", "except ZeroDivisionError:\n                pass\n            else:"),
+)
+def an_error_leaves_the_entry_moved():
+    """The entry is put back only where all went well."""

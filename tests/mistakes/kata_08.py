@@ -1428,3 +1428,23 @@ def checkpoint_is_a_pickle(self, path):
 )
 def checkpoint_keeps_the_damaged():
     """The newest of all are kept, and damaged ones of later epochs push out the whole ones."""
+
+
+@mistake(
+    "training.LRScheduler.step",
+    spec="test_a_group_that_came_later_is_refused",
+    says="the rates afterwards",
+    swap=("if len(groups) != len(self.base_lrs):", "if False:"),
+)
+def half_of_the_groups_move():
+    """zip notices the other group when the first one has its new rate."""
+
+
+@mistake(
+    "training.clip_grad_norm_",
+    spec="test_a_used_up_generator_is_worth_a_warning",
+    says="DID NOT WARN",
+    swap=("_gradients(parameters)", "_gradients(list(parameters))"),
+)
+def a_used_up_generator_is_an_empty_list():
+    """The norm is 0 without a word."""

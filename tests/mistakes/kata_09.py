@@ -622,3 +622,13 @@ def no_momentum_is_none():
 )
 def the_count_becomes_a_tensor():
     """A sum of a Buffer and 1 is a plain Tensor, and takes its place."""
+
+
+@mistake(
+    "spatial.BatchNorm2d.forward",
+    spec="test_batch_norm_layer_that_stops_to_track",
+    says="was changed",
+    swap=("self.training and not self.track_running_stats", "False"),
+)
+def tracking_is_decided_once():
+    """track_running_stats is looked at in __init__ alone."""

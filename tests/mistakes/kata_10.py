@@ -1177,3 +1177,13 @@ def digits_without_a_channel():
 )
 def crops_on_the_cpu():
     """NumPy is asked, wherever the pictures are."""
+
+
+@mistake(
+    "dataloader.prefetch",
+    spec="test_stop_iteration_is_an_error_like_any_other",
+    says="nothing was raised",
+    swap=("for job in jobs:\n            yield work(job)", "yield from map(work, jobs)"),
+)
+def stop_iteration_ends_the_epoch():
+    """map cannot tell the end of the jobs from a StopIteration of the work."""

@@ -609,3 +609,23 @@ def a_generator_draws_on_the_cpu():
 )
 def a_cache_and_a_crop():
     """The text is cropped with a cache, too: tokens are left out."""
+
+
+@mistake(
+    "transformers.layer_norm",
+    spec="test_weight_and_bias_have_the_normalized_shape",
+    says="nothing was raised",
+    swap=(", weight=weight, bias=bias)", ", weight=weight)"),
+)
+def a_bias_may_broadcast():
+    """Only the weight is looked at."""
+
+
+@mistake(
+    "transformers.rms_norm",
+    spec="test_weight_and_bias_have_the_normalized_shape",
+    says="nothing was raised",
+    swap=("_check_affine(x, len(axes), weight=weight)", "pass"),
+)
+def rms_norm_lets_its_weight_broadcast():
+    """rms_norm forgets the check."""

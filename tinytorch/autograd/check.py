@@ -17,8 +17,8 @@ def numerical_gradient(
 ) -> Array:
     """How sum(cotangent * function(*inputs)) changes with each entry of inputs[place], by central differences.
 
-    Each entry is moved by eps and by -eps, in place and without recording, and put back exactly as it was:
-    (f(x + eps) - f(x - eps)) / (2 * eps).
+    Each entry is moved by eps and by -eps, in place and without recording, and put back exactly as it was, after an
+    error of `function` too: (f(x + eps) - f(x - eps)) / (2 * eps).
     """
     raise NotImplementedError("kata 07: numerical_gradient")
 

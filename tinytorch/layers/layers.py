@@ -18,7 +18,8 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x @ weight.T + bias: (*, in) with weight (out, in) and bias (out,) -> (*, out) (torch.nn.functional.linear).
 
     Raises:
-        ValueError: the last axis of `x` is not the weight's `in`; the message holds both shapes.
+        ValueError: the last axis of `x` is not the weight's `in`, or bias has not the shape (out,); the message holds
+            both shapes.
     """
     raise NotImplementedError("kata 04: linear")
 

@@ -197,8 +197,14 @@ def where(condition: Array, a: Array, b: Array) -> Array:
     raise NotImplementedError("kata 02: where")
 
 
-def masked_fill(x: Tensor, mask: Tensor, value: float) -> Tensor:
-    """`value` where the boolean `mask` is True, else `x` (torch.masked_fill). A new Tensor, in the dtype of `x`."""
+def masked_fill(x: Tensor, mask: Tensor, value: Tensor | float) -> Tensor:
+    """`value` where the boolean `mask` is True, else `x` (torch.masked_fill). A new Tensor, in the dtype of `x`.
+
+    `value` is a number, or a 0-d Tensor, and then a gradient flows to it too.
+
+    Raises:
+        ValueError: `value` is a Tensor with axes; the message holds its shape.
+    """
     raise NotImplementedError("kata 02: masked_fill")
 
 
@@ -517,6 +523,7 @@ def gather(a: Array, dim: int, index: Array) -> Array:
     Raises:
         IndexError: an index is negative or too large; the message holds it.
         ValueError: the shapes do not fit; the message holds both.
+        TypeError: the indices are not integers.
     """
     raise NotImplementedError("kata 02: gather")
 
@@ -531,6 +538,7 @@ def index_add(a: Array, dim: int, index: Array, source: Array) -> Array:
         IndexError: an index is negative or too large; the message holds it.
         ValueError: there are not as many indices as slices, or the slices have another shape; the message holds
             the shape of `source`.
+        TypeError: `source` has another dtype than `a`; the message holds both. Or the indices are not integers.
     """
     raise NotImplementedError("kata 02: index_add")
 

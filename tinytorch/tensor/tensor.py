@@ -6,6 +6,7 @@ through the dispatcher, without a change here.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -46,6 +47,18 @@ class Tensor:
         self.grad_fn = None
         self._version = [0]
         self.requires_grad = requires_grad
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:  # given
+        """A copy with memory of its own, and its own `.grad`; only of a leaf, as in PyTorch."""
+        if self.grad_fn is not None:
+            raise RuntimeError(
+                f"deepcopy of a Tensor of shape {self.shape} that was computed, by {self.grad_fn}: copy a leaf, or "
+                "take .detach().clone()"
+            )
+        memo[id(self)] = copied = type(self).__new__(type(self))
+        copied.data, copied.grad = self.data.copy(), copy.deepcopy(self.grad, memo)
+        copied.grad_fn, copied._requires_grad, copied._version = None, self._requires_grad, [0]
+        return copied
 
     # What it is
 

@@ -21,6 +21,7 @@ def clip_grad_norm_(
     returned in the gradients' dtype. Each gradient is multiplied by min(1, max_norm / (norm + 1e-6)). One common
     factor: the direction stays. Parameters without a gradient do not count; with none at all the norm is 0. Where the
     norm is infinite the factor is 0, and where it is nan the factor is nan, and so is every gradient afterwards.
+    An iterator that gives no parameter, such as a generator that is used up, is worth a UserWarning.
 
     Raises:
         ValueError: `max_norm` is negative, or `norm_type` not positive; the message holds it.
@@ -32,7 +33,7 @@ def clip_grad_norm_(
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
     """Move every entry of every gradient, in place, to between -clip_value and clip_value
-    (torch.nn.utils.clip_grad_value_). The direction changes.
+    (torch.nn.utils.clip_grad_value_). The direction changes. A used-up iterator is a UserWarning, as above.
 
     Raises:
         ValueError: `clip_value` is negative; the message holds it.

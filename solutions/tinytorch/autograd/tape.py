@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set as AbstractSet
-from contextlib import contextmanager
 from itertools import count
 from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
-from tinytorch.dispatch import Array, Primitive, install, mode, observed, observers, wrap
+from tinytorch.dispatch import Array, Primitive, install, mode, observed, observers, switch, wrap
 from tinytorch.setup import get_array_module
 from tinytorch.tensor import Shape, Tensor, add_up
 
@@ -28,12 +27,12 @@ def is_grad_enabled() -> bool:
     return mode.grad_enabled
 
 
-@contextmanager
+@switch
 def no_grad() -> Iterator[None]:
     """`with no_grad():` records nothing, in this thread (torch.no_grad).
 
-    Afterwards, and after an error, it is as it was before. A contextmanager is a decorator as well: `@no_grad()`
-    above a function covers each of its calls.
+    Afterwards, and after an error, it is as it was before. `@no_grad()` above a function covers each of its calls: the
+    dispatcher's `switch` sees to that.
     """
     before, mode.grad_enabled = mode.grad_enabled, False
     try:
@@ -42,7 +41,7 @@ def no_grad() -> Iterator[None]:
         mode.grad_enabled = before
 
 
-@contextmanager
+@switch
 def enable_grad() -> Iterator[None]:
     """`with enable_grad():` records again, inside of no_grad; otherwise as no_grad (torch.enable_grad)."""
     before, mode.grad_enabled = mode.grad_enabled, True
@@ -271,12 +270,19 @@ class Tape:
         (torch.Tensor.backward).
 
         `.grad` is a new Tensor each time, that shares no memory with anything. After an error none has changed.
+
+        Raises:
+            RuntimeError: as first_gradient and backpropagate; or the `.grad` that is there has another shape than its
+                leaf; the message holds both.
         """
         start = {tensor.grad_fn or tensor: first_gradient(tensor, gradient)}
+        sums = []
         for to, total in backpropagate(start, retain_graph).items():
             each = to if isinstance(to, Tensor) else to.output()
             if each is not None:
-                each.grad = wrap(total.copy() if each.grad is None else each.grad.data + total)
+                sums.append((each, _added(each, total)))
+        for each, new in sums:
+            each.grad = new
 
 
 def grad(
@@ -319,6 +325,15 @@ def grad(
                 f"input {place}, of shape {each.shape}, was not used for the outputs: allow_unused=True gives None"
             )
     return tuple(wrap(found[to].copy()) if to in found else None for to in wanted)
+
+
+def _added(tensor: Tensor, total: Array) -> Tensor:
+    """What `.grad` becomes when `total` is added to it."""
+    if tensor.grad is None:
+        return wrap(total.copy())
+    if tensor.grad.shape != tensor.shape:
+        raise RuntimeError(f"a Tensor of shape {tensor.shape} has a .grad of shape {tensor.grad.shape}")
+    return wrap(tensor.grad.data + total)
 
 
 install(Tape())

@@ -20,12 +20,15 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x @ weight.T + bias: (*, in) with weight (out, in) and bias (out,) -> (*, out) (torch.nn.functional.linear).
 
     Raises:
-        ValueError: the last axis of `x` is not the weight's `in`; the message holds both shapes.
+        ValueError: the last axis of `x` is not the weight's `in`, or bias has not the shape (out,); the message holds
+            both shapes.
     """
     if x.ndim == 0 or x.shape[-1] != weight.shape[1]:
         raise ValueError(
             f"linear needs x of shape (*, {weight.shape[1]}) for weight {weight.shape}, got {x.shape}"
         )
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ValueError(f"a bias for weight {weight.shape} has shape {weight.shape[:1]}, got {bias.shape}")
     out = x @ weight.T
     return out if bias is None else out + bias
 

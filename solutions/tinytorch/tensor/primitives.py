@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tinytorch import dispatch
 from tinytorch.dispatch import Array, primitive
 from tinytorch.setup import Device, get_array_module
 from tinytorch.tensor.promotion import float64, floating, int64, promote, result_type
@@ -220,9 +221,19 @@ def where(condition: Array, a: Array, b: Array) -> Array:
     return xp.where(condition, *promote(a, b)).astype(result_type(a, b), copy=False)
 
 
-def masked_fill(x: Tensor, mask: Tensor, value: float) -> Tensor:
-    """`value` where the boolean `mask` is True, else `x` (torch.masked_fill). A new Tensor, in the dtype of `x`."""
-    return where(mask, x.dtype.type(value).item(), x)
+def masked_fill(x: Tensor, mask: Tensor, value: Tensor | float) -> Tensor:
+    """`value` where the boolean `mask` is True, else `x` (torch.masked_fill). A new Tensor, in the dtype of `x`.
+
+    `value` is a number, or a 0-d Tensor, and then a gradient flows to it too.
+
+    Raises:
+        ValueError: `value` is a Tensor with axes; the message holds its shape.
+    """
+    if not isinstance(value, dispatch.tensor_type):
+        return where(mask, x.dtype.type(value).item(), x)
+    if value.ndim > 0:
+        raise ValueError(f"masked_fill takes a number or a 0-d Tensor, got one of shape {value.shape}")
+    return where(mask, value.to(x.dtype), x)
 
 
 # Comparisons --------------------------------------------------------------------------------------------
@@ -637,6 +648,7 @@ def gather(a: Array, dim: int, index: Array) -> Array:
     Raises:
         IndexError: an index is negative or too large; the message holds it.
         ValueError: the shapes do not fit; the message holds both.
+        TypeError: the indices are not integers.
     """
     dim = _axis(dim, a.ndim)
     if index.ndim != a.ndim or any(
@@ -658,15 +670,20 @@ def index_add(a: Array, dim: int, index: Array, source: Array) -> Array:
         IndexError: an index is negative or too large; the message holds it.
         ValueError: there are not as many indices as slices, or the slices have another shape; the message holds
             the shape of `source`.
+        TypeError: `source` has another dtype than `a`; the message holds both. Or the indices are not integers.
     """
     xp = get_array_module(a, index, source)
+    if source.dtype != a.dtype:  # add.at would cut what does not fit
+        raise TypeError(
+            f"index_add of a source of {source.dtype} to {a.dtype}: convert one of them with .to(...)"
+        )
     out, rows = xp.moveaxis(a.copy(), dim, 0), xp.moveaxis(source, dim, 0)
     if index.shape != rows.shape[:1] or rows.shape[1:] != out.shape[1:]:
         raise ValueError(
             f"index_add of {index.shape} indices and a source of shape {source.shape} to shape {a.shape} along {dim}"
         )
     _check_index(index, len(out))
-    xp.add.at(out, index, rows.astype(a.dtype, copy=False))
+    xp.add.at(out, index, rows)
     return xp.moveaxis(out, 0, dim)
 
 
@@ -690,7 +707,9 @@ def topk(x: Tensor, k: int, dim: int = -1) -> tuple[Tensor, Tensor]:
 
 
 def _check_index(index: Array, side: int) -> None:
-    """NumPy counts negative indices from the end; here they are a mistake, as in PyTorch."""
+    """NumPy counts negative indices from the end, and booleans are a mask; here both are a mistake, as in PyTorch."""
+    if index.dtype.kind not in "iu":
+        raise TypeError(f"an index holds integers, got {index.dtype}")
     bad = index[(index < 0) | (index >= side)]
     if bad.size:
         raise IndexError(f"index {int(bad[0])} is outside an axis of size {side}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -24,6 +25,7 @@ def clip_grad_norm_(
     returned in the gradients' dtype. Each gradient is multiplied by min(1, max_norm / (norm + 1e-6)). One common
     factor: the direction stays. Parameters without a gradient do not count; with none at all the norm is 0. Where the
     norm is infinite the factor is 0, and where it is nan the factor is nan, and so is every gradient afterwards.
+    An iterator that gives no parameter, such as a generator that is used up, is worth a UserWarning.
 
     Raises:
         ValueError: `max_norm` is negative, or `norm_type` not positive; the message holds it.
@@ -52,7 +54,7 @@ def clip_grad_norm_(
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
     """Move every entry of every gradient, in place, to between -clip_value and clip_value
-    (torch.nn.utils.clip_grad_value_). The direction changes.
+    (torch.nn.utils.clip_grad_value_). The direction changes. A used-up iterator is a UserWarning, as above.
 
     Raises:
         ValueError: `clip_value` is negative; the message holds it.
@@ -64,5 +66,9 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
 
 
 def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
-    params = [parameters] if isinstance(parameters, Tensor) else parameters
+    params = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    if isinstance(parameters, Iterator) and not params:
+        warnings.warn(
+            "no parameter was given, so nothing is clipped: is the generator used up?", stacklevel=3
+        )
     return [each.grad for each in params if each.grad is not None]
