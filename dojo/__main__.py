@@ -24,7 +24,7 @@ if __name__ == "__main__":
     put_the_repository_last()
 
 from dojo import bootstrap, commands  # noqa: E402
-from dojo.errors import INTERRUPTED, USAGE, DojoError  # noqa: E402
+from dojo.errors import INTERRUPTED, USAGE, DojoError, display  # noqa: E402
 
 BROKEN_PIPE = 141  # as shells count it
 MAKE = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "N", "K", "ARGS", "FORCE", "DATA", "NAME", "DIR")
@@ -32,6 +32,8 @@ MAKE = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "N", "K", "ARGS", "FORCE", "DATA", "
 
 def main() -> int:
     arguments = sys.argv[1:]
+    for stream in (sys.stdout, sys.stderr):  # a letter that the terminal's language lacks is no traceback
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     if "MAKELEVEL" in os.environ:  # what make was told is for this command, not for a make that it starts
         for name in MAKE:
             os.environ.pop(name, None)
@@ -40,7 +42,7 @@ def main() -> int:
         sys.stdout.flush()
         return code
     except DojoError as error:
-        print(error, file=sys.stderr)
+        display(str(error), file=sys.stderr)
         return error.code
     except KeyboardInterrupt:
         print("\nstopped", file=sys.stderr)
@@ -51,11 +53,8 @@ def main() -> int:
     except OSError as error:
         if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT):
             raise
-        print(
-            f"{error.filename or 'A file'} cannot be written or read: {error.strerror}. "
-            "Nothing of yours was changed by halves.",
-            file=sys.stderr,
-        )
+        what = f"{error.filename or 'A file'} cannot be written or read: {error.strerror}."
+        display(f"{what} Nothing of yours was changed by halves.", file=sys.stderr)
         return USAGE
 
 
@@ -64,14 +63,14 @@ def run(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("help", "-h", "--help"):
         from shutil import get_terminal_size
 
-        print(f"Learn how PyTorch works by building it.\n\n{commands.listing(get_terminal_size().columns)}")
+        display(f"Learn how PyTorch works by building it.\n\n{commands.listing(get_terminal_size().columns)}")
         return 0
     name, *rest = arguments
     command = commands.COMMANDS.get(name)
     if command is None:
         raise DojoError(f"There is no command {name!r}: `make` alone lists them.")
-    if command.needs == commands.VENV:
-        bootstrap.enter_venv(arguments)
+    if command.needs in (commands.VENV, commands.DEV):
+        bootstrap.enter_venv(arguments, dev=command.needs == commands.DEV)
     elif command.needs == commands.PYTHON:
         bootstrap.enter_python(arguments)
 

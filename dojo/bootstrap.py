@@ -22,6 +22,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 ENTRY = os.path.join(ROOT, "dojo", "__main__.py")
 VENV = os.path.join(ROOT, ".venv")
 CONSTRAINTS = os.path.join(ROOT, "constraints.txt")
+DEV = os.path.join(ROOT, "constraints-dev.txt")
 LOG = os.path.join(ROOT, ".dojo", "install.log")
 STAMP = "tinytorch-katas.txt"
 STARTED = "DOJO_STARTED"  # the process that went on as another Python: it keeps its number
@@ -35,14 +36,15 @@ NETWORK = (
 # Into the right Python ----------------------------------------------------------------------------------
 
 
-def enter_venv(arguments: list[str]) -> None:
-    """Go on inside an environment that has the packages. Returns only where that is here."""
+def enter_venv(arguments: list[str], dev: bool = False) -> None:
+    """Go on inside an environment that has the packages, with `dev` the maintainers' too. Returns only where that is
+    here."""
     pin_blas()
     forget_pytest_options()
-    if sys.prefix != sys.base_prefix and is_complete(sys.prefix):
+    if sys.prefix != sys.base_prefix and is_complete(sys.prefix, dev):
         return
-    if not is_complete(VENV):
-        build()
+    if not is_complete(VENV, dev):
+        build(dev)
     _go_on(python_of(VENV), arguments)
 
 
@@ -113,16 +115,17 @@ def python_of(prefix: str) -> str:
     return os.path.join(prefix, "Scripts", "python.exe") if windows else os.path.join(prefix, "bin", "python")
 
 
-def is_complete(prefix: str) -> bool:
+def is_complete(prefix: str, dev: bool = False) -> bool:
     """Whether everything in constraints.txt was installed there, and nothing has moved since."""
     stamp = read(os.path.join(prefix, STAMP))
-    return bool(stamp) and stamp == _stamp(prefix) and os.path.exists(python_of(prefix))
+    whole = [_stamp(prefix, dev=True)] if dev else [_stamp(prefix), _stamp(prefix, dev=True)]
+    return stamp in whole and os.path.exists(python_of(prefix))
 
 
-def _stamp(prefix: str) -> str:
+def _stamp(prefix: str, dev: bool = False) -> str:
     """What a complete environment says of itself. An environment cannot be moved, nor change its Python."""
     home = [os.path.realpath(prefix), os.path.realpath(python_of(prefix))]
-    return "\n".join([*home, read(CONSTRAINTS)])
+    return "\n".join([*home, read(CONSTRAINTS), *([read(DEV)] if dev else [])])
 
 
 def read(path: str) -> str:
@@ -133,7 +136,7 @@ def read(path: str) -> str:
         return ""
 
 
-def build() -> None:
+def build(dev: bool = False) -> None:
     """Build .venv, or bring it up to date. After an error there is what there was before, and no stamp."""
     python = new_python()
     try:
@@ -146,11 +149,11 @@ def build() -> None:
         ) from None
     with lock:
         _wait_for(lock)
-        if is_complete(VENV):
+        if is_complete(VENV, dev):
             return
         print("building .venv (once, about a minute) ...", flush=True)
         with open(LOG, "w", encoding="utf-8") as log:
-            _build(python, log)
+            _build(python, log, dev)
 
 
 def _wait_for(lock: IO[str]) -> None:
@@ -178,7 +181,7 @@ def try_to_lock(lock: IO[Any]) -> bool:
     return True
 
 
-def _build(python: str, log: IO[str]) -> None:
+def _build(python: str, log: IO[str], dev: bool) -> None:
     import shutil
 
     known = read(os.path.join(VENV, STAMP)).splitlines()[:2]
@@ -195,19 +198,14 @@ def _build(python: str, log: IO[str]) -> None:
         if uv:
             install = [uv, "pip", "install", "--python", python_of(VENV)]
         else:
-            install = [
-                python_of(VENV),
-                "-I",
-                "-m",
-                "pip",
-                "install",
-                "--disable-pip-version-check",
-                "--no-input",
-            ]
-        _run([*install, "-r", CONSTRAINTS], log)
+            install = [python_of(VENV), "-I", "-m", "pip", "install"]
+            install += ["--disable-pip-version-check", "--no-input"]
+        lists = [CONSTRAINTS, *([DEV] if dev else [])]
+        packages = "".join(map(read, lists)).count("==")
+        _run([*install, *(word for each in lists for word in ("-r", each))], log, packages)
         _run([python_of(VENV), "-I", "-c", PATH_FILE, ROOT], log)
         with open(os.path.join(VENV, STAMP), "w", encoding="utf-8") as stamp:
-            stamp.write(_stamp(VENV))
+            stamp.write(_stamp(VENV, dev))
     except BaseException:
         if fresh:
             _remove(VENV)
@@ -232,17 +230,27 @@ def _remove(path: str) -> None:
         os.remove(path)
 
 
-def _run(command: list[str], log: IO[str]) -> None:
-    """Run one step. What it prints is kept in the log; a failure is one sentence."""
+def _run(command: list[str], log: IO[str], packages: int = 0) -> None:
+    """Run one step. What it prints is kept in the log; a failure is one sentence. Where so many packages are
+    installed, a terminal shows how many have come."""
     import subprocess
 
     log.write("$ {}\n".format(" ".join(command)))
     log.flush()
     try:
-        code = subprocess.run(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL).returncode
+        step = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
     except OSError as error:
         raise DojoError(f"{command[0]} cannot be started: {error.strerror}.") from None
-    if code:
+    shown = bool(packages) and sys.stdout.isatty()
+    with step:
+        while step.poll() is None:
+            time.sleep(0.1)
+            if shown:
+                come = min(read(LOG).count("\nCollecting "), packages)
+                print(f"\r{come} of {packages} packages ", end="", flush=True)
+    if shown:
+        print("\r" + " " * 24 + "\r", end="", flush=True)
+    if step.returncode:
         raise DojoError(why(read(LOG)))
 
 

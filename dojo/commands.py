@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from dojo.errors import DojoError
 
-ANY, PYTHON, VENV = "any Python", "Python 3.11", "the packages in .venv"
+ANY, PYTHON, VENV, DEV = "any Python", "Python 3.11", "the packages in .venv", "those and the maintainers'"
 
 
 class Command(NamedTuple):
@@ -39,7 +39,7 @@ COMMANDS = {
     ),
     "doctor": Command("doctor", "what is installed, what is missing, what to do", "doctor", ANY),
     # For maintainers: not listed.
-    "test": Command("", "the repository's own tests", "authors.own_tests", VENV),
+    "test": Command("", "the repository's own tests", "authors.own_tests", DEV),
     "dev-gate": Command("", "the same for the katas, deeper and slower; N=2 for one", "authors.gate", VENV),
     "dev-skeleton": Command("", "derive tinytorch/ from the reference", "authors.skeleton", PYTHON),
     "dev-specs": Command("", "write the lists of specs", "authors.specs", VENV),

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from dojo import bootstrap
 from dojo.catalogue import KATAS, ROOT, SOLUTIONS, STUDENT
-from dojo.errors import RED, DojoError
+from dojo.errors import RED, DojoError, display
 
 OK, MISSING, OPTIONAL = "ok", "missing", "optional"
 
@@ -43,11 +43,11 @@ def run(options: argparse.Namespace) -> int:
     del options
     found = [*machine(), *environment(), *repository()]
     for finding in found:
-        print(f"{finding.state:8}  {finding.what}")
+        display(f"{finding.state:8}  {finding.what}", hang=10)
         if finding.todo:
-            print(f"{'':8}  {finding.todo}")
+            display(f"{'':8}  {finding.todo}")
     missing = sum(finding.state == MISSING for finding in found)
-    print(f"\n{missing} to mend." if missing else "\nNothing to mend. `make` lists the commands.")
+    display(f"\n{missing} to mend." if missing else "\nNothing to mend. `make` lists the commands.")
     return RED if missing else 0
 
 

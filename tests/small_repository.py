@@ -106,7 +106,7 @@ code = "return 3 * ..."
 def build(home: Path) -> Path:
     """The small repository in `home`: kata 01 not written, katas 02 and 06 written."""
     shutil.copytree(ROOT / "dojo", home / "dojo", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "conftest.py", "constraints.txt"):
+    for name in ("pyproject.toml", "conftest.py", "constraints.txt", "constraints-dev.txt"):
         shutil.copy(ROOT / name, home / name)
     for name, text in SPECS.items():
         write(home / "katas" / name, text)

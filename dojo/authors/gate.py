@@ -7,6 +7,8 @@
 (e) walk    a perfect student who writes what the first red spec asks for gets from skeleton to green, is asked
             for every function, and each function alone taken away again is missed by some spec
 mistakes    every classic mistake is caught by the spec it names, with words that point at it
+first       the same beside all the kata's other specs, with a note of the one that is red first: only where asked
+            for with --only first, because it runs the whole kata for each mistake
 
 A check is made of parts that may run side by side. Each part gives a Finding; no problems means that all is well.
 """
@@ -325,11 +327,9 @@ CHECKS = {
     "e": Check(
         "the walk", "steps", lambda kata: [walked(kata)], lambda kata: [walked(kata), walked_anew(kata)]
     ),
-    "mistakes": Check(
-        "mistakes caught",
-        "mistakes",
-        all_caught,
-        lambda kata: all_caught(kata, whole=True),
+    "mistakes": Check("mistakes caught", "mistakes", all_caught, all_caught),
+    "first": Check(
+        "mistakes, first red", "mistakes", lambda kata: [], lambda kata: all_caught(kata, whole=True)
     ),
 }
 
@@ -390,7 +390,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """`make dev-gate`: print what was checked, and every problem with enough to act on."""
     katas = [kata(options.number)] if options.number else built()
-    names = ["e" if name == "walk" else name for name in options.only or CHECKS]
+    names = [
+        "e" if name == "walk" else name for name in options.only or CHECKS if name != "first" or options.only
+    ]
     plan_for("solutions")  # where there is no reference, this says so
     began = time.monotonic()
     problems = 0

@@ -49,7 +49,7 @@ def output_of_a_run(sources: dict[str, str]) -> str:
         home = Path(folder)
         for part in ("dojo", "katas"):
             shutil.copytree(ROOT / part, home / part, ignore=shutil.ignore_patterns("__pycache__"))
-        for part in ("pyproject.toml", "conftest.py", "constraints.txt"):
+        for part in ("pyproject.toml", "conftest.py", "constraints.txt", "constraints-dev.txt"):
             shutil.copy(ROOT / part, home / part)
         shutil.copytree(SOLUTIONS, home / "tinytorch", ignore=shutil.ignore_patterns("__pycache__"))
         for module, source in sources.items():

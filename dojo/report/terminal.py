@@ -10,6 +10,7 @@ import pytest
 from _pytest.config import create_terminal_writer  # what every terminal plugin uses: NO_COLOR, --color, width
 
 from dojo.catalogue import Kata, kata_of
+from dojo.errors import fitted
 from dojo.report.explain import WIDTH, wrap
 from dojo.run import specs
 from dojo.run.process import tell
@@ -193,7 +194,8 @@ class KataTerminal:
             self.line(line)
 
     def line(self, text: str = "", **markup: bool) -> None:
-        self.writer.line(text, **markup)
+        for part in fitted(text, hang=2, width=self.width).split("\n"):
+            self.writer.line(part, **markup)
         self.writer.flush()  # before the next spec's output is captured
 
 

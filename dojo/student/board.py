@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dojo.catalogue import KATAS, Kata
+from dojo.errors import display
 from dojo.report.screen import say
 from dojo.run import standing
 from dojo.run.standing import Standing
@@ -26,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     console = Console(highlight=False)
     built = [kata for kata in KATAS if kata.built]
     found: dict[Kata, Standing] = {}
-    print("running what has changed ...", flush=True)
+    display("running what has changed ...")
     for kata, one in standing.standings(built):
         found[kata] = one
         if console.is_terminal:

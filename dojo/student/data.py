@@ -10,7 +10,7 @@ from pathlib import Path
 from dojo.datasets import downloads, fetch
 from dojo.datasets.downloads import Dataset
 from dojo.datasets.fetch import File
-from dojo.errors import DojoError
+from dojo.errors import DojoError, display
 from dojo.tree.overlay import shown
 
 
@@ -30,18 +30,18 @@ def run(options: argparse.Namespace) -> int:
     home = given or downloads.HOME / wanted.name
     with ExitStack() as stack:
         downloads.get(wanted, home, *_teller(stack))
-    print(f"{wanted.name} is in {shown(home)}")
+    display(f"{wanted.name} is in {shown(home)}")
     return 0
 
 
 def _list(given: Path | None) -> None:
-    print(
+    display(
         f"`make data NAME=mnist` puts it into {shown(given) if given else '.dojo/data/mnist, or into DIR'}:\n"
     )
     for each in downloads.DATASETS:
         state = _state(each, given or downloads.HOME / each.name)
-        print(f"  {each.name:14}  {fetch.shown(each.size):>8}  {state:10}  {each.what}")
-    print("\nWithout a network there are dojo.datasets.strokes and dojo.datasets.stdlib.")
+        display(f"  {each.name:14}  {fetch.shown(each.size):>8}  {state:10}  {each.what}", hang=14)
+    display("\nWithout a network there are dojo.datasets.strokes and dojo.datasets.stdlib.")
 
 
 def _state(wanted: Dataset, home: Path) -> str:

@@ -16,7 +16,7 @@ import shlex
 import tomllib
 
 from dojo.catalogue import ROOT, SOLUTIONS, Kata, built_kata
-from dojo.errors import USAGE, DojoError
+from dojo.errors import USAGE, DojoError, display
 from dojo.report.screen import say
 from dojo.run.cold import run_kata
 from dojo.run.results import Result
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
         raise DojoError("Say which kata: `make hint N=1`.")
     kata = built_kata(options.n)
     part = f" that match K={options.k}" if options.k else ""
-    print(f"looking for the first red spec of kata {kata.name}{part and ', of those' + part} ...", flush=True)
+    display(f"looking for the first red spec of kata {kata.name}{part and ', of those' + part} ...")
     verdict = run_kata(kata, args=["-x", *(["-k", options.k] if options.k else [])], relay=False)
     red = verdict.first_red
     if part and verdict.code == USAGE:

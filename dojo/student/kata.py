@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dojo.catalogue import KATAS, Kata, built_kata
 from dojo.commands import split
-from dojo.errors import RED, DojoError
+from dojo.errors import RED, DojoError, display
 from dojo.report.screen import say
 from dojo.run.cold import narrowed, run_kata
 from dojo.student import hint
@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
         raise DojoError("Say which kata: `make kata N=1`.")
     kata = built_kata(options.n)
     more = [*(["-k", options.k] if options.k else []), *split(options.args)]
-    print(f"running kata {kata.name} ...", flush=True)
+    display(f"running kata {kata.name} ...")
     verdict = run_kata(kata, args=["-x", *more])
     if verdict.said:
         say(verdict.said)

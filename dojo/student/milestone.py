@@ -34,7 +34,7 @@ from typing import Any
 from dojo.bootstrap import ENTRY
 from dojo.catalogue import KATAS, ROOT, Kata, built_kata
 from dojo.commands import split
-from dojo.errors import INTERRUPTED, RED, DojoError
+from dojo.errors import INTERRUPTED, RED, DojoError, display
 from dojo.report.explain import explain
 from dojo.report.screen import say
 from dojo.run import process, standing
@@ -145,7 +145,7 @@ def run(options: argparse.Namespace) -> int:
     except OSError as error:
         raise DojoError(f"Cannot write the milestone's pictures to {HOME}: {error.strerror}.") from None
 
-    print(f"running the milestone of kata {kata.name}: {kata.milestone} ...", flush=True)
+    display(f"running the milestone of kata {kata.name}: {kata.milestone} ...")
     if options.impl == "student":
         _say_what_is_missing(kata)
     started = time.monotonic()

@@ -6,7 +6,7 @@ import argparse
 
 from dojo import catalogue
 from dojo.catalogue import built_kata
-from dojo.errors import DojoError
+from dojo.errors import DojoError, display
 from dojo.tree import backups
 from dojo.tree.skeleton import derive
 
@@ -25,9 +25,9 @@ def run(options: argparse.Namespace) -> int:
     others = {path: data for path, data in yours.items() if path not in mine}
     changed = backups.change("reset", {**others, **backups.part(kata, made)})
     if not changed:
-        print(f"Kata {kata.name} is the skeleton already.")
+        display(f"Kata {kata.name} is the skeleton already.")
         return 0
     for path in changed:
         print(f"tinytorch/{path}")
-    print(f"Kata {kata.name} is the skeleton again. Yours is kept: `make restore N=1` takes it back.")
+    display(f"Kata {kata.name} is the skeleton again. Yours is kept: `make restore N=1` takes it back.")
     return 0

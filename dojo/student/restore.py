@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from dojo import catalogue
-from dojo.errors import DojoError
+from dojo.errors import DojoError, display
 from dojo.tree import backups
 
 SHOWN = 20
@@ -22,9 +22,9 @@ def run(options: argparse.Namespace) -> int:
     if not saved and options.n:
         raise DojoError("There is no backup yet: nothing was ever written over your work.")
     if not saved:
-        print("There is no backup yet: nothing was ever written over your work.")
+        display("There is no backup yet: nothing was ever written over your work.")
     elif not options.n:
-        print(listing(saved))
+        display(listing(saved))
     else:
         restore(chosen(options.n, saved))
     return 0
@@ -68,6 +68,6 @@ def restore(backup: Path) -> None:
     for path in changed:
         print(f"tinytorch/{path}")
     if changed:
-        print(f"tinytorch/ is what it was on {described(backup)}. `make restore N=1` undoes this.")
+        display(f"tinytorch/ is what it was on {described(backup)}. `make restore N=1` undoes this.")
     else:
-        print(f"tinytorch/ is already what it was on {described(backup)}.")
+        display(f"tinytorch/ is already what it was on {described(backup)}.")

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from dojo.catalogue import ROOT
-from dojo.errors import DojoError
+from dojo.errors import DojoError, display
 
 BRANCH = "solutions"
 MESSAGE = "tinytorch/ is the reference (made by `make solutions-branch`)"
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     who = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in AUTHOR.items()}
     commit = git("commit-tree", tree, "-p", head, "-m", MESSAGE, **who)
     git("branch", "--no-track", "-f", BRANCH, commit)
-    print(f"The branch {BRANCH} has the reference in tinytorch/. See what differs from yours:")
+    display(f"The branch {BRANCH} has the reference in tinytorch/. See what differs from yours:")
     print(f"  git diff {BRANCH} -- tinytorch")
     return 0
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from dojo import catalogue
 from dojo.catalogue import KATAS, Kata
 from dojo.doctor import unreadable
-from dojo.errors import DojoError
+from dojo.errors import DojoError, display
 from dojo.run import standing, warm
 from dojo.run.jobs import Job
 from dojo.run.standing import Standing
@@ -44,14 +44,14 @@ def run(options: argparse.Namespace) -> int:
         new |= backups.part(each, reference)
     backups.change("start", new)
     if filled:
-        print("Copied from the reference:")
+        display("Copied from the reference:")
         for each in filled:
-            print(f"  {each.name}{_was(stood.get(each))}")
-        print(f"What was there is in {shown(backups.saved()[-1])}: `make restore N=1` takes it back.")
+            display(f"  {each.name}{_was(stood.get(each))}")
+        display(f"What was there is in {shown(backups.saved()[-1])}: `make restore N=1` takes it back.")
     kept = [each for each in below if each not in filled]
     if kept:
-        print("Left as they are: " + ", ".join(each.name for each in kept) + ".")
-    print(_next(kata))
+        display("Left as they are: " + ", ".join(each.name for each in kept) + ".")
+    display(_next(kata))
     return 0
 
 
@@ -90,7 +90,7 @@ def standings(katas: list[Kata]) -> dict[Kata, Standing]:
     """How each stands on the reference's katas: none is red for another's sake."""
     if not katas:
         return {}
-    print(f"looking at what is written of {', '.join(each.slug for each in katas)} ...", flush=True)
+    display(f"looking at what is written of {', '.join(each.slug for each in katas)} ...")
     warm.preload()
     return dict(warm.together((each, _stand(each)) for each in katas))
 

@@ -164,7 +164,7 @@ def softplus_backward_keeps_beta():
     "activations.softmax_backward",
     spec="test_softmax_backward_of_two_equal_entries",
     says="wrong",
-    swap=("out * (grad - (grad * out).sum(axis=dim, keepdims=True))", "grad * out * (1 - out)"),
+    swap=("out * (grad - add_up(grad * out, dim, keepdims=True))", "grad * out * (1 - out)"),
 )
 def softmax_backward_of_the_diagonal():
     """As if each share depended on its own input only."""
@@ -174,7 +174,7 @@ def softmax_backward_of_the_diagonal():
     "activations.log_softmax_backward",
     spec="test_log_softmax_backward_mixes_the_row",
     says="wrong",
-    swap=("grad.sum(axis=dim, keepdims=True)", "grad"),
+    swap=("add_up(grad, dim, keepdims=True)", "grad"),
 )
 def log_softmax_backward_without_the_sum():
     """softmax times grad, where the row's sum of grad belongs."""

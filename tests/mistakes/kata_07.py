@@ -201,7 +201,7 @@ def amax_gives_all_to_each(grad, a, out, dim, keepdim):
     "autograd.cumsum_backward",
     spec="test_cumsum_backward",
     says="the gradient of a",
-    swap=("xp.flip(xp.flip(grad, dim).cumsum(axis=dim), dim)", "grad.cumsum(axis=dim)"),
+    swap=("xp.flip(xp.flip(grad, dim).cumsum(axis=dim, dtype=np.float64), dim)", "grad.cumsum(axis=dim)"),
 )
 def cumsum_forwards():
     """Added up from the front."""

@@ -1141,7 +1141,7 @@ def stopping_forgets_its_wait():
     swap=("if self.stream.isatty():", "if True:"),
 )
 def bar_floods_the_log():
-    """The line is written anew where there is no terminal too."""
+    """The line is written again where there is no terminal too."""
 
 
 @mistake(
@@ -1174,7 +1174,7 @@ def bar_stays_behind_the_numbers():
     swap=("each.bit_generator.state", "np.random.default_rng(0).bit_generator.state"),
 )
 def state_without_generators():
-    """Chance is forgotten: dropout and shuffling begin anew."""
+    """Chance is forgotten: dropout and shuffling begin again."""
 
 
 @mistake(
@@ -1234,7 +1234,7 @@ def load_takes_any_optimizer():
     ),
 )
 def load_forgets_the_history():
-    """The history begins anew."""
+    """The history begins again."""
 
 
 @mistake(
@@ -1396,7 +1396,7 @@ def resume_gives_up():
     ],
 )
 def resume_shrugs():
-    """Whatever goes wrong, an older one is tried, or the run begins anew."""
+    """Whatever goes wrong, an older one is tried, or the run begins again."""
 
 
 @mistake(

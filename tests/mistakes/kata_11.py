@@ -81,7 +81,7 @@ def flattens():
     swap=("sorted(set(text))", "list(dict.fromkeys(text))"),
 )
 def numbers_by_appearance():
-    """Characters are numbered as they come, and a set would number them anew in every run."""
+    """Characters are numbered as they come, and a set would number them again in every run."""
 
 
 @mistake(
@@ -818,7 +818,7 @@ def loads_no_special_tokens():
     swap=("special, tokens)", "special)"),
 )
 def numbers_the_tokens_anew():
-    """The ids in the file are read, and made anew."""
+    """The ids in the file are read, and made again."""
 
 
 @mistake(

@@ -250,7 +250,7 @@ def head_with_a_bias():
     swap=("else:", 'elif not name.startswith(("wte", "wpe")):'),
 )
 def embeddings_stay_large():
-    """Only Linear layers are drawn anew; embeddings keep the deviation 1."""
+    """Only Linear layers are drawn again; embeddings keep the deviation 1."""
 
 
 @mistake(

@@ -21,8 +21,8 @@ from tinytorch import dispatch
 from tinytorch.activations import relu, swish
 
 
-def test_seams_above_are_closed():
-    """While a spec of kata 03 runs, the seams of the katas above are closed."""
+def test_what_is_above_is_closed():
+    """While a spec of kata 03 runs, what the katas above bring is closed."""
     assert dispatch.highest == 3
 
 
@@ -104,8 +104,8 @@ def closed_above(kata):
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = small_repository.build(tmp_path_factory.mktemp("house"))
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = small_repository.build(tmp_path_factory.mktemp("repository"))
     write(home / "katas/03_activations/README.md", "# a kata\n")
     write(home / "katas/03_activations/test_01_relu.py", SPECS)
     write(home / "tinytorch/dispatch.py", DISPATCH)
@@ -113,18 +113,18 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def run(house: Path, *args: str, module: str = GOOD, **env: str) -> str:
-    write(house / "tinytorch/activations.py", module)
+def run(repository: Path, *args: str, module: str = GOOD, **env: str) -> str:
+    write(repository / "tinytorch/activations.py", module)
     command = [sys.executable, "-m", "pytest", *args]
     both = subprocess.PIPE, subprocess.STDOUT
     done = subprocess.run(
-        command, cwd=house, env=environment(**env), stdout=both[0], stderr=both[1], timeout=60
+        command, cwd=repository, env=environment(**env), stdout=both[0], stderr=both[1], timeout=60
     )
     return done.stdout.decode()
 
 
-def test_next_names_the_function_and_its_place(house: Path) -> None:
-    assert run(house, "-x", "katas/03_activations", module=STUBS) == (
+def test_next_names_the_function_and_its_place(repository: Path) -> None:
+    assert run(repository, "-x", "katas/03_activations", module=STUBS) == (
         "Kata 03 activations\n"
         "Without a bend between them, a hundred layers are one.\n"
         "\n"
@@ -139,8 +139,8 @@ def test_next_names_the_function_and_its_place(house: Path) -> None:
     )
 
 
-def test_wrong_shows_the_requirement_the_smallest_example_and_where_to_look(house: Path) -> None:
-    shown = run(house, "-x", "katas/03_activations", module=WRONG, COLUMNS="100")
+def test_wrong_shows_the_requirement_the_smallest_example_and_where_to_look(repository: Path) -> None:
+    shown = run(repository, "-x", "katas/03_activations", module=WRONG, COLUMNS="100")
     assert (
         "1 green so far, stopped at the first red (6 in all)\n\nwrong: relu gives x itself where x is"
         in shown
@@ -152,8 +152,8 @@ def test_wrong_shows_the_requirement_the_smallest_example_and_where_to_look(hous
     assert "lines before\n" in shown and "x is -1\n  stuck?     make hint N=3\n" in shown
 
 
-def test_what_a_spec_calls_of_one_class_is_not_looked_for_in_another(house: Path) -> None:
-    spec = house / "katas/03_activations/test_02_load.py"
+def test_what_a_spec_calls_of_one_class_is_not_looked_for_in_another(repository: Path) -> None:
+    spec = repository / "katas/03_activations/test_02_load.py"
     write(
         spec,
         "from tinytorch.activations import One\n\n\n"
@@ -161,16 +161,16 @@ def test_what_a_spec_calls_of_one_class_is_not_looked_for_in_another(house: Path
     )
     one = "class One:\n    @classmethod\n    def load(cls):\n        return 2\n"
     try:
-        shown = run(house, str(spec), module=one + one.replace("One", "Two"))
+        shown = run(repository, str(spec), module=one + one.replace("One", "Two"))
     finally:
         spec.unlink()
     assert "look at    tinytorch/activations.py:3 (One.load)\n" in shown
     assert "Two" not in shown
 
 
-def test_verbose_explains_everything_and_forty_columns_are_enough(house: Path) -> None:
-    shown = run(house, "-v", "katas/03_activations", module=WRONG, COLUMNS="40")
-    assert "  green        test_seams_above_are_closed  0." in shown
+def test_verbose_explains_everything_and_forty_columns_are_enough(repository: Path) -> None:
+    shown = run(repository, "-v", "katas/03_activations", module=WRONG, COLUMNS="40")
+    assert "  green        test_what_is_above_is_closed  0." in shown
     assert "  inconclusive test_timing  0." in shown
     assert "\n2/6 green, 3 wrong, 1 inconclusive\n" in shown
     assert shown.count("\nwrong: ") == 3
@@ -179,8 +179,8 @@ def test_verbose_explains_everything_and_forty_columns_are_enough(house: Path) -
     assert [line for line in long if "test_" not in line] == []
 
 
-def test_a_crash_points_at_the_students_line(house: Path) -> None:
-    shown = run(house, "katas/03_activations", "-k", "swish", module=WRONG)
+def test_a_crash_points_at_the_students_line(repository: Path) -> None:
+    shown = run(repository, "katas/03_activations", "-k", "swish", module=WRONG)
     assert "0/2 green, 2 wrong (4 not selected)" in shown
     assert "  ZeroDivisionError: division by zero\n" in shown
     assert "  your line  tinytorch/activations.py:7\n               return 0 / x\n" in shown
@@ -211,8 +211,8 @@ def swish(x):
 """
 
 
-def test_a_crash_in_a_lower_kata_points_at_the_line_that_called_it(house: Path) -> None:
-    shown = run(house, "katas/03_activations", "-k", "swish_of_text", module=BELOW)
+def test_a_crash_in_a_lower_kata_points_at_the_line_that_called_it(repository: Path) -> None:
+    shown = run(repository, "katas/03_activations", "-k", "swish_of_text", module=BELOW)
     assert "  your line  tinytorch/activations.py:10\n               return total(x)\n" in shown
     assert "  raised in  tinytorch/tensor.py:6 (total)\n" in shown
 
@@ -234,33 +234,33 @@ def swish(x):
 """
 
 
-def test_a_crash_in_what_was_given_points_at_the_line_that_called_it(house: Path) -> None:
-    shown = run(house, "katas/03_activations", "-k", "swish_of_text", module=GIVEN)
+def test_a_crash_in_what_was_given_points_at_the_line_that_called_it(repository: Path) -> None:
+    shown = run(repository, "katas/03_activations", "-k", "swish_of_text", module=GIVEN)
     assert "  your line  tinytorch/activations.py:14\n               return checked(x)\n" in shown
     assert "  raised in  tinytorch/activations.py:6 (checked)\n" in shown
 
 
-def test_an_array_in_an_example_is_whole_and_where_it_is_cut_it_says_so(house: Path) -> None:
+def test_an_array_in_an_example_is_whole_and_where_it_is_cut_it_says_so(repository: Path) -> None:
     write(
-        house / "katas/03_activations/test_02_array.py",
+        repository / "katas/03_activations/test_02_array.py",
         "from hypothesis import given\nfrom dojo.spec.strategies import arrays\n\n\n"
         "@given(x=arrays((2, 2, 3)), many=arrays((30, 1)))\ndef test_array(x, many):\n    assert x.ndim == 2, 'no'\n",
     )
     try:
-        shown = run(house, "katas/03_activations/test_02_array.py")
+        shown = run(repository, "katas/03_activations/test_02_array.py")
     finally:
-        (house / "katas/03_activations/test_02_array.py").unlink()
+        (repository / "katas/03_activations/test_02_array.py").unlink()
     assert "x = array([[[0., 0., 0.],\n" in shown
     assert shown.count("[0., 0., 0.]") == 4, "rows that are equal are shown all the same"
     assert "[0., 0., 0.]]], dtype=float32)\n" in shown
     assert "many = array([[0.],\n" in shown and "... and 10 more lines\n" in shown
 
 
-def test_a_name_that_is_not_imported_is_looked_for(house: Path) -> None:
-    shown = run(house, "katas/03_activations", "-k", "swish_of_text", module=FORGOT)
+def test_a_name_that_is_not_imported_is_looked_for(repository: Path) -> None:
+    shown = run(repository, "katas/03_activations", "-k", "swish_of_text", module=FORGOT)
     assert "It is not imported: `import numpy as np`." in shown
     shown = run(
-        house,
+        repository,
         "katas/03_activations",
         "-k",
         "swish_of_text",
@@ -269,15 +269,15 @@ def test_a_name_that_is_not_imported_is_looked_for(house: Path) -> None:
     assert "It is not imported: `from tinytorch.setup import double`." in shown
 
 
-def test_two_processes_show_the_same(house: Path) -> None:
-    shown = run(house, "-n", "2", "katas/03_activations", module=STUBS)
+def test_two_processes_show_the_same(repository: Path) -> None:
+    shown = run(repository, "-n", "2", "katas/03_activations", module=STUBS)
     assert shown.startswith("Kata 03 activations\n") and "gw0" not in shown and "workers" not in shown
     assert "3/6 green, 2 to write, 1 inconclusive\n" in shown
     assert "next: write `swish` in tinytorch/activations.py:7\n" in shown
 
 
-def test_the_root_walks_the_katas_in_order_and_stops(house: Path) -> None:
-    shown = run(house, "-x")
+def test_the_root_walks_the_katas_in_order_and_stops(repository: Path) -> None:
+    shown = run(repository, "-x")
     assert (
         shown.startswith("Kata 01 setup\n")
         and "0 green so far, stopped at the first red (3 in all)\n\nnext: write `double`" in shown
@@ -285,8 +285,8 @@ def test_the_root_walks_the_katas_in_order_and_stops(house: Path) -> None:
     assert "Kata 02" not in shown
 
 
-def test_a_stub_of_a_lower_kata_says_whose_it_is(house: Path) -> None:
-    shown = run(house, "-x", "katas/02_tensor")
+def test_a_stub_of_a_lower_kata_says_whose_it_is(repository: Path) -> None:
+    shown = run(repository, "-x", "katas/02_tensor")
     assert "1/2 green\n\nnext: write `double` in tinytorch/setup.py:3\n" in shown
     assert "That belongs to kata 01: `make kata N=1` leads you there" in shown
 
@@ -317,26 +317,27 @@ BROKEN = {
 }
 
 
-def test_a_module_that_cannot_be_imported_is_one_red_spec_in_its_place(house: Path) -> None:
-    write(house / "tinytorch/ring.py", "from tinytorch.training import f\n\n\ndef g(): ...\n")
+def test_a_module_that_cannot_be_imported_is_one_red_spec_in_its_place(repository: Path) -> None:
+    write(repository / "tinytorch/ring.py", "from tinytorch.training import f\n\n\ndef g(): ...\n")
     for name, (module, _) in BROKEN.items():
         slug = name[3:]
-        write(house / f"katas/{name}/README.md", "# a kata\n")
+        write(repository / f"katas/{name}/README.md", "# a kata\n")
         write(
-            house / f"katas/{name}/test_01_f.py", f"from tinytorch.{slug} import f\n\n\ndef test_f(): f()\n"
+            repository / f"katas/{name}/test_01_f.py",
+            f"from tinytorch.{slug} import f\n\n\ndef test_f(): f()\n",
         )
         if module:
-            write(house / f"tinytorch/{slug}.py", module)
-    shown = run(house, *(f"katas/{name}" for name in BROKEN))
+            write(repository / f"tinytorch/{slug}.py", module)
+    shown = run(repository, *(f"katas/{name}" for name in BROKEN))
     assert [expected for _, expected in BROKEN.values() if expected not in shown] == []
     assert "_pytest/python.py" not in shown, "where Python found that out is nobody's line"
-    records = told(house, *(f"katas/{name}" for name in BROKEN))
+    records = told(repository, *(f"katas/{name}" for name in BROKEN))
     assert [r["id"] for r in records if "id" in r] == [f"katas/{n}/test_01_f.py::import" for n in BROKEN]
 
 
-def test_the_report_has_a_line_for_each_spec_as_it_ends(house: Path) -> None:
-    write(house / "tinytorch/activations.py", STUBS)
-    records = told(house, "katas/03_activations")
+def test_the_report_has_a_line_for_each_spec_as_it_ends(repository: Path) -> None:
+    write(repository / "tinytorch/activations.py", STUBS)
+    records = told(repository, "katas/03_activations")
     assert records[0] == {"begins": "katas/03_activations/test_01_relu.py"}
     assert records[-1] == {"ended": 1}
     results = [r for r in records if "state" in r]
@@ -346,30 +347,32 @@ def test_the_report_has_a_line_for_each_spec_as_it_ends(house: Path) -> None:
     assert results[2]["summary"] == "next: write `swish` in tinytorch/activations.py:7"
 
 
-def told(house: Path, *args: str) -> list[dict[str, Any]]:
+def told(repository: Path, *args: str) -> list[dict[str, Any]]:
     """What a run tells the process that started it."""
-    command = [sys.executable, "-P", str(house / "dojo/__main__.py"), "pytest", "--", *args]
-    child = process.spawn(command, cwd=house, env=environment(), kept=("stdout", "stderr"))
+    command = [sys.executable, "-P", str(repository / "dojo/__main__.py"), "pytest", "--", *args]
+    child = process.spawn(command, cwd=repository, env=environment(), kept=("stdout", "stderr"))
     child.wait()
     return child.take()
 
 
-def test_the_repositorys_own_tests_keep_pytests_output(house: Path) -> None:
-    shown = run(house, "tests")
+def test_the_repositorys_own_tests_keep_pytests_output(repository: Path) -> None:
+    shown = run(repository, "tests")
     assert "test session starts" in shown and ">       assert [1, 2] == [1, 3]" in shown
 
 
-def test_one_of_the_repositorys_own_tests_may_be_skipped(house: Path) -> None:
+def test_one_of_the_repositorys_own_tests_may_be_skipped(repository: Path) -> None:
     write(
-        house / "tests/test_skipped.py",
+        repository / "tests/test_skipped.py",
         'import pytest\n\n\ndef test_it():\n    pytest.skip("no torch here")\n',
     )
     command = [sys.executable, "-m", "pytest", "tests/test_skipped.py"]
-    done = subprocess.run(command, cwd=house, env=environment(), capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        command, cwd=repository, env=environment(), capture_output=True, text=True, timeout=60
+    )
     assert "1 skipped" in done.stdout
     assert done.returncode == 0
 
 
-def test_an_implementation_that_is_not_there_is_a_usage_error(house: Path) -> None:
-    assert "there is no such folder" in run(house, "katas/03_activations", "--impl", "nowhere")
-    assert "has no solutions/ folder" in run(house, "katas/03_activations", "--alone", "3")
+def test_an_implementation_that_is_not_there_is_a_usage_error(repository: Path) -> None:
+    assert "there is no such folder" in run(repository, "katas/03_activations", "--impl", "nowhere")
+    assert "has no solutions/ folder" in run(repository, "katas/03_activations", "--alone", "3")

@@ -1,4 +1,4 @@
-"""The two seams of the dispatcher, proved with a toy tape and a toy kernel on the reference's own kata 02."""
+"""The two extension points of the dispatcher, proved with a toy tape and a toy kernel on the reference's own kata 02."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ class Recorder:
 
 
 @pytest.fixture(autouse=True)
-def seams(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Both seams as they are before any higher kata is imported, and put back afterwards."""
+def extension_points(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Both extension points as they are before any higher kata is imported, and put back afterwards."""
     monkeypatch.setattr(dispatch, "tape", None)
     monkeypatch.setattr(dispatch, "kernels", {})
     monkeypatch.setattr(dispatch, "observers", [])
@@ -70,7 +70,7 @@ def tape() -> Recorder:
     return recorder
 
 
-# The first seam -----------------------------------------------------------------------------------------
+# The first extension point ------------------------------------------------------------------------------
 
 
 def test_without_a_tape_nothing_is_recorded_and_backward_says_why() -> None:
@@ -255,7 +255,7 @@ def test_mutating_refuses_a_tensor_that_requires_grad_while_it_is_recorded(tape:
     assert w.tolist() == [2.0, 3.0]
 
 
-# The second seam ----------------------------------------------------------------------------------------
+# The second extension point -----------------------------------------------------------------------------
 
 
 @accelerable

@@ -66,7 +66,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("built")
     for part in ("dojo", "katas", "tinytorch", "solutions"):
         shutil.copytree(ROOT / part, home / part, ignore=shutil.ignore_patterns("__pycache__"))
-    for part in ("pyproject.toml", "conftest.py", "constraints.txt", "Makefile"):
+    for part in ("pyproject.toml", "conftest.py", "constraints.txt", "constraints-dev.txt", "Makefile"):
         shutil.copy(ROOT / part, home / part)
     run(home, "make start N=2")
     run(home, "make reset N=1")
@@ -74,9 +74,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def house(built: Path, tmp_path: Path) -> Path:
+def repository(built: Path, tmp_path: Path) -> Path:
     """One for each command, so that none depends on what another did."""
-    return shutil.copytree(built, tmp_path / "house")
+    return shutil.copytree(built, tmp_path / "repository")
 
 
 def run(home: Path, command: str) -> str:
@@ -99,10 +99,10 @@ def test_the_guides_show_commands() -> None:
 
 
 @pytest.mark.parametrize("command", [each for each in commands() if kind(each) not in ELSEWHERE])
-def test_a_command_of_the_guides_does_what_it_says(house: Path, command: str) -> None:
+def test_a_command_of_the_guides_does_what_it_says(repository: Path, command: str) -> None:
     assert kind(command) in OUTPUT, f"no test knows what `{command}` prints"
     number = re.search(r"N=(\d+)", command)
     if number and kind(command) != "make restore" and not KATAS[int(number[1]) - 1].built:
-        assert "planned" in run(house, command)
+        assert "planned" in run(repository, command)
     else:
-        assert OUTPUT[kind(command)] in run(house, command)
+        assert OUTPUT[kind(command)] in run(repository, command)

@@ -163,7 +163,7 @@ def test_impl_on_a_folder_with_nothing_of_a_kata_is_a_sentence(tmp_path: Path) -
     assert overlay.plan_for(str(tmp_path)) == Plan(tmp_path)
 
 
-def test_alone_takes_one_floor_from_impl_and_closes_those_above() -> None:
+def test_alone_takes_one_kata_from_impl_and_closes_those_above() -> None:
     plan = overlay.plan_for("student", alone=3)
     assert plan.tree_of("activations") == STUDENT
     assert plan.tree_of("tensor") == plan.tree_of("dispatch") == plan.tree_of("") == SOLUTIONS

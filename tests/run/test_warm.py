@@ -32,16 +32,16 @@ Script = Callable[..., Any]
 
 @pytest.fixture
 def script(tmp_path: Path) -> Script:
-    house = build(tmp_path)
+    repository = build(tmp_path)
 
     def run(text: str, *, spec: str = "") -> Any:
         """What the script prints, as JSON. `spec` is the body of a third spec of kata 02, test_third."""
         if spec:
             body = "\n".join(f"    {line}" for line in ("import os, sys, time", *spec.splitlines()))
-            with (house / SPECS).open("a", encoding="utf-8") as file:
+            with (repository / SPECS).open("a", encoding="utf-8") as file:
                 file.write(f'\n\ndef test_third():\n    """Third."""\n{body}\n')
         command = [sys.executable, "-c", HEAD + text]
-        done = subprocess.run(command, cwd=house, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, cwd=repository, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 

@@ -15,7 +15,7 @@ from dojo.errors import DojoError
 
 
 @pytest.fixture
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A standard library of our own."""
     for name, text in {
         "abc.py": b"a = 1\n",
@@ -63,13 +63,13 @@ def test_every_process_gets_the_same_text() -> None:
     assert len(one) > 40_000
 
 
-def test_tests_tables_and_what_is_not_python_s_are_left_out(house: Path) -> None:
+def test_tests_tables_and_what_is_not_python_s_are_left_out(repository: Path) -> None:
     assert sorted(stdlib.text(None).split("\n\n\n")) == ["", "a = 1", "j = 1"]
     assert "s = 'ö'" in stdlib.text(None, ascii_only=False)
 
 
-def test_a_python_without_source_is_a_sentence(house: Path) -> None:
-    for path in house.rglob("*.py"):
+def test_a_python_without_source_is_a_sentence(repository: Path) -> None:
+    for path in repository.rglob("*.py"):
         path.unlink()
     with pytest.raises(DojoError, match="no source of its standard library in"):
         stdlib.text()

@@ -20,7 +20,7 @@ REFERENCE = '"""Kata 01."""\n\n\ndef double(x):\n    """Twice x."""\n    return 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """The small house, with a reference and with a student who is at work on kata 01."""
+    """The small repository, with a reference and with a student who is at work on kata 01."""
     home = small_repository.build(tmp_path)
     write(home / "solutions/tinytorch/__init__.py", "")
     for name, text in {"setup": REFERENCE, "tensor": TENSOR, "optimizers": OPTIMIZERS}.items():
@@ -53,7 +53,7 @@ def test_the_maintainers_skeleton_takes_no_work_back_without_being_told(home: Pa
 
 
 def reset_house(home: Path) -> None:
-    """Kata 02 of the small house has no docstrings, so that only kata 01 can be made a skeleton."""
+    """Kata 02 of the small repository has no docstrings, so that only kata 01 can be made a skeleton."""
     for name in ("tensor", "optimizers"):
         write(home / f"solutions/tinytorch/{name}.py", "LIMIT = 1\n")
 

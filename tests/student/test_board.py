@@ -14,7 +14,7 @@ from tests.small_repository import SETUP, STUB, dojo, write
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small_repository.build(tmp_path_factory.mktemp("house"))
+    return small_repository.build(tmp_path_factory.mktemp("repository"))
 
 
 def board(home: Path, columns: int = 100) -> str:
@@ -53,7 +53,7 @@ def test_only_what_changed_is_run_again(home: Path) -> None:
 
     write(home / "tinytorch/tensor.py", small_repository.TENSOR + "# a word more\n")
     text = board(home)
-    assert "77" in row(text, "01"), "kata 01 does not depend on a floor above"
+    assert "77" in row(text, "01"), "kata 01 does not depend on a kata above"
     assert "77" not in row(text, "02")
     assert "77" not in row(text, "06")
 

@@ -41,7 +41,7 @@ test "$1" != venv || exec {BASE} -m venv --without-pip .venv
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """A repository with nothing but the way in, a command that says where it runs, and no package to install."""
-    home = tmp_path / "a house"
+    home = tmp_path / "a repository"
     (home / "dojo").mkdir(parents=True)
     for name in OLD:
         shutil.copy(ROOT / "dojo" / f"{name}.py", home / "dojo")
@@ -87,7 +87,7 @@ def test_without_uv_the_environment_is_built_with_venv_and_pip(
     for name, value in {"ROOT": tmp_path, "VENV": venv, "LOG": tmp_path / ".dojo/install.log"}.items():
         monkeypatch.setattr(bootstrap, name, str(value))
 
-    def step(command: list[str], log: object) -> None:
+    def step(command: list[str], log: object, packages: int = 0) -> None:
         steps.append(command[2:4])
         venv.mkdir(exist_ok=True)
 
@@ -121,6 +121,19 @@ def test_uv_builds_it_where_there_is_one(home: Path, uv: dict[str, str]) -> None
     ]
 
 
+def test_the_maintainers_packages_come_with_their_first_command(home: Path, uv: dict[str, str]) -> None:
+    (home / "constraints-dev.txt").write_text("# nothing\n")
+    (home / "dojo/authors").mkdir()
+    (home / "dojo/authors/__init__.py").touch()
+    (home / "dojo/authors/own_tests.py").write_text(KATA)
+    dojo(home, "kata", **uv)
+    assert "constraints-dev" not in Path(uv["UV_LOG"]).read_text()
+    assert dojo(home, "test", **uv).stdout.startswith("building .venv")
+    assert f"-r {home}/constraints.txt -r {home}/constraints-dev.txt" in Path(uv["UV_LOG"]).read_text()
+    assert not dojo(home, "kata", **uv).stdout.startswith("building"), "what has more has enough"
+    assert not dojo(home, "test", **uv).stdout.startswith("building")
+
+
 def test_new_pins_are_installed_into_the_environment_that_is_there(home: Path, uv: dict[str, str]) -> None:
     dojo(home, "kata", **uv)
     (home / ".venv/mine").write_text("")
@@ -133,7 +146,7 @@ def test_new_pins_are_installed_into_the_environment_that_is_there(home: Path, u
 
 def test_a_repository_that_was_moved_builds_anew(home: Path, uv: dict[str, str]) -> None:
     dojo(home, "kata", **uv)
-    there = home.rename(home.parent / "another house")
+    there = home.rename(home.parent / "another repository")
     assert f"kata None {there}/.venv 1\n" in dojo(there, "kata", **uv).stdout
 
 
@@ -259,24 +272,30 @@ def test_an_old_python_alone_is_a_sentence(home: Path, tmp_path: Path) -> None:
 # Pins ---------------------------------------------------------------------------------------------------
 
 
-def test_the_pins_are_exactly_what_the_dojo_and_its_development_need() -> None:
-    """Every package of pyproject.toml and `dev`, what those need in turn, and nothing else."""
-    lines = (ROOT / "constraints.txt").read_text().splitlines()
-    pins = dict(line.split("==") for line in lines if not line.startswith("#"))
+def pins(name: str) -> dict[str, str]:
+    lines = (ROOT / name).read_text().splitlines()
+    return dict(line.split("==") for line in lines if not line.startswith("#"))
+
+
+@pytest.mark.parametrize("dev", [False, True], ids=["the dojo", "its development"])
+def test_the_pins_are_exactly_what_is_needed(dev: bool) -> None:
+    """Every package of pyproject.toml, with `dev` or without, what those need in turn, and nothing else."""
+    pinned = pins("constraints.txt") | (pins("constraints-dev.txt") if dev else {})
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    todo = [Requirement(each) for each in project["dependencies"] + project["optional-dependencies"]["dev"]]
+    more = project["optional-dependencies"]["dev"] if dev else []
+    todo = [Requirement(each) for each in project["dependencies"] + more]
     needed = set()
     while todo:
         requirement = todo.pop()
         name = canonicalize_name(requirement.name)
         if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
             continue
-        assert name in pins, f"{requirement} is not pinned"
-        assert requirement.specifier.contains(pins[name]), f"{requirement}, pinned to {pins[name]}"
+        assert name in pinned, f"{requirement} is not pinned"
+        assert requirement.specifier.contains(pinned[name]), f"{requirement}, pinned to {pinned[name]}"
         if name not in needed:
             needed.add(name)
             todo += [Requirement(each) for each in distribution(name).requires or []]
-    assert set(pins) - needed <= {"typing-extensions"}, "needed on some Pythons only"
+    assert set(pinned) - needed <= {"typing-extensions"}, "needed on some Pythons only"
 
 
 # The doctor ---------------------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ def home(tmp_path: Path) -> Path:
     for name in ("__init__", "__main__", "bootstrap", "catalogue", "commands", "errors"):
         (tmp_path / "dojo").mkdir(exist_ok=True)
         shutil.copy(ROOT / "dojo" / f"{name}.py", tmp_path / "dojo")
-    for name in ("Makefile", "constraints.txt"):
+    for name in ("Makefile", "constraints.txt", "constraints-dev.txt"):
         shutil.copy(ROOT / name, tmp_path)
     (tmp_path / "dojo/student").mkdir()
     for command in ("__init__", "kata", "milestone", "start", "data"):

@@ -18,7 +18,7 @@ FIRST = "katas/01_setup/test_01_double.py::test_double_of_two"
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small_repository.build(tmp_path_factory.mktemp("house"))
+    return small_repository.build(tmp_path_factory.mktemp("repository"))
 
 
 def asked(home: Path, *words: str) -> str:

@@ -18,7 +18,7 @@ from tests.small_repository import SETUP, STUB, TENSOR, dojo, environment, write
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small_repository.build(tmp_path_factory.mktemp("house"))
+    return small_repository.build(tmp_path_factory.mktemp("repository"))
 
 
 @pytest.fixture
@@ -130,3 +130,13 @@ def test_a_terminal_of_40_columns_where_nothing_can_be_written(home: Path) -> No
     assert "next: write `double`" in done.stdout
     assert "Error" not in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 40
+
+
+@pytest.mark.parametrize("language", [{"LC_ALL": "POSIX"}, {"LC_ALL": "POSIX", "PYTHONUTF8": "0"}])
+@pytest.mark.parametrize("command", [["kata", "1"], ["board"], ["hint", "1"]], ids=" ".join)
+def test_a_terminal_without_letters_blames_nobody(
+    home: Path, language: dict[str, str], command: list[str]
+) -> None:
+    write(home / "tinytorch/setup.py", SETUP.replace("return 2 * x", "raise ValueError('Größe → ∑')"))
+    said = dojo(home, *command, PYTHONCOERCECLOCALE="0", **language).stdout
+    assert "Unicode" not in said and "Traceback" not in said

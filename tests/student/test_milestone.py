@@ -29,7 +29,7 @@ def main(report):
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = small_repository.build(tmp_path_factory.mktemp("house"))
+    home = small_repository.build(tmp_path_factory.mktemp("repository"))
     write(home / "katas/06_optimizers/milestone.py", SCENE)
     return home
 

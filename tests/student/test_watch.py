@@ -87,7 +87,7 @@ class Watching:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small_repository.build(tmp_path_factory.mktemp("house"))
+    return small_repository.build(tmp_path_factory.mktemp("repository"))
 
 
 @pytest.fixture
