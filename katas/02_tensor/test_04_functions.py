@@ -226,7 +226,7 @@ def test_masked_fill_replaces_what_the_mask_marks():
 
 
 def test_masked_fill_takes_a_tensor_for_its_value():
-    """The value may be a 0-d Tensor. No number is made of it, so that kata 07 can follow it; one with axes is refused."""
+    """The value may be a 0-d Tensor. No number is made of it, and kata 07 can follow it. One with axes is refused."""
     x, mask = Tensor(np.array([1, 2, 3], np.float32)), Tensor(np.array([True, False, True]))
     value = Tensor(np.array(9, np.float32))
     assert_close(masked_fill(x, mask, value), np.array([9, 2, 9], np.float32), "masked_fill(x, mask, value)")

@@ -241,6 +241,13 @@ def test_topk_gives_the_largest_first():
     assert_equal(topk(x, 0)[0].shape, (2, 0), "the shape for k = 0")
 
 
+def test_topk_gives_the_smallest_too():
+    """With largest=False topk gives the k smallest entries, the smallest first, and their places."""
+    values, places = topk(Tensor(np.array([3, 1, 4, 2], np.float32)), 2, largest=False)
+    assert_close(values, np.array([1, 2], np.float32), "the values")
+    assert_close(places, np.array([1, 3]), "the places")
+
+
 @pytest.mark.parametrize("k", [4, -1])
 def test_topk_refuses_more_than_there_are(k):
     """A k that is negative or larger than the side is an error that holds it."""

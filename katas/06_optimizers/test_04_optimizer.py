@@ -65,7 +65,7 @@ def test_a_single_tensor_is_not_a_list():
 
 
 def test_a_set_has_no_order():
-    """A group with a set of parameters is a TypeError that says so: their numbers in the state change from run to run."""
+    """A set of parameters in a group is a TypeError that says so: their numbers would change from run to run."""
     with raises(TypeError, "set"):
         Optimizer([{"params": {parameter(2), parameter(3)}}], DEFAULTS)
 

@@ -209,7 +209,7 @@ def max_pool2d(
     _check_pictures(x)
     kernel = pair(kernel_size, "kernel_size")
     stride = kernel if stride is None else pair(stride, "stride")
-    padded = pad(x, _pool_sides(padding, kernel), -math.inf)
+    padded = pad(x, _pool_sides(padding, kernel), value=-math.inf)
     best, *others = windows(padded, kernel, stride, dilation)
     for each in others:
         best = where((each > best) | isnan(each), each, best)

@@ -486,8 +486,8 @@ def gather_counts_from_the_end():
     spec="test_index_add_adds_twice_for_an_index_that_stands_twice",
     says="yours 2.0, expected 3.0",
     swap=(
-        "xp.add.at(out, index, rows.astype(a.dtype, copy=False))",
-        "out[index] += rows.astype(a.dtype, copy=False)",
+        "xp.add.at(out, index, rows)",
+        "out[index] += rows",
     ),
 )
 def index_add_with_plus():
@@ -1207,3 +1207,43 @@ def index_add_casts():
 )
 def masked_fill_makes_a_number():
     """The value is taken out of its graph."""
+
+
+@mistake(
+    "tensor.pad",
+    spec="test_pad_knows_one_mode",
+    says="nothing was raised",
+    swap=('if mode != "constant":', "if False:"),
+)
+def pad_is_always_constant():
+    """The mode is taken, and not looked at."""
+
+
+@mistake(
+    "tensor.topk",
+    spec="test_topk_gives_the_smallest_too",
+    says="the values",
+    swap=("descending=largest", "descending=True"),
+)
+def topk_knows_the_largest_only():
+    """largest is taken, and not looked at."""
+
+
+@mistake(
+    "tensor.amax",
+    spec="test_an_empty_dim_means_all_axes",
+    says="amax(x, ())",
+    swap=("_axes(dim, a.ndim)", "dim"),
+)
+def amax_of_no_axis():
+    """NumPy gets () as it is."""
+
+
+@mistake(
+    "tensor.randint",
+    spec="test_randint_begins_at_0",
+    says="the numbers that randint(3, (50,)) draws",
+    swap=("0, low, high\\n", "1, low, high\\n"),
+)
+def randint_begins_at_1():
+    """One bound counts from 1."""

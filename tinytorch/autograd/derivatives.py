@@ -168,8 +168,8 @@ def where_backward(grad: Array, condition: Array) -> tuple[None, Array, Array]:
 
 @derivative(t.sum)
 def sum_backward(grad: Array, a_shape: Shape, dim: Dims, keepdim: bool) -> Array:
-    """out = sum(a, dim, keepdim). `dim` is an axis, several, or None for all; a 0-d Tensor has dim 0 and -1, as in all
-    reductions."""
+    """out = sum(a, dim, keepdim). `dim` is an axis, several, or None or () for all; a 0-d Tensor has dim 0 and -1.
+    That holds for all reductions."""
     raise NotImplementedError("kata 07: sum_backward")
 
 

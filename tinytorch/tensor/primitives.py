@@ -272,7 +272,8 @@ def bitwise_or(a: Array, b: Array) -> Array:
 def sum(a: Array, dim: Dims = None, keepdim: bool = False) -> Array:
     """The sum over the axes `dim`, over all of them by default (torch.sum).
 
-    A reduced axis vanishes, or stays with size 1 under `keepdim`. Integers and booleans add up in int64.
+    A reduced axis vanishes, or stays with size 1 under `keepdim`. Integers and booleans add up in int64. As in all
+    reductions, an empty `dim` means all axes, and a 0-d Tensor has the axes 0 and -1.
 
     The float32 sum of a million rows is exact to 1e-6 of the sum of their absolute values, and float16 adds up in
     float32. NumPy's `a.sum()` is not so good; `add_up(a, axis, keepdims)` of sums.py, which is given, is.
@@ -473,14 +474,14 @@ def split(x: Tensor, sizes: int | Sequence[int], dim: int = 0) -> tuple[Tensor, 
 
 
 @primitive
-def pad(a: Array, pad: Sequence[int], value: float = 0.0) -> Array:
-    """`value` added around the last axes (torch.nn.functional.pad, constant).
+def pad(a: Array, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> Array:
+    """`value` added around the last axes (torch.nn.functional.pad). The `mode` is "constant", there is no other.
 
     `pad` is read from the last axis backwards, two numbers each: (left, right, top, bottom).
 
     Raises:
         ValueError: the numbers do not come in pairs, one is negative, or there are more pairs than axes; the
-            message holds them.
+            message holds them. Or `mode` is another one; it holds that.
     """
     raise NotImplementedError("kata 02: pad")
 
@@ -548,8 +549,9 @@ def sort(x: Tensor, dim: int = -1, descending: bool = False) -> tuple[Tensor, Te
     raise NotImplementedError("kata 02: sort")
 
 
-def topk(x: Tensor, k: int, dim: int = -1) -> tuple[Tensor, Tensor]:
-    """The `k` largest entries along `dim`, the largest first, and their indices (torch.topk).
+def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True) -> tuple[Tensor, Tensor]:
+    """The `k` largest entries along `dim`, the largest first, and their indices; with largest=False the `k` smallest,
+    the smallest first (torch.topk).
 
     Raises:
         ValueError: `k` is negative or larger than the side; the message holds it.

@@ -16,7 +16,7 @@ from tinytorch import dispatch
 from tinytorch.dispatch import Array
 from tinytorch.setup import Device
 from tinytorch.tensor import primitives
-from tinytorch.tensor.layout import Shape
+from tinytorch.tensor.layout import Shape, sizes
 
 
 @dispatch.tensor_class
@@ -124,7 +124,7 @@ class Tensor:
     def to(self, *args: Any, dtype: Any = None, device: Any = None) -> Tensor:
         """This Tensor in another dtype, on another device, or both: x.to(float64), x.to("cuda") (torch.Tensor.to).
 
-        Gradients flow through. Where nothing changes it is the very same Tensor.
+        x.to(y) takes both from the Tensor y. Gradients flow through. Where nothing changes it is the very same Tensor.
         """
         raise NotImplementedError("kata 02: Tensor.to")
 
@@ -226,6 +226,7 @@ class Tensor:
         """The entries are multiplied by `other`; errors as add_."""
         raise NotImplementedError("kata 02: Tensor.mul_")
 
+    @primitives.quiet
     def div_(self, other: Any) -> Tensor:
         """The entries are divided by `other`; errors as add_."""
         raise NotImplementedError("kata 02: Tensor.div_")
@@ -316,7 +317,6 @@ class Tensor:
     transpose = primitives.transpose
     squeeze = primitives.squeeze
     unsqueeze = primitives.unsqueeze
-    flip = primitives.flip
     split = primitives.split
     tril = primitives.tril
     triu = primitives.triu
@@ -335,6 +335,15 @@ class Tensor:
     def expand(self, *shape: Any) -> Tensor:
         """x.expand(4, -1) or x.expand((4, -1)): axes of size 1 stretched (torch.Tensor.expand)."""
         raise NotImplementedError("kata 02: Tensor.expand")
+
+    def flip(self, *dims: Any) -> Tensor:  # given
+        """x.flip(0, 1) or x.flip((0, 1)): the order reversed along these axes (torch.Tensor.flip)."""
+        return primitives.flip(self, dims=sizes(dims))
+
+    @property
+    def mT(self) -> Tensor:  # given
+        """The last two axes exchanged: the transpose of each matrix (torch.Tensor.mT)."""
+        return primitives.transpose(self, -2, -1)
 
     @property
     def T(self) -> Tensor:

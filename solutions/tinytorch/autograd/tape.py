@@ -276,13 +276,16 @@ class Tape:
                 leaf; the message holds both.
         """
         start = {tensor.grad_fn or tensor: first_gradient(tensor, gradient)}
-        sums = []
-        for to, total in backpropagate(start, retain_graph).items():
-            each = to if isinstance(to, Tensor) else to.output()
-            if each is not None:
-                sums.append((each, _added(each, total)))
-        for each, new in sums:
-            each.grad = new
+        found = [
+            (to if isinstance(to, Tensor) else to.output(), total)
+            for to, total in backpropagate(start, retain_graph).items()
+        ]
+        kept = [(each, total) for each, total in found if each is not None]
+        for each, total in kept:
+            if each.grad is not None and each.grad.shape != total.shape:
+                raise RuntimeError(f"a Tensor of shape {total.shape} has a .grad of shape {each.grad.shape}")
+        for each, total in kept:
+            each.grad = wrap(total.copy() if each.grad is None else each.grad.data + total)
 
 
 def grad(
@@ -325,15 +328,6 @@ def grad(
                 f"input {place}, of shape {each.shape}, was not used for the outputs: allow_unused=True gives None"
             )
     return tuple(wrap(found[to].copy()) if to in found else None for to in wanted)
-
-
-def _added(tensor: Tensor, total: Array) -> Tensor:
-    """What `.grad` becomes when `total` is added to it."""
-    if tensor.grad is None:
-        return wrap(total.copy())
-    if tensor.grad.shape != tensor.shape:
-        raise RuntimeError(f"a Tensor of shape {tensor.shape} has a .grad of shape {tensor.grad.shape}")
-    return wrap(tensor.grad.data + total)
 
 
 install(Tape())

@@ -308,24 +308,25 @@ def bitwise_or(a: Array, b: Array) -> Array:
 def sum(a: Array, dim: Dims = None, keepdim: bool = False) -> Array:
     """The sum over the axes `dim`, over all of them by default (torch.sum).
 
-    A reduced axis vanishes, or stays with size 1 under `keepdim`. Integers and booleans add up in int64.
+    A reduced axis vanishes, or stays with size 1 under `keepdim`. Integers and booleans add up in int64. As in all
+    reductions, an empty `dim` means all axes, and a 0-d Tensor has the axes 0 and -1.
 
     The float32 sum of a million rows is exact to 1e-6 of the sum of their absolute values, and float16 adds up in
     float32. NumPy's `a.sum()` is not so good; `add_up(a, axis, keepdims)` of sums.py, which is given, is.
     """
-    return add_up(a, _axes(dim), keepdim)
+    return add_up(a, _axes(dim, a.ndim), keepdim)
 
 
 @primitive
 def amax(a: Array, dim: Dims = None, keepdim: bool = False) -> Array:
     """The largest entry along the axes `dim`; nan if one is (torch.amax)."""
-    return a.max(axis=_axes(dim), keepdims=keepdim)
+    return a.max(axis=_axes(dim, a.ndim), keepdims=keepdim)
 
 
 @primitive
 def amin(a: Array, dim: Dims = None, keepdim: bool = False) -> Array:
     """The smallest entry along the axes `dim`; nan if one is (torch.amin)."""
-    return a.min(axis=_axes(dim), keepdims=keepdim)
+    return a.min(axis=_axes(dim, a.ndim), keepdims=keepdim)
 
 
 @primitive
@@ -382,16 +383,18 @@ def var(x: Tensor, dim: Dims = None, correction: int = 1, keepdim: bool = False)
     return sum(deviation * deviation, dim, keepdim) / builtins.max(_count(x, dim) - correction, 0)
 
 
-def _axes(dim: Dims) -> int | tuple[int, ...] | None:
-    """NumPy takes several axes as a tuple only."""
-    return dim if dim is None or isinstance(dim, int) else tuple(dim)
+def _axes(dim: Dims, ndim: int) -> int | tuple[int, ...] | None:
+    """What NumPy calls the axes `dim` of a reduction: several of them are a tuple, and () would be none at all."""
+    if dim is None or dim == () or isinstance(dim, int):
+        return dim if isinstance(dim, int) else None
+    return tuple(dim) if ndim else tuple(each for each in dim if each not in (0, -1))
 
 
 def _count(x: Tensor, dim: Dims) -> int:
     """How many entries are reduced to one."""
     if x.ndim == 0:  # its only entry, also along the dim 0 that it is granted
         return 1
-    if dim is None:
+    if dim is None or dim == ():
         return x.numel()
     return math.prod(x.shape[axis] for axis in ([dim] if isinstance(dim, int) else dim))
 
@@ -484,7 +487,7 @@ def expand(a: Array, shape: Sequence[int]) -> Array:
 @primitive
 def flip(a: Array, dims: int | Sequence[int]) -> Array:
     """The order of the entries reversed along `dims`; a copy, as in PyTorch (torch.flip)."""
-    return get_array_module(a).flip(a, _axes(dims)).copy()
+    return get_array_module(a).flip(a, dims if isinstance(dims, int) else tuple(dims)).copy()
 
 
 def transpose(x: Tensor, dim0: int, dim1: int) -> Tensor:
@@ -518,6 +521,13 @@ def unsqueeze(x: Tensor, dim: int) -> Tensor:
     """
     place = _axis(dim, x.ndim + 1)
     return reshape(x, (*x.shape[:place], 1, *x.shape[place:]))
+
+
+def _side(a: Array | Tensor, dim: int) -> int:
+    """The size of the axis `dim`, of what has axes at all."""
+    if a.ndim == 0:
+        raise ValueError("a 0-d Tensor has no axis to sort, split or pick from: give it one, x.reshape(1)")
+    return a.shape[_axis(dim, a.ndim)]
 
 
 def _axis(dim: int, ndim: int) -> int:
@@ -566,8 +576,7 @@ def split(x: Tensor, sizes: int | Sequence[int], dim: int = 0) -> tuple[Tensor, 
         ValueError: the size is not positive, or the listed ones are not sizes that add up to the side; the message
             holds what was given.
     """
-    dim = _axis(dim, x.ndim)
-    side = x.shape[dim]
+    side, dim = _side(x, dim), _axis(dim, x.ndim)
     if isinstance(sizes, int):
         if sizes <= 0:
             raise ValueError(f"split needs a positive size, got {sizes}")
@@ -584,15 +593,17 @@ def split(x: Tensor, sizes: int | Sequence[int], dim: int = 0) -> tuple[Tensor, 
 
 
 @primitive
-def pad(a: Array, pad: Sequence[int], value: float = 0.0) -> Array:
-    """`value` added around the last axes (torch.nn.functional.pad, constant).
+def pad(a: Array, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> Array:
+    """`value` added around the last axes (torch.nn.functional.pad). The `mode` is "constant", there is no other.
 
     `pad` is read from the last axis backwards, two numbers each: (left, right, top, bottom).
 
     Raises:
         ValueError: the numbers do not come in pairs, one is negative, or there are more pairs than axes; the
-            message holds them.
+            message holds them. Or `mode` is another one; it holds that.
     """
+    if mode != "constant":
+        raise ValueError(f'the mode of pad must be "constant", got {mode!r}')
     if len(pad) % 2 or len(pad) > 2 * a.ndim or builtins.min(pad, default=0) < 0:
         raise ValueError(
             f"pad {tuple(pad)} must be pairs of sizes, at most one pair for each axis of {a.shape}"
@@ -650,12 +661,12 @@ def gather(a: Array, dim: int, index: Array) -> Array:
         ValueError: the shapes do not fit; the message holds both.
         TypeError: the indices are not integers.
     """
-    dim = _axis(dim, a.ndim)
+    side, dim = _side(a, dim), _axis(dim, a.ndim)
     if index.ndim != a.ndim or any(
         n > m for d, (n, m) in enumerate(zip(index.shape, a.shape, strict=True)) if d != dim
     ):
         raise ValueError(f"gather with an index of shape {index.shape} from shape {a.shape} along axis {dim}")
-    _check_index(index, a.shape[dim])
+    _check_index(index, side)
     corner = a[tuple(slice(None) if d == dim else slice(n) for d, n in enumerate(index.shape))]
     return get_array_module(a, index).take_along_axis(corner, index, axis=dim)
 
@@ -693,15 +704,16 @@ def sort(x: Tensor, dim: int = -1, descending: bool = False) -> tuple[Tensor, Te
     return gather(x, dim, indices), indices
 
 
-def topk(x: Tensor, k: int, dim: int = -1) -> tuple[Tensor, Tensor]:
-    """The `k` largest entries along `dim`, the largest first, and their indices (torch.topk).
+def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True) -> tuple[Tensor, Tensor]:
+    """The `k` largest entries along `dim`, the largest first, and their indices; with largest=False the `k` smallest,
+    the smallest first (torch.topk).
 
     Raises:
         ValueError: `k` is negative or larger than the side; the message holds it.
     """
-    if not 0 <= k <= x.shape[dim]:
-        raise ValueError(f"topk with k = {k} of {x.shape[dim]} entries (shape {x.shape}, dim {dim})")
-    order = argsort(x, dim, descending=True)
+    if not 0 <= k <= _side(x, dim):
+        raise ValueError(f"topk with k = {k} of {_side(x, dim)} entries (shape {x.shape}, dim {dim})")
+    order = argsort(x, dim, descending=largest)
     indices = order[(slice(None),) * _axis(dim, x.ndim) + (slice(k),)]
     return gather(x, dim, indices), indices
 

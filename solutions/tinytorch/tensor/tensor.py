@@ -134,10 +134,12 @@ class Tensor:
     def to(self, *args: Any, dtype: Any = None, device: Any = None) -> Tensor:
         """This Tensor in another dtype, on another device, or both: x.to(float64), x.to("cuda") (torch.Tensor.to).
 
-        Gradients flow through. Where nothing changes it is the very same Tensor.
+        x.to(y) takes both from the Tensor y. Gradients flow through. Where nothing changes it is the very same Tensor.
         """
         for each in args:
-            if str(each).partition(":")[0] in ("cpu", "cuda"):
+            if isinstance(each, Tensor):
+                dtype, device = each.dtype, each.device
+            elif str(each).partition(":")[0] in ("cpu", "cuda"):
                 device = each
             else:
                 dtype = each
@@ -271,6 +273,7 @@ class Tensor:
             self.data *= dispatch.unwrap(other, "mul_")
         return self
 
+    @primitives.quiet
     def div_(self, other: Any) -> Tensor:
         """The entries are divided by `other`; errors as add_."""
         with dispatch.mutating(self, other):
@@ -363,7 +366,6 @@ class Tensor:
     transpose = primitives.transpose
     squeeze = primitives.squeeze
     unsqueeze = primitives.unsqueeze
-    flip = primitives.flip
     split = primitives.split
     tril = primitives.tril
     triu = primitives.triu
@@ -382,6 +384,15 @@ class Tensor:
     def expand(self, *shape: Any) -> Tensor:
         """x.expand(4, -1) or x.expand((4, -1)): axes of size 1 stretched (torch.Tensor.expand)."""
         return primitives.expand(self, shape=sizes(shape))
+
+    def flip(self, *dims: Any) -> Tensor:  # given
+        """x.flip(0, 1) or x.flip((0, 1)): the order reversed along these axes (torch.Tensor.flip)."""
+        return primitives.flip(self, dims=sizes(dims))
+
+    @property
+    def mT(self) -> Tensor:  # given
+        """The last two axes exchanged: the transpose of each matrix (torch.Tensor.mT)."""
+        return primitives.transpose(self, -2, -1)
 
     @property
     def T(self) -> Tensor:
