@@ -137,8 +137,21 @@ def mutating(tensor: Tensor, *sources: Any) -> Iterator[None]:
                     f"a Tensor of shape {each.shape} that requires grad takes part in an in-place operation: "
                     "do it inside `with no_grad():`, or compute a new Tensor"
                 )
-    yield
+    try:
+        yield
+    except TypeError as error:
+        raise _in_our_words(error, "this operation", tensor.data) from error.__cause__
     tensor._version[0] += 1
+
+
+def _in_our_words(error: TypeError, name: str, *arrays: Any) -> TypeError:
+    """`error`, or another one where NumPy speaks of ufuncs, and of operators that Tensors do not have."""
+    if "numpy boolean" in str(error):
+        return TypeError("booleans have no minus: write a != b or ~a, or convert them with .to(int64)")
+    if "not supported for the input types" in str(error):
+        given = [str(getattr(each, "dtype", type(each).__name__)) for each in arrays]
+        return TypeError(f"{name} does not take {' and '.join(given)}")
+    return error
 
 
 # The first seam: primitives and the tape ----------------------------------------------------------------
@@ -246,10 +259,13 @@ def primitive(function: Callable[..., Array] | None = None, *, view: bool = Fals
         if kwargs:
             kwargs = {key: _param(value, key, op) for key, value in kwargs.items()}
         arrays = [a.data if isinstance(a, tensor_type) else unwrap(a, op.name) for a in args]
-        if observers:
-            output = wrap(observed("primitive", op.name, compute, *arrays, **kwargs))
-        else:
-            output = wrap(compute(*arrays, **kwargs))
+        try:
+            if observers:
+                output = wrap(observed("primitive", op.name, compute, *arrays, **kwargs))
+            else:
+                output = wrap(compute(*arrays, **kwargs))
+        except TypeError as error:
+            raise _in_our_words(error, f"{op.name}()", *arrays) from error.__cause__
         if view and np.may_share_memory(arrays[0], output.data):
             output._version = args[0]._version
         if tape is not None and recording():

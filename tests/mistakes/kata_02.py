@@ -234,7 +234,7 @@ def masked_fill_in_place(x, mask, value):
 # Reductions
 
 
-@mistake("tensor.sum", spec="test_sum_of_rows", says="shape (), expected (2,)", swap=("_axes(dim)", "None"))
+@mistake("tensor.sum", spec="test_sum_of_rows", says="shape (), expected (2,)", swap=("_axes(dim, a.ndim)", "None"))
 def sum_forgets_dim():
     """dim is ignored: everything is summed."""
 
@@ -243,7 +243,7 @@ def sum_forgets_dim():
     "tensor.sum",
     spec="test_sum_keeps_the_axis_if_asked",
     says="shape (2,), expected (2, 1)",
-    swap=("add_up(a, _axes(dim), keepdim)", "add_up(a, _axes(dim))"),
+    swap=("add_up(a, _axes(dim, a.ndim), keepdim)", "add_up(a, _axes(dim, a.ndim))"),
 )
 def sum_forgets_keepdim():
     """keepdim is ignored."""
@@ -878,7 +878,7 @@ def sign_of_numbers_only():
     swap=(
         "return add_up(",
         """if a.dtype.kind != "f":
-        return a.sum(axis=_axes(dim), keepdims=keepdim)
+        return a.sum(axis=_axes(dim, a.ndim), keepdims=keepdim)
     return add_up(""",
     ),
 )
@@ -896,7 +896,7 @@ def cumsum_in_numpys_dtype():
     """The same for running sums."""
 
 
-@mistake("tensor.amin", spec="test_amax_and_amin_over_any_axes", says="list", swap=("_axes(dim)", "dim"))
+@mistake("tensor.amin", spec="test_amax_and_amin_over_any_axes", says="list", swap=("_axes(dim, a.ndim)", "dim"))
 def amin_hands_a_list_on():
     """NumPy takes several axes as a tuple only."""
 
@@ -931,7 +931,7 @@ def var_below_zero():
     swap=(
         "return sum(x, dim=dim, keepdim=keepdim) / _count(x, dim)",
         """with quiet:
-        return x.__class__(np.asarray(x.data.mean(axis=_axes(dim), keepdims=keepdim)))""",
+        return x.__class__(np.asarray(x.data.mean(axis=_axes(dim, x.ndim), keepdims=keepdim)))""",
     ),
 )
 def mean_of_the_array():
@@ -1104,8 +1104,8 @@ def mul_without_with():
     spec="test_sum_keeps_its_digits",
     says="100,000 rows of 0.1",
     swap=(
-        "add_up(a, _axes(dim), keepdim)",
-        'a.sum(axis=_axes(dim), keepdims=keepdim, dtype=None if a.dtype.kind == "f" else int64)',
+        "add_up(a, _axes(dim, a.ndim), keepdim)",
+        'a.sum(axis=_axes(dim, a.ndim), keepdims=keepdim, dtype=None if a.dtype.kind == "f" else int64)',
     ),
 )
 def sum_row_after_row():
@@ -1116,24 +1116,24 @@ def sum_row_after_row():
 def sum_keeps_digits_along_one_axis_only(a, dim=None, keepdim=False):
     """Several axes are left to NumPy."""
     if isinstance(dim, int) or a.dtype.kind != "f" or a.dtype.itemsize == 2:
-        return add_up(a, _axes(dim), keepdim)
-    return a.sum(axis=_axes(dim), keepdims=keepdim)
+        return add_up(a, _axes(dim, a.ndim), keepdim)
+    return a.sum(axis=_axes(dim, a.ndim), keepdims=keepdim)
 
 
 @mistake("tensor.sum", spec="test_sum_keeps_its_digits", says="rows that lie apart")
 def sum_keeps_digits_along_the_first_axis_only(a, dim=None, keepdim=False):
     """NumPy adds the last axis in pairs, but only where it is the dense one in memory."""
     if dim != 1 or a.dtype.kind != "f":
-        return add_up(a, _axes(dim), keepdim)
-    return a.sum(axis=_axes(dim), keepdims=keepdim)
+        return add_up(a, _axes(dim, a.ndim), keepdim)
+    return a.sum(axis=_axes(dim, a.ndim), keepdims=keepdim)
 
 
 @mistake("tensor.sum", spec="test_sum_of_float16", says="5,000 ones of float16")
 def sum_in_blocks_of_float16(a, dim=None, keepdim=False):
     """float32 is taken care of, float16 is not."""
     if a.dtype == np.float16:
-        return a.sum(axis=_axes(dim), keepdims=keepdim)
-    return add_up(a, _axes(dim), keepdim)
+        return a.sum(axis=_axes(dim, a.ndim), keepdims=keepdim)
+    return add_up(a, _axes(dim, a.ndim), keepdim)
 
 
 @mistake(
@@ -1243,7 +1243,7 @@ def amax_of_no_axis():
     "tensor.randint",
     spec="test_randint_begins_at_0",
     says="the numbers that randint(3, (50,)) draws",
-    swap=("0, low, high\\n", "1, low, high\\n"),
+    swap=("shape = 0, low", "shape = 1, low"),
 )
 def randint_begins_at_1():
     """One bound counts from 1."""

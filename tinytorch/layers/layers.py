@@ -78,7 +78,11 @@ class ModuleList(Module):
         raise NotImplementedError("kata 04: ModuleList.__len__")
 
     def __getitem__(self, index: int) -> Module:
-        """The module at a place; negative places count from the end."""
+        """The module at a place; negative places count from the end.
+
+        Raises:
+            IndexError: there is none; the message holds the place and how many there are.
+        """
         raise NotImplementedError("kata 04: ModuleList.__getitem__")
 
     def __iter__(self) -> Iterator[Module]:
