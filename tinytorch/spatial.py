@@ -49,7 +49,7 @@ def windows(x: Tensor, kernel_size: Pair, stride: Pair = 1, dilation: Pair = 1) 
     x[..., r * stride + i * dilation, c * stride + j * dilation]. They come row by row: (0, 0), (0, 1), ...
 
     Raises:
-        ValueError: as conv_output_size.
+        ValueError: as conv_output_size; or x has fewer than two axes.
     """
     raise NotImplementedError("kata 09: windows")
 

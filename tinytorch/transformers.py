@@ -217,7 +217,7 @@ class GPT(Module):
 
         Raises:
             ValueError: the text is longer than block_size, with what the cache holds; the message holds the number of
-                tokens and block_size.
+                tokens and block_size. Or ids have no axis.
         """
         raise NotImplementedError("kata 14: GPT.forward")
 

@@ -74,8 +74,10 @@ def windows(x: Tensor, kernel_size: Pair, stride: Pair = 1, dilation: Pair = 1) 
     x[..., r * stride + i * dilation, c * stride + j * dilation]. They come row by row: (0, 0), (0, 1), ...
 
     Raises:
-        ValueError: as conv_output_size.
+        ValueError: as conv_output_size; or x has fewer than two axes.
     """
+    if x.ndim < 2:
+        raise ValueError(f"windows are cut out of (..., H, W), got {x.shape}")
     kh, kw = pair(kernel_size, "kernel_size")
     sh, sw = pair(stride, "stride")
     dh, dw = pair(dilation, "dilation")

@@ -310,8 +310,10 @@ class GPT(Module):
 
         Raises:
             ValueError: the text is longer than block_size, with what the cache holds; the message holds the number of
-                tokens and block_size.
+                tokens and block_size. Or ids have no axis.
         """
+        if ids.ndim == 0:
+            raise ValueError("a text has an axis of tokens, (..., T), got ids of shape ()")
         past = 0 if cache is None else cache.length
         if past + ids.shape[-1] > self.config.block_size:
             raise ValueError(
@@ -335,10 +337,8 @@ def next_token_loss(logits: Tensor, targets: Tensor) -> Tensor:
     Raises:
         ValueError: the shapes do not fit; the message holds both.
     """
-    if logits.shape[:-1] != targets.shape:
-        raise ValueError(
-            f"logits {logits.shape} need targets of shape {logits.shape[:-1]}, got {targets.shape}"
-        )
+    if logits.ndim == 0 or logits.shape[:-1] != targets.shape:
+        raise ValueError(f"logits (..., V) need targets (...), got {logits.shape} and {targets.shape}")
     return cross_entropy(logits.reshape(-1, logits.shape[-1]), targets.reshape(-1))  # (B*T, V), (B*T,)
 
 

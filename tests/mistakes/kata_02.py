@@ -234,7 +234,9 @@ def masked_fill_in_place(x, mask, value):
 # Reductions
 
 
-@mistake("tensor.sum", spec="test_sum_of_rows", says="shape (), expected (2,)", swap=("_axes(dim, a.ndim)", "None"))
+@mistake(
+    "tensor.sum", spec="test_sum_of_rows", says="shape (), expected (2,)", swap=("_axes(dim, a.ndim)", "None")
+)
 def sum_forgets_dim():
     """dim is ignored: everything is summed."""
 
@@ -475,7 +477,7 @@ def gather_in_the_shape_of_x():
     "tensor.gather",
     spec="test_gather_refuses_an_index_outside",
     says="nothing was raised",
-    swap=("_check_index(index, a.shape[dim])", "pass"),
+    swap=("_check_index(index, side)", "pass"),
 )
 def gather_counts_from_the_end():
     """A negative index is taken as Python takes it."""
@@ -504,7 +506,7 @@ def index_add_in_place():
     spec="test_topk_gives_the_largest_first",
     says="the values",
     swap=[
-        ("argsort(x, dim, descending=True)", "argsort(x, dim)"),
+        ("argsort(x, dim, descending=largest)", "argsort(x, dim)"),
         ("slice(k)", "slice(x.shape[dim] - k, None)"),
     ],
 )
@@ -668,10 +670,10 @@ def exp_through_numpy(a):
     spec="test_joining_never_mixes_devices",
     says="cpu",
     swap=(
-        "dim = _axis(dim, a.ndim)",
+        "side, dim = ",
         """index = index.get() if hasattr(index, "get") else index
     a = a.get() if hasattr(a, "get") else a
-    dim = _axis(dim, a.ndim)""",
+    side, dim = """,
     ),
 )
 def gather_never_asks():
@@ -896,7 +898,9 @@ def cumsum_in_numpys_dtype():
     """The same for running sums."""
 
 
-@mistake("tensor.amin", spec="test_amax_and_amin_over_any_axes", says="list", swap=("_axes(dim, a.ndim)", "dim"))
+@mistake(
+    "tensor.amin", spec="test_amax_and_amin_over_any_axes", says="list", swap=("_axes(dim, a.ndim)", "dim")
+)
 def amin_hands_a_list_on():
     """NumPy takes several axes as a tuple only."""
 

@@ -231,7 +231,7 @@ def one_picture_loses_its_options():
     "spatial.max_pool2d",
     spec="test_padding_is_never_the_largest",
     says="max_pool2d(x, kernel_size, stride, padding)",
-    swap=(", -math.inf", ""),
+    swap=(", value=-math.inf", ""),
 )
 def max_pool_pads_with_zeros():
     """Padding is 0, and larger than every negative pixel."""

@@ -453,8 +453,10 @@ def errors_end_in_silence():
     spec="test_jobs_are_taken_in_the_callers_thread",
     says="the threads in which jobs were taken",
     swap=(
-        "for job in jobs:",
-        """taken, end = iter(jobs), object()
+        """try:
+        for job in jobs:""",
+        """try:
+        taken, end = iter(jobs), object()
         for job in iter(lambda: pool.submit(next, taken, end).result(), end):""",
     ),
 )

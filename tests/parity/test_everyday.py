@@ -9,8 +9,11 @@ import torch
 import tinytorch
 import tinytorch.optim
 from tinytorch import nn
+from tinytorch.attention import merge_heads, split_heads
 from tinytorch.autograd import numerical_gradient
-from tinytorch.dataloader import DataLoader
+from tinytorch.dataloader import DataLoader, Normalize, RandomCrop
+from tinytorch.spatial import windows
+from tinytorch.transformers import GPT, GPTConfig, next_token_loss
 
 BOTH = [pytest.param(torch, id="torch"), pytest.param(tinytorch, id="tinytorch")]
 """For what is an error, or a warning, in both."""
@@ -176,6 +179,33 @@ def test_a_used_up_generator_is_clipped_with_a_warning(t):
     list(parameters)
     with pytest.warns(UserWarning):
         assert t.nn.utils.clip_grad_norm_(parameters, 1.0).item() == 0
+
+
+FEW_AXES = {
+    "windows": lambda: windows(tinytorch.zeros(3), 1),
+    "split_heads": lambda: split_heads(tinytorch.zeros(3), 1),
+    "merge_heads": lambda: merge_heads(tinytorch.zeros(3, 2)),
+    "GPT": lambda: GPT(GPTConfig(5, 4, 1, 1, 4))(tinytorch.tensor(1)),
+    "next_token_loss": lambda: next_token_loss(tinytorch.zeros(()), tinytorch.tensor(1)),
+    "RandomCrop": lambda: RandomCrop(1)(np.zeros((3, 3))),
+    "Normalize": lambda: Normalize([0.0], [1.0])(np.zeros((3, 3))),
+    "linear": lambda: tinytorch.nn.functional.linear(tinytorch.zeros(2, 3), tinytorch.zeros(3)),
+    "split": lambda: tinytorch.tensor(1.0).split(1),
+    "topk": lambda: tinytorch.tensor(1.0).topk(1),
+    "gather": lambda: tinytorch.gather(tinytorch.tensor(1.0), 0, tinytorch.tensor(0)),
+    "sort": lambda: tinytorch.tensor(1.0).sort(),
+}
+
+
+@pytest.mark.parametrize("call", FEW_AXES.values(), ids=FEW_AXES)
+def test_too_few_axes_are_named(call):
+    """A ValueError about axes, and not Python's "tuple index out of range" or "not enough values to unpack"."""
+    with pytest.raises(ValueError, match=r"axis|shape|axes|\("):
+        try:
+            call()
+        except ValueError as error:
+            assert "unpack" not in str(error), str(error)
+            raise
 
 
 def test_what_only_we_refuse():
