@@ -256,8 +256,9 @@ def primitive(function: Callable[..., Array] | None = None, *, view: bool = Fals
     def call(*args: Any, **kwargs: Any) -> Tensor:
         if not variadic and (len(args) != len(inputs) or not inputs_first):
             args, kwargs = _bind(function, names, inputs, args, kwargs)
-        if kwargs:
-            kwargs = {key: _param(value, key, op) for key, value in kwargs.items()}
+        for key, value in kwargs.items():
+            if isinstance(value, (np.generic, tensor_type)):
+                kwargs[key] = _param(value, key, op)
         arrays = [a.data if isinstance(a, tensor_type) else unwrap(a, op.name) for a in args]
         try:
             if observers:
@@ -292,12 +293,12 @@ def _bind(
 
 
 def _param(value: Any, key: str, op: Primitive) -> Any:
-    """A param as a rule may use it: NumPy's numbers, which would promote float32 to float64, as Python's."""
-    if isinstance(value, tensor_type):
-        raise TypeError(
-            f"{op.name}() takes no Tensor for {key}, got one of shape {value.shape}: give the number, .item()"
-        )
-    return value.item() if isinstance(value, np.generic) else value
+    """NumPy's number as Python's: it would promote float32 to float64. A Tensor is refused."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(
+        f"{op.name}() takes no Tensor for {key}, got one of shape {value.shape}: give the number, .item()"
+    )
 
 
 def recording() -> bool:
