@@ -94,13 +94,13 @@ def split_heads(x: Tensor, num_heads: int) -> Tensor:
     """(..., T, D) -> (..., H, T, D / H): head h has the features h * D / H up to (h + 1) * D / H of every place.
 
     Raises:
-        ValueError: D is not a multiple of num_heads; the message holds both.
+        ValueError: D is not a multiple of num_heads; the message holds both. Or x has fewer than two axes.
     """
     raise NotImplementedError("kata 13: split_heads")
 
 
 def merge_heads(x: Tensor) -> Tensor:
-    """(..., H, T, E) -> (..., T, H * E): undoes split_heads."""
+    """(..., H, T, E) -> (..., T, H * E): undoes split_heads. A ValueError with fewer than three axes."""
     raise NotImplementedError("kata 13: merge_heads")
 
 

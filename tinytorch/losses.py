@@ -7,7 +7,7 @@ single entries: their "mean", their "sum", or "none", which returns them all.
 from __future__ import annotations
 
 from tinytorch.dispatch import Array, accelerable
-from tinytorch.layers import Module
+from tinytorch.layers import Buffer, Module
 from tinytorch.tensor import Tensor, at_least_float32
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -59,9 +59,8 @@ def binary_cross_entropy_with_logits(
 ) -> Tensor:
     """The loss of yes-or-no decisions, from logits (torch.nn.functional.binary_cross_entropy_with_logits).
 
-    -(target * log(p) + (1 - target) * log(1 - p)) with p = sigmoid(input), without overflow, and exact where
-    p rounds to 0 or 1. `target` has the shape of `input`, and values from 0 to 1. `weight` multiplies each loss,
-    `pos_weight` only the term of target 1; both broadcast.
+    `target` has the shape of `input`, values from 0 to 1. `weight` multiplies each loss, `pos_weight` the term
+    of target 1; both broadcast to the shape of `input`, or it is a ValueError that holds both shapes.
     """
     raise NotImplementedError("kata 05: binary_cross_entropy_with_logits")
 
@@ -82,7 +81,8 @@ def nll_loss(
     count: their loss is 0. "mean" divides by the sum of the weights that counted.
 
     Raises:
-        ValueError: the shapes do not fit; the message names both.
+        ValueError: the shapes of input and target do not fit, or `weight` has not one entry for each class; the message
+            holds both shapes.
         TypeError: the target does not hold integers; the message names its dtype.
         IndexError: a class number is outside 0 to C - 1; the message names it.
     """
@@ -149,14 +149,14 @@ class HuberLoss(Module):
 
 
 class BCEWithLogitsLoss(Module):
-    """binary_cross_entropy_with_logits as a module (torch.nn.BCEWithLogitsLoss)."""
+    """binary_cross_entropy_with_logits as a module (torch.nn.BCEWithLogitsLoss). Its weights are buffers."""
 
     def __init__(
         self, weight: Tensor | None = None, reduction: str = "mean", pos_weight: Tensor | None = None
     ) -> None:  # given
-        self.weight = weight
+        self.weight = _buffer(weight)
+        self.pos_weight = _buffer(pos_weight)
         self.reduction = reduction
-        self.pos_weight = pos_weight
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """binary_cross_entropy_with_logits with the options given to the module."""
@@ -164,12 +164,12 @@ class BCEWithLogitsLoss(Module):
 
 
 class NLLLoss(Module):
-    """nll_loss as a module (torch.nn.NLLLoss)."""
+    """nll_loss as a module (torch.nn.NLLLoss). Its weight is a buffer."""
 
     def __init__(
         self, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean"
     ) -> None:  # given
-        self.weight = weight
+        self.weight = _buffer(weight)
         self.ignore_index = ignore_index
         self.reduction = reduction
 
@@ -179,7 +179,7 @@ class NLLLoss(Module):
 
 
 class CrossEntropyLoss(Module):
-    """cross_entropy as a module (torch.nn.CrossEntropyLoss)."""
+    """cross_entropy as a module (torch.nn.CrossEntropyLoss). Its weight is a buffer."""
 
     def __init__(
         self,
@@ -188,7 +188,7 @@ class CrossEntropyLoss(Module):
         reduction: str = "mean",
         label_smoothing: float = 0.0,
     ) -> None:  # given
-        self.weight = weight
+        self.weight = _buffer(weight)
         self.ignore_index = ignore_index
         self.reduction = reduction
         self.label_smoothing = label_smoothing
@@ -244,3 +244,10 @@ def cross_entropy_backward(grad: Array, input: Array, target: Array, reduction: 
     It is what the model says minus what is true: softmax(input), minus 1 at the true class.
     """
     raise NotImplementedError("kata 05: cross_entropy_backward")
+
+
+# Helpers ------------------------------------------------------------------------------------------------
+
+
+def _buffer(weight: Tensor | None) -> Buffer | None:  # given
+    return None if weight is None else Buffer(weight)

@@ -102,9 +102,10 @@ class Optimizer:
         """`params`: Tensors, or dicts with "params" and options of their own.
 
         Raises:
-            ValueError: there is no parameter, or one stands in two places; the message holds its shape.
-            TypeError: one is not a Tensor; the message holds its type. Or `params` is a single Tensor and not a list of
-                some; it holds the shape.
+            ValueError: there is no parameter, one stands in two places, or one was computed, so that backward gives it
+                no gradient; the message holds its shape.
+            TypeError: one is not a Tensor, `params` is a single Tensor and not a list of some, or it is a "set", which
+                has no order by which a state could be found again.
         """
         raise NotImplementedError("kata 06: Optimizer.__init__")
 

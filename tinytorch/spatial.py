@@ -49,7 +49,7 @@ def windows(x: Tensor, kernel_size: Pair, stride: Pair = 1, dilation: Pair = 1) 
     x[..., r * stride + i * dilation, c * stride + j * dilation]. They come row by row: (0, 0), (0, 1), ...
 
     Raises:
-        ValueError: as conv_output_size.
+        ValueError: as conv_output_size; or x has fewer than two axes.
     """
     raise NotImplementedError("kata 09: windows")
 
@@ -325,7 +325,8 @@ class BatchNorm2d(Module):
         those of the batch where there are no running ones.
 
         In training, num_batches_tracked counts the batches; a refused batch is not counted. A momentum of None means
-        1 / (batches up to this one): the running statistics are then the plain mean over all batches.
+        1 / (batches up to this one): the running statistics are then the plain mean over all batches. Once
+        track_running_stats is set to False, training leaves all three as they are.
 
         Raises:
             ValueError: x has not four axes; the message holds its shape. As batch_norm.

@@ -48,7 +48,7 @@ def layer_norm(
     have the shape `normalized_shape`. Nothing is remembered: each row stands for itself.
 
     Raises:
-        ValueError: as normalized_axes.
+        ValueError: as normalized_axes; or weight or bias has another shape: the message holds its shape and that of x.
     """
     raise NotImplementedError("kata 14: layer_norm")
 
@@ -67,7 +67,7 @@ def rms_norm(
     `eps` is that of the dtype of x (np.finfo(dtype).eps) where it is left out, for float16 that of float32.
 
     Raises:
-        ValueError: as normalized_axes.
+        ValueError: as layer_norm.
     """
     raise NotImplementedError("kata 14: rms_norm")
 
@@ -217,7 +217,7 @@ class GPT(Module):
 
         Raises:
             ValueError: the text is longer than block_size, with what the cache holds; the message holds the number of
-                tokens and block_size.
+                tokens and block_size. Or ids have no axis.
         """
         raise NotImplementedError("kata 14: GPT.forward")
 

@@ -397,6 +397,13 @@ def test_randint_draws_every_number_equally_often():
         randint(3, 3, (2,))
 
 
+def test_randint_begins_at_0():
+    """randint(high, shape) draws from 0 to high - 1."""
+    manual_seed(0)
+    x = randint(3, (50,))
+    assert_equal(np.unique(x.data).tolist(), [0, 1, 2], "the numbers that randint(3, (50,)) draws")
+
+
 @pytest.mark.parametrize(
     "draw",
     [rand, randn, lambda n, **options: randint(0, 1000, (n,), **options)],

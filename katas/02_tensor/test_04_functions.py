@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import example, given, strategies as st
 
-from dojo.spec import assert_close, no_warnings, raises, unchanged
+from dojo.spec import ShapeError, assert_close, assert_followed, no_warnings, raises, unchanged
 from dojo.spec.strategies import arrays, arrays_of, broadcastable_shapes, numbers, shapes
+from tinytorch import dispatch
 from tinytorch.tensor import (
     Tensor,
     abs,
@@ -222,3 +223,15 @@ def test_masked_fill_replaces_what_the_mask_marks():
     assert_close(
         whole.masked_fill(mask, 0.0), np.array([2**40 + 1, 0, 3]), "x.masked_fill(mask, 0.0) of integers"
     )
+
+
+def test_masked_fill_takes_a_tensor_for_its_value():
+    """The value may be a 0-d Tensor. No number is made of it, and kata 07 can follow it. One with axes is refused."""
+    x, mask = Tensor(np.array([1, 2, 3], np.float32)), Tensor(np.array([True, False, True]))
+    value = Tensor(np.array(9, np.float32))
+    assert_close(masked_fill(x, mask, value), np.array([9, 2, 9], np.float32), "masked_fill(x, mask, value)")
+    assert_followed(
+        dispatch.observers, lambda value: masked_fill(x, mask, value), value, what="the result of masked_fill"
+    )
+    with raises(ShapeError, (3,)):
+        masked_fill(x, mask, x)

@@ -210,6 +210,14 @@ def test_index_add_refuses_shapes_that_do_not_fit(count, shape):
         index_add(Tensor(SIX), 0, Tensor(np.zeros(count, np.int64)), Tensor(np.ones(shape, np.float32)))
 
 
+def test_index_add_refuses_a_source_of_another_dtype():
+    """A float source for integers is a TypeError with both dtypes, and not 0.9 cut to 0."""
+    with raises((TypeError, RuntimeError), "int64", "float32"):
+        index_add(
+            Tensor(np.zeros(2, np.int64)), 0, Tensor(np.array([1])), Tensor(np.array([0.9], np.float32))
+        )
+
+
 @given(arrays(shapes(min_dims=1)), st.data())
 @example(np.array([[3, 1, 2], [0, 2, 1]], np.float32), (1, True))
 def test_sort_gives_values_and_places(a, draw):
@@ -231,6 +239,13 @@ def test_topk_gives_the_largest_first():
     assert_close(values, np.array([[3, 5, 4, 6]], np.float32), "the values along dim 0")
     assert_close(places, np.array([[0, 1, 0, 1]]), "the places along dim 0")
     assert_equal(topk(x, 0)[0].shape, (2, 0), "the shape for k = 0")
+
+
+def test_topk_gives_the_smallest_too():
+    """With largest=False topk gives the k smallest entries, the smallest first, and their places."""
+    values, places = topk(Tensor(np.array([3, 1, 4, 2], np.float32)), 2, largest=False)
+    assert_close(values, np.array([1, 2], np.float32), "the values")
+    assert_close(places, np.array([1, 3]), "the places")
 
 
 @pytest.mark.parametrize("k", [4, -1])

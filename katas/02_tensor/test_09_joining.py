@@ -150,13 +150,23 @@ def test_split_refuses_sizes_that_do_not_fit(sizes):
     ids=["(1, 2)", "(0, 0, 1, 0)", "(1, 0, 0, 1)", "()"],
 )
 def test_pad_is_read_from_the_last_axis(widths, expected):
-    """pad(x, (left, right, top, bottom), value): the first pair is for the last axis, the second for the one before."""
-    assert_close(pad(Tensor(SIX), widths, 9.0), np.array(expected, np.float32), f"pad with {widths}")
+    """pad(x, (left, right, top, bottom), value=9.0): the first pair is for the last axis, then for the one before."""
+    assert_close(pad(Tensor(SIX), widths, value=9.0), np.array(expected, np.float32), f"pad with {widths}")
 
 
 def test_pad_is_zero_by_default_and_keeps_the_dtype():
     """Without a value the frame is 0, and an integer Tensor stays one."""
     assert_close(pad(Tensor(np.array([[1], [2]])), (1, 0)), np.array([[0, 1], [0, 2]]))
+
+
+def test_pad_knows_one_mode():
+    """The third argument is the mode, as in PyTorch: "constant", and any other is an error that holds it."""
+    x = Tensor(np.array([True, False]))
+    assert_close(
+        pad(x, (1, 1), "constant"), np.array([False, True, False, False]), "pad(x, (1, 1), 'constant')"
+    )
+    with raises((ValueError, NotImplementedError), "mirror"):
+        pad(x, (1, 1), "mirror")
 
 
 @pytest.mark.parametrize("widths", [(1,), (1, 1, 1, 1, 1, 1)], ids=str)

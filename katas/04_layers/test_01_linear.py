@@ -43,6 +43,12 @@ def test_linear_refuses_another_number_of_features():
         linear(zeros(4, 2), zeros(5, 3))
 
 
+def test_linear_refuses_a_bias_of_another_shape():
+    """A bias of shape (5, 1, 3) would make five outputs of one: it is a ValueError with its shape and the weight's."""
+    with raises(ShapeError, (3, 2), (5, 1, 3)):
+        linear(zeros(4, 2), zeros(3, 2), zeros(5, 1, 3))
+
+
 def test_linear_backward_by_hand():
     """For grad [[1, 10]], x [[2, 3]] and weight [[4, 5], [6, 7]] it is [[64, 75]], [[2, 3], [20, 30]], [1, 10]."""
     grad, x = np.array([[1.0, 10.0]]), np.array([[2.0, 3.0]])

@@ -70,6 +70,13 @@ def test_bce_takes_weights():
     assert_close(out, np.array([[1.0, 5.0], [3.0, 1.0]]) * LOG2, "with pos_weight")
 
 
+def test_bce_refuses_weights_that_would_make_it_larger():
+    """Weights of shape (2, 3) for an input of shape (3,) would make six losses of three: a ValueError with both."""
+    for name in ("weight", "pos_weight"):
+        with raises(ShapeError, (2, 3), (3,)):
+            binary_cross_entropy_with_logits(t(np.zeros(3)), t(np.zeros(3)), **{name: t(np.ones((2, 3)))})
+
+
 def test_bce_is_exact_with_pos_weight():
     """With pos_weight=2 a wrong logit of -1000 costs 2000, and a right one of 1000 nothing."""
     with no_warnings():
@@ -133,6 +140,12 @@ def test_nll_loss_weighs_classes():
     log_p, target, weight = t([[-1.0, -2.0], [-3.0, -4.0]]), t([0, 1], np.int64), t([1.0, 3.0])
     assert_close(nll_loss(log_p, target, weight), np.array(13 / 4), "the weighted mean")
     assert_close(nll_loss(log_p, target, weight, reduction="sum"), np.array(13.0), "the weighted sum")
+
+
+def test_nll_loss_needs_a_weight_for_each_class():
+    """5 weights for 3 classes are a ValueError with both shapes, though the first 3 could be looked up."""
+    with raises(ShapeError, (5,), (2, 3)):
+        nll_loss(t(np.zeros((2, 3))), t([0, 1], np.int64), t(np.ones(5)))
 
 
 @pytest.mark.parametrize("wrong", [3, -1])

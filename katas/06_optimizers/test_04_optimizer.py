@@ -64,6 +64,12 @@ def test_a_single_tensor_is_not_a_list():
         Optimizer(parameter(2, 3), DEFAULTS)
 
 
+def test_a_set_has_no_order():
+    """A set of parameters in a group is a TypeError that says so: their numbers would change from run to run."""
+    with raises(TypeError, "set"):
+        Optimizer([{"params": {parameter(2), parameter(3)}}], DEFAULTS)
+
+
 def test_groups_have_options_of_their_own():
     """Dicts with "params" make a group each; what a dict leaves out comes from the defaults."""
     a, b, c = parameter(2), parameter(3), parameter(1)

@@ -178,6 +178,17 @@ def test_a_gradient_set_by_hand_is_added_to():
     assert_close(mine, np.array([10.0, 10.0], np.float32), "the array that was set by hand")
 
 
+def test_a_gradient_of_another_shape_is_not_broadcast():
+    """A `.grad` of shape (1,) for a leaf of shape (2,) is a RuntimeError with both shapes, and no leaf has changed."""
+    x, y = leaf([1.0, 2.0]), leaf([3.0, 4.0])
+    for wrong, other in ((x, y), (y, x)):
+        wrong.grad, other.grad = plain([10.0]), None
+        with raises(RuntimeError, (1,), (2,)):
+            sum(x * y).backward()
+        assert_close(wrong.grad, np.array([10.0], np.float32), "the .grad of another shape afterwards")
+        assert other.grad is None, "the .grad of the other leaf is set, though backward failed"
+
+
 def test_every_gradient_has_the_dtype_of_its_input():
     """float32 inputs get float32 gradients, even beside float64 inputs, which get float64 gradients."""
     x, y = leaf([1.0, 2.0]), leaf([1.0, 2.0], np.float64)

@@ -48,6 +48,17 @@ def test_differences_leave_the_input_as_it_was():
         numerical_gradient(lambda a: a * 2.0, [x], 0, np.ones(2))
 
 
+def test_differences_leave_the_input_as_it_was_after_an_error():
+    """Where the function raises, the entry that was moved is put back all the same."""
+
+    def broken(x):
+        raise LookupError("the function is broken")
+
+    x = leaf([0.1, 1e9])
+    with unchanged(x), raises(LookupError):
+        numerical_gradient(broken, [x], 0, np.ones(2))
+
+
 def test_differences_of_a_view():
     """A function may give a view of its input: the value at x + eps must be used before x is moved to x - eps."""
     found = numerical_gradient(lambda x: x.reshape(2, 1), [leaf([1.0, 3.0])], 0, np.array([[1.0], [10.0]]))

@@ -74,6 +74,17 @@ def test_every_group_has_its_own_rate():
     assert_close([group["lr"] for group in optimizer.param_groups], [0.25, 0.05], "the rates")
 
 
+def test_a_group_that_came_later_is_refused():
+    """After add_param_group a step is a ValueError with both numbers of groups, and changes nothing."""
+    optimizer = SGD([Parameter(tensor([1.0]))], lr=1.0)
+    scheduler = StepLR(optimizer, 1)
+    optimizer.add_param_group({"params": Parameter(tensor([2.0])), "lr": 0.5})
+    with raises(ValueError, 1, 2):
+        scheduler.step()
+    assert_equal([group["lr"] for group in optimizer.param_groups], [1.0, 0.5], "the rates afterwards")
+    assert_equal(scheduler.last_epoch, 0, "last_epoch afterwards")
+
+
 def test_get_last_lr_is_the_rate_now():
     """get_last_lr gives the rate of each group as it is now."""
     scheduler = Halving(sgd(0.5, 0.1))

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pytest
 from hypothesis import example, given, strategies as st
 
 from dojo.spec import assert_close, no_warnings, raises, unchanged
@@ -85,6 +86,15 @@ def test_parameters_may_come_from_a_generator():
     norm = clip_grad_norm_(layer.parameters(), 1.0)
     assert_close(norm, np.array(5.0, np.float32), "the norm")
     assert_close(layer.bias.grad, np.array([0.8], np.float32), "the gradient of the bias")
+
+
+def test_a_used_up_generator_is_worth_a_warning():
+    """A generator that gives no parameter is a UserWarning; an empty list is none, nor is a missing gradient."""
+    with pytest.warns(UserWarning):
+        clip_grad_norm_((parameter for parameter in ()), 1.0)
+    with no_warnings():
+        clip_grad_norm_([], 1.0)
+        clip_grad_norm_(iter(params_with(None)), 1.0)
 
 
 def test_one_parameter_will_do():

@@ -265,6 +265,16 @@ def test_batch_norm_layer_without_memory():
         )
 
 
+def test_batch_norm_layer_that_stops_to_track():
+    """With track_running_stats set to False later, training leaves the three buffers alone, and eval mode uses them."""
+    layer = BatchNorm2d(2)
+    layer.track_running_stats = False
+    x = Tensor(np.arange(16, dtype=np.float32).reshape(2, 2, 2, 2))
+    with unchanged(layer.running_mean, layer.running_var, layer.num_batches_tracked):
+        layer(x)
+    assert_close(layer.eval()(x), x.data / np.sqrt(np.float32(1 + 1e-5)), "the output in eval mode")
+
+
 def test_a_refused_batch_is_not_remembered():
     """Pictures of other than 4 axes, or one value a channel in training, are a ValueError with the shape of x; nothing
     is counted then.

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import pytest
 
-from dojo.spec import assert_equal, no_thread_left
+from dojo.spec import assert_equal, no_thread_left, raises
 from tinytorch.dataloader import prefetch
 
 PATIENCE = 3.0
@@ -139,6 +139,20 @@ def test_an_error_comes_in_its_place(num_workers):
             raise AssertionError(f"the error of job 3 was not raised; the results were {taken}")
         assert_equal(taken, [0, 1, 2], "the results before the error")
         assert_equal(list(results), [], "what comes after the error")
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_stop_iteration_is_an_error_like_any_other(num_workers):
+    """A StopIteration out of job 3 is not the end of the jobs: it is a RuntimeError, as out of any generator."""
+    taken = []
+
+    def broken(job):
+        return job if job < 3 else next(iter([]))
+
+    with raises(RuntimeError), no_thread_left():
+        for result in prefetch(broken, range(10), num_workers, 6):
+            taken.append(result)
+    assert_equal(taken, [0, 1, 2], "the results before the error")
 
 
 # The end

@@ -59,6 +59,15 @@ def test_the_weight_multiplies_and_then_the_bias_is_added():
     assert_close(layer_norm(x, (2,), None, bias, 0.0), np.array([[9, 21]], F32), "with a bias")
 
 
+def test_weight_and_bias_have_the_normalized_shape():
+    """A weight (1,) or (2, 3) for x (2, 3) over 3 would broadcast: it is a ValueError with its shape and that of x."""
+    x = tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 7.0]])
+    for shape in ((1,), (2, 3)):
+        for norm, name in ((layer_norm, "weight"), (layer_norm, "bias"), (rms_norm, "weight")):
+            with raises(ShapeError, shape, (2, 3)):
+                norm(x, 3, **{name: ones(*shape)})
+
+
 def by_loops(x, axes, eps, centred):
     """Each row by itself, with Python's own sums in float64."""
     out = np.empty(x.shape)

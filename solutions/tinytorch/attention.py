@@ -141,8 +141,10 @@ def split_heads(x: Tensor, num_heads: int) -> Tensor:
     """(..., T, D) -> (..., H, T, D / H): head h has the features h * D / H up to (h + 1) * D / H of every place.
 
     Raises:
-        ValueError: D is not a multiple of num_heads; the message holds both.
+        ValueError: D is not a multiple of num_heads; the message holds both. Or x has fewer than two axes.
     """
+    if x.ndim < 2:
+        raise ValueError(f"heads are cut out of (..., T, D), got {x.shape}")
     *leading, T, D = x.shape
     if num_heads < 1 or D % num_heads:
         raise ValueError(f"{D} features cannot be divided among {num_heads} heads")
@@ -150,7 +152,9 @@ def split_heads(x: Tensor, num_heads: int) -> Tensor:
 
 
 def merge_heads(x: Tensor) -> Tensor:
-    """(..., H, T, E) -> (..., T, H * E): undoes split_heads."""
+    """(..., H, T, E) -> (..., T, H * E): undoes split_heads. A ValueError with fewer than three axes."""
+    if x.ndim < 3:
+        raise ValueError(f"heads have shape (..., H, T, E), got {x.shape}")
     *leading, H, T, E = x.shape
     return x.transpose(-3, -2).reshape(*leading, T, H * E)
 

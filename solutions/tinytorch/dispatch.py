@@ -15,7 +15,7 @@ import functools
 import inspect
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, overload
 
@@ -37,6 +37,51 @@ class Mode(threading.local):
 
 
 mode = Mode()
+
+
+def switch(function: Callable[[], Iterator[None]]) -> Callable[[], AbstractContextManager[None]]:
+    """contextlib's contextmanager, for what switches a mode: `with no_grad():` and `@no_grad()`.
+
+    As a decorator it covers generator functions too. contextmanager covers only the call of one, in which nothing of it
+    runs; here the mode is on whenever the generator works, and off while it waits.
+    """
+    managed = contextmanager(function)
+
+    class Switch(AbstractContextManager[None]):
+        def __enter__(self) -> None:
+            self.block = managed()
+            self.block.__enter__()
+
+        def __exit__(self, *error: Any) -> bool | None:
+            return self.block.__exit__(*error)
+
+        def __call__(self, function: F) -> F:
+            @functools.wraps(function)
+            def call(*args: Any, **kwargs: Any) -> Any:
+                with managed():
+                    return function(*args, **kwargs)
+
+            @functools.wraps(function)
+            def generator(*args: Any, **kwargs: Any) -> Any:
+                source = function(*args, **kwargs)
+                resume: Callable[[], Any] = functools.partial(next, source)
+                while True:
+                    with managed():
+                        try:
+                            value = resume()
+                        except StopIteration as end:
+                            return end.value
+                    try:
+                        resume = functools.partial(source.send, (yield value))
+                    except BaseException as error:  # of the caller's throw() or close()
+                        resume = functools.partial(source.throw, error)
+
+            return generator if inspect.isgeneratorfunction(function) else call  # type: ignore[return-value]
+
+    def switched() -> Switch:
+        return Switch()
+
+    return functools.update_wrapper(switched, function)
 
 
 # Tensors ------------------------------------------------------------------------------------------------
@@ -92,8 +137,21 @@ def mutating(tensor: Tensor, *sources: Any) -> Iterator[None]:
                     f"a Tensor of shape {each.shape} that requires grad takes part in an in-place operation: "
                     "do it inside `with no_grad():`, or compute a new Tensor"
                 )
-    yield
+    try:
+        yield
+    except TypeError as error:
+        raise _in_our_words(error, "this operation", tensor.data) from error.__cause__
     tensor._version[0] += 1
+
+
+def _in_our_words(error: TypeError, name: str, *arrays: Any) -> TypeError:
+    """`error`, or another one where NumPy speaks of ufuncs, and of operators that Tensors do not have."""
+    if "numpy boolean" in str(error):
+        return TypeError("booleans have no minus: write a != b or ~a, or convert them with .to(int64)")
+    if "not supported for the input types" in str(error):
+        given = [str(getattr(each, "dtype", type(each).__name__)) for each in arrays]
+        return TypeError(f"{name} does not take {' and '.join(given)}")
+    return error
 
 
 # The first seam: primitives and the tape ----------------------------------------------------------------
@@ -198,11 +256,17 @@ def primitive(function: Callable[..., Array] | None = None, *, view: bool = Fals
     def call(*args: Any, **kwargs: Any) -> Tensor:
         if not variadic and (len(args) != len(inputs) or not inputs_first):
             args, kwargs = _bind(function, names, inputs, args, kwargs)
+        for key, value in kwargs.items():
+            if isinstance(value, (np.generic, tensor_type)):
+                kwargs[key] = _param(value, key, op)
         arrays = [a.data if isinstance(a, tensor_type) else unwrap(a, op.name) for a in args]
-        if observers:
-            output = wrap(observed("primitive", op.name, compute, *arrays, **kwargs))
-        else:
-            output = wrap(compute(*arrays, **kwargs))
+        try:
+            if observers:
+                output = wrap(observed("primitive", op.name, compute, *arrays, **kwargs))
+            else:
+                output = wrap(compute(*arrays, **kwargs))
+        except TypeError as error:
+            raise _in_our_words(error, f"{op.name}()", *arrays) from error.__cause__
         if view and np.may_share_memory(arrays[0], output.data):
             output._version = args[0]._version
         if tape is not None and recording():
@@ -226,6 +290,15 @@ def _bind(
     if len(given) < len(args) + len(kwargs) or not given.keys() >= set(inputs):
         function(*args, **kwargs)  # raises: Python itself says best which arguments do not fit
     return tuple(given.pop(name) for name in inputs), given
+
+
+def _param(value: Any, key: str, op: Primitive) -> Any:
+    """NumPy's number as Python's: it would promote float32 to float64. A Tensor is refused."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(
+        f"{op.name}() takes no Tensor for {key}, got one of shape {value.shape}: give the number, .item()"
+    )
 
 
 def recording() -> bool:
@@ -315,7 +388,7 @@ def accelerates(function: Callable[..., Any]) -> Callable[[F], F]:
     return register
 
 
-@contextmanager
+@switch
 def disabled() -> Iterator[None]:
     """Without kernels, in this thread."""
     before, mode.accelerated = mode.accelerated, False

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from tinytorch.activations import log_softmax, sigmoid, softplus
 from tinytorch.dispatch import Array, accelerable
-from tinytorch.layers import Module
+from tinytorch.layers import Buffer, Module
 from tinytorch.setup import get_array_module
 from tinytorch.tensor import (
     Tensor,
     abs,
     at_least_float32,
+    broadcast_shapes,
     clamp,
     gather,
     ones,
@@ -79,11 +80,15 @@ def binary_cross_entropy_with_logits(
 ) -> Tensor:
     """The loss of yes-or-no decisions, from logits (torch.nn.functional.binary_cross_entropy_with_logits).
 
-    -(target * log(p) + (1 - target) * log(1 - p)) with p = sigmoid(input), without overflow, and exact where
-    p rounds to 0 or 1. `target` has the shape of `input`, and values from 0 to 1. `weight` multiplies each loss,
-    `pos_weight` only the term of target 1; both broadcast.
+    `target` has the shape of `input`, values from 0 to 1. `weight` multiplies each loss, `pos_weight` the term
+    of target 1; both broadcast to the shape of `input`, or it is a ValueError that holds both shapes.
     """
     _check_shapes(input, target)
+    for name, each in (("weight", weight), ("pos_weight", pos_weight)):
+        if each is not None and broadcast_shapes(each.shape, input.shape) != input.shape:
+            raise ValueError(
+                f"{name} of shape {each.shape} does not broadcast to input of shape {input.shape}"
+            )
     yes, no = softplus(-input), softplus(input)  # -log(p) and -log(1 - p)
     if pos_weight is not None:
         yes = yes * pos_weight
@@ -107,7 +112,8 @@ def nll_loss(
     count: their loss is 0. "mean" divides by the sum of the weights that counted.
 
     Raises:
-        ValueError: the shapes do not fit; the message names both.
+        ValueError: the shapes of input and target do not fit, or `weight` has not one entry for each class; the message
+            holds both shapes.
         TypeError: the target does not hold integers; the message names its dtype.
         IndexError: a class number is outside 0 to C - 1; the message names it.
     """
@@ -188,14 +194,14 @@ class HuberLoss(Module):
 
 
 class BCEWithLogitsLoss(Module):
-    """binary_cross_entropy_with_logits as a module (torch.nn.BCEWithLogitsLoss)."""
+    """binary_cross_entropy_with_logits as a module (torch.nn.BCEWithLogitsLoss). Its weights are buffers."""
 
     def __init__(
         self, weight: Tensor | None = None, reduction: str = "mean", pos_weight: Tensor | None = None
     ) -> None:  # given
-        self.weight = weight
+        self.weight = _buffer(weight)
+        self.pos_weight = _buffer(pos_weight)
         self.reduction = reduction
-        self.pos_weight = pos_weight
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """binary_cross_entropy_with_logits with the options given to the module."""
@@ -203,12 +209,12 @@ class BCEWithLogitsLoss(Module):
 
 
 class NLLLoss(Module):
-    """nll_loss as a module (torch.nn.NLLLoss)."""
+    """nll_loss as a module (torch.nn.NLLLoss). Its weight is a buffer."""
 
     def __init__(
         self, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean"
     ) -> None:  # given
-        self.weight = weight
+        self.weight = _buffer(weight)
         self.ignore_index = ignore_index
         self.reduction = reduction
 
@@ -218,7 +224,7 @@ class NLLLoss(Module):
 
 
 class CrossEntropyLoss(Module):
-    """cross_entropy as a module (torch.nn.CrossEntropyLoss)."""
+    """cross_entropy as a module (torch.nn.CrossEntropyLoss). Its weight is a buffer."""
 
     def __init__(
         self,
@@ -227,7 +233,7 @@ class CrossEntropyLoss(Module):
         reduction: str = "mean",
         label_smoothing: float = 0.0,
     ) -> None:  # given
-        self.weight = weight
+        self.weight = _buffer(weight)
         self.ignore_index = ignore_index
         self.reduction = reduction
         self.label_smoothing = label_smoothing
@@ -319,6 +325,10 @@ def _class_dim(input: Tensor) -> int:
     return 1 if input.ndim > 1 else 0
 
 
+def _buffer(weight: Tensor | None) -> Buffer | None:  # given
+    return None if weight is None else Buffer(weight)
+
+
 def _along(weight: Tensor, input: Tensor) -> Tensor:
     """weight (C,) shaped to multiply `input` along its axis of classes."""
     return weight.reshape(-1, *[1] * (input.ndim - 1 - _class_dim(input)))
@@ -344,8 +354,13 @@ def _target_weights(input: Tensor, target: Tensor, weight: Tensor | None, ignore
         )
     if target.dtype.kind not in "iu":
         raise TypeError(f"target holds class numbers, integers, got {target.dtype}")
+    classes = input.shape[dim : dim + 1]
     if weight is None:
-        weight = ones(input.shape[dim], dtype=input.dtype, device=input.device)
+        weight = ones(classes, dtype=input.dtype, device=input.device)
+    elif weight.shape != classes:
+        raise ValueError(
+            f"weight has shape {weight.shape}, input of shape {input.shape} needs one of {classes}"
+        )
     else:
         weight = weight.to(input.dtype)
     return where(target == ignore_index, 0.0, weight[_classes(target, ignore_index)])

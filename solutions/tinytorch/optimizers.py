@@ -133,14 +133,16 @@ class Optimizer:
         """`params`: Tensors, or dicts with "params" and options of their own.
 
         Raises:
-            ValueError: there is no parameter, or one stands in two places; the message holds its shape.
-            TypeError: one is not a Tensor; the message holds its type. Or `params` is a single Tensor and not a list of
-                some; it holds the shape.
+            ValueError: there is no parameter, one stands in two places, or one was computed, so that backward gives it
+                no gradient; the message holds its shape.
+            TypeError: one is not a Tensor, `params` is a single Tensor and not a list of some, or it is a "set", which
+                has no order by which a state could be found again.
         """
         if isinstance(params, Tensor):  # it could be iterated over, row by row
             raise TypeError(
                 f"an optimizer takes a list of Tensors, got one of shape {params.shape}: use [tensor]"
             )
+        _check_ordered(params)
         self.defaults = dict(defaults)
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[Tensor, dict[str, Any]] = {}
@@ -157,6 +159,7 @@ class Optimizer:
 
         Parameters are told apart by identity, because == compares entries. Raises as __init__; nothing is added then.
         """
+        _check_ordered(group["params"])
         params = [group["params"]] if isinstance(group["params"], Tensor) else list(group["params"])
         known = {each for other in self.param_groups for each in other["params"]}
         for each in params:
@@ -164,6 +167,10 @@ class Optimizer:
                 raise TypeError(f"an optimizer takes Tensors, got {type(each).__name__}")
             if each in known:
                 raise ValueError(f"a parameter of shape {each.shape} stands in two places of the optimizer")
+            if each.grad_fn is not None:
+                raise ValueError(
+                    f"an optimizer moves leaves, and the Tensor of shape {each.shape} was computed by {each.grad_fn}"
+                )
             known.add(each)
         self.param_groups.append({**self.defaults, **group, "params": params})
 
@@ -357,6 +364,11 @@ class RMSprop(Optimizer):
             buffers = self._slot(params, "momentum_buffer") if group["momentum"] else [None] * len(params)
             options = {k: group[k] for k in ("lr", "alpha", "eps", "weight_decay", "momentum")}
             rmsprop_update(arrays, grads, averages, buffers, **options)
+
+
+def _check_ordered(params: Any) -> None:
+    if isinstance(params, (set, frozenset)):
+        raise TypeError("an optimizer takes its parameters in an order, got a set: use a list")
 
 
 def _not_negative(**options: float) -> None:

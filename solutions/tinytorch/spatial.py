@@ -74,8 +74,10 @@ def windows(x: Tensor, kernel_size: Pair, stride: Pair = 1, dilation: Pair = 1) 
     x[..., r * stride + i * dilation, c * stride + j * dilation]. They come row by row: (0, 0), (0, 1), ...
 
     Raises:
-        ValueError: as conv_output_size.
+        ValueError: as conv_output_size; or x has fewer than two axes.
     """
+    if x.ndim < 2:
+        raise ValueError(f"windows are cut out of (..., H, W), got {x.shape}")
     kh, kw = pair(kernel_size, "kernel_size")
     sh, sw = pair(stride, "stride")
     dh, dw = pair(dilation, "dilation")
@@ -209,7 +211,7 @@ def max_pool2d(
     _check_pictures(x)
     kernel = pair(kernel_size, "kernel_size")
     stride = kernel if stride is None else pair(stride, "stride")
-    padded = pad(x, _pool_sides(padding, kernel), -math.inf)
+    padded = pad(x, _pool_sides(padding, kernel), value=-math.inf)
     best, *others = windows(padded, kernel, stride, dilation)
     for each in others:
         best = where((each > best) | isnan(each), each, best)
@@ -525,7 +527,8 @@ class BatchNorm2d(Module):
         those of the batch where there are no running ones.
 
         In training, num_batches_tracked counts the batches; a refused batch is not counted. A momentum of None means
-        1 / (batches up to this one): the running statistics are then the plain mean over all batches.
+        1 / (batches up to this one): the running statistics are then the plain mean over all batches. Once
+        track_running_stats is set to False, training leaves all three as they are.
 
         Raises:
             ValueError: x has not four axes; the message holds its shape. As batch_norm.
@@ -538,10 +541,10 @@ class BatchNorm2d(Module):
                 1 / (1 + self.num_batches_tracked.item()) if self.num_batches_tracked is not None else 0.0
             )
         training = self.training or self.running_mean is None
-        out = batch_norm(
-            x, self.running_mean, self.running_var, self.weight, self.bias, training, momentum, self.eps
-        )
-        if self.training and self.num_batches_tracked is not None:
+        looks_away = self.training and not self.track_running_stats
+        running = (None, None) if looks_away else (self.running_mean, self.running_var)
+        out = batch_norm(x, *running, self.weight, self.bias, training, momentum, self.eps)
+        if self.training and self.num_batches_tracked is not None and not looks_away:
             self.num_batches_tracked.data[...] += 1
         return out
 

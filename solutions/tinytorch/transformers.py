@@ -79,9 +79,10 @@ def layer_norm(
     have the shape `normalized_shape`. Nothing is remembered: each row stands for itself.
 
     Raises:
-        ValueError: as normalized_axes.
+        ValueError: as normalized_axes; or weight or bias has another shape: the message holds its shape and that of x.
     """
     axes = normalized_axes(x, normalized_shape)
+    _check_affine(x, len(axes), weight=weight, bias=bias)
     deviation = x - mean(x, axes, keepdim=True)
     out = deviation / sqrt(mean(deviation * deviation, axes, keepdim=True) + eps)
     if weight is not None:
@@ -103,13 +104,23 @@ def rms_norm(
     `eps` is that of the dtype of x (np.finfo(dtype).eps) where it is left out, for float16 that of float32.
 
     Raises:
-        ValueError: as normalized_axes.
+        ValueError: as layer_norm.
     """
     axes = normalized_axes(x, normalized_shape)
+    _check_affine(x, len(axes), weight=weight)
     if eps is None:
         eps = float(np.finfo(x.dtype).eps)
     out = x / sqrt(mean(x * x, axes, keepdim=True) + eps)
     return out if weight is None else out * weight
+
+
+def _check_affine(x: Tensor, axes: int, **given: Tensor | None) -> None:
+    shape = x.shape[-axes:]
+    for name, each in given.items():
+        if each is not None and each.shape != shape:
+            raise ValueError(
+                f"{name} has shape {each.shape}, x of shape {x.shape} is normalized over {shape}"
+            )
 
 
 class LayerNorm(Module):
@@ -299,8 +310,10 @@ class GPT(Module):
 
         Raises:
             ValueError: the text is longer than block_size, with what the cache holds; the message holds the number of
-                tokens and block_size.
+                tokens and block_size. Or ids have no axis.
         """
+        if ids.ndim == 0:
+            raise ValueError("a text has an axis of tokens, (..., T), got ids of shape ()")
         past = 0 if cache is None else cache.length
         if past + ids.shape[-1] > self.config.block_size:
             raise ValueError(
@@ -324,10 +337,8 @@ def next_token_loss(logits: Tensor, targets: Tensor) -> Tensor:
     Raises:
         ValueError: the shapes do not fit; the message holds both.
     """
-    if logits.shape[:-1] != targets.shape:
-        raise ValueError(
-            f"logits {logits.shape} need targets of shape {logits.shape[:-1]}, got {targets.shape}"
-        )
+    if logits.ndim == 0 or logits.shape[:-1] != targets.shape:
+        raise ValueError(f"logits (..., V) need targets (...), got {logits.shape} and {targets.shape}")
     return cross_entropy(logits.reshape(-1, logits.shape[-1]), targets.reshape(-1))  # (B*T, V), (B*T,)
 
 

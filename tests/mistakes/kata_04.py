@@ -301,3 +301,13 @@ def dropout_in_float32():
 )
 def flatten_to_the_last_axis():
     """Any negative end_dim is taken for -1."""
+
+
+@mistake(
+    "layers.linear",
+    spec="test_linear_refuses_a_bias_of_another_shape",
+    says="nothing was raised",
+    swap=("bias is not None and bias.shape", "False and bias.shape"),
+)
+def linear_broadcasts_its_bias():
+    """Any bias that broadcasts is added."""

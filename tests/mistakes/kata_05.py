@@ -282,3 +282,26 @@ def smoothing_shares_among_places():
 )
 def weights_along_the_last_axis():
     """The weights multiply the last axis, be it that of the classes or not."""
+
+
+@mistake(
+    "losses.binary_cross_entropy_with_logits",
+    spec="test_bce_refuses_weights_that_would_make_it_larger",
+    says="nothing was raised",
+    swap=("!= input.shape", "!= broadcast_shapes(input.shape, each.shape)"),
+)
+def bce_lets_weights_broadcast():
+    """The losses are stretched to the shape of the weights."""
+
+
+@mistake(
+    "losses.nll_loss",
+    spec="test_nll_loss_needs_a_weight_for_each_class",
+    says="nothing was raised",
+    swap=(
+        "weights = _target_weights(",
+        "weight = None if weight is None else weight[: input.shape[_class_dim(input)]]\n    weights = _target_weights(",
+    ),
+)
+def nll_loss_takes_the_first_weights():
+    """Nobody asks how many weights there are."""

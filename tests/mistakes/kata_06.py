@@ -693,3 +693,13 @@ def gradient_of_as_many_entries():
 )
 def gradient_that_is_stretched():
     """A gradient of one entry counts for every entry."""
+
+
+@mistake(
+    "optimizers.Optimizer.add_param_group",
+    spec="test_a_set_has_no_order",
+    says="nothing was raised",
+    swap=('_check_ordered(group["params"])', "pass"),
+)
+def groups_may_be_sets():
+    """Only the optimizer itself refuses a set."""

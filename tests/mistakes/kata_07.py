@@ -599,9 +599,9 @@ def backward_gives_what_it_has():
     swap=(
         "each.grad = wrap(total.copy() if each.grad is None else each.grad.data + total)",
         """if each.grad is None:
-                each.grad = wrap(total.copy())
-            else:
-                each.grad.data += total""",
+            each.grad = wrap(total.copy())
+        else:
+            each.grad.data += total""",
     ),
 )
 def backward_adds_in_place():
@@ -902,3 +902,33 @@ def no_gradient_is_left_out():
 )
 def no_grad_after_ctrl_c():
     """Ctrl-C is no Exception: nothing is recorded from then on."""
+
+
+@mistake(
+    "autograd.Tape.backward",
+    spec="test_a_gradient_of_another_shape_is_not_broadcast",
+    says="though backward failed",
+    swap=("    for each, total in kept:\n        each.grad", "        each.grad"),
+)
+def some_leaves_have_their_gradient_already():
+    """Each leaf gets its gradient as soon as it is checked."""
+
+
+@mistake(
+    "autograd.Tape.backward",
+    spec="test_a_gradient_of_another_shape_is_not_broadcast",
+    says="nothing was raised",
+    swap=("each.grad is not None and each.grad.shape != total.shape", "False"),
+)
+def gradients_broadcast():
+    """What is in .grad is added to, whatever its shape."""
+
+
+@mistake(
+    "autograd.numerical_gradient",
+    spec="test_differences_leave_the_input_as_it_was_after_an_error",
+    says="was changed",
+    swap=("finally:", "except ZeroDivisionError:\n                pass\n            else:"),
+)
+def an_error_leaves_the_entry_moved():
+    """The entry is put back only where all went well."""

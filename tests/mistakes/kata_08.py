@@ -1515,3 +1515,23 @@ def mean_without_nan():
 )
 def mode_after_ctrl_c():
     """Ctrl-C is no Exception: the model stays in eval mode."""
+
+
+@mistake(
+    "training.LRScheduler.step",
+    spec="test_a_group_that_came_later_is_refused",
+    says="the rates afterwards",
+    swap=("if len(groups) != len(self.base_lrs):", "if False:"),
+)
+def half_of_the_groups_move():
+    """zip notices the other group when the first one has its new rate."""
+
+
+@mistake(
+    "training.clip_grad_norm_",
+    spec="test_a_used_up_generator_is_worth_a_warning",
+    says="DID NOT WARN",
+    swap=("_gradients(parameters)", "_gradients(list(parameters))"),
+)
+def a_used_up_generator_is_an_empty_list():
+    """The norm is 0 without a word."""

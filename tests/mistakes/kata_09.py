@@ -231,7 +231,7 @@ def one_picture_loses_its_options():
     "spatial.max_pool2d",
     spec="test_padding_is_never_the_largest",
     says="max_pool2d(x, kernel_size, stride, padding)",
-    swap=(", -math.inf", ""),
+    swap=(", value=-math.inf", ""),
 )
 def max_pool_pads_with_zeros():
     """Padding is 0, and larger than every negative pixel."""
@@ -622,3 +622,13 @@ def no_momentum_is_none():
 )
 def the_count_becomes_a_tensor():
     """A sum of a Buffer and 1 is a plain Tensor, and takes its place."""
+
+
+@mistake(
+    "spatial.BatchNorm2d.forward",
+    spec="test_batch_norm_layer_that_stops_to_track",
+    says="was changed",
+    swap=("self.training and not self.track_running_stats", "False"),
+)
+def tracking_is_decided_once():
+    """track_running_stats is looked at in __init__ alone."""

@@ -453,8 +453,10 @@ def errors_end_in_silence():
     spec="test_jobs_are_taken_in_the_callers_thread",
     says="the threads in which jobs were taken",
     swap=(
-        "for job in jobs:",
-        """taken, end = iter(jobs), object()
+        """try:
+        for job in jobs:""",
+        """try:
+        taken, end = iter(jobs), object()
         for job in iter(lambda: pool.submit(next, taken, end).result(), end):""",
     ),
 )
@@ -1269,3 +1271,13 @@ def flip_at_a_draw_of_0():
 )
 def block_that_ctrl_c_leaves_open():
     """Ctrl-C is no Exception: the generator of the block stays current."""
+
+
+@mistake(
+    "dataloader.prefetch",
+    spec="test_stop_iteration_is_an_error_like_any_other",
+    says="nothing was raised",
+    swap=("for job in jobs:\n            yield work(job)", "yield from map(work, jobs)"),
+)
+def stop_iteration_ends_the_epoch():
+    """map cannot tell the end of the jobs from a StopIteration of the work."""

@@ -718,3 +718,23 @@ def attention_kept_with_a_cache():
 )
 def stop_token_in_the_prompt():
     """A prompt that ends with a stop token is ready."""
+
+
+@mistake(
+    "transformers.layer_norm",
+    spec="test_weight_and_bias_have_the_normalized_shape",
+    says="nothing was raised",
+    swap=(", weight=weight, bias=bias)", ", weight=weight)"),
+)
+def a_bias_may_broadcast():
+    """Only the weight is looked at."""
+
+
+@mistake(
+    "transformers.rms_norm",
+    spec="test_weight_and_bias_have_the_normalized_shape",
+    says="nothing was raised",
+    swap=("_check_affine(x, len(axes), weight=weight)", "pass"),
+)
+def rms_norm_lets_its_weight_broadcast():
+    """rms_norm forgets the check."""

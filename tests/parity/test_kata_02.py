@@ -449,7 +449,7 @@ def test_joining():
 def test_pad(widths, dtype):
     x, tx = both(SIX.astype(dtype))
     same(pad(x, widths), torch.nn.functional.pad(tx, widths))
-    same(pad(x, widths, 1.0), torch.nn.functional.pad(tx, widths, value=1.0))
+    same(pad(x, widths, value=1.0), torch.nn.functional.pad(tx, widths, value=1.0))
 
 
 @pytest.mark.parametrize("diagonal", [0, 1, -1, 5, -5])

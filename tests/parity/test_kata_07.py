@@ -169,7 +169,7 @@ MOVES = {
         lambda x: split(x, [1, 3], 2)[1] * split(x, 1, 2)[0],
         lambda x: x.split([1, 3], 2)[1] * x.split(1, 2)[0],
     ),
-    "pad": (lambda x: pad(x, (1, 2, 0, 3), 5.0), lambda x: F.pad(x, (1, 2, 0, 3), value=5.0)),
+    "pad": (lambda x: pad(x, (1, 2, 0, 3), value=5.0), lambda x: F.pad(x, (1, 2, 0, 3), value=5.0)),
     "tril": (lambda x: tril(x, 1), lambda x: torch.tril(x, 1)),
     "triu": (lambda x: triu(x, -1), lambda x: torch.triu(x, -1)),
     "sort": (lambda x: sort(x, 1)[0], lambda x: torch.sort(x, 1)[0]),

@@ -17,8 +17,8 @@ def numerical_gradient(
 ) -> Array:
     """The gradient of sum(cotangent * function(*inputs)) for inputs[place], by central differences.
 
-    (f(x + eps) - f(x - eps)) / (2 * eps) for each entry x, which is changed in place, without recording, and put
-    back exactly as it was.
+    Each entry is moved by eps and by -eps, in place and without recording, and put back exactly as it was, after an
+    error of `function` too: (f(x + eps) - f(x - eps)) / (2 * eps).
     """
     raise NotImplementedError("kata 07: numerical_gradient")
 

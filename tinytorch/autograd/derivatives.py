@@ -170,9 +170,9 @@ def where_backward(grad: Array, condition: Array) -> tuple[None, Array, Array]:
 
 @derivative(t.sum)
 def sum_backward(grad: Array, a_shape: Shape, dim: Dims, keepdim: bool) -> Array:
-    """out = sum(a, dim, keepdim). `dim` is an axis, several, or None for all.
+    """out = sum(a, dim, keepdim).
 
-    As in all reductions, `dim` may be 0 or -1 for a 0-d Tensor.
+    `dim` is an axis, several, or None or () for all; a 0-d Tensor has dim 0 and -1. The same holds for all reductions.
     """
     raise NotImplementedError("kata 07: sum_backward")
 

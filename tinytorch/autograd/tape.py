@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set as AbstractSet
-from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
 import numpy as np
 
-from tinytorch.dispatch import Array, Primitive, install
+from tinytorch.dispatch import Array, Primitive, install, switch
 from tinytorch.tensor import Shape, Tensor
 
 # Switches -----------------------------------------------------------------------------------------------
@@ -26,17 +25,17 @@ def is_grad_enabled() -> bool:
     raise NotImplementedError("kata 07: is_grad_enabled")
 
 
-@contextmanager
+@switch
 def no_grad() -> Iterator[None]:
     """`with no_grad():` records nothing, in this thread (torch.no_grad).
 
-    Afterwards, and after an error, recording is as it was before. A contextmanager is a decorator as well:
-    `@no_grad()` above a function covers each of its calls.
+    Afterwards, and after an error, recording is as it was before. `@no_grad()` above a function covers each of its calls: the
+    dispatcher's `switch` sees to that.
     """
     raise NotImplementedError("kata 07: no_grad")
 
 
-@contextmanager
+@switch
 def enable_grad() -> Iterator[None]:
     """`with enable_grad():` records again, inside of no_grad; all else is as in no_grad (torch.enable_grad)."""
     raise NotImplementedError("kata 07: enable_grad")
@@ -187,6 +186,10 @@ class Tape:
         """Add the gradients of `tensor` to the `.grad` of the leaves it was computed from (torch.Tensor.backward).
 
         `.grad` is a new Tensor each time, which shares memory with nothing else. After an error no `.grad` has changed.
+
+        Raises:
+            RuntimeError: as first_gradient and backpropagate; or the `.grad` that is there has another shape than its
+                leaf; the message holds both.
         """
         raise NotImplementedError("kata 07: Tape.backward")
 

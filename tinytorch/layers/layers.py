@@ -18,7 +18,8 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x @ weight.T + bias: (*, in) with weight (out, in) and bias (out,) -> (*, out) (torch.nn.functional.linear).
 
     Raises:
-        ValueError: the last axis of `x` is not the weight's `in`; the message names both shapes.
+        ValueError: the last axis of `x` is not the weight's `in`, or bias has not the shape (out,); the message holds
+            both shapes.
     """
     raise NotImplementedError("kata 04: linear")
 
@@ -81,7 +82,7 @@ class ModuleList(Module):
         """The module at a place; negative places count from the end.
 
         Raises:
-            IndexError: there is no such place.
+            IndexError: there is none; the message holds the place and how many there are.
         """
         raise NotImplementedError("kata 04: ModuleList.__getitem__")
 

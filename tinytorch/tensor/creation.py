@@ -47,7 +47,15 @@ def ones(*shape: Any, dtype: Any = float32, device: Any = "cpu", requires_grad: 
     raise NotImplementedError("kata 02: ones")
 
 
-def arange(*bounds: float, dtype: Any = None, device: Any = "cpu", requires_grad: bool = False) -> Tensor:
+def arange(
+    start: float = 0,
+    end: float | None = None,
+    step: float = 1,
+    *,
+    dtype: Any = None,
+    device: Any = "cpu",
+    requires_grad: bool = False,
+) -> Tensor:
     """arange(end), arange(start, end) or arange(start, end, step): start, start + step, ... below end (torch.arange).
 
     int64 if every bound is an integer, else float32.
@@ -111,9 +119,11 @@ def randn(
 
 
 def randint(
-    low: int, high: int, shape: Any, generator: Any = None, dtype: Any = int64, device: Any = "cpu"
+    low: int, high: Any, shape: Any = None, generator: Any = None, dtype: Any = int64, device: Any = "cpu"
 ) -> Tensor:
     """Independent draws from the integers low, ..., high - 1 (torch.randint); generator as in rand.
+
+    randint(10, (2, 3)) is randint(0, 10, (2, 3)).
 
     Raises:
         ValueError: the range is empty; the message names both bounds.

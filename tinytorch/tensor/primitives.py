@@ -201,8 +201,14 @@ def where(condition: Array, a: Array, b: Array) -> Array:
     raise NotImplementedError("kata 02: where")
 
 
-def masked_fill(x: Tensor, mask: Tensor, value: float) -> Tensor:
-    """`value` where the boolean `mask` is True, else `x` (torch.masked_fill). A new Tensor, in the dtype of `x`."""
+def masked_fill(x: Tensor, mask: Tensor, value: Tensor | float) -> Tensor:
+    """`value` where the boolean `mask` is True, else `x` (torch.masked_fill). A new Tensor, in the dtype of `x`.
+
+    `value` is a number, or a 0-d Tensor, and then a gradient flows to it too.
+
+    Raises:
+        ValueError: `value` is a Tensor with axes; the message holds its shape.
+    """
     raise NotImplementedError("kata 02: masked_fill")
 
 
@@ -270,7 +276,8 @@ def bitwise_or(a: Array, b: Array) -> Array:
 def sum(a: Array, dim: Dims = None, keepdim: bool = False) -> Array:
     """The sum over the axes `dim`, over all of them by default (torch.sum).
 
-    A reduced axis vanishes, or stays with size 1 under `keepdim`. Integers and booleans add up in int64.
+    A reduced axis vanishes, or stays with size 1 under `keepdim`. Integers and booleans add up in int64. As in all
+    reductions, an empty `dim` means all axes, and a 0-d Tensor has the axes 0 and -1.
 
     The float32 sum of a million rows is exact to 1e-6 of the sum of their absolute values, and float16 adds up in
     float32. NumPy's `a.sum()` is not so good; `add_up(a, axis, keepdims)` of sums.py, which is given, is.
@@ -475,14 +482,14 @@ def split(x: Tensor, sizes: int | Sequence[int], dim: int = 0) -> tuple[Tensor, 
 
 
 @primitive
-def pad(a: Array, pad: Sequence[int], value: float = 0.0) -> Array:
-    """`value` added around the last axes (torch.nn.functional.pad, constant).
+def pad(a: Array, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> Array:
+    """`value` added around the last axes (torch.nn.functional.pad). The `mode` is "constant", there is no other.
 
     `pad` is read from the last axis backwards, two numbers each: (left, right, top, bottom).
 
     Raises:
         ValueError: the numbers do not come in pairs, one is negative, or there are more pairs than axes; the
-            message names them.
+            message holds them. Or `mode` is another one; it holds that.
     """
     raise NotImplementedError("kata 02: pad")
 
@@ -523,8 +530,9 @@ def gather(a: Array, dim: int, index: Array) -> Array:
     `index` has as many axes as `a`, and on all of them but `dim` it may be shorter, not longer.
 
     Raises:
-        IndexError: an index is negative or too large; the message names it.
-        ValueError: the shapes do not fit; the message names both.
+        IndexError: an index is negative or too large; the message holds it.
+        ValueError: the shapes do not fit; the message holds both.
+        TypeError: the indices are not integers.
     """
     raise NotImplementedError("kata 02: gather")
 
@@ -539,6 +547,7 @@ def index_add(a: Array, dim: int, index: Array, source: Array) -> Array:
         IndexError: an index is negative or too large; the message names it.
         ValueError: there are not as many indices as slices, or the slices have another shape; the message names
             the shape of `source`.
+        TypeError: `source` has another dtype than `a`; the message holds both. Or the indices are not integers.
     """
     raise NotImplementedError("kata 02: index_add")
 
@@ -548,8 +557,9 @@ def sort(x: Tensor, dim: int = -1, descending: bool = False) -> tuple[Tensor, Te
     raise NotImplementedError("kata 02: sort")
 
 
-def topk(x: Tensor, k: int, dim: int = -1) -> tuple[Tensor, Tensor]:
-    """The `k` largest entries along `dim`, the largest first, and their indices (torch.topk).
+def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True) -> tuple[Tensor, Tensor]:
+    """The `k` largest entries along `dim`, the largest first, and their indices; with largest=False the `k` smallest,
+    the smallest first (torch.topk).
 
     Raises:
         ValueError: `k` is negative or larger than the side; the message names it.

@@ -6,6 +6,7 @@ through the dispatcher, without a change here.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +16,7 @@ from tinytorch import dispatch
 from tinytorch.dispatch import Array
 from tinytorch.setup import Device
 from tinytorch.tensor import primitives
-from tinytorch.tensor.layout import Shape
+from tinytorch.tensor.layout import Shape, sizes
 
 
 @dispatch.tensor_class
@@ -46,6 +47,18 @@ class Tensor:
         self.grad_fn = None
         self._version = [0]
         self.requires_grad = requires_grad
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:  # given
+        """A copy with memory of its own, and its own `.grad`; only of a leaf, as in PyTorch."""
+        if self.grad_fn is not None:
+            raise RuntimeError(
+                f"deepcopy of a Tensor of shape {self.shape} that was computed, by {self.grad_fn}: copy a leaf, or "
+                "take .detach().clone()"
+            )
+        memo[id(self)] = copied = type(self).__new__(type(self))
+        copied.data, copied.grad = self.data.copy(), copy.deepcopy(self.grad, memo)
+        copied.grad_fn, copied._requires_grad, copied._version = None, self._requires_grad, [0]
+        return copied
 
     # What it is
 
@@ -111,7 +124,7 @@ class Tensor:
     def to(self, *args: Any, dtype: Any = None, device: Any = None) -> Tensor:
         """This Tensor in another dtype, on another device, or both: x.to(float64), x.to("cuda") (torch.Tensor.to).
 
-        Gradients flow through. Where nothing changes it is this Tensor itself.
+        x.to(y) takes both from the Tensor y. Gradients flow through. Where nothing changes it is the very same Tensor.
         """
         raise NotImplementedError("kata 02: Tensor.to")
 
@@ -213,6 +226,7 @@ class Tensor:
         """Multiply the entries by `other`; errors as in add_."""
         raise NotImplementedError("kata 02: Tensor.mul_")
 
+    @primitives.quiet
     def div_(self, other: Any) -> Tensor:
         """Divide the entries by `other`; errors as in add_."""
         raise NotImplementedError("kata 02: Tensor.div_")
@@ -303,7 +317,6 @@ class Tensor:
     transpose = primitives.transpose
     squeeze = primitives.squeeze
     unsqueeze = primitives.unsqueeze
-    flip = primitives.flip
     split = primitives.split
     tril = primitives.tril
     triu = primitives.triu
@@ -322,6 +335,15 @@ class Tensor:
     def expand(self, *shape: Any) -> Tensor:
         """x.expand(4, -1) or x.expand((4, -1)): axes of size 1 stretched (torch.Tensor.expand)."""
         raise NotImplementedError("kata 02: Tensor.expand")
+
+    def flip(self, *dims: Any) -> Tensor:  # given
+        """x.flip(0, 1) or x.flip((0, 1)): the order reversed along these axes (torch.Tensor.flip)."""
+        return primitives.flip(self, dims=sizes(dims))
+
+    @property
+    def mT(self) -> Tensor:  # given
+        """The last two axes exchanged: the transpose of each matrix (torch.Tensor.mT)."""
+        return primitives.transpose(self, -2, -1)
 
     @property
     def T(self) -> Tensor:

@@ -44,7 +44,12 @@ class LRScheduler:
         raise NotImplementedError("kata 08: LRScheduler.get_lr")
 
     def step(self) -> None:
-        """Go one step further: `last_epoch` grows by 1, and each group gets the rate of that step."""
+        """One step further: `last_epoch` grows by 1, and each group gets the rate of that step.
+
+        Raises:
+            ValueError: the optimizer has another number of groups than when the scheduler was made; the message holds
+                both numbers. Nothing is changed.
+        """
         raise NotImplementedError("kata 08: LRScheduler.step")
 
     def get_last_lr(self) -> list[float]:

@@ -20,8 +20,8 @@ def numerical_gradient(
 ) -> Array:
     """The gradient of sum(cotangent * function(*inputs)) for inputs[place], by central differences.
 
-    (f(x + eps) - f(x - eps)) / (2 * eps) for each entry x, which is changed in place, without recording, and put
-    back exactly as it was.
+    Each entry is moved by eps and by -eps, in place and without recording, and put back exactly as it was, after an
+    error of `function` too: (f(x + eps) - f(x - eps)) / (2 * eps).
     """
     x = inputs[place].data
     result = np.zeros(x.shape)
@@ -29,10 +29,12 @@ def numerical_gradient(
         for index in np.ndindex(x.shape):
             before = x[index].copy()
             values = []
-            for step in (eps, -eps):
-                x[index] = before + step
-                values.append((cotangent * function(*inputs).data).sum().item())
-            x[index] = before
+            try:
+                for step in (eps, -eps):
+                    x[index] = before + step
+                    values.append((cotangent * function(*inputs).data).sum().item())
+            finally:
+                x[index] = before
             result[index] = (values[0] - values[1]) / (2 * eps)
     return result
 

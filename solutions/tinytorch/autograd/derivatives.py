@@ -184,9 +184,9 @@ def where_backward(grad: Array, condition: Array) -> tuple[None, Array, Array]:
 
 @derivative(t.sum)
 def sum_backward(grad: Array, a_shape: Shape, dim: Dims, keepdim: bool) -> Array:
-    """out = sum(a, dim, keepdim). `dim` is an axis, several, or None for all.
+    """out = sum(a, dim, keepdim).
 
-    As in all reductions, `dim` may be 0 or -1 for a 0-d Tensor.
+    `dim` is an axis, several, or None or () for all; a 0-d Tensor has dim 0 and -1. The same holds for all reductions.
     """
     result = get_array_module(grad).empty(a_shape, grad.dtype)
     result[...] = _with_reduced_axes(grad, a_shape, dim)
@@ -230,7 +230,7 @@ def _with_reduced_axes(reduced: Array, shape: Shape, dim: Dims) -> Array:
 
 
 def _reduced_shape(shape: Shape, dim: Dims) -> Shape:
-    if dim is None:
+    if dim is None or dim == ():
         return (1,) * len(shape)
     axes = {each % len(shape) for each in ([dim] if isinstance(dim, int) else dim) if shape}
     return tuple(1 if axis in axes else side for axis, side in enumerate(shape))

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set as AbstractSet
-from contextlib import contextmanager
 from itertools import count
 from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
-from tinytorch.dispatch import Array, Primitive, install, mode, observed, observers, wrap
+from tinytorch.dispatch import Array, Primitive, install, mode, observed, observers, switch, wrap
 from tinytorch.setup import get_array_module
 from tinytorch.tensor import Shape, Tensor, add_up
 
@@ -28,12 +27,12 @@ def is_grad_enabled() -> bool:
     return mode.grad_enabled
 
 
-@contextmanager
+@switch
 def no_grad() -> Iterator[None]:
     """`with no_grad():` records nothing, in this thread (torch.no_grad).
 
-    Afterwards, and after an error, recording is as it was before. A contextmanager is a decorator as well:
-    `@no_grad()` above a function covers each of its calls.
+    Afterwards, and after an error, recording is as it was before. `@no_grad()` above a function covers each of its calls: the
+    dispatcher's `switch` sees to that.
     """
     before, mode.grad_enabled = mode.grad_enabled, False
     try:
@@ -42,7 +41,7 @@ def no_grad() -> Iterator[None]:
         mode.grad_enabled = before
 
 
-@contextmanager
+@switch
 def enable_grad() -> Iterator[None]:
     """`with enable_grad():` records again, inside of no_grad; all else is as in no_grad (torch.enable_grad)."""
     before, mode.grad_enabled = mode.grad_enabled, True
@@ -272,12 +271,22 @@ class Tape:
         """Add the gradients of `tensor` to the `.grad` of the leaves it was computed from (torch.Tensor.backward).
 
         `.grad` is a new Tensor each time, which shares memory with nothing else. After an error no `.grad` has changed.
+
+        Raises:
+            RuntimeError: as first_gradient and backpropagate; or the `.grad` that is there has another shape than its
+                leaf; the message holds both.
         """
         start = {tensor.grad_fn or tensor: first_gradient(tensor, gradient)}
-        for to, total in backpropagate(start, retain_graph).items():
-            each = to if isinstance(to, Tensor) else to.output()
-            if each is not None:
-                each.grad = wrap(total.copy() if each.grad is None else each.grad.data + total)
+        found = [
+            (to if isinstance(to, Tensor) else to.output(), total)
+            for to, total in backpropagate(start, retain_graph).items()
+        ]
+        kept = [(each, total) for each, total in found if each is not None]
+        for each, total in kept:
+            if each.grad is not None and each.grad.shape != total.shape:
+                raise RuntimeError(f"a Tensor of shape {total.shape} has a .grad of shape {each.grad.shape}")
+        for each, total in kept:
+            each.grad = wrap(total.copy() if each.grad is None else each.grad.data + total)
 
 
 def grad(

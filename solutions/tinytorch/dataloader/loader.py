@@ -46,7 +46,8 @@ def prefetch(
     give up; jobs that are not begun are dropped, and all threads have ended.
     """
     if num_workers == 0:
-        yield from map(work, jobs)
+        for job in jobs:
+            yield work(job)  # not map: it would end where `work` raises StopIteration
         return
     pool = ThreadPoolExecutor(num_workers, "dataloader")
     waiting: deque[Future[Result]] = deque()

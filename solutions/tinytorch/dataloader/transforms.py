@@ -99,6 +99,7 @@ class Normalize(Transform):
             raise TypeError(
                 f"Normalize takes floating point pictures, got {pictures.dtype}: ToDtype before it"
             )
+        _check_pictures(pictures)
         if pictures.shape[-3] != len(self.mean):
             raise ValueError(f"the pictures have {pictures.shape[-3]} channels, mean has {len(self.mean)}")
         xp = get_array_module(pictures)
@@ -127,6 +128,7 @@ class RandomCrop(Transform):
         Raises:
             ValueError: the window does not fit; the message holds its size, and that of the picture with margins.
         """
+        _check_pictures(pictures)
         height, width = self.size
         *lead, c, h, w = pictures.shape
         h, w, p = h + 2 * self.padding, w + 2 * self.padding, self.padding
@@ -143,6 +145,11 @@ class RandomCrop(Transform):
         for crop, picture, top, left in zip(crops, padded, tops, lefts, strict=True):
             crop[...] = picture[:, top : top + height, left : left + width]
         return crops.reshape(*lead, c, height, width)
+
+
+def _check_pictures(pictures: Array) -> None:
+    if pictures.ndim < 3:
+        raise ValueError(f"pictures have shape (..., C, H, W), got {pictures.shape}")
 
 
 class RandomHorizontalFlip(Transform):

@@ -20,12 +20,13 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x @ weight.T + bias: (*, in) with weight (out, in) and bias (out,) -> (*, out) (torch.nn.functional.linear).
 
     Raises:
-        ValueError: the last axis of `x` is not the weight's `in`; the message names both shapes.
+        ValueError: the last axis of `x` is not the weight's `in`, or bias has not the shape (out,); the message holds
+            both shapes.
     """
-    if x.ndim == 0 or x.shape[-1] != weight.shape[1]:
-        raise ValueError(
-            f"linear needs x of shape (*, {weight.shape[1]}) for weight {weight.shape}, got {x.shape}"
-        )
+    if weight.ndim != 2 or x.shape[-1:] != weight.shape[1:]:
+        raise ValueError(f"linear needs weight (out, in) and x (*, in), got {weight.shape} and {x.shape}")
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ValueError(f"a bias for weight {weight.shape} has shape {weight.shape[:1]}, got {bias.shape}")
     out = x @ weight.T
     return out if bias is None else out + bias
 
@@ -100,8 +101,10 @@ class ModuleList(Module):
         """The module at a place; negative places count from the end.
 
         Raises:
-            IndexError: there is no such place.
+            IndexError: there is none; the message holds the place and how many there are.
         """
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"there is no module {index} among {len(self)}")
         return list(self.children())[index]
 
     def __iter__(self) -> Iterator[Module]:

@@ -63,7 +63,15 @@ def ones(*shape: Any, dtype: Any = float32, device: Any = "cpu", requires_grad: 
     return full(sizes(shape), 1, dtype, device, requires_grad)
 
 
-def arange(*bounds: float, dtype: Any = None, device: Any = "cpu", requires_grad: bool = False) -> Tensor:
+def arange(
+    start: float = 0,
+    end: float | None = None,
+    step: float = 1,
+    *,
+    dtype: Any = None,
+    device: Any = "cpu",
+    requires_grad: bool = False,
+) -> Tensor:
     """arange(end), arange(start, end) or arange(start, end, step): start, start + step, ... below end (torch.arange).
 
     int64 if every bound is an integer, else float32.
@@ -71,7 +79,8 @@ def arange(*bounds: float, dtype: Any = None, device: Any = "cpu", requires_grad
     Raises:
         ValueError: the step is 0, or leads away from end; the message names it.
     """
-    start, end, step = (0, *bounds, 1) if len(bounds) == 1 else (*bounds, 1)[:3]
+    if end is None:
+        start, end = 0, start
     if step == 0 or (end - start) * step < 0:
         raise ValueError(f"arange: steps of {step} do not lead from {start} to {end}")
     array = np.arange(start, end, step)
@@ -138,13 +147,17 @@ def randn(
 
 
 def randint(
-    low: int, high: int, shape: Any, generator: Any = None, dtype: Any = int64, device: Any = "cpu"
+    low: int, high: Any, shape: Any = None, generator: Any = None, dtype: Any = int64, device: Any = "cpu"
 ) -> Tensor:
     """Independent draws from the integers low, ..., high - 1 (torch.randint); generator as in rand.
+
+    randint(10, (2, 3)) is randint(0, 10, (2, 3)).
 
     Raises:
         ValueError: the range is empty; the message names both bounds.
     """
+    if shape is None:
+        low, high, shape = 0, low, high
     if low >= high:
         raise ValueError(f"randint needs low < high, got {low} and {high}")
     generator = generator or default_generator(Device(str(device)))

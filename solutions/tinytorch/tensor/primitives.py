@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tinytorch import dispatch
 from tinytorch.dispatch import Array, primitive
 from tinytorch.setup import Device, get_array_module
 from tinytorch.tensor.promotion import float64, floating, int64, promote, result_type
@@ -224,9 +225,19 @@ def where(condition: Array, a: Array, b: Array) -> Array:
     return xp.where(condition, *promote(a, b)).astype(result_type(a, b), copy=False)
 
 
-def masked_fill(x: Tensor, mask: Tensor, value: float) -> Tensor:
-    """`value` where the boolean `mask` is True, else `x` (torch.masked_fill). A new Tensor, in the dtype of `x`."""
-    return where(mask, x.dtype.type(value).item(), x)
+def masked_fill(x: Tensor, mask: Tensor, value: Tensor | float) -> Tensor:
+    """`value` where the boolean `mask` is True, else `x` (torch.masked_fill). A new Tensor, in the dtype of `x`.
+
+    `value` is a number, or a 0-d Tensor, and then a gradient flows to it too.
+
+    Raises:
+        ValueError: `value` is a Tensor with axes; the message holds its shape.
+    """
+    if not isinstance(value, dispatch.tensor_type):
+        return where(mask, x.dtype.type(value).item(), x)
+    if value.ndim > 0:
+        raise ValueError(f"masked_fill takes a number or a 0-d Tensor, got one of shape {value.shape}")
+    return where(mask, value.to(x.dtype), x)
 
 
 # Comparisons --------------------------------------------------------------------------------------------
@@ -301,7 +312,8 @@ def bitwise_or(a: Array, b: Array) -> Array:
 def sum(a: Array, dim: Dims = None, keepdim: bool = False) -> Array:
     """The sum over the axes `dim`, over all of them by default (torch.sum).
 
-    A reduced axis vanishes, or stays with size 1 under `keepdim`. Integers and booleans add up in int64.
+    A reduced axis vanishes, or stays with size 1 under `keepdim`. Integers and booleans add up in int64. As in all
+    reductions, an empty `dim` means all axes, and a 0-d Tensor has the axes 0 and -1.
 
     The float32 sum of a million rows is exact to 1e-6 of the sum of their absolute values, and float16 adds up in
     float32. NumPy's `a.sum()` is not so good; `add_up(a, axis, keepdims)` of sums.py, which is given, is.
@@ -309,19 +321,19 @@ def sum(a: Array, dim: Dims = None, keepdim: bool = False) -> Array:
     Raises:
         IndexError: there is no such axis; the message holds it. The same for every function below that takes `dim`.
     """
-    return add_up(a, _axes(dim), keepdim)
+    return add_up(a, _axes(dim, a.ndim), keepdim)
 
 
 @primitive
 def amax(a: Array, dim: Dims = None, keepdim: bool = False) -> Array:
     """The largest entry along the axes `dim`; nan if one is (torch.amax)."""
-    return a.max(axis=_axes(dim), keepdims=keepdim)
+    return a.max(axis=_axes(dim, a.ndim), keepdims=keepdim)
 
 
 @primitive
 def amin(a: Array, dim: Dims = None, keepdim: bool = False) -> Array:
     """The smallest entry along the axes `dim`; nan if one is (torch.amin)."""
-    return a.min(axis=_axes(dim), keepdims=keepdim)
+    return a.min(axis=_axes(dim, a.ndim), keepdims=keepdim)
 
 
 @primitive
@@ -378,16 +390,18 @@ def var(x: Tensor, dim: Dims = None, correction: int = 1, keepdim: bool = False)
     return sum(deviation * deviation, dim, keepdim) / builtins.max(_count(x, dim) - correction, 0)
 
 
-def _axes(dim: Dims) -> int | tuple[int, ...] | None:
-    """`dim` as NumPy wants it: several axes as a tuple."""
-    return dim if dim is None or isinstance(dim, int) else tuple(dim)
+def _axes(dim: Dims, ndim: int) -> int | tuple[int, ...] | None:
+    """What NumPy calls the axes `dim` of a reduction: several of them are a tuple, and () would be none at all."""
+    if dim is None or dim == () or isinstance(dim, int):
+        return dim if isinstance(dim, int) else None
+    return tuple(dim) if ndim else tuple(each for each in dim if each not in (0, -1))
 
 
 def _count(x: Tensor, dim: Dims) -> int:
     """How many entries are reduced to one."""
     if x.ndim == 0:  # its only entry, even with dim=0
         return 1
-    if dim is None:
+    if dim is None or dim == ():
         return x.numel()
     return math.prod(x.shape[axis] for axis in ([dim] if isinstance(dim, int) else dim))
 
@@ -480,7 +494,7 @@ def expand(a: Array, shape: Sequence[int]) -> Array:
 @primitive
 def flip(a: Array, dims: int | Sequence[int]) -> Array:
     """The order of the entries reversed along `dims`; a copy, as in PyTorch (torch.flip)."""
-    return get_array_module(a).flip(a, _axes(dims)).copy()
+    return get_array_module(a).flip(a, dims if isinstance(dims, int) else tuple(dims)).copy()
 
 
 def transpose(x: Tensor, dim0: int, dim1: int) -> Tensor:
@@ -514,6 +528,13 @@ def unsqueeze(x: Tensor, dim: int) -> Tensor:
     """
     place = _axis(dim, x.ndim + 1)
     return reshape(x, (*x.shape[:place], 1, *x.shape[place:]))
+
+
+def _side(a: Array | Tensor, dim: int) -> int:
+    """The size of the axis `dim`, of what has axes at all."""
+    if a.ndim == 0:
+        raise ValueError("a 0-d Tensor has no axis to sort, split or pick from: give it one, x.reshape(1)")
+    return a.shape[_axis(dim, a.ndim)]
 
 
 def _axis(dim: int, ndim: int) -> int:
@@ -563,8 +584,7 @@ def split(x: Tensor, sizes: int | Sequence[int], dim: int = 0) -> tuple[Tensor, 
         ValueError: the size is not positive, or the listed ones are negative or do not add up to the side; the
             message shows what was given.
     """
-    dim = _axis(dim, x.ndim)
-    side = x.shape[dim]
+    side, dim = _side(x, dim), _axis(dim, x.ndim)
     if isinstance(sizes, int):
         if sizes <= 0:
             raise ValueError(f"split needs a positive size, got {sizes}")
@@ -581,15 +601,17 @@ def split(x: Tensor, sizes: int | Sequence[int], dim: int = 0) -> tuple[Tensor, 
 
 
 @primitive
-def pad(a: Array, pad: Sequence[int], value: float = 0.0) -> Array:
-    """`value` added around the last axes (torch.nn.functional.pad, constant).
+def pad(a: Array, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> Array:
+    """`value` added around the last axes (torch.nn.functional.pad). The `mode` is "constant", there is no other.
 
     `pad` is read from the last axis backwards, two numbers each: (left, right, top, bottom).
 
     Raises:
         ValueError: the numbers do not come in pairs, one is negative, or there are more pairs than axes; the
-            message names them.
+            message holds them. Or `mode` is another one; it holds that.
     """
+    if mode != "constant":
+        raise ValueError(f'the mode of pad must be "constant", got {mode!r}')
     if len(pad) % 2 or len(pad) > 2 * a.ndim or builtins.min(pad, default=0) < 0:
         raise ValueError(
             f"pad {tuple(pad)} must be pairs of sizes, at most one pair for each axis of {a.shape}"
@@ -643,15 +665,16 @@ def gather(a: Array, dim: int, index: Array) -> Array:
     `index` has as many axes as `a`, and on all of them but `dim` it may be shorter, not longer.
 
     Raises:
-        IndexError: an index is negative or too large; the message names it.
-        ValueError: the shapes do not fit; the message names both.
+        IndexError: an index is negative or too large; the message holds it.
+        ValueError: the shapes do not fit; the message holds both.
+        TypeError: the indices are not integers.
     """
-    dim = _axis(dim, a.ndim)
+    side, dim = _side(a, dim), _axis(dim, a.ndim)
     if index.ndim != a.ndim or any(
         n > m for d, (n, m) in enumerate(zip(index.shape, a.shape, strict=True)) if d != dim
     ):
         raise ValueError(f"gather with an index of shape {index.shape} from shape {a.shape} along axis {dim}")
-    _check_index(index, a.shape[dim])
+    _check_index(index, side)
     corner = a[tuple(slice(None) if d == dim else slice(n) for d, n in enumerate(index.shape))]
     return get_array_module(a, index).take_along_axis(corner, index, axis=dim)
 
@@ -666,15 +689,20 @@ def index_add(a: Array, dim: int, index: Array, source: Array) -> Array:
         IndexError: an index is negative or too large; the message names it.
         ValueError: there are not as many indices as slices, or the slices have another shape; the message names
             the shape of `source`.
+        TypeError: `source` has another dtype than `a`; the message holds both. Or the indices are not integers.
     """
     xp = get_array_module(a, index, source)
+    if source.dtype != a.dtype:  # add.at would cut what does not fit
+        raise TypeError(
+            f"index_add of a source of {source.dtype} to {a.dtype}: convert one of them with .to(...)"
+        )
     out, rows = xp.moveaxis(a.copy(), dim, 0), xp.moveaxis(source, dim, 0)
     if index.shape != rows.shape[:1] or rows.shape[1:] != out.shape[1:]:
         raise ValueError(
             f"index_add of {index.shape} indices and a source of shape {source.shape} to shape {a.shape} along {dim}"
         )
     _check_index(index, len(out))
-    xp.add.at(out, index, rows.astype(a.dtype, copy=False))
+    xp.add.at(out, index, rows)
     return xp.moveaxis(out, 0, dim)
 
 
@@ -684,21 +712,24 @@ def sort(x: Tensor, dim: int = -1, descending: bool = False) -> tuple[Tensor, Te
     return gather(x, dim, indices), indices
 
 
-def topk(x: Tensor, k: int, dim: int = -1) -> tuple[Tensor, Tensor]:
-    """The `k` largest entries along `dim`, the largest first, and their indices (torch.topk).
+def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True) -> tuple[Tensor, Tensor]:
+    """The `k` largest entries along `dim`, the largest first, and their indices; with largest=False the `k` smallest,
+    the smallest first (torch.topk).
 
     Raises:
         ValueError: `k` is negative or larger than the side; the message names it.
     """
-    if not 0 <= k <= x.shape[dim]:
-        raise ValueError(f"topk with k = {k} of {x.shape[dim]} entries (shape {x.shape}, dim {dim})")
-    order = argsort(x, dim, descending=True)
+    if not 0 <= k <= _side(x, dim):
+        raise ValueError(f"topk with k = {k} of {_side(x, dim)} entries (shape {x.shape}, dim {dim})")
+    order = argsort(x, dim, descending=largest)
     indices = order[(slice(None),) * _axis(dim, x.ndim) + (slice(k),)]
     return gather(x, dim, indices), indices
 
 
 def _check_index(index: Array, side: int) -> None:
-    """Refuse an index outside 0 to side - 1, as PyTorch does; NumPy counts negative ones from the end."""
+    """NumPy counts negative indices from the end, and booleans are a mask; here both are a mistake, as in PyTorch."""
+    if index.dtype.kind not in "iu":
+        raise TypeError(f"an index holds integers, got {index.dtype}")
     bad = index[(index < 0) | (index >= side)]
     if bad.size:
         raise IndexError(f"index {int(bad[0])} is outside an axis of size {side}")

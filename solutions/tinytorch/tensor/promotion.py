@@ -44,13 +44,13 @@ def result_type(*values: Array | float) -> np.dtype[Any]:  # given
     """The dtype of an operation on arrays and Python numbers (torch.result_type).
 
     The highest kind among bool, integer and float wins. Within it, arrays with dimensions decide before 0-d
-    arrays, and those before Python numbers.
+    arrays, and those before Python numbers. NumPy's numbers, such as np.float64(2), count as Python's.
     """
     ranks: dict[int, np.dtype[Any]] = {}  # 2: arrays with dimensions, 1: 0-d arrays, 0: Python numbers
-    for value in values:
+    for value in map(python_number, values):
         plain = isinstance(value, (bool, int, float))
-        dtype = _DEFAULTS[type(value)] if plain else value.dtype  # type: ignore[union-attr]
-        rank = 0 if plain else 1 + (value.ndim > 0)  # type: ignore[union-attr]
+        dtype = _DEFAULTS[type(value)] if plain else value.dtype
+        rank = 0 if plain else 1 + (value.ndim > 0)
         ranks[rank] = promote_types(ranks[rank], dtype) if rank in ranks else dtype
     highest = max(map(_kind, ranks.values()))
     return next(ranks[rank] for rank in (2, 1, 0) if rank in ranks and _kind(ranks[rank]) == highest)
@@ -68,9 +68,15 @@ def promote(*values: Array | float) -> tuple[Any, ...]:  # given
                 return values
             if a.dtype.kind == "f" and type(b) in _DEFAULTS:
                 return values
+    values = tuple(map(python_number, values))
     get_array_module(*values)
     dtype = result_type(*values)
     return tuple(v if isinstance(v, (bool, int, float)) else v.astype(dtype, copy=False) for v in values)
+
+
+def python_number(value: Any) -> Any:  # given
+    """NumPy's numbers as Python's; arrays and Python's numbers stay as they are."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def floating(value: Array | float) -> Any:  # given

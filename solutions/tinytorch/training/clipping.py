@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -24,7 +25,8 @@ def clip_grad_norm_(
     min(1, max_norm / (norm + 1e-6)): with one common factor the direction stays (Pascanu et al., 2013).
 
     Parameters without a gradient do not count; if no gradient exists, the norm is 0. Where the norm is infinite the
-    factor is 0. Where it is nan the factor is nan, and every gradient becomes nan.
+    factor is 0. Where it is nan the factor is nan, and every gradient becomes nan. An iterator that gives no
+    parameter, such as a generator that is used up, gives a UserWarning.
 
     Raises:
         ValueError: `max_norm` is negative, or `norm_type` not positive; the message names the value.
@@ -54,7 +56,7 @@ def clip_grad_norm_(
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
     """Limit every entry of every gradient, in place, to -clip_value ... clip_value (torch.nn.utils.clip_grad_value_).
 
-    The direction of the gradient may change.
+    The direction of the gradient may change. A used-up iterator gives a UserWarning, as in clip_grad_norm_.
 
     Raises:
         ValueError: `clip_value` is negative; the message names it.
@@ -66,5 +68,9 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
 
 
 def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
-    params = [parameters] if isinstance(parameters, Tensor) else parameters
+    params = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    if isinstance(parameters, Iterator) and not params:
+        warnings.warn(
+            "no parameter was given, so nothing is clipped: is the generator used up?", stacklevel=3
+        )
     return [each.grad for each in params if each.grad is not None]

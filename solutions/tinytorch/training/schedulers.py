@@ -58,9 +58,20 @@ class LRScheduler:
         raise NotImplementedError(f"{type(self).__name__} has no get_lr")
 
     def step(self) -> None:
-        """Go one step further: `last_epoch` grows by 1, and each group gets the rate of that step."""
+        """One step further: `last_epoch` grows by 1, and each group gets the rate of that step.
+
+        Raises:
+            ValueError: the optimizer has another number of groups than when the scheduler was made; the message holds
+                both numbers. Nothing is changed.
+        """
+        groups = self.optimizer.param_groups
+        if len(groups) != len(self.base_lrs):
+            raise ValueError(
+                f"the scheduler was made for {len(self.base_lrs)} groups, the optimizer has {len(groups)} now: make it "
+                "after add_param_group"
+            )
         self.last_epoch += 1
-        for group, lr in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
+        for group, lr in zip(groups, self.get_lr(), strict=True):
             group["lr"] = lr
 
     def get_last_lr(self) -> list[float]:
