@@ -104,8 +104,9 @@ class Optimizer:
         Raises:
             ValueError: there is no parameter, one stands in two places, or one was computed, so that backward gives it
                 no gradient; the message holds its shape.
-            TypeError: one is not a Tensor, `params` is a single Tensor and not a list of some, or it is a "set", which
-                has no order by which a state could be found again.
+            TypeError: one is not a Tensor; the message names its type. Or `params` is a single Tensor and not a list of
+                some; the message names its shape. Or it is a "set", which has no order by which a state could be found
+                again.
         """
         raise NotImplementedError("kata 06: Optimizer.__init__")
 

@@ -29,8 +29,8 @@ def is_grad_enabled() -> bool:
 def no_grad() -> Iterator[None]:
     """`with no_grad():` records nothing, in this thread (torch.no_grad).
 
-    Afterwards, and after an error, recording is as it was before. `@no_grad()` above a function covers each of its calls: the
-    dispatcher's `switch` sees to that.
+    Afterwards, and after an error, recording is as it was before. `@no_grad()` above a function covers each of its
+    calls: the dispatcher's `switch` sees to that.
     """
     raise NotImplementedError("kata 07: no_grad")
 

@@ -713,8 +713,9 @@ def sort(x: Tensor, dim: int = -1, descending: bool = False) -> tuple[Tensor, Te
 
 
 def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True) -> tuple[Tensor, Tensor]:
-    """The `k` largest entries along `dim`, the largest first, and their indices; with largest=False the `k` smallest,
-    the smallest first (torch.topk).
+    """The `k` largest entries along `dim`, the largest first, and their indices (torch.topk).
+
+    With largest=False they are the `k` smallest, the smallest first.
 
     Raises:
         ValueError: `k` is negative or larger than the side; the message names it.
