@@ -174,7 +174,7 @@ def test_same_pads_the_odd_zero_at_the_end():
 
 @given(x=arrays((1, 1, 5, 6)), weight=arrays(pairs.map(lambda kernel: (2, 1, *kernel))), dilation=pairs)
 def test_same_keeps_height_and_width(x, weight, dilation):
-    """padding="same" adds dilation * (k - 1) zeros along an axis, half before and half after; an odd one comes after."""
+    """padding="same" adds dilation * (k - 1) zeros along an axis, half before and half after, an odd one after."""
     kh, kw = weight.shape[2:]
     rows, columns = dilation[0] * (kh - 1), dilation[1] * (kw - 1)
     padded = np.zeros((1, 1, 5 + rows, 6 + columns), np.float32)

@@ -1,4 +1,4 @@
-"""Samples to a batch: one new axis in front."""
+"""How samples become a batch: with one new axis in front."""
 
 from collections import namedtuple
 
@@ -26,7 +26,7 @@ def test_tensors_are_stacked():
 
 @given(array=strategies.arrays(strategies.shapes(min_dims=1, min_side=1)))
 def test_arrays_become_one_tensor(array):
-    """Arrays of any shape, 0-d and empty ones too, become a Tensor with one axis more in front; they are copied."""
+    """Arrays of any shape, 0-d and empty ones too, become a Tensor with one more axis in front; they are copied."""
     with unchanged(array):
         batch = default_collate(list(array))
         assert isinstance(batch, Tensor), f"the batch is a {type(batch).__name__}"
@@ -36,7 +36,7 @@ def test_arrays_become_one_tensor(array):
 
 @pytest.mark.parametrize("dtype", ["uint8", "int32", "float64", "bool"])
 def test_arrays_keep_their_dtype(dtype):
-    """Arrays and NumPy's numbers keep their dtype in the batch: uint8 pictures stay a quarter of the size."""
+    """Arrays and NumPy's numbers keep their dtype in the batch: float32 pictures would be four times as large."""
     assert_close(default_collate([np.ones(2, dtype), np.zeros(2, dtype)]), np.array([[1, 1], [0, 0]], dtype))
     scalars = [np.dtype(dtype).type(1), np.dtype(dtype).type(0)]
     assert_close(default_collate(scalars), np.array([1, 0], dtype), "the batch of NumPy's numbers")
@@ -52,7 +52,7 @@ def test_python_numbers_become_a_tensor(numbers, dtype):
 
 
 def test_texts_stay_texts():
-    """str and bytes stay a list as they are."""
+    """str and bytes become a list of them, unchanged."""
     assert_equal(default_collate(["cat", "dog"]), ["cat", "dog"], "a batch of texts")
     assert_equal(default_collate([b"cat", b"dog"]), [b"cat", b"dog"], "a batch of bytes")
 
@@ -68,7 +68,7 @@ def test_pairs_become_a_list_of_batches(kind):
 
 
 def test_dicts_become_a_dict():
-    """Dicts become a dict of batches, and what they hold may hold more: dicts, pairs, texts."""
+    """Dicts become a dict of batches; their values may be dicts, pairs or texts again."""
     samples = [
         {"x": 0.5, "more": {"name": "a", "pair": (1, 2)}},
         {"x": 1.5, "more": {"name": "b", "pair": (3, 4)}},
@@ -106,7 +106,7 @@ def test_samples_of_a_batch_have_one_shape(wrap):
 
 
 def test_samples_of_a_batch_have_as_many_parts():
-    """Tuples of 2 and of 3 parts are a ValueError with both numbers; no part is dropped in silence."""
+    """Tuples of 2 and of 3 parts are a ValueError with both numbers; no part is dropped silently."""
     with raises(ValueError, 2, 3):
         default_collate([(1, 4), (1, 4, 5)])
 
@@ -128,7 +128,7 @@ def test_what_cannot_be_put_together(thing):
 
 
 def test_a_batch_of_nothing():
-    """No sample at all is a ValueError: nobody knows its shape."""
+    """No sample at all is a ValueError: there is no shape to take."""
     with raises(ValueError):
         default_collate([])
 

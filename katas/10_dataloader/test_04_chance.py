@@ -1,4 +1,4 @@
-"""Chance in threads: one seed for an epoch, a generator for each batch, and the one that is current in a thread."""
+"""Random numbers in threads: a seed for each epoch, a generator for each batch, and a thread's current generator."""
 
 import threading
 
@@ -11,7 +11,7 @@ from tinytorch.setup import default_generator, manual_seed
 
 
 def test_a_seed_is_drawn():
-    """draw_seed(generator) is a Python integer from 0 to 2**63 - 1, another one each time, often above 2**62."""
+    """draw_seed(generator) is a Python integer from 0 to 2**63 - 1, a new one each time, half of them above 2**62."""
     generator = np.random.default_rng(0)
     seeds = [draw_seed(generator) for _ in range(50)]
     assert_equal(type(seeds[0]), int, "the type of a seed")
@@ -66,7 +66,7 @@ def test_the_default_generator_is_current():
 
 
 def test_a_block_has_its_generator():
-    """Inside `with drawing_from(g):` current_generator() is g, also in a block inside; afterwards it is as before."""
+    """Inside `with drawing_from(g):` current_generator() is g; blocks may be nested, and restore the one before."""
     outer, inner = np.random.default_rng(1), np.random.default_rng(2)
     with drawing_from(outer):
         assert current_generator() is outer, "inside the block it is not the block's generator"
@@ -79,7 +79,7 @@ def test_a_block_has_its_generator():
 
 
 def test_an_error_ends_a_block_too():
-    """After an error inside `with drawing_from(g):` the default generator is current again, and the error goes on."""
+    """After an error inside `with drawing_from(g):` the default generator is current again, and the error leaves it."""
     try:
         with drawing_from(np.random.default_rng(1)):
             raise KeyError("inside")

@@ -1,4 +1,4 @@
-"""The loader without workers: samples are read, put together, and every error says which sample it was."""
+"""The loader without workers: samples are read and collated, and every error names its sample."""
 
 import threading
 from concurrent.futures import CancelledError
@@ -29,7 +29,7 @@ from tinytorch.tensor import Tensor
 
 
 class Squares(Dataset):
-    """Sample i is (i, i * i); what was read is in `read`. Sample 13 is broken."""
+    """Sample i is (i, i * i); `read` lists what was read. Sample 13 is broken."""
 
     def __init__(self, n):
         self.n, self.read = n, []
@@ -45,7 +45,7 @@ class Squares(Dataset):
 
 
 class Bulk(Squares, Dataset):
-    """The same, a batch at a time: two arrays."""
+    """The same dataset, which can also read a whole batch, as two arrays."""
 
     def __getitems__(self, indices):
         self.read.append(list(indices))
@@ -55,7 +55,7 @@ class Bulk(Squares, Dataset):
 
 
 class Stream(IterableDataset):
-    """0, 1, 2, ... up to n; how many were read is in `read`. Sample 13 is broken."""
+    """0, 1, 2, ... up to n; `read` counts what was read. Sample 13 is broken."""
 
     def __init__(self, n):
         self.n, self.read, self.begun = n, 0, 0
@@ -73,7 +73,7 @@ class Stream(IterableDataset):
 
 
 def numbers(batches):
-    """The batches of one part as lists of numbers."""
+    """Batches of single Tensors as lists of numbers."""
     return [batch.tolist() for batch in batches]
 
 
@@ -86,13 +86,13 @@ def joined(batches):
 
 
 def test_samples_are_read_one_by_one():
-    """fetch(dataset, [2, 0, 3]) is the list of the samples 2, 0 and 3; any dataset with [index] will do."""
+    """fetch(dataset, [2, 0, 3]) is the list of the samples 2, 0 and 3, for any dataset with [index]."""
     assert_equal(fetch(Squares(5), [2, 0, 3]), [(2, 4), (0, 0), (3, 9)], "three samples")
     assert_equal(fetch(["a", "b", "c"], [2, 0]), ["c", "a"], "two samples of a list")
 
 
 def test_many_samples_are_read_at_once_where_they_can():
-    """Where many_at_once(dataset) is something, fetch calls it once with all indices and gives what it gives."""
+    """If many_at_once(dataset) is not None, fetch calls it once, with all indices, and returns its result."""
     dataset = Bulk(5)
     batch = fetch(dataset, [2, 3])
     assert_equal(dataset.read, [[2, 3]], "what was read")
@@ -100,19 +100,19 @@ def test_many_samples_are_read_at_once_where_they_can():
 
 
 def test_a_broken_sample_is_named():
-    """An error of a sample goes on as it is, with a note that holds the sample's index and the dataset's class."""
+    """An error of a sample is raised unchanged, with a note that names the sample's index and the dataset's class."""
     with raises_with_note(OSError, "the disk is on fire", 13, "Squares"):
         fetch(Squares(20), [2, 13, 5])
 
 
 def test_a_broken_sample_among_many_is_named():
-    """Where many are read at once, the note of an error holds all their indices and the dataset's class."""
+    """If many samples are read at once, the note of an error names all their indices and the dataset's class."""
     with raises_with_note(OSError, "the disk is on fire", [2, 13, 5], "Bulk"):
         fetch(Bulk(20), [2, 13, 5])
 
 
 def test_reading_stops_when_nobody_waits():
-    """Once `stop` is set fetch reads no further sample: concurrent.futures.CancelledError says so."""
+    """Once `stop` is set, fetch reads no further sample and raises concurrent.futures.CancelledError."""
     stop = threading.Event()
 
     class Stopped(Squares):
@@ -129,7 +129,7 @@ def test_reading_stops_when_nobody_waits():
 
 
 def test_a_stream_is_read_as_it_is_asked_for():
-    """read_stream(dataset) calls iter(dataset) at once, and gives samples, each read when it is asked for."""
+    """read_stream(dataset) calls iter(dataset) at once, and reads each sample when it is asked for."""
     dataset = Stream(3)
     samples = read_stream(dataset)
     assert_equal(
@@ -148,7 +148,7 @@ def test_a_broken_sample_of_a_stream_is_named():
 
 
 def test_a_stream_stops_when_nobody_waits():
-    """Once `stop` is set read_stream reads no further sample: CancelledError says so."""
+    """Once `stop` is set, read_stream reads no further sample and raises CancelledError."""
     stop, dataset = threading.Event(), Stream(9)
     samples = read_stream(dataset, stop)
     next(samples)
@@ -162,7 +162,7 @@ def test_a_stream_stops_when_nobody_waits():
 
 
 def test_the_usual_values():
-    """DataLoader(dataset) has batches of 1 in order, no workers, and drops nothing; its attributes say so."""
+    """By default, DataLoader(dataset) has batches of 1 in order, no workers, and drops nothing."""
     dataset = Squares(5)
     loader = DataLoader(dataset)
     found = (
@@ -183,7 +183,7 @@ def test_the_usual_values():
 
 
 def test_what_the_options_leave():
-    """With shuffle, sampler is a RandomSampler with the loader's generator; with a batch_sampler batch_size is None."""
+    """With shuffle, sampler is a RandomSampler with the loader's generator; with batch_sampler, batch_size is None."""
     generator = np.random.default_rng(0)
     loader = DataLoader(Squares(5), 2, shuffle=True, generator=generator)
     assert_equal(type(loader.sampler), RandomSampler, "the type of loader.sampler with shuffle")
@@ -211,13 +211,13 @@ CONFLICTS = [
 
 @pytest.mark.parametrize(("options", "name"), CONFLICTS, ids=["-".join(options) for options, _ in CONFLICTS])
 def test_options_that_contradict_each_other(options, name):
-    """Two options that both decide one thing are a ValueError with their names."""
+    """Two options that contradict each other are a ValueError with both names."""
     with raises(ValueError, name, next(iter(options))):
         DataLoader(Squares(5), **options)
 
 
 def test_what_is_false_contradicts_nothing():
-    """shuffle=False and drop_last=False ask for nothing: they go with a sampler, a batch_sampler and a stream."""
+    """shuffle=False and drop_last=False contradict nothing: a sampler, a batch_sampler and a stream accept them."""
     no = {"shuffle": False, "drop_last": False}
     assert_equal(len(DataLoader(Squares(5), sampler=[0, 1], **no)), 2, "len with a sampler")
     assert_equal(len(DataLoader(Squares(5), batch_sampler=[[0, 1]], **no)), 1, "len with a batch_sampler")
@@ -227,7 +227,7 @@ def test_what_is_false_contradicts_nothing():
 
 @pytest.mark.parametrize("options", [{"shuffle": True}, {"sampler": [0]}, {"batch_sampler": [[0]]}])
 def test_a_stream_has_no_order_to_choose(options):
-    """An IterableDataset with shuffle, sampler or batch_sampler is a ValueError with that name and the word."""
+    """An IterableDataset with shuffle, sampler or batch_sampler is a ValueError with that name and the class."""
     with raises(ValueError, "IterableDataset", next(iter(options))):
         DataLoader(Stream(5), **options)
 
@@ -247,8 +247,10 @@ BAD = [
 
 @pytest.mark.parametrize(("name", "value"), BAD)
 def test_options_are_positive_integers(name, value):
-    """batch_size and prefetch_factor are integers from 1 on, num_workers from 0 on, and none is True: else a ValueError
-    with the name and the value."""
+    """batch_size or prefetch_factor below 1, num_workers below 0, or a value that is no int, is a ValueError.
+
+    The message has the name and the value. True is not taken for 1.
+    """
     more = {"num_workers": 1} if name == "prefetch_factor" else {}
     with raises(ValueError, name, value):
         DataLoader(Squares(5), **{name: value}, **more)
@@ -261,7 +263,7 @@ def test_options_are_positive_integers(name, value):
 
 
 def test_batches_in_order():
-    """Ten samples, 4 at a time: batches of 4, 4 and 2, each part a Tensor; len(loader) is 3; and so in every epoch."""
+    """Ten samples, 4 at a time: batches of 4, 4 and 2, each part a Tensor, in every epoch; len(loader) is 3."""
     loader = DataLoader(Squares(10), batch_size=4)
     assert_equal(len(loader), 3, "len(loader)")
     for epoch in ("the first epoch", "the second epoch"):
@@ -272,14 +274,14 @@ def test_batches_in_order():
 
 
 def test_the_last_batch_may_be_dropped():
-    """With drop_last the short batch at the end is left out, and len(loader) knows."""
+    """With drop_last the short batch at the end is left out, and len(loader) does not count it."""
     loader = DataLoader(Squares(10), 4, drop_last=True)
     assert_equal(len(loader), 2, "len(loader)")
     assert_equal(numbers(batch[0] for batch in loader), [[0, 1, 2, 3], [4, 5, 6, 7]], "the batches")
 
 
 def test_a_batch_is_read_when_it_is_asked_for():
-    """Without workers, nothing is read before the first next(), and then one batch."""
+    """Without workers, nothing is read before the first next(), which then reads one batch."""
     dataset = Squares(10)
     batches = iter(DataLoader(dataset, 3))
     assert_equal(dataset.read, [], "what was read by iter(loader)")
@@ -288,7 +290,7 @@ def test_a_batch_is_read_when_it_is_asked_for():
 
 
 def test_shuffle():
-    """With shuffle each sample comes once, in another order in every epoch, the same order from the same generator."""
+    """With shuffle each sample comes once, in a new order in every epoch; the same generator gives the same orders."""
 
     def epochs(seed):
         loader = DataLoader(Squares(12), 5, shuffle=True, generator=np.random.default_rng(seed))
@@ -312,7 +314,7 @@ def test_a_sampler_says_which_and_a_batch_sampler_what_with_what():
 
 
 def test_without_a_batch_size_samples_come_as_they_are():
-    """batch_size=None gives samples one by one, not put together; their arrays are Tensors. Nothing else changes."""
+    """batch_size=None gives single samples, not collated; their arrays become Tensors, and nothing else changes."""
     dataset = [np.array([1.0, 2.0]), "cat", (np.array(3.0), 4)]
     found = list(DataLoader(dataset, None))
     assert isinstance(found[0], Tensor), f"an array came as a {type(found[0]).__name__}"
@@ -327,7 +329,7 @@ def test_without_a_batch_size_samples_come_as_they_are():
 
 @given(n=st.integers(0, 12), batch_size=st.integers(1, 5), drop_last=st.booleans(), stream=st.booleans())
 def test_every_sample_comes_once(n, batch_size, drop_last, stream):
-    """Whatever the numbers: each sample comes once and in order, all batches but the last are full, and len fits."""
+    """Each sample comes once and in order, all batches except the last are full, and len counts them."""
     dataset = Stream(n) if stream else list(range(n))
     loader = DataLoader(dataset, batch_size, drop_last=drop_last)
     batches = numbers(loader)
@@ -339,7 +341,7 @@ def test_every_sample_comes_once(n, batch_size, drop_last, stream):
 
 
 def test_a_stream_begins_anew_in_each_epoch():
-    """Each iter(loader) calls iter() of an IterableDataset anew; where it has no length, len(loader) is a TypeError."""
+    """Each iter(loader) calls iter() of an IterableDataset again; if it has no length, len(loader) is a TypeError."""
     dataset = Stream(5)
     loader = DataLoader(dataset, 2)
     for epoch in (1, 2):
@@ -351,7 +353,7 @@ def test_a_stream_begins_anew_in_each_epoch():
 
 
 def test_a_stream_that_knows_its_length():
-    """len(loader) is the number of batches where the stream has a length."""
+    """If the stream has a length, len(loader) is the number of batches."""
 
     class Known(Stream):
         def __len__(self):
@@ -369,7 +371,7 @@ class Nones(IterableDataset):
 
 @pytest.mark.parametrize("num_workers", [0, 1])
 def test_none_is_a_sample_like_any_other(num_workers):
-    """A stream of None, 0 and None ends after the third: None is not what says that a stream is at its end."""
+    """A stream of None, 0 and None ends after the third sample: None does not mean the end of a stream."""
     assert_equal(list(read_stream(Nones())), [None, 0, None], "the samples of read_stream")
     loader = DataLoader(Nones(), None, num_workers=num_workers)
     assert_equal(list(loader), [None, 0, None], "the samples of a loader with batch_size=None")
@@ -377,11 +379,11 @@ def test_none_is_a_sample_like_any_other(num_workers):
     assert_equal(list(loader), [None, 0, None], "the batches of a collate_fn that gives the only sample")
 
 
-# Putting together
+# Collating
 
 
 def test_a_collate_fn_puts_together():
-    """collate_fn gets the list of the samples of a batch, and what it gives is the batch."""
+    """collate_fn gets the list of the samples of a batch, and its result is the batch."""
     found = list(DataLoader(Squares(5), 2, collate_fn=lambda samples: ("mine", samples)))
     assert_equal(found[0], ("mine", [(0, 0), (1, 1)]), "the first batch")
     found = list(DataLoader(Stream(3), 2, collate_fn=lambda samples: ("mine", samples)))
@@ -389,14 +391,14 @@ def test_a_collate_fn_puts_together():
 
 
 class Listed(Squares, Dataset):
-    """Many at once as a list of samples, as PyTorch has it."""
+    """`__getitems__` gives a list of samples, as in PyTorch."""
 
     def __getitems__(self, indices):
         return [self[index] for index in indices]
 
 
 def test_a_list_of_many_samples_is_put_together():
-    """Where `__getitems__` gives a list, it is one of samples, and collated: that of a Subset of any dataset, too."""
+    """If `__getitems__` gives a list, it is a list of samples and is collated, also for a Subset of any dataset."""
     for dataset in (
         Listed(5),
         Subset(Squares(9), [0, 1, 2, 3, 4]),
@@ -415,14 +417,14 @@ def test_a_list_of_many_samples_is_put_together():
 
 
 class OneArray(Squares, Dataset):
-    """Many at once as one array, a row for each sample."""
+    """`__getitems__` gives one array with a row for each sample."""
 
     def __getitems__(self, indices):
         return np.array([[index, index * index] for index in indices])
 
 
 def test_a_batch_that_is_one_already_is_only_converted():
-    """What `__getitems__` gave as a tuple of arrays becomes a list of Tensors, and one array a Tensor: no axis more."""
+    """A tuple of arrays from `__getitems__` becomes a list of Tensors, one array a Tensor, without a new axis."""
     dataset = Bulk(10)
     for loader in (DataLoader(dataset, 3), DataLoader(dataset, 3, collate_fn=default_collate)):
         batch = next(iter(loader))
@@ -437,7 +439,7 @@ def test_a_batch_that_is_one_already_is_only_converted():
 
 
 def test_a_collate_fn_gets_samples_all_the_same():
-    """A collate_fn of your own gets a list of samples, also where the dataset gives a batch: a tuple, or one array."""
+    """A custom collate_fn gets a list of samples, even if the dataset gives a whole batch: a tuple or one array."""
     x, y = np.arange(6, dtype=np.float32).reshape(3, 2), np.array([7, 8, 9])
     samples = next(
         iter(DataLoader(TensorDataset(Tensor(x), Tensor(y)), 2, collate_fn=lambda samples: samples))
@@ -457,7 +459,7 @@ def test_a_collate_fn_gets_samples_all_the_same():
 
 @pytest.mark.parametrize("kind", [Squares, Bulk])
 def test_the_loader_names_a_broken_sample(kind):
-    """The error of a broken sample comes out as it is, after the good batches, with the note that names it."""
+    """The error of a broken sample is raised unchanged, after the batches before it, with the note that names it."""
     taken = []
     with raises_with_note(OSError, "the disk is on fire", 13, kind.__name__):
         for batch in DataLoader(kind(20), 5):
@@ -466,7 +468,7 @@ def test_the_loader_names_a_broken_sample(kind):
 
 
 def test_the_loader_names_a_broken_sample_of_a_stream():
-    """The error of a stream's sample comes out as it is, after the good batches, with the note that names it."""
+    """The error of a stream's sample is raised unchanged, after the batches before it, with the note that names it."""
     taken = []
     with raises_with_note(OSError, "the line is dead", 13, "Stream"):
         for batch in DataLoader(Stream(20), 5):
@@ -475,7 +477,7 @@ def test_the_loader_names_a_broken_sample_of_a_stream():
 
 
 def only_twos(samples):
-    """A collate_fn that puts together nothing but samples of length 2."""
+    """A collate_fn that accepts only samples of length 2."""
     if any(len(sample) != 2 for sample in samples):
         raise ValueError("a sample of another length")
     return len(samples)
@@ -490,7 +492,7 @@ def test_samples_that_do_not_fit_together_are_named():
         next(batches)
 
 
-# Chance
+# Random numbers
 
 
 def test_an_epoch_draws_when_it_begins_and_never_again():
@@ -506,7 +508,7 @@ def test_an_epoch_draws_when_it_begins_and_never_again():
 
 
 def test_a_generator_of_its_own_leaves_the_default_one_alone():
-    """With generator=g the default generator draws nothing; without it, it is the one that draws."""
+    """With generator=g nothing is drawn from the default generator; without it, everything is."""
     manual_seed(1)
     before = default_generator("cpu").bit_generator.state["state"]
     list(DataLoader(Squares(12), 3, shuffle=True, generator=np.random.default_rng(0)))
@@ -542,7 +544,7 @@ class NoisyStream(IterableDataset):
 
 @pytest.mark.parametrize("kind", [Noise, NoisyStream])
 def test_each_batch_draws_from_its_own_generator(kind):
-    """While a batch is read, its own generator is current: other numbers in each batch and epoch, all from the seed."""
+    """While a batch is read, its own generator is current: new numbers in each batch and epoch, all from the seed."""
 
     def epochs():
         loader = DataLoader(kind(), 2, generator=np.random.default_rng(0))
@@ -562,7 +564,7 @@ def test_each_batch_draws_from_its_own_generator(kind):
 
 
 def test_the_generator_is_current_while_a_batch_is_put_together():
-    """A collate_fn that draws, as one that mixes pictures does, draws from the batch's generator too."""
+    """A collate_fn that draws random numbers draws them from the batch's generator too."""
 
     def draws():
         loader = DataLoader(
@@ -579,7 +581,7 @@ def test_the_generator_is_current_while_a_batch_is_put_together():
 
 
 def test_the_callers_draws_are_not_the_batchs():
-    """Between two batches the default generator is current in the caller's thread, and not that of a batch."""
+    """Inside the loop, in the caller's thread, the default generator is current, not that of a batch."""
     for _ in DataLoader(Squares(4), 2):
         assert current_generator() is default_generator("cpu"), (
             "inside the loop the default generator is not current"

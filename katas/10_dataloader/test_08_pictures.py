@@ -1,4 +1,4 @@
-"""Pictures on their way to the model: one, (C, H, W), or many at once, (N, C, H, W), each with its own chance."""
+"""Transforms of one picture, (C, H, W), or of many, (N, C, H, W), with random draws for each picture."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def drawn(transform, pictures, seed=0):
 
 
 def test_bytes_become_fractions():
-    """ToDtype(float32, scale=True) makes of the uint8 0, 51 and 255 the float32 0.0, 0.2 and 1.0."""
+    """ToDtype(float32, scale=True) turns the uint8 0, 51 and 255 into the float32 0.0, 0.2 and 1.0."""
     picture = np.array([0, 51, 255], np.uint8).reshape(1, 1, 3)
     with unchanged(picture):
         found = ToDtype(np.float32, scale=True)(picture)
@@ -48,7 +48,7 @@ def test_bytes_become_fractions():
 
 
 def test_a_dtype_alone_changes_no_number():
-    """Without scale the numbers stay: 51 becomes 51.0. Fractions stay as they are with scale too."""
+    """Without scale the numbers stay: 51 becomes 51.0. Floats stay as they are with scale too."""
     assert_close(ToDtype(np.float32)(np.full((1, 2, 2), 51, np.uint8)), np.full((1, 2, 2), 51, np.float32))
     assert_close(
         ToDtype(np.float64, scale=True)(np.full((1, 2, 2), 0.5, np.float32)), np.full((1, 2, 2), 0.5)
@@ -63,7 +63,7 @@ def test_only_floats_hold_fractions():
 
 
 def test_each_channel_is_normalised():
-    """Normalize([1, 10], [2, 0.5]) makes of channel 0 (x - 1) / 2, and of channel 1 (x - 10) / 0.5, in a new array."""
+    """Normalize([1, 10], [2, 0.5]) gives (x - 1) / 2 for channel 0, (x - 10) / 0.5 for channel 1, in a new array."""
     picture = np.array([[[3.0, 5.0]], [[10.0, 11.0]]], np.float32)
     with unchanged(picture):
         found = Normalize([1, 10], [2, 0.5])(picture)
@@ -72,7 +72,7 @@ def test_each_channel_is_normalised():
 
 @given(pictures=strategies.strided(strategies.shapes(min_dims=4, max_dims=4)), seed=st.integers(0, 99))
 def test_normalize_any_pictures(pictures, seed):
-    """Any pictures (N, C, H, W), empty or not in order in memory: each is normalised as it would be alone."""
+    """Any pictures (N, C, H, W), also empty or non-contiguous: each is normalised as it would be alone."""
     c = pictures.shape[1]
     mean, std = rng(seed).random(c), rng(seed + 1).random(c) + 0.5
     expected = np.empty_like(pictures)
@@ -84,7 +84,7 @@ def test_normalize_any_pictures(pictures, seed):
 
 
 def test_integers_are_not_normalised():
-    """Normalize of uint8 pictures is a TypeError with the dtype: (x - mean) would not fit into bytes."""
+    """Normalize of uint8 pictures is a TypeError with the dtype: bytes cannot hold x - mean."""
     with raises(TypeError, "uint8"):
         Normalize([0.5], [0.5])(np.ones((1, 2, 2), np.uint8))
 
@@ -126,7 +126,7 @@ def test_every_window_is_as_likely():
 
 
 def test_a_margin_is_black():
-    """padding=1 first puts a margin of one 0 on all four sides: a window of 3 in a picture of (3, 3) is one of 9."""
+    """padding=1 first adds a margin of one 0 on all four sides: a window of 3 in a picture (3, 3) has 9 places."""
     picture = pixels(1, 3, 3)
     padded = np.zeros((1, 5, 5), np.float32)
     padded[:, 1:4, 1:4] = picture
@@ -189,7 +189,7 @@ def test_a_flip_turns_left_and_right():
 
 @pytest.mark.parametrize("p", [0.25, 0.5])
 def test_each_picture_is_turned_for_itself(p):
-    """Of 1000 pictures at once about 1000 * p are turned over, each as a whole; half of them is the usual p."""
+    """Of 1000 pictures at once about 1000 * p are mirrored, each as a whole; p is 0.5 by default."""
     pictures = pixels(1000, 2, 1, 2)
     found = drawn(RandomHorizontalFlip() if p == 0.5 else RandomHorizontalFlip(p), pictures)
     turned = (found == pictures[..., ::-1]).all(axis=(1, 2, 3))
@@ -207,7 +207,7 @@ def test_each_picture_is_turned_for_itself(p):
     seed=st.integers(0, 99),
 )
 def test_flips_of_any_pictures(pictures, seed):
-    """Pictures with any number of leading axes, empty or not in order in memory: each is turned over or as it was."""
+    """Any leading axes, also empty or non-contiguous pictures: each one is mirrored or as it was."""
     with unchanged(pictures):
         found = drawn(RandomHorizontalFlip(), pictures, seed)
     assert_equal((found.shape, found.dtype), (pictures.shape, pictures.dtype), "shape and dtype")
@@ -228,7 +228,7 @@ def test_p_is_a_probability(p):
 
 @pytest.mark.parametrize("transform", ["RandomCrop", "RandomHorizontalFlip"])
 def test_chance_is_the_current_generators(transform):
-    """Random transforms draw from current_generator(): the same generator gives the same, another one others."""
+    """Random transforms draw from current_generator(): the same state gives the same pictures, another one others."""
     make = {"RandomCrop": lambda: RandomCrop(4, 2), "RandomHorizontalFlip": RandomHorizontalFlip}[transform]
     pictures = pixels(64, 1, 4, 4)
     first, again, other = (drawn(make(), pictures, seed) for seed in (1, 1, 2))
@@ -236,7 +236,7 @@ def test_chance_is_the_current_generators(transform):
     assert not np.array_equal(first, other), "another generator gave the same pictures"
     with drawing_from(rng(1)):
         one, two = make()(pictures), make()(pictures)
-    assert not np.array_equal(one, two), "called twice, it did the same twice: it should draw anew each time"
+    assert not np.array_equal(one, two), "called twice, it did the same twice: it should draw again each time"
 
 
 def test_one_after_the_other():
@@ -248,7 +248,7 @@ def test_one_after_the_other():
 
 @pytest.mark.parametrize("transform", ["ToDtype", "Normalize", "RandomCrop", "RandomHorizontalFlip"])
 def test_tensors_stay_tensors(transform):
-    """A Tensor that goes in comes out as a Tensor, with what the array would have become."""
+    """Of a Tensor a transform makes a Tensor, with the same numbers as of an array."""
     make = {
         "ToDtype": lambda: ToDtype(np.float64),
         "Normalize": lambda: Normalize([0.5, 0.5], [0.5, 0.25]),
@@ -280,7 +280,7 @@ def test_a_picture_and_its_label():
 
 
 def test_many_pictures_are_transformed_at_once():
-    """`__getitems__([2, 0])` gives (pictures, labels) of 2 and 0; the transform is called once, with both pictures."""
+    """`__getitems__([2, 0])` gives pictures and labels 2 and 0; the transform is called once, with both pictures."""
     data, targets, shapes = pixels(3, 1, 2, 2), np.array([7, 8, 9]), []
 
     def noted(pictures):
@@ -295,7 +295,7 @@ def test_many_pictures_are_transformed_at_once():
 
 
 def test_pictures_have_four_axes():
-    """Data of the shape (3, 2, 2) is a ValueError with it; 3 pictures with 2 targets are one with both numbers."""
+    """Data of shape (3, 2, 2) is a ValueError with the shape; 3 pictures with 2 targets are one with both numbers."""
     with raises(ValueError, (3, 2, 2)):
         ImageDataset(pixels(3, 2, 2), np.arange(3))
     with raises(ValueError, 3, 2):
@@ -317,7 +317,7 @@ def test_a_loader_over_pictures(num_workers):
 
 
 def test_a_subclass_that_reads_in_its_own_way_is_heard():
-    """A subclass of ImageDataset that writes `__getitem__` anew is asked for each sample by the loader."""
+    """If a subclass of ImageDataset overrides `__getitem__`, the loader calls it for each sample."""
 
     class Numbered(ImageDataset):
         def __getitem__(self, index):

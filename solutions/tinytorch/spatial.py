@@ -119,7 +119,7 @@ def conv2d(
     Raises:
         ValueError: x does not have three or four axes, or weight not four; the message names the shape. The channels
             of x are not groups * weight.shape[1], or groups is below 1 or does not divide O; the message
-            holds both shapes and groups. bias is not (O,); the message names its shape. padding is another word, or
+            names both shapes and groups. bias is not (O,); the message names its shape. padding is another word, or
             "same" with a stride above 1; the message names both. Also as conv_output_size, for the padded picture.
         TypeError: x is not floating point; the message names its dtype.
     """
