@@ -1,4 +1,4 @@
-"""The same merges without counting everything again for each."""
+"""The same merges, without counting all pairs again for each."""
 
 import random
 from itertools import pairwise
@@ -48,13 +48,13 @@ def made_up_words(how_many, seed):
 
 
 def test_the_commonest_pair_is_merged_first():
-    """train_merges of "low" 5 times, "lower" 2, "newest" 6, "widest" 3: first e + s, in 9 words, then es + t."""
+    """With "low" 5 times, "lower" 2, "newest" 6 and "widest" 3, train_merges first merges e + s, then es + t."""
     merges = train_merges(NEWEST, 260)
     assert_equal(merges, [(b"e", b"s"), (b"es", b"t"), (b"l", b"o"), (b"lo", b"w")], "the first four merges")
 
 
 def test_at_a_tie_the_smallest_ids_count():
-    """Of pairs as common as each other, the one with the smallest ids is merged; a new token has the largest id."""
+    """Of equally common pairs, the one with the smallest ids is merged; a new token has the largest id."""
     assert_equal(train_merges({b"dcba": 1, b"ab": 1}, 257), [(b"a", b"b")], "the merge of 'dcba' and 'ab'")
     assert_equal(train_merges({b"ba": 1, b" !": 1}, 257), [(b"b", b"a")], "the merge of 'ba' and ' !'")
     merges = train_merges({b"aab": 5, b"cc": 5}, 259)
@@ -63,31 +63,31 @@ def test_at_a_tie_the_smallest_ids_count():
 
 
 def test_a_vocabulary_of_bytes_needs_no_merges():
-    """With a vocab_size of 256 nothing is merged; there is one merge for each token more."""
+    """With a vocab_size of 256 nothing is merged; each further token is one merge."""
     assert_equal(train_merges(NEWEST, 256), [], "the merges")
     assert_equal(len(train_merges(NEWEST, 263)), 7, "the number of merges for 263 tokens")
 
 
 def test_training_ends_where_no_pair_is_left():
-    """Where every word is one token, training ends, however large the vocab_size is; no words give no merges."""
+    """When every word is one token, training ends, for any vocab_size; no words give no merges."""
     assert_equal(train_merges({b"abc": 1}, 9999), [(b"a", b"b"), (b"ab", b"c")], "the merges of 'abc'")
     assert_equal(train_merges({}, 9999), [], "the merges of nothing")
 
 
 def test_rare_pairs_are_not_merged():
-    """With min_frequency=5, training ends before a pair that occurs 4 times is merged; one of 5 times is."""
+    """With min_frequency=5, a pair that occurs 5 times is merged, and one that occurs 4 times is not."""
     assert_equal(train_merges({b"ab": 5, b"cd": 4}, 300, 5), [(b"a", b"b")], "the merges")
 
 
 def test_counts_follow_the_merges():
-    """After a + b is merged in "abc", "ab" + "c" is there and "b" + "c" is not: it occurs in "bc" alone, 3 times."""
+    """After a + b is merged, "abc" has the pair "ab" + "c", not "b" + "c", which is then only in "bc", 3 times."""
     merges = train_merges({b"abc": 4, b"bc": 3, b"dc": 5, b"ab": 3}, 260)
     expected = [(b"a", b"b"), (b"d", b"c"), (b"ab", b"c"), (b"b", b"c")]
     assert_equal(merges, expected, "the merges")
 
 
 def test_words_stay_as_they_are():
-    """train_merges reads its words, and changes nothing in them."""
+    """train_merges does not change its argument `words`."""
     words = dict(NEWEST)
     train_merges(words, 270)
     assert_equal(words, NEWEST, "the words, afterwards")
@@ -98,7 +98,7 @@ def test_words_stay_as_they_are():
 @example({b"abab": 2, b"bab": 1}, 3, 0)
 @example({b"aaaabaa": 1}, 12, 0)
 def test_the_merges_are_those_of_counting_anew(words, how_many, min_frequency):
-    """For any words, the merges are those of counting all pairs anew each time; pairs that overlap, too."""
+    """For any words, also with overlapping pairs, the merges are those of counting all pairs again each time."""
     merges = train_merges(words, 256 + how_many, min_frequency)
     assert_equal(merges, merges_by_hand(words, how_many, min_frequency), f"{how_many} merges of {words}")
 
@@ -108,8 +108,9 @@ def same(fast, slow):
 
 
 def test_training_does_not_rescan_the_words():
-    """60 merges of 500 words are found at least 5.5 times faster than by train_by_rescan: a merge looks only at the
-    words that hold its pair.
+    """60 merges of 500 words are found at least 5.5 times faster than by train_by_rescan.
+
+    For each merge, only the words that contain its pair are read.
     """
     seeds = iter(range(1000))
     speedup(
