@@ -156,7 +156,7 @@ def test_batch_norm_layer_begins_with_no_opinion():
     Its eps is 1e-5 and its momentum 0.1.
     """
     layer = BatchNorm2d(3)
-    assert_equal((layer.eps, layer.momentum), (1e-5, 0.1), "eps and momentum")
+    assert_equal((layer.eps, layer.momentum), (1e-5, 0.1), "the pair of eps and momentum")
     zeros, ones = np.zeros(3, np.float32), np.ones(3, np.float32)
     expected = {
         "weight": ones,
@@ -166,8 +166,8 @@ def test_batch_norm_layer_begins_with_no_opinion():
         "num_batches_tracked": np.array(0, np.int64),
     }
     state = layer.state_dict()
-    assert_equal(sorted(state), sorted(expected), "the names in state_dict()")
-    assert_equal(sorted(shapes(layer)), ["bias", "weight"], "the names of the parameters")
+    assert_equal(sorted(state), sorted(expected), "the list of names in state_dict()")
+    assert_equal(sorted(shapes(layer)), ["bias", "weight"], "the list of names of the parameters")
     for name, value in expected.items():
         assert_close(state[name], value, name)
 
@@ -229,16 +229,16 @@ def test_the_count_stays_a_buffer():
     for _ in range(2):
         layer(Tensor(np.arange(4, dtype=np.float32).reshape(1, 2, 1, 2)))
     state = layer.state_dict()
-    assert_equal(sorted(state), before, "the names in state_dict() after training")
+    assert_equal(sorted(state), before, "the list of names in state_dict() after training")
     assert_close(state["num_batches_tracked"], np.array(2, np.int64), "num_batches_tracked")
 
 
 def test_batch_norm_layer_without_parameters():
     """With affine=False weight and bias are None; with bias=False only the bias is."""
     plain, unmoved = BatchNorm2d(2, affine=False), BatchNorm2d(2, bias=False)
-    assert_equal(shapes(plain), {}, "the parameters with affine=False")
+    assert_equal(shapes(plain), {}, "the dict of parameters with affine=False")
     assert_equal((plain.weight, plain.bias), (None, None), "weight and bias with affine=False")
-    assert_equal(shapes(unmoved), {"weight": (2,)}, "the parameters with bias=False")
+    assert_equal(shapes(unmoved), {"weight": (2,)}, "the dict of parameters with bias=False")
     x = np.array([[[[1.0]], [[0.0]]], [[[3.0]], [[4.0]]]], np.float32)
     ones = np.array([[[[-1.0]], [[-1.0]]], [[[1.0]], [[1.0]]]], np.float32)
     for layer in (plain, unmoved):
@@ -250,7 +250,7 @@ def test_batch_norm_layer_without_memory():
     x = np.array([10.0, 30.0], np.float32).reshape(2, 1, 1, 1)
     for mode, momentum in ((True, 0.1), (False, 0.1), (True, None), (False, None)):
         layer = BatchNorm2d(1, momentum=momentum, track_running_stats=False)
-        assert_equal(buffers(layer), {}, "the buffers")
+        assert_equal(buffers(layer), {}, "the dict of buffers")
         out = layer.train(mode)(Tensor(x))
         assert_close(
             out, np.array([-1.0, 1.0], np.float32).reshape(2, 1, 1, 1), f"training={mode}", atol=1e-4

@@ -75,7 +75,9 @@ def test_many_rows_come_at_once():
 
 def test_many_at_once_finds_getitems():
     """many_at_once(dataset) is the dataset's bound `__getitems__`, or None if the class has none."""
-    assert_equal(many_at_once(Bulk())([2, 3]), [("at once", 4), ("at once", 9)], "two samples at once")
+    assert_equal(
+        many_at_once(Bulk())([2, 3]), [("at once", 4), ("at once", 9)], "the list of two samples at once"
+    )
     assert_equal(many_at_once(Squares()), None, "many_at_once of a dataset without __getitems__")
     assert_equal(many_at_once([1, 2, 3]), None, "many_at_once of a list")
 
@@ -91,7 +93,7 @@ def test_many_at_once_distrusts_what_a_subclass_inherits():
 def test_a_subset_renumbers():
     """Subset(dataset, [5, 2, 5]) has three samples: 5, 2 and 5 of the dataset; it takes any dataset, a list too."""
     subset = Subset(Squares(), [5, 2, 5])
-    assert_equal([subset[0], subset[1], subset[2]], [25, 4, 25], "the samples of the subset")
+    assert_equal([subset[0], subset[1], subset[2]], [25, 4, 25], "the list of samples of the subset")
     assert_equal(len(subset), 3, "its length")
     assert_equal(Subset(["a", "b", "c"], [2])[0], "c", "the only sample of a subset of a list")
 
@@ -99,11 +101,11 @@ def test_a_subset_renumbers():
 def test_a_subset_gives_many_at_once_where_its_dataset_does():
     """`__getitems__` of a Subset calls that of the dataset with its own indices; if there is none, it gives a list."""
     many = Subset(Bulk(), [5, 2, 1]).__getitems__([2, 0])
-    assert_equal(many, [("at once", 1), ("at once", 25)], "two samples of a subset")
+    assert_equal(many, [("at once", 1), ("at once", 25)], "the list of two samples of a subset")
     many = Subset(Squares(), [5, 2, 1]).__getitems__([2, 0])
-    assert_equal(many, [1, 25], "two samples, one by one")
+    assert_equal(many, [1, 25], "the list of two samples, one by one")
     many = Subset(Changed(), [5, 2, 1]).__getitems__([2, 0])
-    assert_equal(many, [-1, -5], "two samples of a dataset that reads in its own way")
+    assert_equal(many, [-1, -5], "the list of two samples of a dataset that reads in its own way")
 
 
 # Splitting
@@ -151,9 +153,9 @@ def test_a_random_split_loses_nothing():
     """random_split(dataset, [60, 40]) gives two Subsets that together hold each sample once, in random order."""
     dataset = TensorDataset(Tensor(rows(100)))
     first, second = random_split(dataset, [60, 40], np.random.default_rng(0))
-    assert_equal((len(first), len(second)), (60, 40), "the lengths")
+    assert_equal((len(first), len(second)), (60, 40), "the pair of lengths")
     found = [int(part[i][0]) for part in (first, second) for i in range(len(part))]
-    assert_equal(sorted(found), list(range(100)), "all samples of both parts, sorted")
+    assert_equal(sorted(found), list(range(100)), "the sorted list of the samples of both parts")
     assert found != list(range(100)), "the samples are in their old order: is the split random?"
     assert set(found[:60]) != set(range(60)), (
         "the first part holds the first 60 samples: is the split random?"
@@ -177,7 +179,9 @@ def test_a_split_depends_on_its_generator_alone():
 
     first, second = two_splits(1)
     assert_equal(
-        two_splits(1), [first, second], "the first parts of two splits, again from the same manual_seed"
+        two_splits(1),
+        [first, second],
+        "the list of first parts of two splits, again from the same manual_seed",
     )
     assert first != second, "split twice without a generator, the parts are the same: who draws?"
     assert two_splits(2)[0] != first, "manual_seed(1) and manual_seed(2) gave the same split: who draws?"

@@ -31,7 +31,7 @@ def state(generator):
 def test_sequential_means_in_order():
     """SequentialSampler("abc") gives 0, 1, 2 each time it is iterated over; its length is 3."""
     sampler = SequentialSampler("abc")
-    assert_equal([list(sampler), list(sampler)], [[0, 1, 2]] * 2, "two epochs")
+    assert_equal([list(sampler), list(sampler)], [[0, 1, 2]] * 2, "the list of two epochs")
     assert_equal(len(sampler), 3, "the length")
 
 
@@ -72,7 +72,9 @@ def test_an_order_depends_on_its_generator_alone(kind):
         return [list(sampler), list(sampler)]
 
     first, second = two_epochs(2)
-    assert_equal(two_epochs(2), [first, second], "two epochs, drawn again from the same manual_seed")
+    assert_equal(
+        two_epochs(2), [first, second], "the list of two epochs, drawn again from the same manual_seed"
+    )
     assert first != second, "without a generator two epochs have the same order: who draws?"
     assert two_epochs(3)[0] != first, "manual_seed(2) and manual_seed(3) gave the same order: who draws?"
     before = state(default_generator("cpu"))
@@ -115,7 +117,9 @@ def test_a_sampler_grows_with_its_data():
     data = [1, 2]
     sampler = RandomSampler(data)
     data.append(3)
-    assert_equal((sampler.num_samples, sorted(sampler)), (3, [0, 1, 2]), "num_samples and an epoch")
+    assert_equal(
+        (sampler.num_samples, sorted(sampler)), (3, [0, 1, 2]), "the pair of num_samples and an epoch"
+    )
 
 
 @pytest.mark.parametrize("bad", [0, -1, 2.0, True])
@@ -186,10 +190,18 @@ def test_what_has_no_weight_cannot_be_drawn():
 
 def test_items_in_groups():
     """batched(iter("abcde"), 2) gives ["a", "b"], ["c", "d"], ["e"]; with drop_last the short one is left out."""
-    assert_equal(list(batched(iter("abcde"), 2, False)), [["a", "b"], ["c", "d"], ["e"]], "the groups")
-    assert_equal(list(batched(iter("abcde"), 2, True)), [["a", "b"], ["c", "d"]], "the groups with drop_last")
-    assert_equal(list(batched(iter("abcd"), 2, True)), [["a", "b"], ["c", "d"]], "groups that come out even")
-    assert_equal(list(batched(iter(""), 2, False)), [], "the groups of nothing")
+    assert_equal(
+        list(batched(iter("abcde"), 2, False)), [["a", "b"], ["c", "d"], ["e"]], "the list of groups"
+    )
+    assert_equal(
+        list(batched(iter("abcde"), 2, True)), [["a", "b"], ["c", "d"]], "the list of groups with drop_last"
+    )
+    assert_equal(
+        list(batched(iter("abcd"), 2, True)),
+        [["a", "b"], ["c", "d"]],
+        "the list of groups that come out even",
+    )
+    assert_equal(list(batched(iter(""), 2, False)), [], "the list of groups of nothing")
 
 
 def test_groups_are_made_as_they_are_asked_for():

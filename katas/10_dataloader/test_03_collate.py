@@ -63,8 +63,8 @@ def test_pairs_become_a_list_of_batches(kind):
     batch = default_collate([kind([f32(1, 2), 7]), kind([f32(3, 4), 8])])
     assert_equal(type(batch), list, "the type of the batch")
     assert_equal(len(batch), 2, "the number of its parts")
-    assert_close(batch[0], f32([1, 2], [3, 4]), "the pictures")
-    assert_close(batch[1], np.array([7, 8]), "the labels")
+    assert_close(batch[0], f32([1, 2], [3, 4]), "the array of pictures")
+    assert_close(batch[1], np.array([7, 8]), "the array of labels")
 
 
 def test_dicts_become_a_dict():
@@ -74,7 +74,7 @@ def test_dicts_become_a_dict():
         {"x": 1.5, "more": {"name": "b", "pair": (3, 4)}},
     ]
     batch = default_collate(samples)
-    assert_equal(list(batch), ["x", "more"], "the keys")
+    assert_equal(list(batch), ["x", "more"], "the list of keys")
     assert_close(batch["x"], f32(0.5, 1.5), 'the batch of "x"')
     assert_equal(batch["more"]["name"], ["a", "b"], 'the batch of "name" inside "more"')
     assert_close(batch["more"]["pair"][1], np.array([2, 4]), 'the second part of "pair" inside "more"')
@@ -92,7 +92,7 @@ def test_named_tuples_keep_their_names():
 def test_a_batch_of_any_size(n):
     """One sample is a batch too: the first axis is the number of samples in every part."""
     batch = default_collate([(f32(i, i, i), i) for i in range(n)])
-    assert_equal((batch[0].shape, batch[1].shape), ((n, 3), (n,)), "the shapes")
+    assert_equal((batch[0].shape, batch[1].shape), ((n, 3), (n,)), "the pair of shapes")
 
 
 # What does not fit
@@ -140,7 +140,7 @@ def test_convert_only_makes_tensors():
     """default_convert makes Tensors of the arrays in dicts, tuples and lists, without a new axis and without a copy."""
     pixels = f32([1, 2], [3, 4])
     found = default_convert({"pair": (pixels, np.float32(0.5)), "name": "cat", "number": 3})
-    assert_equal(list(found), ["pair", "name", "number"], "the keys")
+    assert_equal(list(found), ["pair", "name", "number"], "the list of keys")
     assert_equal((type(found["pair"]), found["name"], found["number"]), (list, "cat", 3), "the rest")
     assert isinstance(found["pair"][0], Tensor), f"the array became a {type(found['pair'][0]).__name__}"
     assert_close(found["pair"][0], pixels, "the Tensor")

@@ -33,7 +33,7 @@ def test_a_seed_comes_from_the_generator_that_was_named():
         return draw_seed(), draw_seed()
 
     first, second = two_seeds(1)
-    assert_equal(two_seeds(1), (first, second), "two seeds, drawn again from the same manual_seed")
+    assert_equal(two_seeds(1), (first, second), "the pair of seeds, drawn again from the same manual_seed")
     assert first != second, "without a generator two seeds are the same: who draws?"
     assert two_seeds(2)[0] != first, "manual_seed(1) and manual_seed(2) gave the same seed: who draws?"
     manual_seed(1)

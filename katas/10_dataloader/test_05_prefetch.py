@@ -26,9 +26,11 @@ def test_results_come_in_the_order_of_the_jobs(num_workers):
     """list(prefetch(work, jobs, num_workers, ahead)) is [work(job) for job in jobs], with any number of workers."""
     with no_thread_left():
         assert_equal(
-            list(prefetch(double, range(20), num_workers, 4)), [2 * i for i in range(20)], "the results"
+            list(prefetch(double, range(20), num_workers, 4)),
+            [2 * i for i in range(20)],
+            "the list of results",
         )
-        assert_equal(list(prefetch(double, [], num_workers, 4)), [], "the results of no job")
+        assert_equal(list(prefetch(double, [], num_workers, 4)), [], "the list of results of no job")
         assert_equal(list(prefetch(double, iter([1, 2]), num_workers, 10)), [2, 4], "fewer jobs than `ahead`")
 
 
@@ -40,9 +42,11 @@ def test_without_workers_a_job_is_done_when_it_is_asked_for():
         done.append((job, threading.current_thread()))
 
     results = prefetch(work, range(5), 0, 0)
-    assert_equal(done, [], "the jobs done before anybody asked")
+    assert_equal(done, [], "the list of jobs done before anybody asked")
     next(results)
-    assert_equal(done, [(0, threading.current_thread())], "the jobs done after one next(), and their threads")
+    assert_equal(
+        done, [(0, threading.current_thread())], "the list of jobs done after one next(), and their threads"
+    )
 
 
 def test_the_next_job_is_done_while_the_caller_is_busy():
@@ -77,7 +81,7 @@ def test_workers_work_side_by_side():
         return job
 
     with no_thread_left():
-        assert_equal(list(prefetch(work, range(8), 2, 8)), list(range(8)), "the results")
+        assert_equal(list(prefetch(work, range(8), 2, 8)), list(range(8)), "the list of results")
 
 
 @pytest.mark.parametrize(("num_workers", "ahead"), [(1, 1), (2, 4), (3, 3)])
@@ -94,7 +98,9 @@ def test_not_more_than_asked_for_is_done_ahead(num_workers, ahead):
                 time.sleep(0.001)
             time.sleep(0.01)  # for what should not happen
             assert_equal(
-                len(begun), taken + ahead, f"the jobs begun when {taken} results were taken, ahead={ahead}"
+                len(begun),
+                taken + ahead,
+                f"the number of jobs begun when {taken} results were taken, ahead={ahead}",
             )
         results.close()
 
@@ -110,9 +116,9 @@ def test_jobs_are_taken_in_the_callers_thread():
 
     with no_thread_left():
         results = prefetch(double, jobs(), 2, 4)
-        assert_equal([next(results) for _ in range(3)], [0, 2, 4], "the first three results")
+        assert_equal([next(results) for _ in range(3)], [0, 2, 4], "the list of the first three results")
         results.close()
-    assert_equal(threads, {threading.current_thread()}, "the threads in which jobs were taken")
+    assert_equal(threads, {threading.current_thread()}, "the set of threads in which jobs were taken")
 
 
 # Errors
@@ -137,7 +143,7 @@ def test_an_error_comes_in_its_place(num_workers):
             assert_equal(str(error), "job 3 is broken", "the error's message")
         else:
             raise AssertionError(f"the error of job 3 was not raised; the results were {taken}")
-        assert_equal(taken, [0, 1, 2], "the results before the error")
+        assert_equal(taken, [0, 1, 2], "the list of results before the error")
         assert_equal(list(results), [], "what comes after the error")
 
 
@@ -167,7 +173,7 @@ def test_closing_ends_the_threads():
         results, stop, begun, told = begin()
         results.close()
     assert stop.is_set(), "`stop` is not set after close()"
-    assert_equal(begun, [0, 1], "the jobs that were begun")
+    assert_equal(begun, [0, 1], "the list of jobs that were begun")
     assert_equal(told, [True], "whether job 1 was told to stop while it worked")
 
 
@@ -196,7 +202,9 @@ def test_the_job_in_hand_is_waited_for(end):
         elif end == "forgotten":
             del results
             gc.collect()
-        assert_equal(given_up, [1], f"the jobs that had given up when the results were at their end ({end})")
+        assert_equal(
+            given_up, [1], f"the list of jobs that had given up when the results were at their end ({end})"
+        )
 
 
 def test_all_workers_end():
@@ -243,6 +251,6 @@ def test_the_last_result_ends_the_threads():
     stop = threading.Event()
     with no_thread_left():
         results = prefetch(double, range(5), 2, 4, stop)
-        assert_equal(list(results), [0, 2, 4, 6, 8], "the results")
+        assert_equal(list(results), [0, 2, 4, 6, 8], "the list of results")
     assert stop.is_set(), "`stop` is not set after the last result"
     del results

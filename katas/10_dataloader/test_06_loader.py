@@ -87,8 +87,8 @@ def joined(batches):
 
 def test_samples_are_read_one_by_one():
     """fetch(dataset, [2, 0, 3]) is the list of the samples 2, 0 and 3, for any dataset with [index]."""
-    assert_equal(fetch(Squares(5), [2, 0, 3]), [(2, 4), (0, 0), (3, 9)], "three samples")
-    assert_equal(fetch(["a", "b", "c"], [2, 0]), ["c", "a"], "two samples of a list")
+    assert_equal(fetch(Squares(5), [2, 0, 3]), [(2, 4), (0, 0), (3, 9)], "the list of three samples")
+    assert_equal(fetch(["a", "b", "c"], [2, 0]), ["c", "a"], "the list of two samples of a list")
 
 
 def test_many_samples_are_read_at_once_where_they_can():
@@ -136,13 +136,13 @@ def test_a_stream_is_read_as_it_is_asked_for():
         (dataset.begun, dataset.read), (1, 0), "how often iter() was called, and how many samples were read"
     )
     assert_equal((next(samples), dataset.read), (0, 1), "the first sample, and how many were read")
-    assert_equal(list(samples), [1, 2], "the other samples")
+    assert_equal(list(samples), [1, 2], "the list of the other samples")
 
 
 def test_a_broken_sample_of_a_stream_is_named():
     """An error of a stream has a note with the number of the sample, counted from 0, and the class."""
     samples = read_stream(Stream(20))
-    assert_equal([next(samples) for _ in range(13)], list(range(13)), "the samples before it")
+    assert_equal([next(samples) for _ in range(13)], list(range(13)), "the list of samples before it")
     with raises_with_note(OSError, "the line is dead", 13, "Stream"):
         next(samples)
 
@@ -222,7 +222,7 @@ def test_what_is_false_contradicts_nothing():
     assert_equal(len(DataLoader(Squares(5), sampler=[0, 1], **no)), 2, "len with a sampler")
     assert_equal(len(DataLoader(Squares(5), batch_sampler=[[0, 1]], **no)), 1, "len with a batch_sampler")
     assert_equal(len(DataLoader(Squares(5), None, **no)), 5, "len with batch_size=None")
-    assert_equal(numbers(DataLoader(Stream(2), 2, **no)), [[0, 1]], "the batches of a stream")
+    assert_equal(numbers(DataLoader(Stream(2), 2, **no)), [[0, 1]], "the list of batches of a stream")
 
 
 @pytest.mark.parametrize("options", [{"shuffle": True}, {"sampler": [0]}, {"batch_sampler": [[0]]}])
@@ -270,14 +270,14 @@ def test_batches_in_order():
         batches = list(loader)
         assert all(isinstance(part, Tensor) for batch in batches for part in batch), "a part is not a Tensor"
         squares = numbers(batch[1] for batch in batches)
-        assert_equal(squares, [[0, 1, 4, 9], [16, 25, 36, 49], [64, 81]], f"the squares of {epoch}")
+        assert_equal(squares, [[0, 1, 4, 9], [16, 25, 36, 49], [64, 81]], f"the list of squares of {epoch}")
 
 
 def test_the_last_batch_may_be_dropped():
     """With drop_last the short batch at the end is left out, and len(loader) does not count it."""
     loader = DataLoader(Squares(10), 4, drop_last=True)
     assert_equal(len(loader), 2, "len(loader)")
-    assert_equal(numbers(batch[0] for batch in loader), [[0, 1, 2, 3], [4, 5, 6, 7]], "the batches")
+    assert_equal(numbers(batch[0] for batch in loader), [[0, 1, 2, 3], [4, 5, 6, 7]], "the list of batches")
 
 
 def test_a_batch_is_read_when_it_is_asked_for():
@@ -297,19 +297,21 @@ def test_shuffle():
         return [joined(numbers(batch[0] for batch in loader)) for _ in range(2)]
 
     first, second = epochs(0)
-    assert_equal(sorted(first), list(range(12)), "the samples of an epoch, sorted")
+    assert_equal(sorted(first), list(range(12)), "the list of samples of an epoch, sorted")
     assert first != sorted(first), "the samples come in order"
     assert first != second, "two epochs have the same order"
-    assert_equal(epochs(0), [first, second], "two epochs, again from the same seed")
+    assert_equal(epochs(0), [first, second], "the list of two epochs, again from the same seed")
 
 
 def test_a_sampler_says_which_and_a_batch_sampler_what_with_what():
     """sampler=[3, 1, 3] gives these samples, batch_sampler=[[0, 1], [5]] these batches; len(loader) is theirs."""
     loader = DataLoader(Squares(10), 2, sampler=[3, 1, 3])
-    assert_equal(numbers(batch[0] for batch in loader), [[3, 1], [3]], "the batches of a sampler")
+    assert_equal(numbers(batch[0] for batch in loader), [[3, 1], [3]], "the list of batches of a sampler")
     assert_equal(len(loader), 2, "len(loader) with a sampler")
     loader = DataLoader(Squares(10), batch_sampler=[[0, 1], [5]])
-    assert_equal(numbers(batch[0] for batch in loader), [[0, 1], [5]], "the batches of a batch_sampler")
+    assert_equal(
+        numbers(batch[0] for batch in loader), [[0, 1], [5]], "the list of batches of a batch_sampler"
+    )
     assert_equal(len(loader), 2, "len(loader) with a batch_sampler")
 
 
@@ -322,7 +324,9 @@ def test_without_a_batch_size_samples_come_as_they_are():
     assert_equal((found[1], found[2][1]), ("cat", 4), "the rest")
     loader = DataLoader(Bulk(9), None, sampler=[2, 4])
     assert_equal(
-        [list(sample) for sample in loader], [[2, 4], [4, 16]], "two samples of a dataset with many at once"
+        [list(sample) for sample in loader],
+        [[2, 4], [4, 16]],
+        "the list of two samples of a dataset with many at once",
     )
     assert_equal(len(loader), 2, "len(loader)")
 
@@ -334,7 +338,7 @@ def test_every_sample_comes_once(n, batch_size, drop_last, stream):
     loader = DataLoader(dataset, batch_size, drop_last=drop_last)
     batches = numbers(loader)
     kept = n - n % batch_size if drop_last else n
-    assert_equal(joined(batches), list(range(kept)), "all samples")
+    assert_equal(joined(batches), list(range(kept)), "the list of all samples")
     assert all(len(batch) == batch_size for batch in batches[:-1]), f"the batches are {batches}"
     if not stream:
         assert_equal(len(loader), len(batches), "len(loader)")
@@ -372,11 +376,13 @@ class Nones(IterableDataset):
 @pytest.mark.parametrize("num_workers", [0, 1])
 def test_none_is_a_sample_like_any_other(num_workers):
     """A stream of None, 0 and None ends after the third sample: None does not mean the end of a stream."""
-    assert_equal(list(read_stream(Nones())), [None, 0, None], "the samples of read_stream")
+    assert_equal(list(read_stream(Nones())), [None, 0, None], "the list of samples of read_stream")
     loader = DataLoader(Nones(), None, num_workers=num_workers)
-    assert_equal(list(loader), [None, 0, None], "the samples of a loader with batch_size=None")
+    assert_equal(list(loader), [None, 0, None], "the list of samples of a loader with batch_size=None")
     loader = DataLoader(Nones(), 1, num_workers=num_workers, collate_fn=lambda samples: samples[0])
-    assert_equal(list(loader), [None, 0, None], "the batches of a collate_fn that gives the only sample")
+    assert_equal(
+        list(loader), [None, 0, None], "the list of batches of a collate_fn that gives the only sample"
+    )
 
 
 # Collating
@@ -387,7 +393,7 @@ def test_a_collate_fn_puts_together():
     found = list(DataLoader(Squares(5), 2, collate_fn=lambda samples: ("mine", samples)))
     assert_equal(found[0], ("mine", [(0, 0), (1, 1)]), "the first batch")
     found = list(DataLoader(Stream(3), 2, collate_fn=lambda samples: ("mine", samples)))
-    assert_equal(found, [("mine", [0, 1]), ("mine", [2])], "the batches of a stream")
+    assert_equal(found, [("mine", [0, 1]), ("mine", [2])], "the list of batches of a stream")
 
 
 class Listed(Squares, Dataset):
@@ -407,13 +413,13 @@ def test_a_list_of_many_samples_is_put_together():
         name = f"a {type(dataset).__name__}"
         batches = list(DataLoader(dataset, 2))
         kinds = {type(part).__name__ for batch in batches for part in batch}
-        assert_equal(kinds, {"Tensor"}, f"the types of the parts of the batches of {name}")
+        assert_equal(kinds, {"Tensor"}, f"the set of types of the parts of the batches of {name}")
         sizes = [[tuple(part.shape) for part in batch] for batch in batches]
         assert_equal(
-            sizes, [[(2,), (2,)], [(2,), (2,)], [(1,), (1,)]], f"the shapes in the batches of {name}"
+            sizes, [[(2,), (2,)], [(2,), (2,)], [(1,), (1,)]], f"the list of shapes in the batches of {name}"
         )
         for i, squares in batches:
-            assert_equal((i * i).tolist(), squares.tolist(), f"the squares in a batch of {name}")
+            assert_equal((i * i).tolist(), squares.tolist(), f"the list of squares in a batch of {name}")
 
 
 class OneArray(Squares, Dataset):
@@ -464,7 +470,7 @@ def test_the_loader_names_a_broken_sample(kind):
     with raises_with_note(OSError, "the disk is on fire", 13, kind.__name__):
         for batch in DataLoader(kind(20), 5):
             taken.append(batch[0].tolist())
-    assert_equal(taken, [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]], "the batches before it")
+    assert_equal(taken, [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]], "the list of batches before it")
 
 
 def test_the_loader_names_a_broken_sample_of_a_stream():
@@ -522,7 +528,7 @@ def test_a_generator_of_its_own_leaves_the_default_one_alone():
         return [numbers(batch[0] for batch in loader) for _ in range(2)]
 
     first, second = two_epochs(1)
-    assert_equal(two_epochs(1), [first, second], "two epochs, again from the same manual_seed")
+    assert_equal(two_epochs(1), [first, second], "the list of two epochs, again from the same manual_seed")
     assert first != second, "without a generator two epochs have the same batches: who draws?"
     assert two_epochs(2)[0] != first, "manual_seed(1) and manual_seed(2) gave the same batches: who draws?"
 
@@ -557,7 +563,7 @@ def test_each_batch_draws_from_its_own_generator(kind):
     assert_equal(
         default_generator("cpu").bit_generator.state["state"], before, "the default generator's state"
     )
-    assert_equal(epochs(), [first, second], "two epochs, again from the same generator")
+    assert_equal(epochs(), [first, second], "the list of two epochs, again from the same generator")
     assert current_generator() is default_generator("cpu"), (
         "after the epoch the default generator is not current"
     )
@@ -577,7 +583,7 @@ def test_the_generator_is_current_while_a_batch_is_put_together():
 
     first = draws()
     assert first[0] != first[1], "two batches drew the same number"
-    assert_equal(draws(), first, "the draws, again from the same generator")
+    assert_equal(draws(), first, "the list of draws, again from the same generator")
 
 
 def test_the_callers_draws_are_not_the_batchs():

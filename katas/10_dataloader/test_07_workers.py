@@ -112,7 +112,7 @@ def test_workers_change_nothing():
         with no_thread_left():
             found = [numbers(loader) for _ in range(2)]
         expected = expected or found
-        assert_equal(found, expected, f"two epochs with {num_workers} workers")
+        assert_equal(found, expected, f"the list of two epochs with {num_workers} workers")
 
 
 def test_workers_leave_the_callers_chance_alone():
@@ -155,8 +155,8 @@ def test_order_is_the_callers_business():
 
     with no_thread_left():
         batches = [batch.tolist() for batch in DataLoader(Watched(), 5, sampler=Sampler(), num_workers=2)]
-    assert_equal([i for batch in batches for i in batch], list(range(20)), "the samples")
-    assert_equal(threads, {threading.current_thread()}, "the threads in which the sampler was asked")
+    assert_equal([i for batch in batches for i in batch], list(range(20)), "the list of samples")
+    assert_equal(threads, {threading.current_thread()}, "the set of threads in which the sampler was read")
 
 
 @pytest.mark.parametrize("num_workers", [1, 3])
@@ -165,7 +165,7 @@ def test_a_stream_has_one_reader(num_workers):
     loader = DataLoader(Stream(), 3, num_workers=num_workers)
     with no_thread_left():
         found = [batch.tolist() for batch in loader]
-    assert_equal([i for batch in found for i in batch], list(range(20)), "the samples")
+    assert_equal([i for batch in found for i in batch], list(range(20)), "the list of samples")
     assert_equal(len(found), 7, "the number of batches")
 
 
@@ -238,7 +238,7 @@ def test_the_look_ahead_of_a_stream_has_the_same_bound(num_workers, prefetch_fac
         for _ in DataLoader(Counted(), 5, num_workers=num_workers, prefetch_factor=prefetch_factor):
             assert enough.wait(PATIENCE), f"batch {ahead} was not read while the caller had batch 0"
             time.sleep(0.02)  # for what should not happen
-            assert_equal(len(read), 5 * ahead + 5, "the samples read while the caller had batch 0")
+            assert_equal(len(read), 5 * ahead + 5, "the number of samples read while the caller had batch 0")
             break
 
 
@@ -262,7 +262,7 @@ def test_an_error_of_a_worker_reaches_the_caller():
         except LookupError as error:
             places = [place.name for place in traceback.extract_tb(error.__traceback__)]
             raise
-    assert_equal(taken, [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]], "the batches before it")
+    assert_equal(taken, [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]], "the list of batches before it")
     assert "__getitem__" in places, f"the line in the dataset is lost: the error comes from {places}"
 
 
@@ -272,7 +272,7 @@ def test_an_error_of_a_stream_reaches_the_caller():
     with no_thread_left(), raises_with_note(OSError, "the line is dead", 7, "Stream"):
         for batch in DataLoader(Stream(broken=7), 2, num_workers=2):
             taken.append(batch.tolist())
-    assert_equal(taken, [[0, 1], [2, 3], [4, 5]], "the batches before it")
+    assert_equal(taken, [[0, 1], [2, 3], [4, 5]], "the list of batches before it")
 
 
 # The end of a loop

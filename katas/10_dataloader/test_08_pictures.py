@@ -80,7 +80,7 @@ def test_normalize_any_pictures(pictures, seed):
         expected[n, ch] = (pictures[n, ch].astype(np.float64) - mean[ch]) / std[ch]
     with unchanged(pictures):
         found = Normalize(mean.tolist(), std.tolist())(pictures)
-    assert_close(found, expected, "the pictures")
+    assert_close(found, expected, "the array of pictures")
 
 
 def test_integers_are_not_normalised():
@@ -121,7 +121,7 @@ def test_every_window_is_as_likely():
     crops = drawn(RandomCrop(2), np.broadcast_to(pixels(1, 4, 5), (1200, 1, 4, 5)))
     places, counts = np.unique(crops[:, 0, 0, 0], return_counts=True)
     expected = [row * 5 + column + 1 for row in range(3) for column in range(4)]
-    assert_equal(places.tolist(), expected, "the upper left pixels of all windows that came")
+    assert_equal(places.tolist(), expected, "the list of upper left pixels of all windows that came")
     assert (abs(counts - 100) < 40).all(), f"they come {counts.tolist()} times"
 
 
@@ -288,9 +288,9 @@ def test_many_pictures_are_transformed_at_once():
         return pictures / 2
 
     pictures, labels = ImageDataset(data, targets, noted).__getitems__([2, 0])
-    assert_close(pictures, data[[2, 0]] / 2, "the pictures")
-    assert_close(labels, np.array([9, 7]), "the labels")
-    assert_equal(shapes, [(2, 1, 2, 2)], "the shapes that the transform was called with")
+    assert_close(pictures, data[[2, 0]] / 2, "the array of pictures")
+    assert_close(labels, np.array([9, 7]), "the array of labels")
+    assert_equal(shapes, [(2, 1, 2, 2)], "the list of shapes that the transform was called with")
     assert_close(ImageDataset(data, targets).__getitems__([0, 0])[0], data[[0, 0]], "the same picture twice")
 
 
@@ -310,8 +310,8 @@ def test_a_loader_over_pictures(num_workers):
         for n, (pictures, labels) in enumerate(
             DataLoader(ImageDataset(data, targets), 2, num_workers=num_workers)
         ):
-            assert_close(pictures, data[2 * n : 2 * n + 2], f"the pictures of batch {n}")
-            assert_close(labels, targets[2 * n : 2 * n + 2], f"the labels of batch {n}")
+            assert_close(pictures, data[2 * n : 2 * n + 2], f"the array of pictures of batch {n}")
+            assert_close(labels, targets[2 * n : 2 * n + 2], f"the array of labels of batch {n}")
             pictures.data[...] = 0
             labels.data[...] = 0
 
@@ -324,5 +324,5 @@ def test_a_subclass_that_reads_in_its_own_way_is_heard():
             return index, super().__getitem__(index)[1]
 
     numbers, labels = next(iter(DataLoader(Numbered(pixels(3, 1, 2, 2), np.array([7, 8, 9])), 3)))
-    assert_close(numbers, np.array([0, 1, 2]), "the numbers in the place of the pictures")
-    assert_close(labels, np.array([7, 8, 9]), "the labels")
+    assert_close(numbers, np.array([0, 1, 2]), "the array of numbers in the place of the pictures")
+    assert_close(labels, np.array([7, 8, 9]), "the array of labels")

@@ -95,9 +95,11 @@ def test_a_binary_file(tmp_path):
     pictures, labels = some(3)
     path = written(tmp_path, binary(pictures, labels))
     found, numbers = read_cifar10_bin(path)
-    assert_close(found, pictures, "the pictures")
-    assert_close(numbers, labels.astype(np.int64), "the labels")
-    assert_close(read_cifar10_bin(str(path))[1], labels.astype(np.int64), "the labels, with the path as text")
+    assert_close(found, pictures, "the array of pictures")
+    assert_close(numbers, labels.astype(np.int64), "the array of labels")
+    assert_close(
+        read_cifar10_bin(str(path))[1], labels.astype(np.int64), "the array of labels, with the path as text"
+    )
 
 
 @pytest.mark.parametrize("size", [0, 1, RECORD - 1, RECORD + 1, 2 * RECORD - 3])
@@ -169,8 +171,8 @@ def test_a_pickled_file(tmp_path, write):
     """A pickled file gives the same as a binary one, whether Python 2 (as for the official files) or 3 wrote it."""
     pictures, labels = some(3)
     found, numbers = read_cifar10_py(written(tmp_path, write(pictures, labels)))
-    assert_close(found, pictures, "the pictures")
-    assert_close(numbers, labels.astype(np.int64), "the labels")
+    assert_close(found, pictures, "the array of pictures")
+    assert_close(numbers, labels.astype(np.int64), "the array of labels")
 
 
 def test_an_array_that_was_pickled_column_by_column(tmp_path):
@@ -178,7 +180,7 @@ def test_an_array_that_was_pickled_column_by_column(tmp_path):
     pictures, labels = some(3)
     batch = {b"data": np.asfortranarray(pictures.reshape(3, -1))}
     found, _ = read_cifar10_py(written(tmp_path, python_3(pictures, labels, batch=batch)))
-    assert_close(found, pictures, "the pictures")
+    assert_close(found, pictures, "the array of pictures")
 
 
 EVIL = {
@@ -327,12 +329,12 @@ def test_the_files_of_cifar_10(tmp_path, layout, inside):
     (pictures, labels), (test_pictures, test_labels) = lay_out(folder, layout)
     root = tmp_path if inside else folder
     dataset = CIFAR10(root)
-    assert_close(dataset.data, pictures, "the pictures for training")
-    assert_close(dataset.targets, labels.astype(np.int64), "the labels for training")
-    assert_equal((len(dataset), dataset.classes), (15, CLASSES), "the length and the classes")
+    assert_close(dataset.data, pictures, "the array of pictures for training")
+    assert_close(dataset.targets, labels.astype(np.int64), "the array of labels for training")
+    assert_equal((len(dataset), dataset.classes), (15, CLASSES), "the pair of length and classes")
     test = CIFAR10(str(root), train=False)
-    assert_close(test.data, test_pictures, "the pictures for testing")
-    assert_close(test.targets, test_labels.astype(np.int64), "the labels for testing")
+    assert_close(test.data, test_pictures, "the array of pictures for testing")
+    assert_close(test.targets, test_labels.astype(np.int64), "the array of labels for testing")
 
 
 def test_cifar_10_is_an_image_dataset(tmp_path):
@@ -341,8 +343,8 @@ def test_cifar_10_is_an_image_dataset(tmp_path):
     dataset = CIFAR10(tmp_path, False, lambda pictures: pictures // 2)
     assert_close(dataset[1][0], pictures[1] // 2, "the picture of a sample")
     batch = next(iter(DataLoader(dataset, 4)))
-    assert_close(batch[0], pictures[:4] // 2, "the pictures of a batch")
-    assert_close(batch[1], labels[:4].astype(np.int64), "its labels")
+    assert_close(batch[0], pictures[:4] // 2, "the array of pictures of a batch")
+    assert_close(batch[1], labels[:4].astype(np.int64), "the array of its labels")
 
 
 def test_the_first_place_is_taken(tmp_path):
@@ -350,7 +352,7 @@ def test_the_first_place_is_taken(tmp_path):
     (_, _), (pictures, _) = lay_out(tmp_path / "cifar-10-batches-bin", "bin")
     lay_out(tmp_path / "cifar-10-batches-py", "py")
     written(tmp_path / "cifar-10-batches-py", b"garbage", "test_batch")
-    assert_close(CIFAR10(tmp_path, train=False).data, pictures, "the pictures for testing")
+    assert_close(CIFAR10(tmp_path, train=False).data, pictures, "the array of pictures for testing")
 
 
 def test_cifar_10_that_is_not_there(tmp_path):

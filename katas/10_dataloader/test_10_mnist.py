@@ -151,12 +151,12 @@ def test_the_files_of_mnist(tmp_path, place, suffix):
     """MNIST(root) reads digits (N, 1, 28, 28) and int64 labels in root, root/raw or root/MNIST/raw, also .gz."""
     (digits, labels), (test_digits, test_labels) = lay_out(tmp_path / place, suffix)
     dataset = MNIST(tmp_path)
-    assert_close(dataset.data, digits[:, None], "the digits for training")
-    assert_close(dataset.targets, labels.astype(np.int64), "the labels for training")
-    assert_equal((len(dataset), dataset.classes), (3, tuple("0123456789")), "the length and the classes")
+    assert_close(dataset.data, digits[:, None], "the array of digits for training")
+    assert_close(dataset.targets, labels.astype(np.int64), "the array of labels for training")
+    assert_equal((len(dataset), dataset.classes), (3, tuple("0123456789")), "the pair of length and classes")
     test = MNIST(str(tmp_path), train=False)
-    assert_close(test.data, test_digits[:, None], "the digits for testing")
-    assert_close(test.targets, test_labels.astype(np.int64), "the labels for testing")
+    assert_close(test.data, test_digits[:, None], "the array of digits for testing")
+    assert_close(test.targets, test_labels.astype(np.int64), "the array of labels for testing")
 
 
 def test_mnist_is_an_image_dataset(tmp_path):
@@ -165,8 +165,8 @@ def test_mnist_is_an_image_dataset(tmp_path):
     dataset = MNIST(tmp_path, True, lambda pictures: pictures // 2)
     assert_close(dataset[1][0], digits[1][None] // 2, "the picture of a sample")
     batch = next(iter(DataLoader(dataset, 2)))
-    assert_close(batch[0], digits[:2, None] // 2, "the pictures of a batch")
-    assert_close(batch[1], labels[:2].astype(np.int64), "its labels")
+    assert_close(batch[0], digits[:2, None] // 2, "the array of pictures of a batch")
+    assert_close(batch[1], labels[:2].astype(np.int64), "the array of its labels")
 
 
 @pytest.mark.parametrize("name", ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"])

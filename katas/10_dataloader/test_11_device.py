@@ -49,8 +49,14 @@ def test_a_dataset_on_the_device(device, num_workers):
     for dataset in (TensorDataset(Tensor(pictures), Tensor(labels)), ImageDataset(pictures, labels)):
         name = type(dataset).__name__
         x, y = next(iter(DataLoader(dataset, 2, sampler=[1, 0], num_workers=num_workers)))
-        assert_close(there(x, device, f"a batch of {name}"), PICTURES[[1, 0]], f"the pictures of {name}")
-        assert_close(there(y, device, f"the labels of {name}"), LABELS[[1, 0]], f"the labels of {name}")
+        assert_close(
+            there(x, device, f"a batch of {name}"), PICTURES[[1, 0]], f"the array of pictures of {name}"
+        )
+        assert_close(
+            there(y, device, f"the array of labels of {name}"),
+            LABELS[[1, 0]],
+            f"the array of labels of {name}",
+        )
     sample = TensorDataset(Tensor(pictures), Tensor(labels))[1]
     assert_close(there(sample[0], device, "a sample"), PICTURES[1], "a sample")
 
@@ -72,4 +78,4 @@ def test_pictures_are_transformed_on_the_device(device, many):
     with drawing_from(np.random.default_rng(0)):
         found = transform(on_device(pictures, device))
     assert type(found) is type(on_device(pictures, device)), "the pictures left the device"
-    assert_close(found, expected, "the pictures")
+    assert_close(found, expected, "the array of pictures")

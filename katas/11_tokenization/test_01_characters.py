@@ -46,8 +46,8 @@ def test_a_character_has_the_number_of_its_place():
     """CharTokenizer("cab") gives c the number 0, a 1 and b 2: encode("abbc") is [1, 2, 2, 0], a list of ints."""
     tokenizer = CharTokenizer("cab")
     assert_equal(tokenizer.vocab, ["c", "a", "b"], "vocab")
-    assert_equal(tokenizer.encode("abbc"), [1, 2, 2, 0], "the ids of 'abbc'")
-    assert_equal(tokenizer.encode(""), [], "the ids of the empty text")
+    assert_equal(tokenizer.encode("abbc"), [1, 2, 2, 0], "the list of ids of 'abbc'")
+    assert_equal(tokenizer.encode(""), [], "the list of ids of the empty text")
 
 
 def test_vocab_size_counts_the_ids():
@@ -109,7 +109,7 @@ def test_train_numbers_the_characters_in_order():
     """CharTokenizer.train("hello world") has the eight different characters, in the order of their code points."""
     tokenizer = CharTokenizer.train("hello world")
     assert_equal(tokenizer.vocab, [" ", "d", "e", "h", "l", "o", "r", "w"], "vocab")
-    assert_equal(tokenizer.encode("hold"), [3, 5, 4, 1], "the ids of 'hold'")
+    assert_equal(tokenizer.encode("hold"), [3, 5, 4, 1], "the list of ids of 'hold'")
 
 
 @given(text=TEXTS)

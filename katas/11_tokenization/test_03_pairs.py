@@ -19,18 +19,20 @@ IDS = st.lists(st.integers(0, 2), max_size=8)
 def test_every_byte_has_a_character():
     """bytes_to_unicode() maps the 256 bytes to different characters: "a" to "a", " " to "Ġ", 0 to "Ā", 255 to "ÿ"."""
     table = bytes_to_unicode()
-    assert_equal(sorted(table), list(range(256)), "the bytes")
+    assert_equal(sorted(table), list(range(256)), "the sorted list of bytes")
     assert_equal(len(set(table.values())), 256, "the number of different characters")
     shown = {byte: table[byte] for byte in (*b"a! ", 0, 10, 127, 160, 161, 173, 174, 255)}
     expected = dict(zip((*b"a! ", 0, 10, 127, 160, 161, 173, 174, 255), "a!ĠĀĊġł¡Ń®ÿ", strict=True))
-    assert_equal(shown, expected, "the characters of some bytes")
+    assert_equal(shown, expected, "the dict of characters of some bytes")
 
 
 def test_the_visible_bytes_come_first():
     """The order of bytes_to_unicode() is GPT-2's: 33 to 126, 161 to 172, 174 to 255, then the hidden ones from 0 on."""
     order = list(bytes_to_unicode())
     assert_equal(
-        order[:3] + order[92:96], [33, 34, 35, 125, 126, 161, 162], "the first bytes, and places 92 to 95"
+        order[:3] + order[92:96],
+        [33, 34, 35, 125, 126, 161, 162],
+        "the list of the first bytes and places 92 to 95",
     )
     assert_equal(
         order[186:191] + order[-2:],
@@ -69,7 +71,7 @@ def test_a_vocabulary_begins_with_the_bytes():
 def test_each_merge_adds_its_token():
     """After the bytes come the tokens that the merges make, in order; a token that two merges make comes once."""
     vocab = vocabulary([(b"b", b"c"), (b"a", b"bc"), (b"a", b"b"), (b"ab", b"c")])
-    assert_equal(vocab[256:], [b"bc", b"abc", b"ab"], "the tokens after the bytes")
+    assert_equal(vocab[256:], [b"bc", b"abc", b"ab"], "the list of tokens after the bytes")
 
 
 def test_a_large_vocabulary_takes_time_in_proportion():
@@ -88,21 +90,21 @@ def test_a_large_vocabulary_takes_time_in_proportion():
 
 def test_pairs_of_neighbours_are_counted():
     """count_pairs of [1, 2, 1, 2] once is {(1, 2): 2, (2, 1): 1}; a word that occurs three times counts three times."""
-    assert_equal(dict(count_pairs([([1, 2, 1, 2], 1)])), {(1, 2): 2, (2, 1): 1}, "the counts")
+    assert_equal(dict(count_pairs([([1, 2, 1, 2], 1)])), {(1, 2): 2, (2, 1): 1}, "the dict of counts")
     counts = count_pairs([([1, 2], 3), ([2, 1, 2], 10)])
-    assert_equal(dict(counts), {(1, 2): 13, (2, 1): 10}, "the counts of two words")
+    assert_equal(dict(counts), {(1, 2): 13, (2, 1): 10}, "the dict of counts of two words")
 
 
 def test_pairs_overlap():
     """[5, 5, 5] has the pair (5, 5) twice; a single id, or none, has no pair."""
-    assert_equal(dict(count_pairs(iter([([5, 5, 5], 1)]))), {(5, 5): 2}, "the counts")
-    assert_equal(dict(count_pairs([([5], 9), ([], 9)])), {}, "the counts of short words")
+    assert_equal(dict(count_pairs(iter([([5, 5, 5], 1)]))), {(5, 5): 2}, "the dict of counts")
+    assert_equal(dict(count_pairs([([5], 9), ([], 9)])), {}, "the dict of counts of short words")
 
 
 def test_a_pair_is_merged():
     """merge_pair([1, 2, 3, 1, 2], (1, 2), 9) is [9, 3, 9], a new list; the old one does not change."""
     ids = [1, 2, 3, 1, 2]
-    assert_equal(merge_pair(ids, (1, 2), 9), [9, 3, 9], "the merged ids")
+    assert_equal(merge_pair(ids, (1, 2), 9), [9, 3, 9], "the list of merged ids")
     assert_equal(ids, [1, 2, 3, 1, 2], "the list that was given, afterwards")
 
 
@@ -122,4 +124,8 @@ def test_the_slow_training_works():
     """With count_pairs and merge_pair written, train_by_rescan (given: read it) learns "es", "est", "lo", "low"."""
     words = {b"low": 5, b"lower": 2, b"newest": 6, b"widest": 3}
     merges = train_by_rescan(words, 260)
-    assert_equal(merges, [(b"e", b"s"), (b"es", b"t"), (b"l", b"o"), (b"lo", b"w")], "the first four merges")
+    assert_equal(
+        merges,
+        [(b"e", b"s"), (b"es", b"t"), (b"l", b"o"), (b"lo", b"w")],
+        "the list of the first four merges",
+    )

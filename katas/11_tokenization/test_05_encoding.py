@@ -37,15 +37,15 @@ def test_the_lowest_rank_is_merged_first():
     """merge_word([1, 2, 3]), with rank 0 for (2, 3) and rank 1 for (1, 2), gives [1, 23]: ranks decide, not places."""
     ids = [1, 2, 3]
     table = {(2, 3): (0, 23), (1, 2): (1, 12)}
-    assert_equal(merge_word(ids, table), [1, 23], "the tokens")
+    assert_equal(merge_word(ids, table), [1, 23], "the list of tokens")
     assert_equal(ids, [1, 2, 3], "the list that was given, afterwards")
 
 
 def test_what_was_merged_is_merged_again():
     """Merged tokens make new pairs: with 1 + 2 to 12, 12 + 3 to 123 and 0 + 123 to 99, [0, 1, 2, 3] becomes [99]."""
     table = {(1, 2): (0, 12), (12, 3): (1, 123), (0, 123): (2, 99)}
-    assert_equal(merge_word([0, 1, 2, 3], table), [99], "the tokens")
-    assert_equal(merge_word([1, 2, 0, 1, 2, 3], table), [12, 99], "the tokens")
+    assert_equal(merge_word([0, 1, 2, 3], table), [99], "the list of tokens")
+    assert_equal(merge_word([1, 2, 0, 1, 2, 3], table), [12, 99], "the list of tokens")
 
 
 def test_a_pair_that_is_gone_has_no_turn():
@@ -54,19 +54,19 @@ def test_a_pair_that_is_gone_has_no_turn():
     It comes before 0 + 3 (rank 3), although 0 + 3 is now at the place where 0 + 1 was.
     """
     table = {(1, 2): (0, 3), (0, 1): (1, 4), (3, 0): (2, 5), (0, 3): (3, 6)}
-    assert_equal(merge_word([0, 1, 2, 0], table), [0, 5], "the tokens of [0, 1, 2, 0]")
+    assert_equal(merge_word([0, 1, 2, 0], table), [0, 5], "the list of tokens of [0, 1, 2, 0]")
 
 
 def test_of_equal_ranks_the_leftmost_is_merged():
     """[5, 5, 5, 5, 5] with 5 + 5 to 6 becomes [6, 6, 5]."""
-    assert_equal(merge_word([5] * 5, {(5, 5): (0, 6)}), [6, 6, 5], "the tokens")
+    assert_equal(merge_word([5] * 5, {(5, 5): (0, 6)}), [6, 6, 5], "the list of tokens")
 
 
 def test_words_without_a_pair_stay():
     """A word of one id or none, or without any pair of the table, stays as it is, in a new list."""
     for ids in ([], [7], [7, 8, 9]):
         result = merge_word(ids, {(9, 7): (0, 1)})
-        assert_equal(result, ids, f"the tokens of {ids}")
+        assert_equal(result, ids, f"the list of tokens of {ids}")
         assert result is not ids, "the list that was given came back, expected a new one"
 
 
@@ -107,15 +107,15 @@ def test_a_long_word_takes_time_in_proportion():
 def test_without_merges_every_byte_is_a_token():
     """BPETokenizer() encodes "Hi!" as [39, 72, 0], GPT-2's ids of these letters, and "é" as two ids, for two bytes."""
     tokenizer = BPETokenizer()
-    assert_equal(tokenizer.encode("Hi!"), [39, 72, 0], "the ids of 'Hi!'")
-    assert_equal(tokenizer.encode("é"), [127, 102], "the ids of 'é'")
-    assert_equal(tokenizer.encode(""), [], "the ids of the empty text")
+    assert_equal(tokenizer.encode("Hi!"), [39, 72, 0], "the list of ids of 'Hi!'")
+    assert_equal(tokenizer.encode("é"), [127, 102], "the list of ids of 'é'")
+    assert_equal(tokenizer.encode(""), [], "the list of ids of the empty text")
 
 
 def test_merges_make_longer_tokens():
     """With the merges l + o, lo + w, e + s, es + t and " " + low, "lowest low" is "low", "est", " low"."""
     tokenizer = BPETokenizer(LOWEST)
-    assert_equal(tokenizer.encode("lowest low"), [257, 259, 260], "the ids of 'lowest low'")
+    assert_equal(tokenizer.encode("lowest low"), [257, 259, 260], "the list of ids of 'lowest low'")
     assert_equal(tokenizer.vocab, vocabulary(LOWEST), "vocab")
     assert_equal(tokenizer.merges, LOWEST, "merges")
 
@@ -123,7 +123,7 @@ def test_merges_make_longer_tokens():
 def test_nothing_is_merged_across_words():
     """In "t t", "t" and " " are never merged, because GPT-2's words put the space before the letter."""
     tokenizer = BPETokenizer([(b"t", b" "), (b" ", b"t")])
-    assert_equal(tokenizer.encode("t t"), [83, 257], "the ids of 't t'")
+    assert_equal(tokenizer.encode("t t"), [83, 257], "the list of ids of 't t'")
 
 
 def test_vocab_size_counts_bytes_and_merges():
@@ -133,7 +133,7 @@ def test_vocab_size_counts_bytes_and_merges():
 
 def test_decode_bytes_joins_the_tokens():
     """decode_bytes([257, 259]) is b"lowest": the bytes of the tokens, joined."""
-    assert_equal(BPETokenizer(LOWEST).decode_bytes([257, 259]), b"lowest", "the bytes")
+    assert_equal(BPETokenizer(LOWEST).decode_bytes([257, 259]), b"lowest", "the bytes object")
     assert_equal(BPETokenizer().decode_bytes(np.array([127])), b"\xc3", "the first byte of 'é'")
     with raises(IndexError, -1, 256):
         BPETokenizer().decode_bytes([-1])
@@ -190,7 +190,7 @@ def test_every_text_comes_back(text):
     """decode(encode(text)) == text for every Unicode string, and the ids are a list of ints."""
     tokenizer = BPETokenizer(LOWEST)
     ids = tokenizer.encode(text)
-    assert_equal([type(i) for i in ids], [int] * len(ids), "the types of the ids")
+    assert_equal([type(i) for i in ids], [int] * len(ids), "the list of types of the ids")
     assert_equal(tokenizer.decode(ids), text, "the text that came back")
 
 
@@ -235,17 +235,17 @@ def test_train_learns_from_texts():
     """BPETokenizer.train(["low low", "lowest newest"], 260) learns the most common pairs and encodes with them."""
     tokenizer = BPETokenizer.train(["low low", "lowest newest"], 260)
     expected = [(b"l", b"o"), (b"lo", b"w"), (b"e", b"s"), (b"es", b"t")]
-    assert_equal(tokenizer.merges, expected, "the merges")
-    assert_equal(tokenizer.encode("lowest"), [257, 259], "the ids of 'lowest'")
+    assert_equal(tokenizer.merges, expected, "the list of merges")
+    assert_equal(tokenizer.encode("lowest"), [257, 259], "the list of ids of 'lowest'")
 
 
 def test_train_takes_one_text():
     """A single string is one text, not a list of letters; vocab_size and min_frequency limit what is learnt."""
     assert_equal(
-        BPETokenizer.train("low low lowest", 258).merges, [(b"l", b"o"), (b"lo", b"w")], "the merges"
+        BPETokenizer.train("low low lowest", 258).merges, [(b"l", b"o"), (b"lo", b"w")], "the list of merges"
     )
     tokenizer = BPETokenizer.train("low low lowest", 9999, min_frequency=3)
-    assert_equal(tokenizer.merges, [(b"l", b"o"), (b"lo", b"w")], "the merges with min_frequency=3")
+    assert_equal(tokenizer.merges, [(b"l", b"o"), (b"lo", b"w")], "the list of merges with min_frequency=3")
 
 
 def test_the_vocabulary_holds_all_bytes():
@@ -270,14 +270,14 @@ def test_merges_are_checked(merges, held):
 
 def test_a_merge_may_need_a_later_one():
     """The order of the merges only gives their rank: with lo + w before l + o, "low" becomes one token, 256."""
-    assert_equal(BPETokenizer([(b"lo", b"w"), (b"l", b"o")]).encode("low"), [256], "the ids of 'low'")
+    assert_equal(BPETokenizer([(b"lo", b"w"), (b"l", b"o")]).encode("low"), [256], "the list of ids of 'low'")
 
 
 def test_two_merges_may_make_one_token():
     """b + c, a + bc, a + b, ab + c, c + a make four tokens, because "abc" is made twice: the id of "ca" is 259."""
     tokenizer = BPETokenizer([(b"b", b"c"), (b"a", b"bc"), (b"a", b"b"), (b"ab", b"c"), (b"c", b"a")])
-    assert_equal(tokenizer.encode("abc"), [257], "the ids of 'abc'")
-    assert_equal(tokenizer.encode("ca"), [259], "the ids of 'ca'")
+    assert_equal(tokenizer.encode("abc"), [257], "the list of ids of 'abc'")
+    assert_equal(tokenizer.encode("ca"), [259], "the list of ids of 'ca'")
 
 
 def test_a_tokenizer_has_lists_of_its_own():
@@ -293,7 +293,7 @@ def test_a_tokenizer_has_lists_of_its_own():
 def test_a_vocabulary_may_have_its_own_order():
     """BPETokenizer(merges, vocab=tokens) numbers the tokens in the order of the list, here the reverse of the usual."""
     tokenizer = BPETokenizer(LOWEST, vocab=vocabulary(LOWEST)[::-1])
-    assert_equal(tokenizer.encode("low!"), [3, 260], "the ids of 'low!'")
+    assert_equal(tokenizer.encode("low!"), [3, 260], "the list of ids of 'low!'")
     assert_equal(tokenizer.decode([3, 260]), "low!", "the text")
 
 

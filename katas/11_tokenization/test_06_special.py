@@ -16,14 +16,14 @@ def test_special_tokens_come_first():
     tokenizer = BPETokenizer(LOW, [END, PAD])
     assert_equal(tokenizer.special_tokens, {END: 0, PAD: 1}, "special_tokens")
     assert_equal(tokenizer.vocab, [END.encode(), PAD.encode(), *vocabulary(LOW)], "vocab")
-    assert_equal(tokenizer.encode("low!"), [259, 2], "the ids of 'low!'")
+    assert_equal(tokenizer.encode("low!"), [259, 2], "the list of ids of 'low!'")
 
 
 def test_special_tokens_may_stand_elsewhere():
     """If a vocab is given, a special token has the id of its UTF-8 in it, here the last one, as in GPT-2."""
     tokenizer = BPETokenizer(LOW, [END], [*vocabulary(LOW), END.encode()])
     assert_equal(tokenizer.special_tokens, {END: 258}, "special_tokens")
-    assert_equal(tokenizer.encode("low" + END, "all"), [257, 258], "the ids")
+    assert_equal(tokenizer.encode("low" + END, "all"), [257, 258], "the list of ids")
 
 
 def test_special_tokens_in_a_text_are_text():
@@ -38,7 +38,7 @@ def test_all_special_tokens_may_be_allowed():
     """encode(text, allowed_special="all") gives one id for each special token, and cuts the words there."""
     tokenizer = BPETokenizer([*LOW, (b" ", b"low")], [END, PAD])
     ids = tokenizer.encode("low" + PAD + END + " low", allowed_special="all")
-    assert_equal(ids, [259, 1, 0, 260], "the ids")
+    assert_equal(ids, [259, 1, 0, 260], "the list of ids")
 
 
 def test_some_special_tokens_may_be_allowed():
@@ -46,7 +46,7 @@ def test_some_special_tokens_may_be_allowed():
     tokenizer = BPETokenizer(LOW, [END, PAD])
     for allowed in ([PAD], {PAD}, (PAD,), iter([PAD])):
         ids = tokenizer.encode(PAD + END, allowed)
-        assert_equal(ids, [1, *tokenizer.encode(END)], f"the ids, with a {type(allowed).__name__}")
+        assert_equal(ids, [1, *tokenizer.encode(END)], f"the list of ids, with a {type(allowed).__name__}")
 
 
 def test_what_is_allowed_is_asked_each_time():
@@ -54,9 +54,13 @@ def test_what_is_allowed_is_asked_each_time():
     tokenizer = BPETokenizer(LOW, [END])
     as_text = tokenizer.encode("low" + END)
     assert_equal(
-        tokenizer.encode("low" + END, "all"), [258, 0], "the ids where all is allowed, the second time"
+        tokenizer.encode("low" + END, "all"),
+        [258, 0],
+        "the list of ids where all is allowed, the second time",
     )
-    assert_equal(tokenizer.encode("low" + END), as_text, "the ids where nothing is allowed, the third time")
+    assert_equal(
+        tokenizer.encode("low" + END), as_text, "the list of ids where nothing is allowed, the third time"
+    )
 
 
 def test_unknown_special_tokens_are_refused():
@@ -76,14 +80,14 @@ def test_one_name_is_no_collection():
 def test_the_longest_special_token_counts():
     """With the special tokens "<s>" and "<s><t>", the text "<s><t>" is the longer one."""
     tokenizer = BPETokenizer([], ["<s>", "<s><t>"])
-    assert_equal(tokenizer.encode("<s><t><s>", "all"), [1, 0], "the ids")
+    assert_equal(tokenizer.encode("<s><t><s>", "all"), [1, 0], "the list of ids")
 
 
 def test_special_tokens_are_decoded_as_text():
     """decode gives the name of a special token, and decode_bytes its UTF-8."""
     tokenizer = BPETokenizer(LOW, ["<ß>"])
     assert_equal(tokenizer.decode([0, 258, 0]), "<ß>low<ß>", "the text")
-    assert_equal(tokenizer.decode_bytes([0]), "<ß>".encode(), "the bytes")
+    assert_equal(tokenizer.decode_bytes([0]), "<ß>".encode(), "the bytes object")
 
 
 @given(text=TEXTS, allowed=st.sets(st.sampled_from([END, PAD])))
@@ -100,10 +104,12 @@ def test_every_text_comes_back_whatever_is_allowed(text, allowed):
 def test_training_leaves_special_tokens_out():
     """Special tokens in the texts are not words, vocab_size counts them, and nothing is learnt across them."""
     tokenizer = BPETokenizer.train("low" + (END + "low") * 3, 261, [END, PAD])
-    assert_equal(tokenizer.merges, [(b"l", b"o"), (b"lo", b"w")], "the merges")
+    assert_equal(tokenizer.merges, [(b"l", b"o"), (b"lo", b"w")], "the list of merges")
     assert_equal(tokenizer.vocab_size, 260, "vocab_size, with nothing left to learn")
     assert_equal(
-        BPETokenizer.train("low low", 259, [END, PAD]).merges, [(b"l", b"o")], "the merges for 259 tokens"
+        BPETokenizer.train("low low", 259, [END, PAD]).merges,
+        [(b"l", b"o")],
+        "the list of merges for 259 tokens",
     )
 
 

@@ -63,7 +63,7 @@ def test_write_json_replaces_the_file_whole(tmp_path):
         write_json(str(path), [1])
         assert_equal(old.read(), "the old file", "what was open before")
     assert_equal(json.loads(path.read_text(encoding="utf-8")), [1], "the new file")
-    assert_equal(os.listdir(tmp_path), ["a.json"], "the files in the folder")
+    assert_equal(os.listdir(tmp_path), ["a.json"], "the list of files in the folder")
 
 
 @pytest.mark.parametrize("value", [[{1, 2}], "\ud800"], ids=["a set", "a surrogate"])
@@ -74,7 +74,7 @@ def test_write_json_leaves_nothing_half_done(tmp_path, value):
     with raises((TypeError, ValueError)):
         write_json(path, value)
     assert_equal(path.read_text(encoding="utf-8"), "the old file", "the old file")
-    assert_equal(os.listdir(tmp_path), ["a.json"], "the files in the folder")
+    assert_equal(os.listdir(tmp_path), ["a.json"], "the list of files in the folder")
 
 
 def test_read_json_reads_what_was_written(tmp_path):
@@ -142,8 +142,8 @@ def test_check_fields_refuses_the_rest(value, held):
 
 def test_read_vocab_orders_the_names():
     """read_vocab of {"b": 1, "a": 0} is ["a", "b"]: the names in the order of their ids."""
-    assert_equal(read_vocab("a.json", {"b": 1, "c": 2, "a": 0}), ["a", "b", "c"], "the names")
-    assert_equal(read_vocab("a.json", {}), [], "the names of an empty vocabulary")
+    assert_equal(read_vocab("a.json", {"b": 1, "c": 2, "a": 0}), ["a", "b", "c"], "the list of names")
+    assert_equal(read_vocab("a.json", {}), [], "the list of names of an empty vocabulary")
 
 
 @pytest.mark.parametrize(
@@ -224,9 +224,11 @@ def test_a_byte_tokenizer_is_saved(tmp_path):
     vocab, merges = model.pop("vocab"), model.pop("merges")
     assert_equal(merges, ["Ġ t", "h e", "Ġt he", "Ã ©"], "merges")
     names = list(vocab)
-    assert_equal(list(vocab.values()), list(range(262)), "the ids in vocab")
+    assert_equal(list(vocab.values()), list(range(262)), "the list of ids in vocab")
     assert_equal(
-        names[:3] + names[-4:], [END, PAD, "!", "Ġt", "he", "Ġthe", "Ã©"], "the first and last names"
+        names[:3] + names[-4:],
+        [END, PAD, "!", "Ġt", "he", "Ġthe", "Ã©"],
+        "the list of the first and last names",
     )
     nothing = ["dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix"]
     no = ["fuse_unk", "byte_fallback", "ignore_merges"]
@@ -246,7 +248,7 @@ def test_a_byte_tokenizer_comes_back(tmp_path):
     assert_equal(tokenizer.vocab, [END.encode(), PAD.encode(), *vocabulary(MERGES)], "vocab")
     text = "the théâtre" + END
     assert_equal(
-        tokenizer.encode(text, "all"), BPETokenizer(MERGES, [END, PAD]).encode(text, "all"), "the ids"
+        tokenizer.encode(text, "all"), BPETokenizer(MERGES, [END, PAD]).encode(text, "all"), "the list of ids"
     )
 
 
@@ -276,7 +278,7 @@ def test_other_spellings_are_understood(tmp_path, places, to):
     tokenizer = BPETokenizer.load(path)
     if places[-1] == PAD:  # its id is in added_tokens
         assert_equal(tokenizer.special_tokens, {END: 0, PAD: 1}, "special_tokens")
-    assert_equal(tokenizer.encode(" thé"), [258, 73, 261], "the ids of ' thé'")
+    assert_equal(tokenizer.encode(" thé"), [258, 73, 261], "the list of ids of ' thé'")
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def test_numbers_are_cut_by_their_frequency():
     """If 2024 was common in training, it is one id; 2025 is two, and 1999 four: so models are bad at adding numbers."""
     tokenizer = BPETokenizer.train("2024, 2024; 2024. 1999", 259)
     lengths = [len(tokenizer.encode(number)) for number in ("2024", "2025", "1999")]
-    assert_equal(lengths, [1, 2, 4], "the numbers of ids of 2024, 2025 and 1999")
+    assert_equal(lengths, [1, 2, 4], "the list of numbers of ids of 2024, 2025 and 1999")
 
 
 def test_a_character_that_was_never_seen_costs_bytes_and_is_no_error():

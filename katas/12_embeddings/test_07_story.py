@@ -118,7 +118,7 @@ def test_dog_bites_man_is_news_only_with_places(places):
         optimizer.step()
     if places == "nothing":
         forwards, backwards = model(Tensor(bites)).data, model(Tensor(bites[:, ::-1].copy())).data
-        assert_close(backwards, forwards, "the answers for the sentences read backwards", atol=1e-5)
+        assert_close(backwards, forwards, "the array of answers for the sentences read backwards", atol=1e-5)
         assert loss.item() > 0.69, f"the loss is {loss.item():.3f}, expected that of a coin, log 2 = 0.693"
     else:
         assert loss.item() < 0.1, f"the loss is {loss.item():.3f}, expected below 0.1"

@@ -614,7 +614,7 @@ def no_momentum_is_none():
 @mistake(
     "spatial.BatchNorm2d.forward",
     spec="test_the_count_stays_a_buffer",
-    says="the names in state_dict() after training",
+    says="names in state_dict() after training",
     swap=(
         "self.num_batches_tracked.data[...] += 1",
         "self.num_batches_tracked = self.num_batches_tracked + 1",

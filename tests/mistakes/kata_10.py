@@ -26,7 +26,7 @@ def many_rows_one_by_one(self, indices):
 @mistake(
     "dataloader.Subset.__getitem__",
     spec="test_a_subset_renumbers",
-    says="the samples of the subset",
+    says="the list of samples of the subset",
     swap=("self.indices[index]", "index"),
 )
 def subset_counts_as_the_dataset():
@@ -193,7 +193,7 @@ def the_last_batch_is_not_counted():
 @mistake(
     "dataloader.batched",
     spec="test_items_in_groups",
-    says="the groups with drop_last",
+    says="the list of groups with drop_last",
     swap=("if len(batch) == batch_size or not drop_last:", "if True:"),
 )
 def short_groups_are_kept():
@@ -363,7 +363,7 @@ def one_job_at_a_time():
 @mistake(
     "dataloader.prefetch",
     spec="test_workers_work_side_by_side",
-    says="the results",
+    says="the list of results",
     swap=(
         """while waiting:
             yield waiting.popleft().result()""",
@@ -379,7 +379,7 @@ def as_they_are_completed():
 @mistake(
     "dataloader.prefetch",
     spec="test_not_more_than_asked_for_is_done_ahead",
-    says="the jobs begun when 1 results were taken",
+    says="the number of jobs begun when 1 results were taken",
     swap=("if len(waiting) > ahead:", "if False:"),
 )
 def everything_ahead():
@@ -406,7 +406,7 @@ def stop_comes_too_late():
 @mistake(
     "dataloader.prefetch",
     spec="test_closing_ends_the_threads",
-    says="the jobs that were begun",
+    says="the list of jobs that were begun",
     swap=("cancel_futures=True", ""),
 )
 def waiting_jobs_are_done():
@@ -426,7 +426,7 @@ def threads_that_stay():
 @mistake(
     "dataloader.prefetch",
     spec="test_the_job_in_hand_is_waited_for",
-    says="the jobs that had given up",
+    says="the list of jobs that had given up",
     swap=("cancel_futures=True", "wait=False, cancel_futures=True"),
 )
 def the_end_does_not_wait():
@@ -451,7 +451,7 @@ def errors_end_in_silence():
 @mistake(
     "dataloader.prefetch",
     spec="test_jobs_are_taken_in_the_callers_thread",
-    says="the threads in which jobs were taken",
+    says="the set of threads in which jobs were taken",
     swap=(
         "for job in jobs:",
         """taken, end = iter(jobs), object()
@@ -534,7 +534,9 @@ def the_stream_is_read_at_once():
 
 
 @mistake(
-    "dataloader.read_stream", spec="test_none_is_a_sample_like_any_other", says="the samples of read_stream"
+    "dataloader.read_stream",
+    spec="test_none_is_a_sample_like_any_other",
+    says="the list of samples of read_stream",
 )
 def none_ends_the_stream(dataset, stop=None):
     """next(it, None), and None is taken for the end."""
@@ -602,7 +604,7 @@ def true_is_one_worker():
 @mistake(
     "dataloader.DataLoader._collated",
     spec="test_a_list_of_many_samples_is_put_together",
-    says="the types of the parts of the batches of a Listed",
+    says="the set of types of the parts of the batches of a Listed",
     swap=(
         "isinstance(data, list):",
         """(
@@ -678,7 +680,7 @@ def workers_share_the_default_generator():
 @mistake(
     "dataloader.DataLoader._make",
     spec="test_the_generator_is_current_while_a_batch_is_put_together",
-    says="the draws, again from the same generator",
+    says="the list of draws, again from the same generator",
     swap=(
         """        if data is NO_MORE:
             return NO_MORE
@@ -945,7 +947,7 @@ def labels_of_numpy():
 @mistake(
     "dataloader.ImageDataset.__getitems__",
     spec="test_many_pictures_are_transformed_at_once",
-    says="the shapes that the transform was called with",
+    says="the list of shapes that the transform was called with",
 )
 def pictures_one_by_one(self, indices):
     """A call of the transform for each picture."""
@@ -973,7 +975,7 @@ def views_of_the_data():
 @mistake(
     "dataloader.read_cifar10_bin",
     spec="test_a_binary_file",
-    says="the pictures",
+    says="the array of pictures",
     swap=("reshape(-1, *CIFAR10_SHAPE)", "reshape(-1, 32, 32, 3).transpose(0, 3, 1, 2)"),
 )
 def channels_last():
@@ -1093,7 +1095,7 @@ def half_numbers_are_not_caught():
 @mistake(
     "dataloader.read_cifar10_py",
     spec="test_an_array_that_was_pickled_column_by_column",
-    says="the pictures",
+    says="the array of pictures",
     swap=(', order="F" if columns_first else "C"', ""),
 )
 def columns_are_taken_for_rows():
@@ -1116,7 +1118,7 @@ def what_is_there_is_enough():
 @mistake(
     "dataloader.CIFAR10.__init__",
     spec="test_the_files_of_cifar_10",
-    says="the pictures for training",
+    says="the array of pictures for training",
     swap=(
         '[place / f"{name}{suffix}" for name in names]',
         'sorted(place.glob(f"*_batch*{suffix}"), reverse=True)',

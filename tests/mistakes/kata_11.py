@@ -409,7 +409,7 @@ def breaks_ties_by_bytes():
 @mistake(
     "tokenization.train_merges",
     spec="test_counts_follow_the_merges",
-    says="the merges",
+    says="the list of merges",
     swap=[
         ("counts[pair] -= times[number]", "pass"),
         (

@@ -56,7 +56,7 @@ class BPETokenizer:
             TypeError: `special_tokens` is a string, not a list of strings; the message names it.
             ValueError: a special token is empty or given twice, or its UTF-8 or its name is that of an ordinary token,
                 as for " " and "Ġ", which both mean the space (the message names the special token); a merge is given
-                twice (the message names it), or one of its parts is neither a byte nor made by any other merge,
+                twice (the message names it), or one of its parts is neither a byte nor made by any merge,
                 earlier or later (the message names the part); `vocab` lacks a token, has one twice, or has one that is
                 no byte, special token or result of a merge (the message names the token).
         """
