@@ -1,9 +1,9 @@
-"""From ids to meanings, and from places to something that a model can feel.
+"""Embeddings of ids and of positions: rows of numbers that a model can learn from.
 
 A token id is a name: 7 is no nearer to 8 than to 900. An embedding gives each id a row of a matrix, a point in a
-space in which near and far mean something, and training moves the rows. What is done with them afterwards mostly
-does not ask where a row stood, so the place has to be told: added to the row (sinusoidal or learned positions), or
-as a rotation of it (apply_rope).
+space in which near and far mean something, and training moves the rows. Most layers do not use the place of a row in
+the sentence, so the place has to be put into the row: added to it (sinusoidal or learned positions), or as a rotation
+(apply_rope).
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
 
         out[i, j, :] = weight[input[i, j], :]
 
-    The result is a copy. An id that stands n times takes n gradients to its row, which add up. The ids have no
-    gradient; they may be integers of any size, in any shape, and none at all. `padding_idx`, where given, is an id
-    whose row keeps its value and gets no gradient; a negative one counts from the end, -1 is V - 1. V and D may be 0.
-    A row that no id picks does not matter, be there infinity in it.
+    The result is a copy. If an id occurs n times, the n gradients add up in its row. The ids have no gradient; they may
+    have any integer dtype and any shape, also an empty one. `padding_idx`, if given, is an id whose row keeps its value
+    and gets no gradient; a negative one counts from the end, -1 is V - 1. V and D may be 0. A row that no id picks
+    does not change the result, even if it contains infinity.
 
     Raises:
-        IndexError: an id is negative or not below V; the message holds the first such id and V. Or `padding_idx` is
-            outside [-V, V - 1]; the message holds it and V.
-        TypeError: the ids are not a Tensor; the message holds their type. Or not integers; it holds their dtype.
-        ValueError: `weight` has not two axes; the message holds its shape.
+        IndexError: an id is negative or not below V; the message names the first such id and V. Or `padding_idx` is
+            outside [-V, V - 1]; the message names it and V.
+        TypeError: the ids are not a Tensor; the message names their type. Or not integers; it names their dtype.
+        ValueError: `weight` does not have two axes; the message names its shape.
         RuntimeError: ids and weight are on different devices; the message names both.
     """
     raise NotImplementedError("kata 12: embedding")
@@ -42,7 +42,7 @@ def row_number(padding_idx: int, num_embeddings: int) -> int:
     """`padding_idx` counted from the front: -1 is num_embeddings - 1.
 
     Raises:
-        IndexError: there is no such row; the message holds both numbers.
+        IndexError: there is no such row; the message names both numbers.
     """
     raise NotImplementedError("kata 12: row_number")
 
@@ -51,11 +51,11 @@ class Embedding(Module):
     """A row to learn for each of `num_embeddings` ids: (...) -> (..., embedding_dim) (torch.nn.Embedding).
 
     weight (num_embeddings, embedding_dim) is drawn from the normal distribution with mean 0 and deviation 1. The
-    row of `padding_idx`, counted from the front afterwards, is 0 and stays so: it gets no gradient. Where a
-    `_weight` is given, it is taken as it is, and nothing is drawn.
+    row of `padding_idx` is 0 and stays 0, because it gets no gradient; the attribute padding_idx is counted from the
+    front. If `_weight` is given, it is used as it is, and nothing is drawn.
 
     Raises:
-        IndexError: `padding_idx` is no id; the message holds it and num_embeddings.
+        IndexError: `padding_idx` is not a row; the message names it and num_embeddings.
     """
 
     def __init__(
@@ -68,20 +68,19 @@ class Embedding(Module):
         raise NotImplementedError("kata 12: Embedding.__init__")
 
     def reset_parameters(self) -> None:
-        """Draw the weight anew, and set the row of padding_idx to 0."""
+        """Draw the weight again, and set the row of padding_idx to 0."""
         raise NotImplementedError("kata 12: Embedding.reset_parameters")
 
     @classmethod
     def from_pretrained(cls, embeddings: Tensor, freeze: bool = True, padding_idx: int | None = None) -> Self:
-        """A layer of the class `cls`, which may be a subclass, over rows that are there already (V, D): it shares
-        their memory.
+        """A layer of the class `cls`, perhaps a subclass, with the given rows (V, D) as its weight, in the same memory.
 
-        Frozen, it does not learn: its weight does not require grad. The weight is a Parameter of its own, and
+        With `freeze`, it does not learn: its weight does not require grad. The weight is a new Parameter:
         `embeddings`, which may be a Parameter of another layer, requires grad as before. The row of `padding_idx`
         keeps its value.
 
         Raises:
-            ValueError: `embeddings` has not two axes; the message holds its shape.
+            ValueError: `embeddings` does not have two axes; the message names its shape.
             IndexError: as for the class.
         """
         raise NotImplementedError("kata 12: Embedding.from_pretrained")
@@ -99,12 +98,13 @@ class Embedding(Module):
 
 
 def position_angles(places: Array, d_model: int, base: float = 10000.0) -> Array:
-    """How far each clock hand, one for two features, has turned at each place: (T,) -> (T, ceil(d_model / 2)).
+    """The angle of each clock hand at each place: (T,) -> (T, ceil(d_model / 2)), one hand for two features.
 
         angles[t, i] = places[t] / base ** (2 * i / d_model)
 
-    Hand 0 turns by one radian a place and the last ones hardly at all, like seconds, minutes and hours. The result
-    is float64: at place 100,000 a float32 is only good to a hundredth of a radian. T and d_model may be 0. On arrays.
+    Hand 0 turns by one radian a place and the last ones hardly at all, like the hands for seconds, minutes and hours.
+    `places` and the result are arrays; the result is float64, because a float32 at place 100,000 is only accurate to a
+    hundredth of a radian. T and d_model may be 0.
     """
     raise NotImplementedError("kata 12: position_angles")
 
@@ -115,8 +115,8 @@ def rows_for(table: Tensor, x: Tensor, start: int) -> Tensor:
     Any of max_len, D and T may be 0.
 
     Raises:
-        ValueError: x has fewer than two axes or another D; the message holds the shape of x and D. `start` is
-            negative; the message holds it. Or start + T is above max_len, even where T is 0; the message holds both.
+        ValueError: x has fewer than two axes or another D; the message names the shape of x and D. `start` is
+            negative; the message names it. Or start + T is above max_len, even if T is 0; the message names both.
     """
     raise NotImplementedError("kata 12: rows_for")
 
@@ -124,23 +124,24 @@ def rows_for(table: Tensor, x: Tensor, start: int) -> Tensor:
 class SinusoidalPositions(Module):
     """x plus sines and cosines of its places: (..., T, d_model) -> the same (Vaswani et al. 2017).
 
-    Row t of the buffer `table` (max_len, d_model) holds the sine and the cosine of each clock hand at place t, one
+    Row t of the buffer `table` (max_len, d_model) has the sine and the cosine of each clock hand at place t, one
     after the other:
 
         table[t, 2 * i] = sin(angles[t, i]), table[t, 2 * i + 1] = cos(angles[t, i])
 
-    with position_angles(places, d_model). It is float32, belongs to the state, and is not learned. An odd d_model
-    has no cosine for the last hand. max_len and d_model may be 0.
+    with angles = position_angles(places, d_model). It is float32, part of the state_dict, and not learned. With an odd
+    d_model the last hand has no cosine. max_len and d_model may be 0.
     """
 
     def __init__(self, max_len: int, d_model: int) -> None:
         raise NotImplementedError("kata 12: SinusoidalPositions.__init__")
 
     def forward(self, x: Tensor, start: int = 0) -> Tensor:
-        """x + the rows of the table from place `start` on, in the dtype of x; errors as rows_for.
+        """x + the rows of the table from place `start` on, in the dtype of x.
 
         Raises:
-            TypeError: x is not floating point; the message holds its dtype.
+            TypeError: x is not floating point; the message names its dtype.
+            ValueError: as rows_for.
         """
         raise NotImplementedError("kata 12: SinusoidalPositions.forward")
 
@@ -159,7 +160,7 @@ class LearnedPositions(Module):
         raise NotImplementedError("kata 12: LearnedPositions.__init__")
 
     def reset_parameters(self) -> None:
-        """Draw the weight anew."""
+        """Draw the weight again."""
         raise NotImplementedError("kata 12: LearnedPositions.reset_parameters")
 
     def forward(self, x: Tensor, start: int = 0) -> Tensor:
@@ -174,21 +175,21 @@ class LearnedPositions(Module):
 
 
 def apply_rope(x: Tensor, start: int = 0, base: float = 10000.0) -> Tensor:
-    """Each row turned by its place: (..., T, D) -> the same, in the dtype of x (Su et al. 2021, RoPE).
+    """Each row rotated by its place: (..., T, D) -> the same shape and dtype (Su et al. 2021, RoPE).
 
-    Row t is at place start + t. Features i and i + D / 2 of it are the coordinates of a point, which is turned by
+    Row t is at place start + t. Its features i and i + D / 2 are the coordinates of a point, which is rotated by
     angles[t, i] of position_angles(places, D, base):
 
         out[..., t, i]         = x[..., t, i] * cos(angle) - x[..., t, i + D / 2] * sin(angle)
         out[..., t, i + D / 2] = x[..., t, i] * sin(angle) + x[..., t, i + D / 2] * cos(angle)
 
-    So the dot product of two rows depends on their distance only, and not on where they stand. The paper pairs
-    neighbours, 2 * i with 2 * i + 1; here the halves are paired, as in GPT-NeoX and Llama: the same up to the
-    order of the features, and a half is one slice. T and D may be 0. The angles are float64, and their sines
-    and cosines are rounded to the dtype of x.
+    So places change the dot product of two rows only by their distance. The paper pairs neighbours, 2 * i with
+    2 * i + 1; here the halves are paired, as in GPT-NeoX and Llama: only the order of the features differs, and a
+    half is one slice. T and D may be 0. The angles are float64, and their sines and cosines are rounded to the
+    dtype of x.
 
     Raises:
-        ValueError: x has fewer than two axes, or D is odd; the message holds the shape.
-        TypeError: x is not floating point; the message holds its dtype.
+        ValueError: x has fewer than two axes, or D is odd; the message names the shape.
+        TypeError: x is not floating point; the message names its dtype.
     """
     raise NotImplementedError("kata 12: apply_rope")

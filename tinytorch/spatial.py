@@ -1,9 +1,9 @@
 """Layers for pictures: they look at small windows, with the same weights everywhere.
 
 A picture is a Tensor (N, C, H, W): N pictures of C channels, H rows and W columns. A kernel of kh rows and kw
-columns is laid on every place; what each of its kh * kw positions sees, over all places at once, is a strided
+columns is put on every place; what each of its kh * kw positions sees, over all places at once, is a strided
 slice of the picture (`windows`). Convolution and pooling are sums and maxima of these slices: compositions,
-whose gradients kata 07 gives for free, and whose faster versions kata 15 puts in their place.
+whose gradients come from kata 07, and which kata 15 replaces by faster versions.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def conv_output_size(
     at every `stride`-th entry: floor((size + 2 * padding - span) / stride) + 1.
 
     Raises:
-        ValueError: kernel_size, stride or dilation is below 1 or padding below 0; the message holds its name and
-            value. Or the span is larger than the padded axis; the message holds both.
+        ValueError: kernel_size, stride or dilation is below 1 or padding below 0; the message gives its name and
+            value. Or the span is larger than the padded axis; the message names both.
     """
     raise NotImplementedError("kata 09: conv_output_size")
 
@@ -75,19 +75,19 @@ def conv2d(
             weight[o, k, i, j] * padded[n, first + k, r * stride + i * dilation, c * stride + j * dilation]
 
     where `padded` is x with `padding` zeros on each side, and `first` is 0 for one group. With more, channels and
-    kernels are dealt out in equal parts, in order: kernels of group g see the channels of group g only, the first
+    kernels are split into equal parts, in order: kernels of group g see the channels of group g only, the first
     of which is g * C / groups. One picture (C, H, W) gives one (O, OH, OW). All the numbers that one place sees,
-    C * kh * kw of them, are a column: channel by channel, and row by row in each, as in a kernel.
+    C * kh * kw of them, are a column: channel by channel, and row by row in each channel, as in a kernel.
 
-    padding="valid" is 0. padding="same" keeps H and W: dilation * (k - 1) zeros along each axis, half of them
-    before and half after, the odd one after.
+    padding="valid" is 0. padding="same" keeps H and W: it adds dilation * (k - 1) zeros along each axis, half of
+    them before and half after; if their number is odd, one more after.
 
     Raises:
-        ValueError: x has neither three axes nor four, or weight not four; the message holds the shape. The channels
-            of x are not groups * weight.shape[1], or groups is below 1 or does not divide the kernels; the message
-            holds both shapes and groups. bias is not (O,); the message holds its shape. padding is another word, or
-            "same" with a stride; the message holds both. As conv_output_size, for the padded picture.
-        TypeError: x is not floating point; the message holds its dtype.
+        ValueError: x does not have three or four axes, or weight not four; the message names the shape. The channels
+            of x are not groups * weight.shape[1], or groups is below 1 or does not divide O; the message
+            names both shapes and groups. bias is not (O,); the message names its shape. padding is another word, or
+            "same" with a stride above 1; the message names both. Also as conv_output_size, for the padded picture.
+        TypeError: x is not floating point; the message names its dtype.
     """
     raise NotImplementedError("kata 09: conv2d")
 
@@ -102,13 +102,14 @@ def max_pool2d(
     """The largest entry of every window, (N, C, H, W) -> (N, C, OH, OW) (torch.nn.functional.max_pool2d).
 
     `stride` is kernel_size by default. Padding counts as -inf, so it is never the largest. nan is larger than
-    everything. Where the largest stands twice, the gradient goes to the first one, row by row. One picture
+    everything. If several entries are the largest, the gradient goes to the first one, row by row. One picture
     (C, H, W) gives one (C, OH, OW).
 
     Raises:
-        ValueError: x has neither three axes nor four; the message holds the shape. padding is more than half of
-            kernel_size; the message holds both. As conv_output_size, for the padded picture: stride 0 is not None.
-        TypeError: x is not floating point; the message holds its dtype.
+        ValueError: x does not have three or four axes; the message names the shape. padding is more than half of
+            kernel_size; the message names both. Also as conv_output_size, for the padded picture; a stride of 0 is
+            an error too, and does not mean None.
+        TypeError: x is not floating point; the message names its dtype.
     """
     raise NotImplementedError("kata 09: max_pool2d")
 
@@ -126,7 +127,7 @@ def avg_pool2d(
     """The mean of every window, (N, C, H, W) -> (N, C, OH, OW) (torch.nn.functional.avg_pool2d).
 
     `stride` is kernel_size by default. Padding counts as zeros, or, with count_include_pad=False, not at all: then
-    the sum is divided by how many entries of the picture the window holds. One picture (C, H, W) gives one
+    the sum is divided by the number of entries of the picture in the window. One picture (C, H, W) gives one
     (C, OH, OW).
 
     Raises:
@@ -139,16 +140,17 @@ def avg_pool2d(
 @accelerable
 @at_least_float32
 def adaptive_avg_pool2d(x: Tensor, output_size: Pair) -> Tensor:
-    """The means of output_size[0] times output_size[1] parts of a picture of any size, (N, C, H, W) ->
-    (N, C, *output_size) (torch.nn.functional.adaptive_avg_pool2d).
+    """The means of output_size[0] times output_size[1] parts of a picture of any size.
+
+    (N, C, H, W) -> (N, C, *output_size) (torch.nn.functional.adaptive_avg_pool2d).
 
     Part i of n along an axis of `size` entries goes from floor(i * size / n) up to, not including,
     ceil((i + 1) * size / n): the parts may overlap. One picture (C, H, W) gives one (C, *output_size).
 
     Raises:
-        ValueError: x has neither three axes nor four, or H or W is 0; the message holds the shape. output_size is
-            below 1; the message holds it.
-        TypeError: x is not floating point; the message holds its dtype.
+        ValueError: x does not have three or four axes, or H or W is 0; the message names the shape. output_size is
+            below 1; the message names it.
+        TypeError: x is not floating point; the message names its dtype.
     """
     raise NotImplementedError("kata 09: adaptive_avg_pool2d")
 
@@ -168,22 +170,23 @@ def batch_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Every channel with mean 0 and variance 1, then times weight plus bias (torch.nn.functional.batch_norm;
-    Ioffe and Szegedy, 2015): (x - mean) / sqrt(var + eps) * weight + bias.
+    """Every channel with mean 0 and variance 1, then times weight plus bias (torch.nn.functional.batch_norm).
+
+    (x - mean) / sqrt(var + eps) * weight + bias (Ioffe and Szegedy, 2015).
 
     x has shape (N, C, ...), the others (C,). In training, mean and variance are those of the batch, over every
-    axis but the channels', the variance divided by n, the number of values in a channel; gradients flow through
-    both. Else they are running_mean and running_var.
+    axis except axis 1; the variance is divided by n, the number of values in a channel. Gradients flow through
+    both. Otherwise they are running_mean and running_var.
 
     In training, running_mean becomes (1 - momentum) * running_mean + momentum * mean, and running_var likewise,
-    with the variance divided by n - 1. They are written into as arrays, which no tape sees. One that is None is left
-    out, and the other takes its step.
+    with the variance divided by n - 1. Their arrays are changed in place, which no tape records. If one of the two
+    is None, only the other is updated.
 
     Raises:
-        ValueError: x has fewer than two axes, or another argument is not (C,); the message holds the shape. In
-            training, a channel has one value only, or none; the message holds the shape of x. Not in training,
-            running_mean or running_var is None; the message holds the name of the one that is missing.
-        TypeError: x is not floating point; the message holds its dtype.
+        ValueError: x has fewer than two axes, or another argument is not (C,); the message names the shape. In
+            training, a channel has only one value, or none; the message names the shape of x. Not in training,
+            running_mean or running_var is None; the message names the one that is missing.
+        TypeError: x is not floating point; the message names its dtype.
     """
     raise NotImplementedError("kata 09: batch_norm")
 
@@ -192,11 +195,11 @@ def batch_norm(
 
 
 class Conv2d(Module):
-    """conv2d with kernels that are learned (torch.nn.Conv2d).
+    """conv2d with learned kernels (torch.nn.Conv2d).
 
     weight (out_channels, in_channels / groups, kh, kw) and bias (out_channels,), or None, are drawn from the uniform
     distribution on [-1 / sqrt(fan_in), 1 / sqrt(fan_in)), with fan_in = in_channels / groups * kh * kw.
-    Without a channel to see, the bias is 0.
+    With in_channels=0 the bias is 0.
     """
 
     def __init__(
@@ -211,17 +214,18 @@ class Conv2d(Module):
         bias: bool = True,
         padding_mode: str = "zeros",
     ) -> None:
-        """Sets every argument as an attribute of its name: kernel_size, stride, dilation and padding (unless it is a
-        word) as pairs, bias as the parameter or None.
+        """Set every argument as an attribute of the same name.
+
+        kernel_size, stride, dilation and padding (unless it is a word) become pairs; bias is the parameter or None.
 
         Raises:
-            ValueError: groups is below 1, or does not divide in_channels and out_channels; the message holds the
-                three. padding_mode is not "zeros"; the message holds it.
+            ValueError: groups is below 1, or does not divide in_channels and out_channels; the message names all
+                three. padding_mode is not "zeros"; the message names it.
         """
         raise NotImplementedError("kata 09: Conv2d.__init__")
 
     def reset_parameters(self) -> None:
-        """Draw weight and bias anew."""
+        """Draw weight and bias again."""
         raise NotImplementedError("kata 09: Conv2d.reset_parameters")
 
     def forward(self, x: Tensor) -> Tensor:
@@ -301,11 +305,11 @@ class AdaptiveAvgPool2d(Module):
 
 
 class BatchNorm2d(Module):
-    """batch_norm of pictures (N, C, H, W) that remembers what it saw in training (torch.nn.BatchNorm2d).
+    """batch_norm of pictures (N, C, H, W) with running statistics from training (torch.nn.BatchNorm2d).
 
-    Parameters weight (ones) and bias (zeros) of shape (C,), both None without `affine`, the bias also without `bias`.
-    Buffers running_mean (zeros) and running_var (ones) of shape (C,), and num_batches_tracked, a 0-d int64, which
-    stays one; None where track_running_stats is False.
+    Parameters weight (ones) and bias (zeros) of shape (C,). Both are None with affine=False; bias also with bias=False.
+    Buffers running_mean (zeros) and running_var (ones) of shape (C,), and num_batches_tracked, a 0-d int64. They stay
+    Buffers when they change; all are None with track_running_stats=False.
     """
 
     def __init__(
@@ -321,15 +325,16 @@ class BatchNorm2d(Module):
         raise NotImplementedError("kata 09: BatchNorm2d.__init__")
 
     def forward(self, x: Tensor) -> Tensor:
-        """batch_norm of x: in training with the statistics of the batch, in eval mode with the running ones, or with
-        those of the batch where there are no running ones.
+        """batch_norm of x: in training with the statistics of the batch, in eval mode with the running ones.
+
+        Without running statistics (None), eval mode uses those of the batch too.
 
         In training, num_batches_tracked counts the batches; a refused batch is not counted. A momentum of None means
         1 / (batches up to this one): the running statistics are then the plain mean over all batches. Once
         track_running_stats is set to False, training leaves all three as they are.
 
         Raises:
-            ValueError: x has not four axes; the message holds its shape. As batch_norm.
+            ValueError: x does not have four axes; the message names its shape. Also as batch_norm.
         """
         raise NotImplementedError("kata 09: BatchNorm2d.forward")
 

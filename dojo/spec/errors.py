@@ -82,7 +82,7 @@ def no_warnings() -> Iterator[None]:
             ).with_traceback(warning.__traceback__) from None
 
 
-def _meant(error: Exception, kind: Kind) -> bool:
+def _meant(error: BaseException, kind: Kind) -> bool:
     """Whether `error` is of the kind. Two subclasses of RuntimeError never mean that an input was refused."""
     kinds = kind if isinstance(kind, tuple) else (kind,)
     if isinstance(error, NotImplementedError) and re.match(r"kata \d\d: ", str(error)):

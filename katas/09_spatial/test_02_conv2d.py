@@ -16,7 +16,7 @@ ZEROS = np.zeros(3, np.float32)
 
 
 def seven_loops(x, weight, bias, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1):
-    """The oracle, and the requirement: picture, kernel, row, column, channel, and row and column of the kernel."""
+    """The oracle: loops over picture, kernel, row, column, channel, and row and column of the kernel."""
     (N, _, H, W), (kernels, depth, kh, kw) = x.shape, weight.shape
     (sh, sw), (ph, pw), (dh, dw) = stride, padding, dilation
     OH, OW = (H + 2 * ph - dh * (kh - 1) - 1) // sh + 1, (W + 2 * pw - dw * (kw - 1) - 1) // sw + 1
@@ -79,14 +79,14 @@ def test_a_bias_is_added_to_each_channel():
 
 @given(problem=problems())
 def test_conv2d_is_seven_loops(problem):
-    """Pictures, kernels and channels, as many as there are: conv2d is what seven plain loops add up."""
+    """For any number of pictures, kernels and channels, conv2d gives what seven plain loops add up."""
     with unchanged(*problem):
         check(*problem)
 
 
 @given(problem=problems(sides=(6, 7)), stride=pairs)
 def test_conv2d_with_a_stride(problem, stride):
-    """stride (rows, columns) skips places."""
+    """stride (rows, columns) is the step from one place to the next."""
     check(*problem, stride=stride)
 
 
@@ -111,7 +111,7 @@ def test_groups_by_hand():
 
 @given(data=st.data(), groups=st.integers(2, 3))
 def test_conv2d_with_groups(data, groups):
-    """Kernels of the first group see the first channels only, and so on."""
+    """Kernels of the first group see only the first channels, and so on."""
     check(*data.draw(problems(groups)), groups=groups)
 
 
@@ -123,7 +123,7 @@ def test_conv2d_with_groups(data, groups):
     (1, 2),
 )
 def test_conv2d_with_all_options(problem, stride, padding, dilation):
-    """Stride, padding, dilation and groups at once."""
+    """Stride, padding, dilation and groups work together."""
     check(*problem, stride=stride, padding=padding, dilation=dilation, groups=3)
 
 
@@ -137,7 +137,7 @@ def test_one_number_counts_for_both_axes():
 
 @given(x=strided((2, 2, 4, 5)), weight=strided((2, 2, 2, 3)))
 def test_conv2d_of_views(x, weight):
-    """The memory of x and weight need not be in order."""
+    """x and weight may be non-contiguous: transposed or strided views."""
     check(x, weight, ZEROS[:2])
 
 
@@ -174,7 +174,7 @@ def test_same_pads_the_odd_zero_at_the_end():
 
 @given(x=arrays((1, 1, 5, 6)), weight=arrays(pairs.map(lambda kernel: (2, 1, *kernel))), dilation=pairs)
 def test_same_keeps_height_and_width(x, weight, dilation):
-    """padding="same" adds dilation * (k - 1) zeros along an axis, half before and half after, the odd one after."""
+    """padding="same" adds dilation * (k - 1) zeros along an axis, half before and half after, an odd one after."""
     kh, kw = weight.shape[2:]
     rows, columns = dilation[0] * (kh - 1), dilation[1] * (kw - 1)
     padded = np.zeros((1, 1, 5 + rows, 6 + columns), np.float32)
@@ -196,7 +196,7 @@ def test_conv2d_is_linear(x, y, weight):
 
 @given(x=arrays((1, 1, 3, 3)), weight=arrays((1, 1, 3, 3)), down=st.integers(0, 3), right=st.integers(0, 2))
 def test_what_moves_in_moves_out(x, weight, down, right):
-    """Move the strokes on the canvas by some pixels, and the output is the same, moved by as many."""
+    """If the strokes move on the canvas by some pixels, the output is the same, moved by as many."""
 
     def on_canvas(row, column):
         canvas = np.zeros((1, 1, 10, 9), np.float32)
@@ -217,7 +217,7 @@ def test_a_kernel_of_one_entry_is_a_linear_layer(x, weight):
 
 @given(x=arrays((2, 3, 4, 4)), weight=arrays((3, 1, 2, 2)))
 def test_a_group_for_every_channel_is_depthwise(x, weight):
-    """With groups = C every channel has its own kernel, and nothing is added over channels."""
+    """With groups = C every channel has its own kernel, and nothing is summed over channels."""
     out = conv2d(Tensor(x), Tensor(weight), groups=3).data
     for channel in range(3):
         alone = seven_loops(x[:, [channel]], weight[[channel]], [0.0])
@@ -271,7 +271,7 @@ def test_conv2d_refuses_channels_that_do_not_fit():
 
 
 def test_conv2d_refuses_groups_that_do_not_divide():
-    """Three kernels cannot be dealt out to two groups, and there are no 0 groups: a ValueError with both shapes."""
+    """Three kernels in two groups, or 0 groups, are a ValueError with both shapes and groups."""
     for groups in (2, 0):
         with raises(ShapeError, (1, 4, 4, 4), (3, 2, 1, 1), groups):
             conv2d(Tensor(np.ones((1, 4, 4, 4))), Tensor(np.ones((3, 2, 1, 1))), groups=groups)

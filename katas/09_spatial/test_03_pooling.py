@@ -24,7 +24,7 @@ def halves(draw, kernel):
 
 
 def pooled(x, reduce, kernel, stride, padding, dilation=(1, 1)):
-    """The oracle: `reduce` makes one number of the list of pixels in a window; padding is not in it."""
+    """The oracle: `reduce` makes one number of the list of pixels in a window, without padding."""
     (N, C, H, W), (sh, sw) = x.shape, stride or kernel
     rows, columns = (
         [
@@ -48,7 +48,7 @@ def test_max_pool2d_by_hand():
 
 @given(x=pictures, kernel=kernels, stride=strides)
 def test_max_pool2d_takes_the_largest(x, kernel, stride):
-    """Of every window the largest entry; the stride is kernel_size where none is given."""
+    """max_pool2d gives the largest entry of every window; the stride is kernel_size by default."""
     with unchanged(x):
         out = max_pool2d(Tensor(x), kernel, stride)
     assert_close(out, pooled(x, max, kernel, stride, (0, 0)), "max_pool2d(x, kernel_size, stride)")
@@ -56,7 +56,7 @@ def test_max_pool2d_takes_the_largest(x, kernel, stride):
 
 @given(data=st.data(), x=arrays((2, 2, 5, 6), low=-9, high=-1), kernel=kernels, stride=strides)
 def test_padding_is_never_the_largest(data, x, kernel, stride):
-    """Padding counts as -inf: of a picture of negative numbers no window has the maximum 0."""
+    """Padding counts as -inf: in a picture of negative numbers no window has the maximum 0."""
     padding = data.draw(halves(kernel))
     out = max_pool2d(Tensor(x), kernel, stride, padding)
     assert_close(out, pooled(x, max, kernel, stride, padding), "max_pool2d(x, kernel_size, stride, padding)")
@@ -72,14 +72,14 @@ def test_max_pool2d_with_dilation(x, kernel, dilation):
 
 
 def test_padding_is_no_number_at_all():
-    """Of a picture of -inf every maximum is -inf, at the edges too: a very small number is too large for a padding."""
+    """In a picture of -inf every maximum is -inf, at the edges too: padding with a very small number is not enough."""
     x = np.full((1, 1, 3, 3), -np.inf, np.float32)
     out = max_pool2d(Tensor(x), 3, 1, 1)
     assert_close(out, x, "max_pool2d(x, 3, 1, 1)")
 
 
 def test_a_window_with_a_nan_is_nan():
-    """nan counts as larger than everything, wherever it stands in the window; other windows do not feel it."""
+    """nan counts as larger than everything, wherever it is in the window; it does not affect other windows."""
     for row, column in itertools.product(range(2), range(2)):
         x = np.ones((1, 1, 2, 4), np.float32)
         x[0, 0, row, column] = np.nan
@@ -89,7 +89,7 @@ def test_a_window_with_a_nan_is_nan():
 
 
 def test_max_pool2d_makes_a_new_tensor():
-    """Also with a kernel of one entry the result has its own memory."""
+    """The result has its own memory, even with a kernel of one entry."""
     x = np.ones((1, 1, 2, 2), np.float32)
     out = max_pool2d(Tensor(x), 1)
     assert_close(out, np.ones((1, 1, 2, 2), np.float32))
@@ -106,7 +106,7 @@ def test_avg_pool2d_by_hand():
 
 @given(x=pictures, kernel=kernels, stride=strides)
 def test_avg_pool2d_takes_the_mean(x, kernel, stride):
-    """Of every window the mean; the stride is kernel_size where none is given."""
+    """avg_pool2d gives the mean of every window; the stride is kernel_size by default."""
     with unchanged(x):
         out = avg_pool2d(Tensor(x), kernel, stride)
     expected = pooled(x, lambda seen: sum(seen) / len(seen), kernel, stride, (0, 0))
@@ -157,7 +157,7 @@ def test_parts_overlap_where_they_do_not_divide():
     size=st.tuples(st.integers(1, 5), st.integers(1, 5)),
 )
 def test_adaptive_avg_pool2d_to_any_size(x, size):
-    """Part i of n along an axis goes from floor(i * size / n) to ceil((i + 1) * size / n), also where n is larger."""
+    """Part i of n along an axis goes from floor(i * size / n) to ceil((i + 1) * size / n), even when n > size."""
     H, W = x.shape[2:]
     expected = np.zeros((*x.shape[:2], *size), np.float32)
     for r, c in itertools.product(range(size[0]), range(size[1])):
@@ -169,7 +169,7 @@ def test_adaptive_avg_pool2d_to_any_size(x, size):
 
 
 def test_a_part_with_an_inf_spoils_no_other():
-    """An inf or a nan in one part is in the mean of this part only."""
+    """An inf or a nan in one part changes only the mean of this part."""
     x = np.ones((1, 1, 4, 4), np.float32)
     x[0, 0, 0, 0], x[0, 0, 3, 3] = np.inf, np.nan
     with no_warnings():
@@ -179,7 +179,7 @@ def test_a_part_with_an_inf_spoils_no_other():
 
 @given(x=arrays((3, 5, 6)))
 def test_one_picture_is_pooled_to_one(x):
-    """One picture (C, H, W) gives one (C, OH, OW), in all three."""
+    """One picture (C, H, W) gives one (C, OH, OW), in all three functions."""
     mean = pooled(x[None], lambda seen: sum(seen) / len(seen), (2, 3), None, (0, 0))[0]
     assert_close(max_pool2d(Tensor(x), (2, 3)), pooled(x[None], max, (2, 3), None, (0, 0))[0], "max_pool2d")
     assert_close(avg_pool2d(Tensor(x), (2, 3)), mean, "avg_pool2d")
@@ -188,9 +188,7 @@ def test_one_picture_is_pooled_to_one(x):
 
 
 def test_pools_refuse_more_padding_than_half_a_kernel():
-    """A padding of more than half of kernel_size, along either axis, is a ValueError with both, as they were given:
-    some windows would hold no pixel.
-    """
+    """A padding of more than half of kernel_size, along either axis, is a ValueError with both, as they were given."""
     x = Tensor(np.ones((1, 1, 5, 5), np.float32))
     for pool in (max_pool2d, avg_pool2d):
         with raises(ShapeError, (0, 2), (3, 3)):
@@ -200,9 +198,7 @@ def test_pools_refuse_more_padding_than_half_a_kernel():
 
 
 def test_pools_refuse_options_out_of_range():
-    """kernel_size and stride below 1, and padding below 0, are a ValueError with the name and the value: one number or
-    one of a pair. A stride of 0 is no stride that was not given.
-    """
+    """kernel_size or stride below 1, or padding below 0, alone or in a pair, is a ValueError with name and value."""
     x = Tensor(np.ones((1, 1, 4, 4), np.float32))
     for pool in (max_pool2d, avg_pool2d):
         for name, value in (("kernel_size", 0), ("stride", -1), ("stride", 0), ("padding", -1)):
@@ -229,7 +225,7 @@ def test_pools_refuse_a_kernel_that_does_not_fit():
 
 
 def test_adaptive_avg_pool2d_refuses_no_parts():
-    """output_size below 1, and a picture without a pixel, are a ValueError: with output_size, with the shape."""
+    """An output_size below 1 is a ValueError with it, and a picture without pixels is one with its shape."""
     with raises(ShapeError, (2, 0)):
         adaptive_avg_pool2d(Tensor(np.ones((1, 1, 4, 4), np.float32)), (2, 0))
     with raises(ShapeError, (1, 1, 0, 4)):

@@ -13,7 +13,7 @@ SHAPES = st.sampled_from([(2, 3, 2, 4), (4, 1, 1, 1), (3, 2), (2, 2, 5), (1, 2, 
 
 
 def column(values, ndim):
-    """One value for each channel, as it broadcasts over x of so many axes."""
+    """One value for each channel, in the shape that broadcasts over an x of `ndim` axes."""
     return np.reshape(np.asarray(values, np.float64), (-1, *[1] * (ndim - 2)))
 
 
@@ -63,8 +63,9 @@ def test_weight_and_bias_belong_to_channels(x, data):
 
 
 def test_running_statistics_take_a_step():
-    """A batch 1 3 has mean 2, and variance 2 if divided by n - 1: with momentum 0.1 the running mean 10 becomes 9.2,
-    and the running variance 1 becomes 1.1.
+    """With momentum 0.1, a batch 1 3 moves the running mean from 10 to 9.2 and the running variance from 1 to 1.1.
+
+    The mean of the batch is 2, and its variance, divided by n - 1, is 2 too.
     """
     mean, var = Buffer(np.array([10.0])), Buffer(np.array([1.0]))
     train(np.array([[1.0], [3.0]]), mean, var)
@@ -74,7 +75,7 @@ def test_running_statistics_take_a_step():
 
 @given(x=arrays(SHAPES), momentum=st.sampled_from([0.0, 0.25, 1.0]))
 def test_running_statistics_of_every_channel(x, momentum):
-    """running becomes (1 - momentum) * running + momentum * batch, written into the very arrays that were given."""
+    """running becomes (1 - momentum) * running + momentum * batch, written into the arrays that were given."""
     C = x.shape[1]
     mean, var = Buffer(np.arange(C, dtype=np.float32)), Buffer(np.full(C, 2, np.float32))
     arrays_before, expected = (mean.data, var.data), []
@@ -86,7 +87,7 @@ def test_running_statistics_of_every_channel(x, momentum):
 
 
 def test_one_running_statistic_may_be_missing():
-    """In training with running_mean only, or running_var only, that one takes its step: None is left out."""
+    """In training with only running_mean, or only running_var, that one is updated; None is skipped."""
     x = np.array([[1.0], [3.0]])
     mean, var = Buffer(np.array([10.0])), Buffer(np.array([1.0]))
     train(x, mean, None)
@@ -96,25 +97,27 @@ def test_one_running_statistic_may_be_missing():
 
 
 def test_the_batch_is_normalised_by_its_own_statistics():
-    """In training the running statistics change nothing in the result, nor does momentum."""
+    """In training neither the running statistics nor momentum change the result."""
     x = np.array([[1.0], [3.0]])
     out = train(x, Buffer(np.array([100.0])), Buffer(np.array([9.0])), momentum=0.5, eps=0.0)
     assert_close(out, np.array([[-1.0], [1.0]]))
 
 
 def test_running_statistics_are_not_recorded():
-    """Where x and weight require grad, the running statistics do not, after training neither."""
+    """When x and weight require grad, the running statistics still do not, even after training."""
     mean, var = Buffer(np.zeros(1, np.float32)), Buffer(np.ones(1, np.float32))
     x = Tensor(np.array([[1.0], [3.0]], np.float32), requires_grad=True)
     batch_norm(x, mean, var, Parameter(np.ones(1, np.float32)), training=True)
     for name, running in (("running_mean", mean), ("running_var", var)):
-        assert not running.requires_grad, f"{name} requires grad: every batch would hang on the one before"
+        assert not running.requires_grad, (
+            f"{name} requires grad: it would keep the graph of every batch before"
+        )
         assert running.dtype == np.float32, f"{name} is {running.dtype} now, it was float32"
 
 
 @given(x=arrays(SHAPES))
 def test_afterwards_the_running_statistics_count(x):
-    """Not training: (x - running_mean) / sqrt(running_var + eps), and they stay as they are."""
+    """When not training, the result is (x - running_mean) / sqrt(running_var + eps), and both stay as they are."""
     C = x.shape[1]
     mean, var = np.arange(C, dtype=np.float32), np.arange(1, C + 1, dtype=np.float32)
     with unchanged(mean, var):
@@ -125,7 +128,7 @@ def test_afterwards_the_running_statistics_count(x):
 
 
 def test_one_picture_can_be_looked_at():
-    """Not training, one value a channel is enough: 7 with running mean 3 and variance 4, eps 0, is 2."""
+    """When not training, one value a channel is enough: 7 with running mean 3, variance 4 and eps 0 becomes 2."""
     out = batch_norm(Tensor(np.array([[7.0]])), Buffer(np.array([3.0])), Buffer(np.array([4.0])), eps=0.0)
     assert_close(out, np.array([[2.0]]))
 
@@ -145,7 +148,7 @@ def test_a_large_mean_does_not_hide_the_variance():
 
 
 def test_training_needs_two_values_a_channel():
-    """One value a channel, or none, is a ValueError with the shape of x, and the running statistics stay."""
+    """One value a channel, or none, is a ValueError with the shape of x; the running statistics stay as they are."""
     mean, var = np.zeros(3, np.float32), np.ones(3, np.float32)
     for shape in ((1, 3, 1, 1), (0, 3, 2, 2)):
         with unchanged(mean, var), raises(ValueError, shape):
@@ -172,12 +175,12 @@ def test_batch_norm_refuses_what_has_no_channels():
 
 
 def test_afterwards_needs_running_statistics():
-    """Not training without running_mean or running_var is a ValueError that names the missing one."""
+    """When not training, a missing running_mean or running_var is a ValueError that names it."""
     x, one = Tensor(np.ones((2, 1), np.float32)), Buffer(np.ones(1, np.float32))
     for mean, var, missing in (
         (None, one, "running_mean"),
         (one, None, "running_var"),
-        (None, None, "running_"),  # either will do
+        (None, None, "running_"),  # naming either is right
     ):
         with raises(ValueError, missing):
             batch_norm(x, mean, var)

@@ -31,7 +31,7 @@ def buffers(layer):
 
 
 def test_conv2d_layer_has_kernels_and_a_bias():
-    """Conv2d(3, 8, (2, 5)) has a weight (8, 3, 2, 5) and a bias (8,), float32 parameters both, and they are drawn."""
+    """Conv2d(3, 8, (2, 5)) has a weight (8, 3, 2, 5) and a bias (8,), both float32 parameters, drawn at random."""
     layer = Conv2d(3, 8, (2, 5))
     assert_equal(shapes(layer), {"weight": (8, 3, 2, 5), "bias": (8,)})
     assert_equal({str(p.dtype) for p in layer.parameters()}, {"float32"})
@@ -59,8 +59,9 @@ def test_kernels_may_see_no_channels():
 
 
 def test_kernels_start_small():
-    """Weight and bias are drawn evenly from -1 / sqrt(fan_in) to 1 / sqrt(fan_in), fan_in = in / groups * kh * kw,
-    anew after reset_parameters().
+    """Weight and bias are drawn uniformly from -1 / sqrt(fan_in) to 1 / sqrt(fan_in).
+
+    fan_in is in_channels / groups * kh * kw. reset_parameters() draws them again.
     """
     manual_seed(0)
     layer = Conv2d(32, 400, (2, 5), groups=4)  # fan_in is 8 * 2 * 5
@@ -100,9 +101,7 @@ def test_conv2d_layer_computes(x):
 
 
 def test_a_layer_tells_what_it_is():
-    """Every argument is an attribute of its name: numbers become pairs, a word for padding stays a word. The layer
-    prints as PyTorch's.
-    """
+    """Every argument is an attribute (sizes as pairs, a word for padding as it is); it prints as PyTorch's."""
     layer = Conv2d(3, 8, 5, stride=2, padding=1, bias=False)
     for name, expected in {
         "in_channels": 3,
@@ -130,9 +129,7 @@ def test_a_layer_tells_what_it_is():
 
 
 def test_a_conv2d_layer_refuses_what_cannot_be():
-    """groups that do not divide both numbers of channels are a ValueError with all three; so is a padding_mode that
-    is not "zeros", with the word.
-    """
+    """groups must divide both numbers of channels (else a ValueError with all three); padding_mode must be "zeros"."""
     for into, out, groups in ((5, 6, 3), (6, 5, 3), (4, 4, 0)):
         with raises(ValueError, into, out, groups):
             Conv2d(into, out, 2, groups=groups)
@@ -154,11 +151,12 @@ def test_pools_are_modules_too(x):
 
 
 def test_batch_norm_layer_begins_with_no_opinion():
-    """BatchNorm2d(3) has weight 1 and bias 0 to learn, and running_mean 0, running_var 1 and num_batches_tracked 0; its
-    eps is 1e-5 and its momentum 0.1.
+    """BatchNorm2d(3) starts with weight 1, bias 0, running_mean 0, running_var 1, num_batches_tracked 0.
+
+    Its eps is 1e-5 and its momentum 0.1.
     """
     layer = BatchNorm2d(3)
-    assert_equal((layer.eps, layer.momentum), (1e-5, 0.1), "eps and momentum")
+    assert_equal((layer.eps, layer.momentum), (1e-5, 0.1), "the pair of eps and momentum")
     zeros, ones = np.zeros(3, np.float32), np.ones(3, np.float32)
     expected = {
         "weight": ones,
@@ -168,17 +166,15 @@ def test_batch_norm_layer_begins_with_no_opinion():
         "num_batches_tracked": np.array(0, np.int64),
     }
     state = layer.state_dict()
-    assert_equal(sorted(state), sorted(expected), "the names in state_dict()")
-    assert_equal(sorted(shapes(layer)), ["bias", "weight"], "the names of the parameters")
+    assert_equal(sorted(state), sorted(expected), "the list of names in state_dict()")
+    assert_equal(sorted(shapes(layer)), ["bias", "weight"], "the list of names of the parameters")
     for name, value in expected.items():
         assert_close(state[name], value, name)
 
 
 @given(x=arrays((3, 2, 2, 3)), y=arrays((2, 2, 3, 1)))
 def test_batch_norm_layer_learns_and_then_remembers(x, y):
-    """Training, it normalises by the batch and takes a step of `momentum` towards it; in eval mode it uses what it
-    remembers, and changes nothing.
-    """
+    """In training it normalises by the batch and updates its statistics; in eval mode it uses them, unchanged."""
     layer = BatchNorm2d(2, eps=0.5, momentum=0.25)
     layer.weight.data[:], layer.bias.data[:] = [2.0, 3.0], [-1.0, 1.0]
     rows = np.moveaxis(x.astype(np.float64), 1, 0).reshape(2, -1)
@@ -210,9 +206,7 @@ def test_without_momentum_all_batches_count_alike():
 
 
 def test_a_fresh_layer_can_be_looked_at():
-    """BatchNorm2d(1, eps=0.0) in eval mode leaves pixels as they are before it has seen a batch, also with
-    momentum=None.
-    """
+    """A new BatchNorm2d(1, eps=0.0) in eval mode leaves pixels as they are, also with momentum=None."""
     x = np.array([[[[5.0, -2.0]]]], np.float32)
     for momentum in (0.1, None):
         layer = BatchNorm2d(1, eps=0.0, momentum=momentum).eval()
@@ -220,7 +214,7 @@ def test_a_fresh_layer_can_be_looked_at():
 
 
 def test_a_momentum_of_zero_is_a_number():
-    """With momentum=0.0 the running statistics stay 0 and 1, whatever comes: 0.0 is not None."""
+    """With momentum=0.0 the running statistics stay 0 and 1, whatever the batches: 0.0 is not None."""
     layer = BatchNorm2d(1, momentum=0.0)
     for _ in range(2):
         layer(Tensor(np.array([4.0, 8.0], np.float32).reshape(2, 1, 1, 1)))
@@ -235,16 +229,16 @@ def test_the_count_stays_a_buffer():
     for _ in range(2):
         layer(Tensor(np.arange(4, dtype=np.float32).reshape(1, 2, 1, 2)))
     state = layer.state_dict()
-    assert_equal(sorted(state), before, "the names in state_dict() after training")
+    assert_equal(sorted(state), before, "the list of names in state_dict() after training")
     assert_close(state["num_batches_tracked"], np.array(2, np.int64), "num_batches_tracked")
 
 
 def test_batch_norm_layer_without_parameters():
-    """affine=False leaves weight and bias out, bias=False the bias: then they are None."""
+    """With affine=False weight and bias are None; with bias=False only the bias is."""
     plain, unmoved = BatchNorm2d(2, affine=False), BatchNorm2d(2, bias=False)
-    assert_equal(shapes(plain), {}, "the parameters with affine=False")
+    assert_equal(shapes(plain), {}, "the dict of parameters with affine=False")
     assert_equal((plain.weight, plain.bias), (None, None), "weight and bias with affine=False")
-    assert_equal(shapes(unmoved), {"weight": (2,)}, "the parameters with bias=False")
+    assert_equal(shapes(unmoved), {"weight": (2,)}, "the dict of parameters with bias=False")
     x = np.array([[[[1.0]], [[0.0]]], [[[3.0]], [[4.0]]]], np.float32)
     ones = np.array([[[[-1.0]], [[-1.0]]], [[[1.0]], [[1.0]]]], np.float32)
     for layer in (plain, unmoved):
@@ -252,13 +246,11 @@ def test_batch_norm_layer_without_parameters():
 
 
 def test_batch_norm_layer_without_memory():
-    """track_running_stats=False leaves the buffers out, and in eval mode the batch's own statistics are used, whatever
-    momentum is.
-    """
+    """With track_running_stats=False there are no buffers, and eval mode uses the batch's own statistics."""
     x = np.array([10.0, 30.0], np.float32).reshape(2, 1, 1, 1)
     for mode, momentum in ((True, 0.1), (False, 0.1), (True, None), (False, None)):
         layer = BatchNorm2d(1, momentum=momentum, track_running_stats=False)
-        assert_equal(buffers(layer), {}, "the buffers")
+        assert_equal(buffers(layer), {}, "the dict of buffers")
         out = layer.train(mode)(Tensor(x))
         assert_close(
             out, np.array([-1.0, 1.0], np.float32).reshape(2, 1, 1, 1), f"training={mode}", atol=1e-4
@@ -276,9 +268,7 @@ def test_batch_norm_layer_that_stops_to_track():
 
 
 def test_a_refused_batch_is_not_remembered():
-    """Pictures of other than 4 axes, or one value a channel in training, are a ValueError with the shape of x; nothing
-    is counted then.
-    """
+    """x without 4 axes, or one value a channel in training, is a ValueError with its shape, and is not counted."""
     layer = BatchNorm2d(2)
     before = buffers(layer)
     for shape in ((2, 3, 3), (2, 2)):

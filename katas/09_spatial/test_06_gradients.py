@@ -1,4 +1,4 @@
-"""What is made of slices, sums and maxima has its gradient for nothing: kata 07 finds it."""
+"""What is made of slices, sums and maxima gets its gradient from kata 07."""
 
 import numpy as np
 from hypothesis import given, settings, strategies as st
@@ -36,7 +36,7 @@ def test_the_gradient_of_conv2d(x, weight, bias):
 )
 @few
 def test_the_gradient_of_conv2d_with_options(x, weight, stride, padding, dilation):
-    """So they do with stride, padding, dilation and two groups."""
+    """Pixels and kernels get their gradients with stride, padding, dilation and two groups too."""
     check_tape(
         Tensor,
         lambda x, weight: conv2d(x, weight, None, stride, padding, dilation, 2),
@@ -48,7 +48,7 @@ def test_the_gradient_of_conv2d_with_options(x, weight, stride, padding, dilatio
 @given(x=distinct((2, 1, 4, 5), np.float64), stride=st.sampled_from([None, 1, (1, 2)]))
 @few
 def test_the_gradient_of_max_pool2d_goes_to_the_largest(x, stride):
-    """The largest pixel of a window gets its gradient, the others nothing; windows that overlap add up."""
+    """The largest pixel of a window gets its gradient, the others 0; overlapping windows add up."""
     check_tape(Tensor, lambda x: max_pool2d(x, (2, 3), stride, (1, 1)), x)
 
 
@@ -81,7 +81,7 @@ def test_the_gradient_of_adaptive_avg_pool2d(x, size):
 @given(x=distinct((3, 2, 2, 2), np.float64), weight=arrays((2,), np.float64), bias=arrays((2,), np.float64))
 @few
 def test_the_gradient_of_batch_norm_in_training(x, weight, bias):
-    """A pixel moves the mean and the variance of its channel too, and so every other pixel of it."""
+    """A pixel changes the mean and the variance of its channel, and so every other output of the channel."""
     check_tape(
         Tensor,
         lambda x, weight, bias: batch_norm(x, None, None, weight, bias, training=True),
@@ -94,7 +94,7 @@ def test_the_gradient_of_batch_norm_in_training(x, weight, bias):
 @given(x=distinct((2, 2, 2, 3), np.float64), weight=arrays((2,), np.float64), bias=arrays((2,), np.float64))
 @few
 def test_the_gradient_of_batch_norm_afterwards(x, weight, bias):
-    """Not training, the statistics are numbers, and every pixel stands for itself."""
+    """When not training, the statistics are constants, and each pixel changes only its own output."""
     mean, var = Buffer(np.array([1.0, -1.0])), Buffer(np.array([0.5, 2.0]))
     check_tape(
         Tensor,

@@ -38,7 +38,7 @@ every_function = pytest.mark.parametrize("compute", CASES.values(), ids=CASES)
 
 @every_function
 def test_pictures_stay_on_the_device(device, compute):
-    """A function of pictures on a GPU is computed there, and gives what it gives on the CPU."""
+    """A function of pictures on a GPU is computed there, and gives the same result as on the CPU."""
     with no_grad():
         out = compute(Tensor(on_device(X, device)), lambda array: Tensor(on_device(array, device)))
         expected = compute(Tensor(X), Tensor)
@@ -47,7 +47,7 @@ def test_pictures_stay_on_the_device(device, compute):
 
 
 def test_running_statistics_stay_on_the_device(device):
-    """The running statistics of pictures on a GPU are written there."""
+    """The running statistics of pictures on a GPU are updated there."""
     mean, var = (Buffer(on_device(np.ones(2, np.float32), device)) for _ in range(2))
     batch_norm(Tensor(on_device(X, device)), mean, var, training=True)
     for name, running, batch in (
@@ -71,7 +71,7 @@ class Block(Module):
 
 
 def test_a_network_trains_on_the_device(device):
-    """A model of this kata's layers moves to a GPU, computes there what it computes on the CPU, and backwards too."""
+    """A model of this kata's layers moves to a GPU, and gives the gradients there that it gives on the CPU."""
     manual_seed(0)
     model = Block()
     gradients = {}

@@ -27,7 +27,7 @@ def list_of_pixels():
 
 
 def picture():
-    """5218 weights: 8 kernels, then 24, the same at every place. At the end: was a feature seen, wherever it was?"""
+    """5218 weights: 8 kernels, then 24, the same at every place. The last pool asks whether a feature is anywhere."""
     return Sequential(
         *(Conv2d(1, 8, 3, padding=1), BatchNorm2d(8), ReLU(), MaxPool2d(2)),
         *(Conv2d(8, 24, 5, padding=2), BatchNorm2d(24), ReLU(), MaxPool2d(SIZE // 2)),
@@ -36,7 +36,7 @@ def picture():
 
 
 def trained(make_model, shift, epochs):
-    """A trainer whose model has seen 300 digits, and how many of them it had right in the end."""
+    """A trainer whose model was trained on 300 digits, and its accuracy on them at the end."""
     manual_seed(0)
     model = make_model()
     trainer = Trainer(model, cross_entropy, Adam(model.parameters(), lr=0.01), metrics={"accuracy": accuracy})
@@ -45,15 +45,13 @@ def trained(make_model, shift, epochs):
 
 
 def score(trainer, shift):
-    """How many of 200 digits that it has not seen it gets right."""
+    """The accuracy on 200 digits that it has not seen."""
     return trainer.evaluate(batches(200, 1000, shift))["accuracy"]
 
 
 @pytest.mark.timeout(60)
 def test_a_picture_is_known_wherever_it_stands():
-    """Trained on digits in the middle of the canvas, convolutions and pools know most of them elsewhere too; linear
-    layers, which know those in the middle as well, are lost.
-    """
+    """Trained on centred digits, convolutions and pools know most digits elsewhere too; linear layers do not."""
     for make_model, name in ((picture, "convolutions"), (list_of_pixels, "linear layers")):
         trainer, _ = trained(make_model, shift=0, epochs=5)
         middle, moved = score(trainer, 0), score(trainer, 1)
@@ -66,13 +64,14 @@ def test_a_picture_is_known_wherever_it_stands():
 
 @pytest.mark.timeout(60)
 def test_a_list_of_pixels_hits_its_ceiling():
-    """Trained on moved digits, convolutions get nearly all of the next ones right; linear layers, with three times the
-    weights and four times the epochs, learn the 300 by heart and get half of the next ones wrong.
+    """Trained on moved digits, convolutions get nearly all new ones right; linear layers get half of them wrong.
+
+    The linear layers have three times the weights and four times the epochs, and learn the 300 digits by heart.
     """
     trainer, _ = trained(picture, shift=1, epochs=5)
     new = score(trainer, 1)
     assert new > 0.85, f"convolutions: {new:.0%} of the new digits are right, expected over 85%"
     trainer, seen = trained(list_of_pixels, shift=1, epochs=20)
     new = score(trainer, 1)
-    assert seen > 0.9, f"linear layers: {seen:.0%} of the 300 digits are learnt, expected over 90%"
+    assert seen > 0.9, f"linear layers: {seen:.0%} of the 300 digits are learned, expected over 90%"
     assert new < 0.7, f"linear layers: {new:.0%} of the new digits are right, expected below 70%"

@@ -1,11 +1,11 @@
 """A convolutional network on CIFAR-10, through the student's own pipeline: reader, transforms, loader, trainer.
 
-Without data it runs on drawn digits in colour, in the layout of CIFAR-10's files. ARGS= may hold a seed, and "fresh",
-which starts an interrupted run again from its beginning.
+Without data it runs on drawn digits in colour, in the layout of CIFAR-10's files. ARGS= may contain a seed, and
+"fresh", which starts an interrupted run again from its beginning.
 
-Some test pictures are shown after each epoch. The verdict is on others, which your code is not given before the
-training has ended, and without their labels: digits are drawn only then, and of CIFAR-10's test pictures it is on four
-in five.
+After each epoch the accuracy on some test pictures is shown. The verdict is on others, which your code gets only after
+the training, and without their labels: digits are drawn only then; of CIFAR-10's test pictures, four in five are kept
+for it.
 """
 
 import numpy as np
@@ -49,13 +49,13 @@ def plain():
 
 
 def pictures(path):
-    """The pictures (N, 3, 32, 32) and labels (N,) in a file of CIFAR-10's, read by nobody's code but this."""
+    """The pictures (N, 3, 32, 32) and labels (N,) in a CIFAR-10 file, read without the student's code."""
     records = np.fromfile(path, np.uint8).reshape(-1, 1 + 3 * 32 * 32)  # label, red, green, blue
     return records[:, 1:].reshape(-1, 3, 32, 32), records[:, 0].astype(np.int64)
 
 
 def shown_and_hidden(root, photos, seed):
-    """The test pictures that are shown after each epoch, and a function that gives those which decide, at the end."""
+    """The test pictures for the accuracy after each epoch, and a function that gives those for the verdict."""
     images, labels = pictures(root / "cifar-10-batches-bin" / "test_batch.bin")
     if photos:
         shown = np.arange(len(labels)) % 5 == 0
@@ -84,14 +84,14 @@ def network():
 
 
 def trainer_for(model, steps):
-    """The recipe, for so many steps."""
+    """A trainer with this milestone's optimizer and schedule, for that many steps."""
     optimizer = SGD(model.parameters(), lr=LR, momentum=0.9, weight_decay=5e-4, nesterov=True)
     scheduler = OneCycleLR(optimizer, max_lr=LR, total_steps=steps, pct_start=0.25)
     return Trainer(model, cross_entropy, optimizer, scheduler, "step", metrics={"accuracy": accuracy})
 
 
 def logits_for(trainer, images):
-    """What the network says of pictures (N, 3, 32, 32). What they are it is not told: all labels are 0."""
+    """The network's logits for pictures (N, 3, 32, 32). It does not get the true labels: all labels are 0."""
 
     def ask(part):
         nothing = np.zeros(len(part), np.int64)
@@ -101,7 +101,7 @@ def logits_for(trainer, images):
 
 
 def check(trainer, images, labels):
-    """Refuse a trainer whose loss and accuracy on these pictures are not those that the dojo counts."""
+    """Refuse a trainer whose loss or accuracy on these pictures differs from what the dojo computes."""
     logits = logits_for(trainer, images)
     yours = trainer.evaluate(DataLoader(ImageDataset(images, labels, plain()), 500))
     counted = {
@@ -117,7 +117,7 @@ def check(trainer, images, labels):
 
 
 class Watched(Callback):
-    """Tells the progress bar of every batch, and the person who watches of every epoch."""
+    """Updates the progress bar after every batch, and prints a line after every epoch."""
 
     def __init__(self, step, say):
         self.step, self.say, self.loss = step, say, 0.0
@@ -135,14 +135,14 @@ class Watched(Callback):
 
 
 def seconds_a_step(report, images, labels):
-    """How long a step of the training takes on this machine."""
+    """The seconds that one training step takes on this machine."""
     trainer = trainer_for(network(), 1_000_000)
     x, y = Tensor(plain()(images[:BATCH])), Tensor(labels[:BATCH])
     return report.measure(lambda: trainer.train_step(x, y))
 
 
 def learn(train, shown, epochs, pace, report, run, fresh):
-    """Train for that many epochs, or go on with a run that was interrupted. Gives the trainer."""
+    """Train for that many epochs, or resume a run that was interrupted. Returns the trainer."""
     trainer = trainer_for(network(), epochs * len(train))
     before = verdicts.weights(trainer.model)
     images, labels = shown
@@ -152,7 +152,7 @@ def learn(train, shown, epochs, pace, report, run, fresh):
         report.say(f"Going on after epoch {trainer.epoch}; ARGS=fresh would start again from the beginning.")
 
     left = epochs - trainer.epoch
-    report.foretell(pace * left * (len(train) + len(labels) / BATCH / 3))  # those shown take no way back
+    report.foretell(pace * left * (len(train) + len(labels) / BATCH / 3))  # test pictures need no backward
 
     test = verdicts.Untouched(DataLoader(ImageDataset(images, labels, plain()), 500), trainer.model)
     samples = BATCH * len(train)
@@ -183,7 +183,7 @@ def draw_curves(history, reached, path):
 
 
 def draw_predictions(images, truth, logits, classes, path):
-    """Twenty-four test pictures, with what the network says; green where it is right."""
+    """Twenty-four test pictures with the network's answers, green if right."""
     import matplotlib.pyplot as plt
 
     said = logits.argmax(1)
@@ -204,7 +204,7 @@ def draw_predictions(images, truth, logits, classes, path):
 
 
 def main(report):
-    """Find the data, train, draw, and say how many pictures that were never shown are named rightly."""
+    """Find the data, train, draw, and give the accuracy on pictures that were never shown."""
     words = list(report.args)
     seed = int(next((word for word in words if word.isdecimal()), 0))
     root = downloads.find("cifar10", report.data)

@@ -25,14 +25,14 @@ class Squares(Dataset):
 
 
 class Bulk(Squares, Dataset):
-    """The same, and many at once."""
+    """The same dataset, which can also read many samples at once."""
 
     def __getitems__(self, indices):
         return [("at once", index * index) for index in indices]
 
 
 class Changed(Bulk, Dataset):
-    """A subclass that reads samples in its own way, and says nothing about many."""
+    """A subclass that overrides `__getitem__`, but not `__getitems__`."""
 
     def __getitem__(self, index):
         return -index
@@ -74,14 +74,16 @@ def test_many_rows_come_at_once():
 
 
 def test_many_at_once_finds_getitems():
-    """many_at_once(dataset) is the dataset's `__getitems__`, bound; None where the class has none."""
-    assert_equal(many_at_once(Bulk())([2, 3]), [("at once", 4), ("at once", 9)], "two samples at once")
+    """many_at_once(dataset) is the dataset's bound `__getitems__`, or None if the class has none."""
+    assert_equal(
+        many_at_once(Bulk())([2, 3]), [("at once", 4), ("at once", 9)], "the list of two samples at once"
+    )
     assert_equal(many_at_once(Squares()), None, "many_at_once of a dataset without __getitems__")
     assert_equal(many_at_once([1, 2, 3]), None, "many_at_once of a list")
 
 
 def test_many_at_once_distrusts_what_a_subclass_inherits():
-    """A subclass that writes only `__getitem__` anew would not be heard: many_at_once is None for it."""
+    """For a subclass that overrides only `__getitem__`, many_at_once is None: `__getitems__` ignores the change."""
     assert_equal(many_at_once(Changed()), None, "many_at_once where __getitem__ is newer than __getitems__")
 
 
@@ -91,33 +93,33 @@ def test_many_at_once_distrusts_what_a_subclass_inherits():
 def test_a_subset_renumbers():
     """Subset(dataset, [5, 2, 5]) has three samples: 5, 2 and 5 of the dataset; it takes any dataset, a list too."""
     subset = Subset(Squares(), [5, 2, 5])
-    assert_equal([subset[0], subset[1], subset[2]], [25, 4, 25], "the samples of the subset")
+    assert_equal([subset[0], subset[1], subset[2]], [25, 4, 25], "the list of samples of the subset")
     assert_equal(len(subset), 3, "its length")
     assert_equal(Subset(["a", "b", "c"], [2])[0], "c", "the only sample of a subset of a list")
 
 
 def test_a_subset_gives_many_at_once_where_its_dataset_does():
-    """`__getitems__` of a Subset passes on the numbers of the dataset; without it there, it gives a list of samples."""
+    """`__getitems__` of a Subset calls that of the dataset with its own indices; if there is none, it gives a list."""
     many = Subset(Bulk(), [5, 2, 1]).__getitems__([2, 0])
-    assert_equal(many, [("at once", 1), ("at once", 25)], "two samples of a subset")
+    assert_equal(many, [("at once", 1), ("at once", 25)], "the list of two samples of a subset")
     many = Subset(Squares(), [5, 2, 1]).__getitems__([2, 0])
-    assert_equal(many, [1, 25], "two samples, one by one")
+    assert_equal(many, [1, 25], "the list of two samples, one by one")
     many = Subset(Changed(), [5, 2, 1]).__getitems__([2, 0])
-    assert_equal(many, [-1, -5], "two samples of a dataset that reads in its own way")
+    assert_equal(many, [-1, -5], "the list of two samples of a dataset that reads in its own way")
 
 
 # Splitting
 
 
 def test_lengths_are_counts_or_fractions():
-    """10 samples in [7, 3] are 7 and 3, and so are they in [0.7, 0.3]; the lengths are Python integers."""
+    """10 samples split by [7, 3] or by [0.7, 0.3] are parts of 7 and 3; these lengths are Python integers."""
     assert_equal(split_lengths(10, [7, 3]), [7, 3], "split_lengths(10, [7, 3])")
     assert_equal(split_lengths(10, [0.7, 0.3]), [7, 3], "split_lengths(10, [0.7, 0.3])")
     assert_equal(split_lengths(0, [0.7, 0.3]), [0, 0], "split_lengths(0, [0.7, 0.3])")
 
 
 def test_what_fractions_leave_is_dealt_out_from_the_front():
-    """A fraction gets floor(n * fraction); of 11 in thirds that leaves 2: the first two parts get one more each."""
+    """A fraction gets floor(n * fraction); 11 in thirds leaves 2 over: the first two parts get one more each."""
     assert_equal(split_lengths(11, [1 / 3, 1 / 3, 1 / 3]), [4, 4, 3], "11 in thirds")
     assert_equal(split_lengths(7, [0.5, 0.5]), [4, 3], "7 in halves")
 
@@ -131,7 +133,7 @@ def test_lengths_sum_up(lengths, total):
 
 @pytest.mark.parametrize("lengths", [[12, -2], [1.5, -0.5], [2.5, 7.5]])
 def test_lengths_make_sense(lengths):
-    """A negative length, or counts that are not whole, are a ValueError with the lengths."""
+    """A negative length, or a count that is not whole, is a ValueError with the lengths."""
     with raises(ValueError, lengths):
         split_lengths(10, lengths)
 
@@ -151,9 +153,9 @@ def test_a_random_split_loses_nothing():
     """random_split(dataset, [60, 40]) gives two Subsets that together hold each sample once, in random order."""
     dataset = TensorDataset(Tensor(rows(100)))
     first, second = random_split(dataset, [60, 40], np.random.default_rng(0))
-    assert_equal((len(first), len(second)), (60, 40), "the lengths")
+    assert_equal((len(first), len(second)), (60, 40), "the pair of lengths")
     found = [int(part[i][0]) for part in (first, second) for i in range(len(part))]
-    assert_equal(sorted(found), list(range(100)), "all samples of both parts, sorted")
+    assert_equal(sorted(found), list(range(100)), "the sorted list of the samples of both parts")
     assert found != list(range(100)), "the samples are in their old order: is the split random?"
     assert set(found[:60]) != set(range(60)), (
         "the first part holds the first 60 samples: is the split random?"
@@ -161,7 +163,7 @@ def test_a_random_split_loses_nothing():
 
 
 def test_a_split_depends_on_its_generator_alone():
-    """The same generator gives the same split; without one, the CPU's default generator draws, and each time anew."""
+    """The same generator gives the same split; without one, the CPU's default generator draws a new one each time."""
     splits = [random_split(range(50), [0.5, 0.5], np.random.default_rng(3)) for _ in range(2)]
     assert_equal(list(splits[0][0]), list(splits[1][0]), "the first part, split again")
     manual_seed(1)
@@ -177,7 +179,9 @@ def test_a_split_depends_on_its_generator_alone():
 
     first, second = two_splits(1)
     assert_equal(
-        two_splits(1), [first, second], "the first parts of two splits, again from the same manual_seed"
+        two_splits(1),
+        [first, second],
+        "the list of first parts of two splits, again from the same manual_seed",
     )
     assert first != second, "split twice without a generator, the parts are the same: who draws?"
     assert two_splits(2)[0] != first, "manual_seed(1) and manual_seed(2) gave the same split: who draws?"

@@ -29,14 +29,14 @@ def state(generator):
 
 
 def test_sequential_means_in_order():
-    """SequentialSampler("abc") gives 0, 1, 2, as often as one iterates over it; its length is 3."""
+    """SequentialSampler("abc") gives 0, 1, 2 each time it is iterated over; its length is 3."""
     sampler = SequentialSampler("abc")
-    assert_equal([list(sampler), list(sampler)], [[0, 1, 2]] * 2, "two epochs")
+    assert_equal([list(sampler), list(sampler)], [[0, 1, 2]] * 2, "the list of two epochs")
     assert_equal(len(sampler), 3, "the length")
 
 
 def test_a_random_order_holds_each_index_once():
-    """An epoch of RandomSampler(range(100)) is a permutation of 0 to 99 in Python integers, another in each epoch."""
+    """An epoch of RandomSampler(range(100)) is a new permutation of 0 to 99, in Python integers."""
     sampler = RandomSampler(range(100), generator=rng())
     first, second = list(sampler), list(sampler)
     assert_equal(sorted(first), list(range(100)), "one epoch, sorted")
@@ -62,7 +62,7 @@ SAMPLERS = {
 
 @pytest.mark.parametrize("kind", SAMPLERS)
 def test_an_order_depends_on_its_generator_alone(kind):
-    """The same generator gives the same order; without one, the CPU's default generator draws, and each time anew."""
+    """The same generator gives the same order; without one, the CPU's default generator draws a new one each time."""
     make = SAMPLERS[kind]
     assert_equal(list(make(rng(5))), list(make(rng(5))), "the order, drawn again from the same seed")
 
@@ -72,7 +72,9 @@ def test_an_order_depends_on_its_generator_alone(kind):
         return [list(sampler), list(sampler)]
 
     first, second = two_epochs(2)
-    assert_equal(two_epochs(2), [first, second], "two epochs, drawn again from the same manual_seed")
+    assert_equal(
+        two_epochs(2), [first, second], "the list of two epochs, drawn again from the same manual_seed"
+    )
     assert first != second, "without a generator two epochs have the same order: who draws?"
     assert two_epochs(3)[0] != first, "manual_seed(2) and manual_seed(3) gave the same order: who draws?"
     before = state(default_generator("cpu"))
@@ -84,7 +86,7 @@ def test_an_order_depends_on_its_generator_alone(kind):
 
 @pytest.mark.parametrize("wanted", [3, 10, 25])
 def test_as_many_as_wanted(wanted):
-    """num_samples=25 of 10: two whole permutations and half a third one; num_samples=3: a part of one."""
+    """num_samples=25 of 10 gives two permutations and half of a third; num_samples=3 gives a part of one."""
     sampler = RandomSampler(range(10), num_samples=wanted, generator=rng())
     order = list(sampler)
     assert_equal((len(order), len(sampler)), (wanted, wanted), "the number of samples, and len")
@@ -110,7 +112,7 @@ def test_each_round_is_shuffled_anew():
 
 
 def test_with_replacement_each_is_drawn_from_all():
-    """With replacement, 1000 samples of 2 hold about as many of each, and the sequence does not go by pairs."""
+    """With replacement, 1000 samples of 2 hold about as many of each, and each draw is independent."""
     order = list(RandomSampler(range(2), replacement=True, num_samples=1000, generator=rng()))
     assert_equal(len(order), 1000, "the number of samples")
     assert 400 < sum(order) < 600, f"1 comes {sum(order)} times in 1000"
@@ -125,11 +127,13 @@ def test_an_empty_dataset_has_an_empty_epoch():
 
 
 def test_a_sampler_grows_with_its_data():
-    """num_samples is asked of the data each time: after one more sample an epoch is one longer."""
+    """num_samples follows the length of the data: after one more sample, an epoch is one longer."""
     data = [1, 2]
     sampler = RandomSampler(data)
     data.append(3)
-    assert_equal((sampler.num_samples, sorted(sampler)), (3, [0, 1, 2]), "num_samples and an epoch")
+    assert_equal(
+        (sampler.num_samples, sorted(sampler)), (3, [0, 1, 2]), "the pair of num_samples and an epoch"
+    )
 
 
 @pytest.mark.parametrize("bad", [0, -1, 2.0, True])
@@ -193,7 +197,7 @@ def test_weights_are_numbers_from_0_on(bad):
 
 
 def test_what_has_no_weight_cannot_be_drawn():
-    """All weights 0, or fewer above 0 than samples without replacement, are a ValueError; so is a table of weights."""
+    """Only zero weights, too few above 0 without replacement, or a 2-d array of weights, are a ValueError."""
     with raises(ValueError):
         WeightedRandomSampler([0.0, 0.0], 1)
     with raises(ValueError, 3, 2):
@@ -207,10 +211,18 @@ def test_what_has_no_weight_cannot_be_drawn():
 
 def test_items_in_groups():
     """batched(iter("abcde"), 2) gives ["a", "b"], ["c", "d"], ["e"]; with drop_last the short one is left out."""
-    assert_equal(list(batched(iter("abcde"), 2, False)), [["a", "b"], ["c", "d"], ["e"]], "the groups")
-    assert_equal(list(batched(iter("abcde"), 2, True)), [["a", "b"], ["c", "d"]], "the groups with drop_last")
-    assert_equal(list(batched(iter("abcd"), 2, True)), [["a", "b"], ["c", "d"]], "groups that come out even")
-    assert_equal(list(batched(iter(""), 2, False)), [], "the groups of nothing")
+    assert_equal(
+        list(batched(iter("abcde"), 2, False)), [["a", "b"], ["c", "d"], ["e"]], "the list of groups"
+    )
+    assert_equal(
+        list(batched(iter("abcde"), 2, True)), [["a", "b"], ["c", "d"]], "the list of groups with drop_last"
+    )
+    assert_equal(
+        list(batched(iter("abcd"), 2, True)),
+        [["a", "b"], ["c", "d"]],
+        "the list of groups that come out even",
+    )
+    assert_equal(list(batched(iter(""), 2, False)), [], "the list of groups of nothing")
 
 
 def test_groups_are_made_as_they_are_asked_for():
@@ -225,7 +237,7 @@ def test_groups_are_made_as_they_are_asked_for():
     ("drop_last", "expected"), [(False, [[0, 1], [2, 3], [4]]), (True, [[0, 1], [2, 3]])]
 )
 def test_a_batch_sampler_groups_indices(drop_last, expected):
-    """BatchSampler over 5 indices, 2 at a time: the last is alone, or left out; len is the number of batches."""
+    """BatchSampler makes 2, 2 and 1 of 5 indices, or leaves the last batch out; len is the number of batches."""
     sampler = BatchSampler(SequentialSampler(range(5)), 2, drop_last)
     assert_equal(list(sampler), expected, "an epoch")
     assert_equal(list(sampler), expected, "another epoch")
@@ -234,7 +246,7 @@ def test_a_batch_sampler_groups_indices(drop_last, expected):
 
 @given(n=st.integers(0, 12), batch_size=st.integers(1, 5), drop_last=st.booleans())
 def test_the_length_of_a_batch_sampler(n, batch_size, drop_last):
-    """len(BatchSampler) is the number of batches it gives, whatever the numbers."""
+    """len(BatchSampler) is the number of batches that it gives, for any length and batch_size."""
     sampler = BatchSampler(range(n), batch_size, drop_last)
     assert_equal(len(sampler), len(list(sampler)), f"len with {n} indices")
 
@@ -248,12 +260,12 @@ def test_batches_have_a_size(bad):
         BatchSampler(range(5), 2, 3)
 
 
-# When chance is asked
+# When random numbers are drawn
 
 
 @pytest.mark.parametrize("replacement", [False, True])
 def test_all_is_drawn_when_an_epoch_begins(replacement):
-    """iter(sampler) draws for the whole epoch: what the generator gives later is not touched by reading on."""
+    """iter(sampler) draws for the whole epoch: reading the indices draws nothing more from the generator."""
     one, other = rng(1), rng(1)
     samplers = [
         RandomSampler(range(100), replacement, 100, generator=one),

@@ -1,4 +1,4 @@
-"""Samples to a batch: one new axis in front."""
+"""How samples become a batch: with one new axis in front."""
 
 from collections import namedtuple
 
@@ -26,7 +26,7 @@ def test_tensors_are_stacked():
 
 @given(array=strategies.arrays(strategies.shapes(min_dims=1, min_side=1)))
 def test_arrays_become_one_tensor(array):
-    """Arrays of any shape, 0-d and empty ones too, become a Tensor with one axis more in front; they are copied."""
+    """Arrays of any shape, 0-d and empty ones too, become a Tensor with one more axis in front; they are copied."""
     with unchanged(array):
         batch = default_collate(list(array))
         assert isinstance(batch, Tensor), f"the batch is a {type(batch).__name__}"
@@ -36,7 +36,7 @@ def test_arrays_become_one_tensor(array):
 
 @pytest.mark.parametrize("dtype", ["uint8", "int32", "float64", "bool"])
 def test_arrays_keep_their_dtype(dtype):
-    """Arrays and NumPy's numbers keep their dtype in the batch: uint8 pictures stay a quarter of the size."""
+    """Arrays and NumPy's numbers keep their dtype in the batch: float32 pictures would be four times as large."""
     assert_close(default_collate([np.ones(2, dtype), np.zeros(2, dtype)]), np.array([[1, 1], [0, 0]], dtype))
     scalars = [np.dtype(dtype).type(1), np.dtype(dtype).type(0)]
     assert_close(default_collate(scalars), np.array([1, 0], dtype), "the batch of NumPy's numbers")
@@ -52,7 +52,7 @@ def test_python_numbers_become_a_tensor(numbers, dtype):
 
 
 def test_texts_stay_texts():
-    """str and bytes stay a list as they are."""
+    """str and bytes become a list of them, unchanged."""
     assert_equal(default_collate(["cat", "dog"]), ["cat", "dog"], "a batch of texts")
     assert_equal(default_collate([b"cat", b"dog"]), [b"cat", b"dog"], "a batch of bytes")
 
@@ -63,18 +63,18 @@ def test_pairs_become_a_list_of_batches(kind):
     batch = default_collate([kind([f32(1, 2), 7]), kind([f32(3, 4), 8])])
     assert_equal(type(batch), list, "the type of the batch")
     assert_equal(len(batch), 2, "the number of its parts")
-    assert_close(batch[0], f32([1, 2], [3, 4]), "the pictures")
-    assert_close(batch[1], np.array([7, 8]), "the labels")
+    assert_close(batch[0], f32([1, 2], [3, 4]), "the array of pictures")
+    assert_close(batch[1], np.array([7, 8]), "the array of labels")
 
 
 def test_dicts_become_a_dict():
-    """Dicts become a dict of batches, and what they hold may hold more: dicts, pairs, texts."""
+    """Dicts become a dict of batches; their values may be dicts, pairs or texts again."""
     samples = [
         {"x": 0.5, "more": {"name": "a", "pair": (1, 2)}},
         {"x": 1.5, "more": {"name": "b", "pair": (3, 4)}},
     ]
     batch = default_collate(samples)
-    assert_equal(list(batch), ["x", "more"], "the keys")
+    assert_equal(list(batch), ["x", "more"], "the list of keys")
     assert_close(batch["x"], f32(0.5, 1.5), 'the batch of "x"')
     assert_equal(batch["more"]["name"], ["a", "b"], 'the batch of "name" inside "more"')
     assert_close(batch["more"]["pair"][1], np.array([2, 4]), 'the second part of "pair" inside "more"')
@@ -92,7 +92,7 @@ def test_named_tuples_keep_their_names():
 def test_a_batch_of_any_size(n):
     """One sample is a batch too: the first axis is the number of samples in every part."""
     batch = default_collate([(f32(i, i, i), i) for i in range(n)])
-    assert_equal((batch[0].shape, batch[1].shape), ((n, 3), (n,)), "the shapes")
+    assert_equal((batch[0].shape, batch[1].shape), ((n, 3), (n,)), "the pair of shapes")
 
 
 # What does not fit
@@ -106,7 +106,7 @@ def test_samples_of_a_batch_have_one_shape(wrap):
 
 
 def test_samples_of_a_batch_have_as_many_parts():
-    """Tuples of 2 and of 3 parts are a ValueError with both numbers; no part is dropped in silence."""
+    """Tuples of 2 and of 3 parts are a ValueError with both numbers; no part is dropped silently."""
     with raises(ValueError, 2, 3):
         default_collate([(1, 4), (1, 4, 5)])
 
@@ -128,7 +128,7 @@ def test_what_cannot_be_put_together(thing):
 
 
 def test_a_batch_of_nothing():
-    """No sample at all is a ValueError: nobody knows its shape."""
+    """No sample at all is a ValueError: there is no shape to take."""
     with raises(ValueError):
         default_collate([])
 
@@ -140,7 +140,7 @@ def test_convert_only_makes_tensors():
     """default_convert makes Tensors of the arrays in dicts, tuples and lists, without a new axis and without a copy."""
     pixels = f32([1, 2], [3, 4])
     found = default_convert({"pair": (pixels, np.float32(0.5)), "name": "cat", "number": 3})
-    assert_equal(list(found), ["pair", "name", "number"], "the keys")
+    assert_equal(list(found), ["pair", "name", "number"], "the list of keys")
     assert_equal((type(found["pair"]), found["name"], found["number"]), (list, "cat", 3), "the rest")
     assert isinstance(found["pair"][0], Tensor), f"the array became a {type(found['pair'][0]).__name__}"
     assert_close(found["pair"][0], pixels, "the Tensor")

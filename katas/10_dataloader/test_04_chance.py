@@ -1,4 +1,4 @@
-"""Chance in threads: one seed for an epoch, a generator for each batch, and the one that is current in a thread."""
+"""Random numbers in threads: a seed for each epoch, a generator for each batch, and a thread's current generator."""
 
 import threading
 
@@ -12,7 +12,7 @@ from tinytorch.setup import default_generator, manual_seed
 
 
 def test_a_seed_is_drawn():
-    """draw_seed(generator) is a Python integer from 0 to 2**63 - 1, another one each time, often above 2**62."""
+    """draw_seed(generator) is a Python integer from 0 to 2**63 - 1, a new one each time, half of them above 2**62."""
     generator = np.random.default_rng(0)
     seeds = [draw_seed(generator) for _ in range(50)]
     assert_equal(type(seeds[0]), int, "the type of a seed")
@@ -34,7 +34,7 @@ def test_a_seed_comes_from_the_generator_that_was_named():
         return draw_seed(), draw_seed()
 
     first, second = two_seeds(1)
-    assert_equal(two_seeds(1), (first, second), "two seeds, drawn again from the same manual_seed")
+    assert_equal(two_seeds(1), (first, second), "the pair of seeds, drawn again from the same manual_seed")
     assert first != second, "without a generator two seeds are the same: who draws?"
     assert two_seeds(2)[0] != first, "manual_seed(1) and manual_seed(2) gave the same seed: who draws?"
     manual_seed(1)
@@ -67,7 +67,7 @@ def test_the_default_generator_is_current():
 
 
 def test_a_block_has_its_generator():
-    """Inside `with drawing_from(g):` current_generator() is g, also in a block inside; afterwards it is as before."""
+    """Inside `with drawing_from(g):` current_generator() is g; blocks may be nested, and restore the one before."""
     outer, inner = np.random.default_rng(1), np.random.default_rng(2)
     with drawing_from(outer):
         assert current_generator() is outer, "inside the block it is not the block's generator"

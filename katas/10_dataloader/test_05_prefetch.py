@@ -1,6 +1,6 @@
-"""prefetch: work that is done before it is asked for, in order, bounded, and ended with its reader.
+"""prefetch: work is done ahead of time, in order, up to a bound, and ends with the reader.
 
-Nothing here waits for ever: what should have happened has three seconds for it, and then the spec says what did not.
+Nothing here waits for ever: after three seconds a spec fails and says what did not happen.
 """
 
 import gc
@@ -26,23 +26,27 @@ def test_results_come_in_the_order_of_the_jobs(num_workers):
     """list(prefetch(work, jobs, num_workers, ahead)) is [work(job) for job in jobs], with any number of workers."""
     with no_thread_left():
         assert_equal(
-            list(prefetch(double, range(20), num_workers, 4)), [2 * i for i in range(20)], "the results"
+            list(prefetch(double, range(20), num_workers, 4)),
+            [2 * i for i in range(20)],
+            "the list of results",
         )
-        assert_equal(list(prefetch(double, [], num_workers, 4)), [], "the results of no job")
+        assert_equal(list(prefetch(double, [], num_workers, 4)), [], "the list of results of no job")
         assert_equal(list(prefetch(double, iter([1, 2]), num_workers, 10)), [2, 4], "fewer jobs than `ahead`")
 
 
 def test_without_workers_a_job_is_done_when_it_is_asked_for():
-    """With num_workers=0 there is no thread: the first next() does job 0, in the caller's thread, and no other job."""
+    """With num_workers=0 there is no thread: the first next() does only job 0, in the caller's thread."""
     done = []
 
     def work(job):
         done.append((job, threading.current_thread()))
 
     results = prefetch(work, range(5), 0, 0)
-    assert_equal(done, [], "the jobs done before anybody asked")
+    assert_equal(done, [], "the list of jobs done before anybody asked")
     next(results)
-    assert_equal(done, [(0, threading.current_thread())], "the jobs done after one next(), and their threads")
+    assert_equal(
+        done, [(0, threading.current_thread())], "the list of jobs done after one next(), and their threads"
+    )
 
 
 def test_the_next_job_is_done_while_the_caller_is_busy():
@@ -64,7 +68,7 @@ def test_the_next_job_is_done_while_the_caller_is_busy():
 
 
 def test_workers_work_side_by_side():
-    """Two workers work at the same time: job 0 may even wait for jobs 1 to 7, and its result still comes first."""
+    """Two workers work at the same time: job 0 can wait for jobs 1 to 7, and its result still comes first."""
     finished = threading.Event()
 
     def work(job):
@@ -77,12 +81,12 @@ def test_workers_work_side_by_side():
         return job
 
     with no_thread_left():
-        assert_equal(list(prefetch(work, range(8), 2, 8)), list(range(8)), "the results")
+        assert_equal(list(prefetch(work, range(8), 2, 8)), list(range(8)), "the list of results")
 
 
 @pytest.mark.parametrize(("num_workers", "ahead"), [(1, 1), (2, 4), (3, 3)])
 def test_not_more_than_asked_for_is_done_ahead(num_workers, ahead):
-    """While the caller has one result, `ahead` further jobs are begun, and not one more: memory has a bound."""
+    """While the caller has one result, exactly `ahead` further jobs are started: memory use is bounded."""
     begun = []
 
     with no_thread_left():
@@ -94,7 +98,9 @@ def test_not_more_than_asked_for_is_done_ahead(num_workers, ahead):
                 time.sleep(0.001)
             time.sleep(0.01)  # for what should not happen
             assert_equal(
-                len(begun), taken + ahead, f"the jobs begun when {taken} results were taken, ahead={ahead}"
+                len(begun),
+                taken + ahead,
+                f"the number of jobs begun when {taken} results were taken, ahead={ahead}",
             )
         results.close()
 
@@ -110,9 +116,9 @@ def test_jobs_are_taken_in_the_callers_thread():
 
     with no_thread_left():
         results = prefetch(double, jobs(), 2, 4)
-        assert_equal([next(results) for _ in range(3)], [0, 2, 4], "the first three results")
+        assert_equal([next(results) for _ in range(3)], [0, 2, 4], "the list of the first three results")
         results.close()
-    assert_equal(threads, {threading.current_thread()}, "the threads in which jobs were taken")
+    assert_equal(threads, {threading.current_thread()}, "the set of threads in which jobs were taken")
 
 
 # Errors
@@ -126,7 +132,7 @@ def broken_at_3(job):
 
 @pytest.mark.parametrize("num_workers", [0, 2])
 def test_an_error_comes_in_its_place(num_workers):
-    """An error of job 3 is raised after the results of jobs 0, 1 and 2, as it is; then there is nothing more."""
+    """An error of job 3 is raised unchanged after the results of jobs 0, 1 and 2; then nothing more comes."""
     taken = []
     with no_thread_left():
         results = prefetch(broken_at_3, range(10), num_workers, 6)
@@ -137,7 +143,7 @@ def test_an_error_comes_in_its_place(num_workers):
             assert_equal(str(error), "job 3 is broken", "the error's message")
         else:
             raise AssertionError(f"the error of job 3 was not raised; the results were {taken}")
-        assert_equal(taken, [0, 1, 2], "the results before the error")
+        assert_equal(taken, [0, 1, 2], "the list of results before the error")
         assert_equal(list(results), [], "what comes after the error")
 
 
@@ -159,7 +165,7 @@ def test_stop_iteration_is_an_error_like_any_other(num_workers):
 
 
 def begin(num_workers=1, ahead=3):
-    """A prefetch of ten jobs, each of which, but the first, goes on until it is told to stop. One result is taken."""
+    """A prefetch of ten jobs. All except the first run until they are told to stop. One result is taken."""
     stop, second, begun, told = threading.Event(), threading.Event(), [], []
 
     def work(job):
@@ -176,18 +182,18 @@ def begin(num_workers=1, ahead=3):
 
 
 def test_closing_ends_the_threads():
-    """results.close() sets `stop`, so that the job in hand can give up, drops those not begun, and leaves no thread."""
+    """results.close() sets `stop`, so that a running job can give up, drops waiting jobs, and leaves no thread."""
     with no_thread_left():
         results, stop, begun, told = begin()
         results.close()
     assert stop.is_set(), "`stop` is not set after close()"
-    assert_equal(begun, [0, 1], "the jobs that were begun")
+    assert_equal(begun, [0, 1], "the list of jobs that were begun")
     assert_equal(told, [True], "whether job 1 was told to stop while it worked")
 
 
 @pytest.mark.parametrize("end", ["closed", "forgotten", "an error"])
 def test_the_job_in_hand_is_waited_for(end):
-    """However the results end: a job that takes 50 ms to give up has given up when they have ended, not later."""
+    """However the results end, they wait for a running job, even if it takes 50 ms to give up."""
     stop, second, given_up = threading.Event(), threading.Event(), []
 
     def work(job):
@@ -210,11 +216,13 @@ def test_the_job_in_hand_is_waited_for(end):
         elif end == "forgotten":
             del results
             gc.collect()
-        assert_equal(given_up, [1], f"the jobs that had given up when the results were at their end ({end})")
+        assert_equal(
+            given_up, [1], f"the list of jobs that had given up when the results were at their end ({end})"
+        )
 
 
 def test_all_workers_end():
-    """Three workers in the middle of their jobs end as one does."""
+    """Three workers in the middle of their jobs all end."""
     with no_thread_left():
         results, _, begun, told = begin(num_workers=3, ahead=6)
         results.close()
@@ -223,7 +231,7 @@ def test_all_workers_end():
 
 
 def test_forgetting_ends_the_threads():
-    """Results that nobody holds any more end their threads like closed ones."""
+    """Results that nothing refers to any more end their threads, as if they were closed."""
     with no_thread_left():
         results, stop, _, told = begin()
         del results
@@ -233,7 +241,7 @@ def test_forgetting_ends_the_threads():
 
 
 def test_an_error_ends_the_threads():
-    """After an error of one job the others are told to stop, and no thread is left, even while the error is held."""
+    """After an error of one job the others are told to stop, and no thread is left, even if the error is kept."""
     stop, told = threading.Event(), []
 
     def work(job):
@@ -253,10 +261,10 @@ def test_an_error_ends_the_threads():
 
 
 def test_the_last_result_ends_the_threads():
-    """When all results are taken, `stop` is set and no thread is left, though somebody still holds the generator."""
+    """When all results are taken, `stop` is set and no thread is left, even if the generator is still referred to."""
     stop = threading.Event()
     with no_thread_left():
         results = prefetch(double, range(5), 2, 4, stop)
-        assert_equal(list(results), [0, 2, 4, 6, 8], "the results")
+        assert_equal(list(results), [0, 2, 4, 6, 8], "the list of results")
     assert stop.is_set(), "`stop` is not set after the last result"
     del results

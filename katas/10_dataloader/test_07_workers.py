@@ -1,6 +1,6 @@
-"""The loader with workers: the same batches, made ahead of time, and nothing left behind, whatever ends the loop.
+"""The loader with workers: the same batches, made ahead of time; no thread is left, however the loop ends.
 
-Nothing here waits for ever: what should have happened has three seconds for it, and then the spec says what did not.
+Nothing here waits for ever: after three seconds a spec fails and says what did not happen.
 """
 
 import gc
@@ -31,7 +31,7 @@ class Noisy(Dataset):
 
 
 class Watched(Dataset):
-    """100 samples; `begun[i]` is set when sample i is read, and what was read is in `read`."""
+    """100 samples; `begun[i]` is set when sample i is read, and `read` lists what was read."""
 
     def __init__(self):
         self.begun = [threading.Event() for _ in range(100)]
@@ -63,7 +63,7 @@ class Slow(Watched, Dataset):
 
 
 class SlowStream(IterableDataset):
-    """0 to 99. Sample 51 waits until the loop ends, and every one after it takes 10 ms. What was read is in `read`."""
+    """0 to 99. Sample 51 waits until the loop ends, and each one after it takes 10 ms. `read` lists what was read."""
 
     def __init__(self):
         self.begun, self.loop_ends, self.read = threading.Event(), threading.Event(), []
@@ -103,7 +103,7 @@ def numbers(loader):
 
 
 def test_workers_change_nothing():
-    """From the same generator the batches are the same for 0, 1 and 3 workers: the order, and what is drawn in them."""
+    """With the same generator, 0, 1 and 3 workers give the same batches: the same order and the same random numbers."""
     expected = None
     for num_workers in (0, 1, 3):
         loader = DataLoader(
@@ -112,11 +112,11 @@ def test_workers_change_nothing():
         with no_thread_left():
             found = [numbers(loader) for _ in range(2)]
         expected = expected or found
-        assert_equal(found, expected, f"two epochs with {num_workers} workers")
+        assert_equal(found, expected, f"the list of two epochs with {num_workers} workers")
 
 
 def test_workers_leave_the_callers_chance_alone():
-    """What the loop draws from the default generator, as dropout does, does not depend on workers, nor they on it."""
+    """Draws of the loop from the default generator (dropout) and draws of the workers do not affect each other."""
     expected = None
     for num_workers in (0, 1, 3):
         manual_seed(3)
@@ -131,7 +131,7 @@ def test_workers_leave_the_callers_chance_alone():
 
 @pytest.mark.parametrize("num_workers", [0, 2])
 def test_a_run_can_be_resumed_exactly(num_workers):
-    """The generator's state at an epoch's end is all there is: put back, it gives the same next epoch."""
+    """A new loader with the generator's state from the end of an epoch gives the same next epoch."""
     generator = np.random.default_rng(5)
     loader = DataLoader(Noisy(), 4, shuffle=True, num_workers=num_workers, generator=generator)
     numbers(loader)
@@ -144,7 +144,7 @@ def test_a_run_can_be_resumed_exactly(num_workers):
 
 
 def test_order_is_the_callers_business():
-    """Samplers are iterated over in the caller's thread: one that draws from the default generator disturbs nobody."""
+    """Samplers are iterated over in the caller's thread, so they may draw from the default generator."""
     threads = set()
 
     class Sampler:
@@ -155,8 +155,8 @@ def test_order_is_the_callers_business():
 
     with no_thread_left():
         batches = [batch.tolist() for batch in DataLoader(Watched(), 5, sampler=Sampler(), num_workers=2)]
-    assert_equal([i for batch in batches for i in batch], list(range(20)), "the samples")
-    assert_equal(threads, {threading.current_thread()}, "the threads in which the sampler was asked")
+    assert_equal([i for batch in batches for i in batch], list(range(20)), "the list of samples")
+    assert_equal(threads, {threading.current_thread()}, "the set of threads in which the sampler was read")
 
 
 @pytest.mark.parametrize("num_workers", [1, 3])
@@ -165,7 +165,7 @@ def test_a_stream_has_one_reader(num_workers):
     loader = DataLoader(Stream(), 3, num_workers=num_workers)
     with no_thread_left():
         found = [batch.tolist() for batch in loader]
-    assert_equal([i for batch in found for i in batch], list(range(20)), "the samples")
+    assert_equal([i for batch in found for i in batch], list(range(20)), "the list of samples")
     assert_equal(len(found), 7, "the number of batches")
 
 
@@ -182,7 +182,7 @@ def test_two_loops_over_one_loader():
 
 
 def test_the_next_batch_is_read_while_the_model_learns():
-    """While the caller has batch 0, a worker reads batch 1; a stream's too."""
+    """While the caller has batch 0, a worker reads batch 1, also of a stream."""
     dataset = Watched()
     with no_thread_left():
         for _ in DataLoader(dataset, 10, num_workers=1):
@@ -207,7 +207,7 @@ LOOK_AHEAD = [(1, None, 2), (2, None, 4), (2, 1, 2)]
 
 @pytest.mark.parametrize(("num_workers", "prefetch_factor", "ahead"), LOOK_AHEAD)
 def test_the_look_ahead_has_a_bound(num_workers, prefetch_factor, ahead):
-    """While the caller has batch 0, prefetch_factor * num_workers further batches are read, and not one more."""
+    """While the caller has batch 0, exactly prefetch_factor * num_workers further batches are read."""
     dataset = Watched()
     with no_thread_left():
         for _ in DataLoader(dataset, 5, num_workers=num_workers, prefetch_factor=prefetch_factor):
@@ -223,7 +223,7 @@ def test_the_look_ahead_has_a_bound(num_workers, prefetch_factor, ahead):
 
 @pytest.mark.parametrize(("num_workers", "prefetch_factor", "ahead"), LOOK_AHEAD)
 def test_the_look_ahead_of_a_stream_has_the_same_bound(num_workers, prefetch_factor, ahead):
-    """prefetch_factor * num_workers further batches of a stream are read too, by its one reader, and not one more."""
+    """The one reader of a stream reads exactly prefetch_factor * num_workers further batches too."""
     read, enough = [], threading.Event()
 
     class Counted(IterableDataset):
@@ -238,7 +238,7 @@ def test_the_look_ahead_of_a_stream_has_the_same_bound(num_workers, prefetch_fac
         for _ in DataLoader(Counted(), 5, num_workers=num_workers, prefetch_factor=prefetch_factor):
             assert enough.wait(PATIENCE), f"batch {ahead} was not read while the caller had batch 0"
             time.sleep(0.02)  # for what should not happen
-            assert_equal(len(read), 5 * ahead + 5, "the samples read while the caller had batch 0")
+            assert_equal(len(read), 5 * ahead + 5, "the number of samples read while the caller had batch 0")
             break
 
 
@@ -246,7 +246,7 @@ def test_the_look_ahead_of_a_stream_has_the_same_bound(num_workers, prefetch_fac
 
 
 def test_an_error_of_a_worker_reaches_the_caller():
-    """A broken sample's error comes to the caller, after the good batches before it, with a note of its index."""
+    """A broken sample's error is raised to the caller, after the batches before it, with a note of its index."""
 
     class Broken(Watched):
         def __getitem__(self, index):
@@ -262,17 +262,17 @@ def test_an_error_of_a_worker_reaches_the_caller():
         except LookupError as error:
             places = [place.name for place in traceback.extract_tb(error.__traceback__)]
             raise
-    assert_equal(taken, [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]], "the batches before it")
+    assert_equal(taken, [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]], "the list of batches before it")
     assert "__getitem__" in places, f"the line in the dataset is lost: the error comes from {places}"
 
 
 def test_an_error_of_a_stream_reaches_the_caller():
-    """A broken sample of a stream is named with workers too, after the good batches before it."""
+    """A broken sample of a stream is named with workers too, after the batches before it."""
     taken = []
     with no_thread_left(), raises_with_note(OSError, "the line is dead", 7, "Stream"):
         for batch in DataLoader(Stream(broken=7), 2, num_workers=2):
             taken.append(batch.tolist())
-    assert_equal(taken, [[0, 1], [2, 3], [4, 5]], "the batches before it")
+    assert_equal(taken, [[0, 1], [2, 3], [4, 5]], "the list of batches before it")
 
 
 # The end of a loop
@@ -294,7 +294,7 @@ def test_no_thread_survives_its_loop(end):
 
 
 def test_no_thread_survives_a_forgotten_iterator():
-    """An iterator that nobody holds any more, after its first batch or before it, leaves no thread behind."""
+    """An iterator that nothing refers to any more, after its first batch or before it, leaves no thread behind."""
     with no_thread_left():
         batches = iter(DataLoader(Watched(), 10, num_workers=2))
         next(batches)
@@ -307,7 +307,7 @@ def test_no_thread_survives_a_forgotten_iterator():
 
 
 def test_no_thread_survives_the_last_batch():
-    """When the last batch was taken, the threads have ended, though the iterator is still held; a stream's too."""
+    """After the last batch the threads have ended, even if the iterator is still referred to, also for a stream."""
     for dataset in (Watched(), Stream()):
         with no_thread_left():
             batches = iter(DataLoader(dataset, 10, num_workers=2))
@@ -317,7 +317,7 @@ def test_no_thread_survives_the_last_batch():
 
 
 def test_an_abandoned_batch_is_not_read_to_its_end():
-    """After break a worker ends with the sample in hand: of a batch of 98 slow samples only the first few are read."""
+    """After break a worker finishes its current sample only: of a batch of 98 slow samples it reads few."""
     dataset = Slow()
     with no_thread_left():
         for _ in DataLoader(dataset, batch_sampler=[[0, 1], list(range(2, 100))], num_workers=1):
@@ -330,7 +330,7 @@ def test_an_abandoned_batch_is_not_read_to_its_end():
 
 
 def test_an_abandoned_batch_of_a_stream_is_not_read_to_its_end():
-    """So it is with a stream: after break its reader ends with the sample in hand, the second of 50 slow ones."""
+    """After break the reader of a stream finishes its current sample only, the second of 50 slow ones."""
     dataset = SlowStream()
     with no_thread_left():
         for _ in DataLoader(dataset, 50, num_workers=1):
@@ -344,7 +344,7 @@ def test_an_abandoned_batch_of_a_stream_is_not_read_to_its_end():
 
 @pytest.mark.parametrize("stream", [False, True], ids=["samples", "a stream"])
 def test_ctrl_c_while_waiting(stream):
-    """Ctrl-C while the caller waits for a batch comes out as KeyboardInterrupt, and leaves no thread behind."""
+    """Ctrl-C while the caller waits for a batch raises KeyboardInterrupt, and leaves no thread behind."""
 
     def interrupt():
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)

@@ -1,4 +1,4 @@
-"""Pictures on their way to the model: one, (C, H, W), or many at once, (N, C, H, W), each with its own chance."""
+"""Transforms of one picture, (C, H, W), or of many, (N, C, H, W), with random draws for each picture."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def drawn(transform, pictures, seed=0):
 
 
 def test_bytes_become_fractions():
-    """ToDtype(float32, scale=True) makes of the uint8 0, 51 and 255 the float32 0.0, 0.2 and 1.0."""
+    """ToDtype(float32, scale=True) turns the uint8 0, 51 and 255 into the float32 0.0, 0.2 and 1.0."""
     picture = np.array([0, 51, 255], np.uint8).reshape(1, 1, 3)
     with unchanged(picture):
         found = ToDtype(np.float32, scale=True)(picture)
@@ -48,7 +48,7 @@ def test_bytes_become_fractions():
 
 
 def test_a_dtype_alone_changes_no_number():
-    """Without scale the numbers stay: 51 becomes 51.0. Fractions stay as they are with scale too."""
+    """Without scale the numbers stay: 51 becomes 51.0. Floats stay as they are with scale too."""
     assert_close(ToDtype(np.float32)(np.full((1, 2, 2), 51, np.uint8)), np.full((1, 2, 2), 51, np.float32))
     assert_close(
         ToDtype(np.float64, scale=True)(np.full((1, 2, 2), 0.5, np.float32)), np.full((1, 2, 2), 0.5)
@@ -63,7 +63,7 @@ def test_only_floats_hold_fractions():
 
 
 def test_each_channel_is_normalised():
-    """Normalize([1, 10], [2, 0.5]) makes of channel 0 (x - 1) / 2, and of channel 1 (x - 10) / 0.5, in a new array."""
+    """Normalize([1, 10], [2, 0.5]) gives (x - 1) / 2 for channel 0, (x - 10) / 0.5 for channel 1, in a new array."""
     picture = np.array([[[3.0, 5.0]], [[10.0, 11.0]]], np.float32)
     with unchanged(picture):
         found = Normalize([1, 10], [2, 0.5])(picture)
@@ -72,7 +72,7 @@ def test_each_channel_is_normalised():
 
 @given(pictures=strategies.strided(strategies.shapes(min_dims=4, max_dims=4)), seed=st.integers(0, 99))
 def test_normalize_any_pictures(pictures, seed):
-    """Any pictures (N, C, H, W), empty or not in order in memory: each is normalised as it would be alone."""
+    """Any pictures (N, C, H, W), also empty or non-contiguous: each is normalised as it would be alone."""
     c = pictures.shape[1]
     mean, std = rng(seed).random(c), rng(seed + 1).random(c) + 0.5
     expected = np.empty_like(pictures)
@@ -80,11 +80,11 @@ def test_normalize_any_pictures(pictures, seed):
         expected[n, ch] = (pictures[n, ch].astype(np.float64) - mean[ch]) / std[ch]
     with unchanged(pictures):
         found = Normalize(mean.tolist(), std.tolist())(pictures)
-    assert_close(found, expected, "the pictures")
+    assert_close(found, expected, "the array of pictures")
 
 
 def test_integers_are_not_normalised():
-    """Normalize of uint8 pictures is a TypeError with the dtype: (x - mean) would not fit into bytes."""
+    """Normalize of uint8 pictures is a TypeError with the dtype: bytes cannot hold x - mean."""
     with raises(TypeError, "uint8"):
         Normalize([0.5], [0.5])(np.ones((1, 2, 2), np.uint8))
 
@@ -121,12 +121,12 @@ def test_every_window_is_as_likely():
     crops = drawn(RandomCrop(2), np.broadcast_to(pixels(1, 4, 5), (1200, 1, 4, 5)))
     places, counts = np.unique(crops[:, 0, 0, 0], return_counts=True)
     expected = [row * 5 + column + 1 for row in range(3) for column in range(4)]
-    assert_equal(places.tolist(), expected, "the upper left pixels of all windows that came")
+    assert_equal(places.tolist(), expected, "the list of upper left pixels of all windows that came")
     assert (abs(counts - 100) < 40).all(), f"they come {counts.tolist()} times"
 
 
 def test_a_margin_is_black():
-    """padding=1 first puts a margin of one 0 on all four sides: a window of 3 in a picture of (3, 3) is one of 9."""
+    """padding=1 first adds a margin of one 0 on all four sides: a window of 3 in a picture (3, 3) has 9 places."""
     picture = pixels(1, 3, 3)
     padded = np.zeros((1, 5, 5), np.float32)
     padded[:, 1:4, 1:4] = picture
@@ -189,7 +189,7 @@ def test_a_flip_turns_left_and_right():
 
 @pytest.mark.parametrize("p", [0.25, 0.5])
 def test_each_picture_is_turned_for_itself(p):
-    """Of 1000 pictures at once about 1000 * p are turned over, each as a whole; half of them is the usual p."""
+    """Of 1000 pictures at once about 1000 * p are mirrored, each as a whole; p is 0.5 by default."""
     pictures = pixels(1000, 2, 1, 2)
     found = drawn(RandomHorizontalFlip() if p == 0.5 else RandomHorizontalFlip(p), pictures)
     turned = (found == pictures[..., ::-1]).all(axis=(1, 2, 3))
@@ -207,7 +207,7 @@ def test_each_picture_is_turned_for_itself(p):
     seed=st.integers(0, 99),
 )
 def test_flips_of_any_pictures(pictures, seed):
-    """Pictures with any number of leading axes, empty or not in order in memory: each is turned over or as it was."""
+    """Any leading axes, also empty or non-contiguous pictures: each one is mirrored or as it was."""
     with unchanged(pictures):
         found = drawn(RandomHorizontalFlip(), pictures, seed)
     assert_equal((found.shape, found.dtype), (pictures.shape, pictures.dtype), "shape and dtype")
@@ -237,7 +237,7 @@ def test_p_is_a_probability(p):
 
 @pytest.mark.parametrize("transform", ["RandomCrop", "RandomHorizontalFlip"])
 def test_chance_is_the_current_generators(transform):
-    """Random transforms draw from current_generator(): the same generator gives the same, another one others."""
+    """Random transforms draw from current_generator(): the same state gives the same pictures, another one others."""
     make = {"RandomCrop": lambda: RandomCrop(4, 2), "RandomHorizontalFlip": RandomHorizontalFlip}[transform]
     pictures = pixels(64, 1, 4, 4)
     first, again, other = (drawn(make(), pictures, seed) for seed in (1, 1, 2))
@@ -245,7 +245,7 @@ def test_chance_is_the_current_generators(transform):
     assert not np.array_equal(first, other), "another generator gave the same pictures"
     with drawing_from(rng(1)):
         one, two = make()(pictures), make()(pictures)
-    assert not np.array_equal(one, two), "called twice, it did the same twice: it should draw anew each time"
+    assert not np.array_equal(one, two), "called twice, it did the same twice: it should draw again each time"
 
 
 def test_one_after_the_other():
@@ -257,7 +257,7 @@ def test_one_after_the_other():
 
 @pytest.mark.parametrize("transform", ["ToDtype", "Normalize", "RandomCrop", "RandomHorizontalFlip"])
 def test_tensors_stay_tensors(transform):
-    """A Tensor that goes in comes out as a Tensor, with what the array would have become."""
+    """Of a Tensor a transform makes a Tensor, with the same numbers as of an array."""
     make = {
         "ToDtype": lambda: ToDtype(np.float64),
         "Normalize": lambda: Normalize([0.5, 0.5], [0.5, 0.25]),
@@ -289,7 +289,7 @@ def test_a_picture_and_its_label():
 
 
 def test_many_pictures_are_transformed_at_once():
-    """`__getitems__([2, 0])` gives (pictures, labels) of 2 and 0; the transform is called once, with both pictures."""
+    """`__getitems__([2, 0])` gives pictures and labels 2 and 0; the transform is called once, with both pictures."""
     data, targets, shapes = pixels(3, 1, 2, 2), np.array([7, 8, 9]), []
 
     def noted(pictures):
@@ -297,14 +297,14 @@ def test_many_pictures_are_transformed_at_once():
         return pictures / 2
 
     pictures, labels = ImageDataset(data, targets, noted).__getitems__([2, 0])
-    assert_close(pictures, data[[2, 0]] / 2, "the pictures")
-    assert_close(labels, np.array([9, 7]), "the labels")
-    assert_equal(shapes, [(2, 1, 2, 2)], "the shapes that the transform was called with")
+    assert_close(pictures, data[[2, 0]] / 2, "the array of pictures")
+    assert_close(labels, np.array([9, 7]), "the array of labels")
+    assert_equal(shapes, [(2, 1, 2, 2)], "the list of shapes that the transform was called with")
     assert_close(ImageDataset(data, targets).__getitems__([0, 0])[0], data[[0, 0]], "the same picture twice")
 
 
 def test_pictures_have_four_axes():
-    """Data of the shape (3, 2, 2) is a ValueError with it; 3 pictures with 2 targets are one with both numbers."""
+    """Data of shape (3, 2, 2) is a ValueError with the shape; 3 pictures with 2 targets are one with both numbers."""
     with raises(ValueError, (3, 2, 2)):
         ImageDataset(pixels(3, 2, 2), np.arange(3))
     with raises(ValueError, 3, 2):
@@ -319,19 +319,19 @@ def test_a_loader_over_pictures(num_workers):
         for n, (pictures, labels) in enumerate(
             DataLoader(ImageDataset(data, targets), 2, num_workers=num_workers)
         ):
-            assert_close(pictures, data[2 * n : 2 * n + 2], f"the pictures of batch {n}")
-            assert_close(labels, targets[2 * n : 2 * n + 2], f"the labels of batch {n}")
+            assert_close(pictures, data[2 * n : 2 * n + 2], f"the array of pictures of batch {n}")
+            assert_close(labels, targets[2 * n : 2 * n + 2], f"the array of labels of batch {n}")
             pictures.data[...] = 0
             labels.data[...] = 0
 
 
 def test_a_subclass_that_reads_in_its_own_way_is_heard():
-    """A subclass of ImageDataset that writes `__getitem__` anew is asked for each sample by the loader."""
+    """If a subclass of ImageDataset overrides `__getitem__`, the loader calls it for each sample."""
 
     class Numbered(ImageDataset):
         def __getitem__(self, index):
             return index, super().__getitem__(index)[1]
 
     numbers, labels = next(iter(DataLoader(Numbered(pixels(3, 1, 2, 2), np.array([7, 8, 9])), 3)))
-    assert_close(numbers, np.array([0, 1, 2]), "the numbers in the place of the pictures")
-    assert_close(labels, np.array([7, 8, 9]), "the labels")
+    assert_close(numbers, np.array([0, 1, 2]), "the array of numbers in the place of the pictures")
+    assert_close(labels, np.array([7, 8, 9]), "the array of labels")

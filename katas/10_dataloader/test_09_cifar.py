@@ -1,4 +1,4 @@
-"""The official files of CIFAR-10, in both layouts, small here: the right pictures, or an error that names the file."""
+"""Small files in both layouts of CIFAR-10: the right pictures, or an error that names the file."""
 
 import io
 import pickle
@@ -32,14 +32,14 @@ def some(n, seed=0):
 
 
 def binary(pictures, labels):
-    """The bytes of a file of the binary layout: for each picture one byte for its label, then its own."""
+    """The bytes of a file in the binary layout: for each picture one byte for its label, then those of the picture."""
     return b"".join(
         bytes([label]) + picture.tobytes() for picture, label in zip(pictures, labels, strict=True)
     )
 
 
 def python_2(pictures, labels):
-    """The bytes of a pickle as the official files have it: protocol 2, and strings as Python 2 wrote them."""
+    """The bytes of a pickle as in the official files: protocol 2, and strings as Python 2 wrote them."""
 
     def text(raw):
         return b"U" + bytes([len(raw)]) + raw if len(raw) < 256 else b"T" + struct.pack("<i", len(raw)) + raw
@@ -70,14 +70,14 @@ def python_2(pictures, labels):
 
 
 def python_3(pictures, labels, **changes):
-    """The same, as a Python 3 of today pickles it."""
+    """The same, as Python 3 pickles it today."""
     batch = {b"labels": [int(label) for label in labels], b"data": pictures.reshape(len(pictures), 3072)}
     return pickle.dumps({**batch, **changes.get("batch", {})}, protocol=changes.get("protocol", 2))
 
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
-    """A folder for files that are written anew for each example."""
+    """A folder for files that are written again for each example."""
     return tmp_path_factory.mktemp("cifar")
 
 
@@ -95,14 +95,16 @@ def test_a_binary_file(tmp_path):
     pictures, labels = some(3)
     path = written(tmp_path, binary(pictures, labels))
     found, numbers = read_cifar10_bin(path)
-    assert_close(found, pictures, "the pictures")
-    assert_close(numbers, labels.astype(np.int64), "the labels")
-    assert_close(read_cifar10_bin(str(path))[1], labels.astype(np.int64), "the labels, with the path as text")
+    assert_close(found, pictures, "the array of pictures")
+    assert_close(numbers, labels.astype(np.int64), "the array of labels")
+    assert_close(
+        read_cifar10_bin(str(path))[1], labels.astype(np.int64), "the array of labels, with the path as text"
+    )
 
 
 @pytest.mark.parametrize("size", [0, 1, RECORD - 1, RECORD + 1, 2 * RECORD - 3])
 def test_a_binary_file_has_whole_records(tmp_path, size):
-    """A file that is empty, or not of whole records, is a DatasetError with its path, its size and 3073."""
+    """A file that is empty, or ends within a record, is a DatasetError with its path, its size and 3073."""
     pictures, labels = some(2)
     path = written(tmp_path, binary(pictures, labels)[:size])
     with raises(DatasetError, path, size, RECORD):
@@ -129,7 +131,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_a_pickle_may_name_what_an_array_is_made_of():
-    """find_class gives the stand-in for each name that a pickled array needs, never what the name means in NumPy."""
+    """find_class gives the stand-in for each name that a pickled array needs, never NumPy's own object."""
     unpickler = CifarUnpickler(io.BytesIO())
     for module, name, stand_in in (
         ("numpy.core.multiarray", "_reconstruct", PickledArray),
@@ -166,19 +168,19 @@ def test_a_pickle_may_name_nothing_else(module, name):
     ids=["Python 2", "Python 3", "protocol 4"],
 )
 def test_a_pickled_file(tmp_path, write):
-    """A pickled file gives the same as a binary one, whether Python 2 wrote it, as the official ones, or Python 3."""
+    """A pickled file gives the same as a binary one, whether Python 2 (as for the official files) or 3 wrote it."""
     pictures, labels = some(3)
     found, numbers = read_cifar10_py(written(tmp_path, write(pictures, labels)))
-    assert_close(found, pictures, "the pictures")
-    assert_close(numbers, labels.astype(np.int64), "the labels")
+    assert_close(found, pictures, "the array of pictures")
+    assert_close(numbers, labels.astype(np.int64), "the array of labels")
 
 
 def test_an_array_that_was_pickled_column_by_column(tmp_path):
-    """An array in Fortran's order says so in its pickle, and comes out right."""
+    """An array in Fortran order, which its pickle says, is read right."""
     pictures, labels = some(3)
     batch = {b"data": np.asfortranarray(pictures.reshape(3, -1))}
     found, _ = read_cifar10_py(written(tmp_path, python_3(pictures, labels, batch=batch)))
-    assert_close(found, pictures, "the pictures")
+    assert_close(found, pictures, "the array of pictures")
 
 
 EVIL = {
@@ -191,7 +193,7 @@ EVIL = {
 
 @pytest.mark.parametrize("name", EVIL)
 def test_a_pickle_runs_nothing(tmp_path, name):
-    """A file that wants os.system, eval or getattr is a DatasetError with its path and that name; nothing runs."""
+    """A file that names os.system, eval or getattr is a DatasetError with its path and that name; nothing runs."""
     trace = tmp_path / "ran"
     path = written(tmp_path, EVIL[name] % str(trace).encode())
     with raises(DatasetError, path):
@@ -202,7 +204,7 @@ def test_a_pickle_runs_nothing(tmp_path, name):
 
 
 def test_a_pickle_must_not_run_in_a_key_either(tmp_path):
-    """Good data beside a bad name do not help: the whole file is refused, and nothing runs."""
+    """A forbidden name beside good data: the whole file is a DatasetError with path and name, and nothing runs."""
     trace = tmp_path / "ran"
     good = python_2(*some(1))
     path = written(
@@ -233,7 +235,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("what", BROKEN)
 def test_a_pickle_of_something_else(tmp_path, what):
-    """What is no pickle, or one of something else than a batch of pictures, is a DatasetError with its path."""
+    """A file that is not a pickle, or not a pickle of pictures and labels, is a DatasetError with its path."""
     path = written(tmp_path, BROKEN[what])
     with raises(DatasetError, path):
         read_cifar10_py(path)
@@ -259,7 +261,7 @@ def test_a_label_of_a_pickle_is_a_class(tmp_path, label):
 
 @given(data=st.data(), write=st.sampled_from([binary, python_2]))
 def test_a_truncated_file_is_right_or_refused(folder, data, write):
-    """A file cut off anywhere is a DatasetError with its path, or, cut between two records, gives what is before it."""
+    """A file cut off anywhere is a DatasetError with its path, or, cut between records, gives those before the cut."""
     pictures, labels = some(2)
     whole = write(pictures, labels)
     size = data.draw(st.integers(0, len(whole) - 1), label="the size of the file")
@@ -276,14 +278,14 @@ def test_a_pickle_with_a_wrong_byte_is_right_or_refused(folder, data, byte):
     """A pickle with a wrong byte gives pictures and labels of the right kind, or a DatasetError with its path."""
     pictures, labels = some(2)
     whole = bytearray(python_2(pictures, labels))
-    pixels = whole.index(pictures.tobytes())  # before and after them stands what the pickle is made of
+    pixels = whole.index(pictures.tobytes())  # the pickle's own bytes are before and after them
     place = data.draw(st.integers(-4, pixels - 1), label="the place of the byte")
     whole[place] = byte
     path = written(folder, bytes(whole))
     try:
         found, numbers = read_cifar10_py(path)
     except DatasetError as error:
-        assert str(path) in str(error), f"the message does not hold the path: {error}"
+        assert str(path) in str(error), f"the message does not name the path: {error}"
     else:
         assert_equal(
             (found.shape, str(found.dtype)), ((2, 3, 32, 32), "uint8"), "shape and dtype of the pictures"
@@ -294,7 +296,7 @@ def test_a_pickle_with_a_wrong_byte_is_right_or_refused(folder, data, byte):
 
 @pytest.mark.parametrize(("place", "byte"), [(0, 150), (151, 149), (-4, 139)])
 def test_these_wrong_bytes_are_refused(tmp_path, place, byte):
-    """A wrong byte that asks for all the memory there is, or leaves half a number, is a DatasetError with the path."""
+    """A wrong byte that asks for all memory, or leaves half a number, is a DatasetError with the path."""
     whole = bytearray(python_2(*some(2)))
     whole[place] = byte
     path = written(tmp_path, bytes(whole))
@@ -306,7 +308,7 @@ def test_these_wrong_bytes_are_refused(tmp_path, place, byte):
 
 
 def lay_out(root, layout):
-    """Six small files as in the official folder; returns the training pictures and labels, and those of the test."""
+    """Write six small files as in the official folder. Returns (pictures, labels) for training and for testing."""
     root.mkdir(parents=True)
     suffix, write = (".bin", binary) if layout == "bin" else ("", python_2)
     parts = [some(n + 1, seed=n) for n in range(6)]
@@ -327,12 +329,12 @@ def test_the_files_of_cifar_10(tmp_path, layout, inside):
     (pictures, labels), (test_pictures, test_labels) = lay_out(folder, layout)
     root = tmp_path if inside else folder
     dataset = CIFAR10(root)
-    assert_close(dataset.data, pictures, "the pictures for training")
-    assert_close(dataset.targets, labels.astype(np.int64), "the labels for training")
-    assert_equal((len(dataset), dataset.classes), (15, CLASSES), "the length and the classes")
+    assert_close(dataset.data, pictures, "the array of pictures for training")
+    assert_close(dataset.targets, labels.astype(np.int64), "the array of labels for training")
+    assert_equal((len(dataset), dataset.classes), (15, CLASSES), "the pair of length and classes")
     test = CIFAR10(str(root), train=False)
-    assert_close(test.data, test_pictures, "the pictures for testing")
-    assert_close(test.targets, test_labels.astype(np.int64), "the labels for testing")
+    assert_close(test.data, test_pictures, "the array of pictures for testing")
+    assert_close(test.targets, test_labels.astype(np.int64), "the array of labels for testing")
 
 
 def test_cifar_10_is_an_image_dataset(tmp_path):
@@ -341,20 +343,20 @@ def test_cifar_10_is_an_image_dataset(tmp_path):
     dataset = CIFAR10(tmp_path, False, lambda pictures: pictures // 2)
     assert_close(dataset[1][0], pictures[1] // 2, "the picture of a sample")
     batch = next(iter(DataLoader(dataset, 4)))
-    assert_close(batch[0], pictures[:4] // 2, "the pictures of a batch")
-    assert_close(batch[1], labels[:4].astype(np.int64), "its labels")
+    assert_close(batch[0], pictures[:4] // 2, "the array of pictures of a batch")
+    assert_close(batch[1], labels[:4].astype(np.int64), "the array of its labels")
 
 
 def test_the_first_place_is_taken(tmp_path):
-    """Where both layouts lie in one root, the binary one is read."""
+    """If both layouts are in one root, the binary one is read."""
     (_, _), (pictures, _) = lay_out(tmp_path / "cifar-10-batches-bin", "bin")
     lay_out(tmp_path / "cifar-10-batches-py", "py")
     written(tmp_path / "cifar-10-batches-py", b"garbage", "test_batch")
-    assert_close(CIFAR10(tmp_path, train=False).data, pictures, "the pictures for testing")
+    assert_close(CIFAR10(tmp_path, train=False).data, pictures, "the array of pictures for testing")
 
 
 def test_cifar_10_that_is_not_there(tmp_path):
-    """A root without any of the files is a FileNotFoundError with it; a root that is not there, too."""
+    """A root without any of the files, or that does not exist, is a FileNotFoundError with its path."""
     with raises(FileNotFoundError, tmp_path):
         CIFAR10(tmp_path)
     with raises(FileNotFoundError, tmp_path / "nowhere"):

@@ -1,4 +1,4 @@
-"""The official files of MNIST, compressed or not, small here: the right digits, or an error that names the file."""
+"""Small files in MNIST's format, compressed or not: the right digits, or an error that names the file."""
 
 import gzip
 import struct
@@ -30,7 +30,7 @@ def some(n, seed=0):
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
-    """A folder for files that are written anew for each example."""
+    """A folder for files that are written again for each example."""
     return tmp_path_factory.mktemp("mnist")
 
 
@@ -49,7 +49,7 @@ def written(folder, data, name="idx"):
     packed=st.booleans(),
 )
 def test_an_idx_file(folder, array, packed):
-    """read_idx gives the array that was written, of 1 to 3 axes, uint8, whether gzip has packed the file or not."""
+    """read_idx gives the uint8 array, of 1 to 3 axes, that was written, whether the file is compressed or not."""
     data = idx(array)
     assert_close(read_idx(written(folder, zipped(data) if packed else data)), array, "the array")
 
@@ -74,7 +74,7 @@ def test_sizes_are_written_the_highest_byte_first(tmp_path):
     ],
 )
 def test_an_idx_file_begins_as_it_should(tmp_path, start):
-    """A file that begins in another way, as with 00 00 0d (floats), or ends at once, is a DatasetError with path."""
+    """A file that begins in another way (as with 00 00 0d, floats) or ends too early is a DatasetError with path."""
     more = b"" if len(start) < 4 or start.endswith(b"\3\0\0") else b"\0\0\0\4abcd"
     path = written(tmp_path, start + more)
     with raises(DatasetError, path):
@@ -107,7 +107,7 @@ def test_a_missing_idx_file(tmp_path):
 
 @given(data=st.data(), packed=st.booleans())
 def test_a_truncated_idx_file_is_refused(folder, data, packed):
-    """A file cut off anywhere, packed or not, is a DatasetError with its path."""
+    """A file cut off anywhere, compressed or not, is a DatasetError with its path."""
     whole = idx(np.arange(60, dtype=np.uint8).reshape(3, 4, 5))
     whole = zipped(whole) if packed else whole
     size = data.draw(st.integers(0, len(whole) - 1), label="the size of the file")
@@ -118,7 +118,7 @@ def test_a_truncated_idx_file_is_refused(folder, data, packed):
 
 @given(data=st.data(), packed=st.booleans(), byte=st.integers(0, 255))
 def test_an_idx_file_with_a_wrong_byte_is_right_or_refused(folder, data, packed, byte):
-    """A wrong byte in the header, or in a packed file, leaves the array right or is a DatasetError with the path."""
+    """A wrong byte in the header, or in a compressed file, changes nothing or is a DatasetError with the path."""
     array = np.arange(60, dtype=np.uint8).reshape(3, 4, 5)
     whole = bytearray(zipped(idx(array)) if packed else idx(array))
     place = data.draw(st.integers(0, len(whole) - 1 if packed else 15), label="the place of the byte")
@@ -127,7 +127,7 @@ def test_an_idx_file_with_a_wrong_byte_is_right_or_refused(folder, data, packed,
     try:
         found = read_idx(path)
     except DatasetError as error:
-        assert str(path) in str(error), f"the message does not hold the path: {error}"
+        assert str(path) in str(error), f"the message does not name the path: {error}"
     else:
         assert_close(found, array, "the array")
 
@@ -136,7 +136,7 @@ def test_an_idx_file_with_a_wrong_byte_is_right_or_refused(folder, data, packed,
 
 
 def lay_out(root, suffix="", train=3, test=2):
-    """Four small files as in the official folder; returns the training digits and labels, and those of the test."""
+    """Write four small files as in the official folder. Returns (digits, labels) for training and for testing."""
     parts = {"train": some(train), "t10k": some(test, seed=1)}
     for name, (digits, labels) in parts.items():
         for what, array in (("images-idx3", digits), ("labels-idx1", labels)):
@@ -148,15 +148,15 @@ def lay_out(root, suffix="", train=3, test=2):
 @pytest.mark.parametrize("suffix", ["", ".gz"])
 @pytest.mark.parametrize("place", [".", "raw", "MNIST/raw"])
 def test_the_files_of_mnist(tmp_path, place, suffix):
-    """MNIST(root) reads digits (N, 1, 28, 28) and int64 labels in root, root/raw or root/MNIST/raw, packed or not."""
+    """MNIST(root) reads digits (N, 1, 28, 28) and int64 labels in root, root/raw or root/MNIST/raw, also .gz."""
     (digits, labels), (test_digits, test_labels) = lay_out(tmp_path / place, suffix)
     dataset = MNIST(tmp_path)
-    assert_close(dataset.data, digits[:, None], "the digits for training")
-    assert_close(dataset.targets, labels.astype(np.int64), "the labels for training")
-    assert_equal((len(dataset), dataset.classes), (3, tuple("0123456789")), "the length and the classes")
+    assert_close(dataset.data, digits[:, None], "the array of digits for training")
+    assert_close(dataset.targets, labels.astype(np.int64), "the array of labels for training")
+    assert_equal((len(dataset), dataset.classes), (3, tuple("0123456789")), "the pair of length and classes")
     test = MNIST(str(tmp_path), train=False)
-    assert_close(test.data, test_digits[:, None], "the digits for testing")
-    assert_close(test.targets, test_labels.astype(np.int64), "the labels for testing")
+    assert_close(test.data, test_digits[:, None], "the array of digits for testing")
+    assert_close(test.targets, test_labels.astype(np.int64), "the array of labels for testing")
 
 
 def test_mnist_is_an_image_dataset(tmp_path):
@@ -165,8 +165,8 @@ def test_mnist_is_an_image_dataset(tmp_path):
     dataset = MNIST(tmp_path, True, lambda pictures: pictures // 2)
     assert_close(dataset[1][0], digits[1][None] // 2, "the picture of a sample")
     batch = next(iter(DataLoader(dataset, 2)))
-    assert_close(batch[0], digits[:2, None] // 2, "the pictures of a batch")
-    assert_close(batch[1], labels[:2].astype(np.int64), "its labels")
+    assert_close(batch[0], digits[:2, None] // 2, "the array of pictures of a batch")
+    assert_close(batch[1], labels[:2].astype(np.int64), "the array of its labels")
 
 
 @pytest.mark.parametrize("name", ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"])
@@ -179,7 +179,7 @@ def test_a_missing_part_of_mnist(tmp_path, name):
 
 
 def test_mnist_fits_together(tmp_path):
-    """3 digits with 2 labels, pictures of another size, or the files exchanged are a DatasetError with the shapes."""
+    """3 digits with 2 labels, pictures of another size, or exchanged files are a DatasetError with the shapes."""
     lay_out(tmp_path)
     written(tmp_path, idx(np.zeros(2, np.uint8)), "train-labels-idx1-ubyte")
     with raises(DatasetError, (3, 28, 28), (2,)):

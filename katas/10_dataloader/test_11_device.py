@@ -1,4 +1,4 @@
-"""The same on a GPU, or on its strict stand-in: what lives there is put together there."""
+"""The same on a GPU, or on its strict stand-in: data on it are collated there."""
 
 import numpy as np
 import pytest
@@ -24,14 +24,14 @@ LABELS = np.array([7, 8])
 
 
 def there(value, device, what):
-    """The value is a Tensor on the device."""
+    """The value, which must be a Tensor on the device."""
     assert isinstance(value, Tensor), f"{what} is a {type(value).__name__}"
     assert type(value.data) is type(on_device(LABELS, device)), f"{what} left the device"
     return value
 
 
 def test_samples_are_put_together_on_their_device(device):
-    """Arrays and Tensors on a GPU become a batch there; nothing is copied to the CPU behind the user's back."""
+    """Arrays and Tensors on a GPU become a batch there; nothing is copied to the CPU."""
     arrays = [on_device(picture, device) for picture in PICTURES]
     assert_close(
         there(default_collate(arrays), device, "the batch of arrays"), PICTURES, "the batch of arrays"
@@ -49,15 +49,21 @@ def test_a_dataset_on_the_device(device, num_workers):
     for dataset in (TensorDataset(Tensor(pictures), Tensor(labels)), ImageDataset(pictures, labels)):
         name = type(dataset).__name__
         x, y = next(iter(DataLoader(dataset, 2, sampler=[1, 0], num_workers=num_workers)))
-        assert_close(there(x, device, f"a batch of {name}"), PICTURES[[1, 0]], f"the pictures of {name}")
-        assert_close(there(y, device, f"the labels of {name}"), LABELS[[1, 0]], f"the labels of {name}")
+        assert_close(
+            there(x, device, f"a batch of {name}"), PICTURES[[1, 0]], f"the array of pictures of {name}"
+        )
+        assert_close(
+            there(y, device, f"the array of labels of {name}"),
+            LABELS[[1, 0]],
+            f"the array of labels of {name}",
+        )
     sample = TensorDataset(Tensor(pictures), Tensor(labels))[1]
     assert_close(there(sample[0], device, "a sample"), PICTURES[1], "a sample")
 
 
 @pytest.mark.parametrize("many", [False, True], ids=["one picture", "many"])
 def test_pictures_are_transformed_on_the_device(device, many):
-    """Every transform works on the GPU and gives what it gives on the CPU; chance is drawn by the CPU's generator."""
+    """Every transform works on the GPU as on the CPU; random numbers come from the CPU's generator."""
     transform = Compose(
         [
             RandomCrop((3, 4), padding=1),
@@ -72,4 +78,4 @@ def test_pictures_are_transformed_on_the_device(device, many):
     with drawing_from(np.random.default_rng(0)):
         found = transform(on_device(pictures, device))
     assert type(found) is type(on_device(pictures, device)), "the pictures left the device"
-    assert_close(found, expected, "the pictures")
+    assert_close(found, expected, "the array of pictures")

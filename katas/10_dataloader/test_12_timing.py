@@ -1,4 +1,4 @@
-"""A batch at a time against one at a time: the same pictures, the same work, a fraction of the time."""
+"""A batch at a time against one sample at a time: the same work in a fraction of the time."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ from tinytorch.tensor import Tensor
 
 
 class OneByOne(Dataset):
-    """A dataset that reads what another one has, and knows nothing of many at once."""
+    """The same samples as another dataset, without `__getitems__`."""
 
     def __init__(self, dataset):
         self.dataset = dataset

@@ -1,4 +1,4 @@
-"""The trainer waits for its data. The same epoch three times: a sample at a time, a batch at a time, ahead of time."""
+"""The trainer waits for its data: the same epoch a sample at a time, a batch at a time, and ahead of time."""
 
 import threading
 
@@ -17,7 +17,7 @@ ONE = np.array(1, np.float32)
 
 
 class Disk(Dataset):
-    """64 samples far away. Every reading is a journey; `journeys` counts them, and `read` tells of each batch."""
+    """64 samples that are slow to read: `journeys` counts the reads, and `read[i]` is set when batch i was read."""
 
     def __init__(self):
         generator = np.random.default_rng(0)
@@ -41,7 +41,7 @@ class Disk(Dataset):
 
 
 class BulkDisk(Disk, Dataset):
-    """The same, with a batch a journey."""
+    """The same, with one journey for a whole batch."""
 
     def __getitems__(self, indices):
         self.travel(len(indices))
@@ -59,12 +59,12 @@ def learn(disk, patience, **options):
         model.weight.grad, model.bias.grad = Tensor(d_weight), Tensor(d_bias)
         optimizer.step()
         if n + 1 < N // BATCH:
-            idle.append(disk.read[n + 1].wait(patience))  # learning takes a while
+            idle.append(disk.read[n + 1].wait(patience))  # the rest of the learning
     return model.weight.data, idle
 
 
 def test_one_sample_at_a_time():
-    """An epoch of 64 samples is 64 journeys, and none while the model learns: it stands still for each."""
+    """An epoch of 64 samples takes 64 journeys, none of them while the model learns."""
     disk = Disk()
     _, ahead = learn(disk, patience=0.005)
     assert_equal(disk.journeys, N, "the number of journeys")
@@ -72,7 +72,7 @@ def test_one_sample_at_a_time():
 
 
 def test_one_batch_at_a_time():
-    """Read a batch at a time, the epoch is 8 journeys, and the model learns the same to the last bit."""
+    """Read a batch at a time, the epoch takes 8 journeys, and the model learns the same weights, bit by bit."""
     expected, _ = learn(Disk(), patience=0)
     disk = BulkDisk()
     weight, _ = learn(disk, patience=0)
@@ -81,7 +81,7 @@ def test_one_batch_at_a_time():
 
 
 def test_ahead_of_time():
-    """With one worker every batch but the first is read while the model learns, and it learns the same."""
+    """With one worker every batch except the first is read while the model learns; the weights are the same."""
     expected, _ = learn(Disk(), patience=0)
     weight, ahead = learn(BulkDisk(), patience=3, num_workers=1)
     assert_equal(ahead, [True] * 7, "whether the next batch was read while the model learned")

@@ -37,7 +37,7 @@ def test_check_text_refuses_what_is_no_string(value):
     [("ab\ud800", "U+D800", 2), ("\udfffb", "U+DFFF", 0), ("\U0001f600 \ud83d\ude00", "U+D83D", 2)],
 )
 def test_a_surrogate_is_refused(text, code, position):
-    """A surrogate is half a character: a ValueError names the first one, as U+D800, and its position; also in pairs."""
+    """A surrogate, half a character, is a ValueError that names the first one, as U+D800, and its position."""
     with raises(ValueError, code, position):
         check_text(text)
 
@@ -46,12 +46,12 @@ def test_a_character_has_the_number_of_its_place():
     """CharTokenizer("cab") gives c the number 0, a 1 and b 2: encode("abbc") is [1, 2, 2, 0], a list of ints."""
     tokenizer = CharTokenizer("cab")
     assert_equal(tokenizer.vocab, ["c", "a", "b"], "vocab")
-    assert_equal(tokenizer.encode("abbc"), [1, 2, 2, 0], "the ids of 'abbc'")
-    assert_equal(tokenizer.encode(""), [], "the ids of the empty text")
+    assert_equal(tokenizer.encode("abbc"), [1, 2, 2, 0], "the list of ids of 'abbc'")
+    assert_equal(tokenizer.encode(""), [], "the list of ids of the empty text")
 
 
 def test_vocab_size_counts_the_ids():
-    """vocab_size is how many characters there are, an attribute and no method."""
+    """vocab_size is the number of characters: an attribute, not a method."""
     assert_equal(CharTokenizer("cab").vocab_size, 3, "vocab_size")
     assert_equal(CharTokenizer("").vocab_size, 0, "vocab_size without characters")
 
@@ -66,7 +66,7 @@ def test_check_ids_gives_a_list_of_ints():
 
 @pytest.mark.parametrize("wrong", [-1, 3, 10**30])
 def test_an_unknown_id_is_refused(wrong):
-    """An id below 0 or not below vocab_size is an IndexError that holds both: -1 is not the last token."""
+    """An id below 0 or not below vocab_size is an IndexError that names both: -1 is not the last token."""
     with raises(IndexError, wrong, 3):
         check_ids([0, wrong], 3)
 
@@ -86,9 +86,7 @@ def test_an_unknown_id_is_refused(wrong):
     ],
 )
 def test_what_is_no_integer_is_refused(ids, held):
-    """A float, a boolean, a nested list, an array of 2 or 0 dimensions, one number or a string instead of ids is a
-    TypeError that holds it.
-    """
+    """Floats, booleans, nested lists, 2-d and 0-d arrays, numbers and strings are a TypeError that names them."""
     with raises(TypeError, held):
         check_ids(ids, 3)
 
@@ -102,16 +100,16 @@ def test_decode_gives_the_text_back():
 
 
 def test_decode_refuses_unknown_ids():
-    """decode checks its ids: -1 is an IndexError that holds -1 and the vocab_size, and no letter from the end."""
+    """decode checks its ids: -1 is an IndexError that names -1 and the vocab_size, not the last letter."""
     with raises(IndexError, -1, 3):
         CharTokenizer("cab").decode([0, -1])
 
 
 def test_train_numbers_the_characters_in_order():
-    """CharTokenizer.train("hello world") knows its eight characters, in the order of their code points, once each."""
+    """CharTokenizer.train("hello world") has the eight different characters, in the order of their code points."""
     tokenizer = CharTokenizer.train("hello world")
     assert_equal(tokenizer.vocab, [" ", "d", "e", "h", "l", "o", "r", "w"], "vocab")
-    assert_equal(tokenizer.encode("hold"), [3, 5, 4, 1], "the ids of 'hold'")
+    assert_equal(tokenizer.encode("hold"), [3, 5, 4, 1], "the list of ids of 'hold'")
 
 
 @given(text=TEXTS)
@@ -125,7 +123,7 @@ def test_every_text_comes_back_from_its_own_characters(text):
 
 
 def test_encode_refuses_an_unknown_character():
-    """A character that the tokenizer does not know is a ValueError that holds it and its position, the first one's."""
+    """Unknown characters are a ValueError that names the first one and its position."""
     with raises(ValueError, "é", 2):
         CharTokenizer("cab").encode("abéxé")
 
@@ -146,6 +144,6 @@ def test_encode_and_train_check_their_text():
     ("characters", "held"), [("abca", "a"), (["a", "bc"], "bc"), (["a", ""], "''"), ("\ud800", "U+D800")]
 )
 def test_a_vocabulary_of_characters_is_checked(characters, held):
-    """A character that stands there twice, a string of none or two, or a surrogate is a ValueError that holds it."""
+    """A character that occurs twice, a string of none or two, or a surrogate is a ValueError that names it."""
     with raises(ValueError, held):
         CharTokenizer(characters)

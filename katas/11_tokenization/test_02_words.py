@@ -1,4 +1,4 @@
-"""Text cut into words, as GPT-2 cuts it: letters, numbers, signs, white space, over all of Unicode."""
+"""Text cut into words as in GPT-2: letters, numbers, signs and white space of all of Unicode."""
 
 import unicodedata
 
@@ -28,7 +28,7 @@ SUFFIXES = ["'s", "'t", "'re", "'ve", "'m", "'ll", "'d"]
 
 
 def kind(character):
-    """ " " for white space, else L, N or anything else, as GPT-2's pattern tells them apart."""
+    """ " " for white space, else L, N or anything else, as GPT-2's pattern distinguishes them."""
     category = unicodedata.category(character)[0]
     return " " if ord(character) in WHITE else category if category in "LN" else "other"
 
@@ -51,7 +51,7 @@ def words_by_hand(text):
 
 
 def test_a_character_of_ascii_stands_for_itself():
-    """stand_in of a character of ASCII is that character: of "'" too, of "_", and of "\\x1c"."""
+    """stand_in of an ASCII character is that character, also for "'", "_" and "\\x1c"."""
     for code in range(128):
         assert_equal(stand_in(chr(code)), chr(code), f"stand_in({chr(code)!r})")
 
@@ -67,7 +67,7 @@ def test_a_plain_character_stands_for_the_others(characters, expected):
 
 
 def test_stand_ins_are_of_the_right_kind_in_all_of_unicode():
-    """Of every code point of Unicode the stand-in is of the same kind, by unicodedata.category and SPACES."""
+    """Every stand-in is of the same kind as its code point, by unicodedata.category and SPACES."""
     expected = {"L": "a", "N": "0", " ": "\n", "other": "!"}
     for code in [*range(0xD800), *range(0xE000, 0x32400), *range(0x32400, 0x110000, 17)]:
         right = chr(code) if code < 128 else expected[kind(chr(code))]
@@ -87,7 +87,7 @@ def test_stand_ins_are_of_the_right_kind_in_all_of_unicode():
 )
 def test_words_begin_at_a_change_of_kind(text, words):
     """Letters, numbers and other signs are words, with one space in front: "Hello world" is "Hello", " world"."""
-    assert_equal(split_words(text), words, f"the words of {text!r}")
+    assert_equal(split_words(text), words, f"the list of words of {text!r}")
 
 
 @pytest.mark.parametrize(
@@ -102,8 +102,8 @@ def test_words_begin_at_a_change_of_kind(text, words):
     ],
 )
 def test_white_space_leaves_its_last_character(text, words):
-    """Of several white characters, the last goes on its own or to the word that follows: "a   b" is "a", "  ", " b"."""
-    assert_equal(split_words(text), words, f"the words of {text!r}")
+    """The last of several white characters is on its own or goes to the next word: "a   b" is "a", "  ", " b"."""
+    assert_equal(split_words(text), words, f"the list of words of {text!r}")
 
 
 @pytest.mark.parametrize(
@@ -122,66 +122,71 @@ def test_white_space_leaves_its_last_character(text, words):
     ],
 )
 def test_words_of_all_scripts(text, words):
-    """The words are cut from the text itself, not from its stand-ins: "l'été²" is "l", "'", "été", "²"."""
-    assert_equal(split_words(text), words, f"the words of {text!r}")
+    """The words are parts of the text itself, not of its stand-ins: "l'été²" is "l", "'", "été", "²"."""
+    assert_equal(split_words(text), words, f"the list of words of {text!r}")
 
 
 @given(text=TEXTS)
 @example("a  'll\u2003\u2003b' s  \n")
 def test_words_are_those_of_gpt2(text):
     """For any text, the words are those that GPT-2's pattern finds, and joined they are the text."""
-    assert_equal(split_words(text), words_by_hand(text), f"the words of {text!r}")
-    assert_equal("".join(split_words(text)), text, "the words, joined")
+    assert_equal(split_words(text), words_by_hand(text), f"the list of words of {text!r}")
+    assert_equal("".join(split_words(text)), text, "the text of the joined words")
 
 
 def test_split_special_cuts_at_the_tokens():
-    """split_special("a<s>b", ["<s>"]) is ["a", "<s>", "b"]: text and token in turn, the text empty where need be."""
-    assert_equal(split_special("a<s>b", ["<s>"]), ["a", "<s>", "b"], "the pieces of 'a<s>b'")
-    assert_equal(split_special("<s><s>", ["<s>"]), ["", "<s>", "", "<s>", ""], "the pieces of '<s><s>'")
-    assert_equal(split_special("", ["<s>"]), [""], "the pieces of ''")
+    """split_special("a<s>b", ["<s>"]) is ["a", "<s>", "b"]: text and token in turn, where a text may be empty."""
+    assert_equal(split_special("a<s>b", ["<s>"]), ["a", "<s>", "b"], "the list of pieces of 'a<s>b'")
+    assert_equal(
+        split_special("<s><s>", ["<s>"]), ["", "<s>", "", "<s>", ""], "the list of pieces of '<s><s>'"
+    )
+    assert_equal(split_special("", ["<s>"]), [""], "the list of pieces of ''")
 
 
 def test_split_special_without_tokens_cuts_nothing():
     """Without special tokens, the whole text is the only piece."""
-    assert_equal(split_special("a<s>b", []), ["a<s>b"], "the pieces of 'a<s>b'")
+    assert_equal(split_special("a<s>b", []), ["a<s>b"], "the list of pieces of 'a<s>b'")
 
 
 def test_split_special_takes_tokens_literally():
     """Characters that mean something in a regular expression mean themselves: "<|end|>" is not an empty alternative."""
     pieces = split_special("a.b<|end|>(c)", ["<|end|>", "(c)", "."])
-    assert_equal(pieces, ["a", ".", "b", "<|end|>", "", "(c)", ""], "the pieces of 'a.b<|end|>(c)'")
+    assert_equal(pieces, ["a", ".", "b", "<|end|>", "", "(c)", ""], "the list of pieces of 'a.b<|end|>(c)'")
 
 
 def test_split_special_takes_the_longest():
-    """Where two special tokens begin at one place, the longer one counts, in whatever order they are given."""
+    """If two special tokens begin at the same place, the longer one is taken, in whatever order they are given."""
     for tokens in (["<s>", "<s><t>", "<t>"], ["<s><t>", "<t>", "<s>"]):
         pieces = split_special("<s><t><s>", iter(tokens))
-        assert_equal(pieces, ["", "<s><t>", "", "<s>", ""], f"the pieces of '<s><t><s>' with {tokens}")
+        assert_equal(
+            pieces, ["", "<s><t>", "", "<s>", ""], f"the list of pieces of '<s><t><s>' with {tokens}"
+        )
 
 
 def test_count_words_counts_bytes():
     """count_words(["to be or", " to be"]) is {b"to": 1, b" be": 2, b" or": 1, b" to": 1}; words are bytes, UTF-8."""
     counts = count_words(["to be or", " to be"])
-    assert_equal(dict(counts), {b"to": 1, b" be": 2, b" or": 1, b" to": 1}, "the counts")
-    assert_equal(dict(count_words(["é", "é"])), {b"\xc3\xa9": 2}, "the counts of 'é' twice")
-    assert_equal(dict(count_words([])), {}, "the counts of no text")
+    assert_equal(dict(counts), {b"to": 1, b" be": 2, b" or": 1, b" to": 1}, "the dict of counts")
+    assert_equal(dict(count_words(["é", "é"])), {b"\xc3\xa9": 2}, "the dict of counts of 'é' twice")
+    assert_equal(dict(count_words([])), {}, "the dict of counts of no text")
 
 
 def test_one_string_is_one_text():
-    """count_words("to be") is count_words(["to be"]), and not that of its letters."""
-    assert_equal(dict(count_words("to be")), {b"to": 1, b" be": 1}, "the counts")
+    """count_words("to be") is count_words(["to be"]), not the count of its letters."""
+    assert_equal(dict(count_words("to be")), {b"to": 1, b" be": 1}, "the dict of counts")
 
 
 def test_special_tokens_are_no_words():
-    """count_words leaves special tokens out, and no word reaches over one: "to<s>be" has the words "to" and "be".
-    Iterators will do for the texts and for the special tokens, which cut every text.
+    """count_words leaves special tokens out, and words end at them: "to<s>be" has the words "to" and "be".
+
+    The texts and the special tokens may be iterators; the special tokens cut every text.
     """
     counts = count_words(iter(["to<s>be", "be<s>to"]), iter(["<s>"]))
-    assert_equal(dict(counts), {b"to": 2, b"be": 2}, "the counts")
+    assert_equal(dict(counts), {b"to": 2, b"be": 2}, "the dict of counts")
 
 
 def test_count_words_checks_its_texts():
-    """A text that is no string is a TypeError that names its type, and a surrogate a ValueError with its position."""
+    """A text that is not a string is a TypeError with its type, and a surrogate is a ValueError with its position."""
     with raises(TypeError, "bytes"):
         count_words(["a", b"b"])
     with raises(ValueError, "U+DC00", 2):

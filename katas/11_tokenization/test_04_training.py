@@ -1,4 +1,4 @@
-"""The same merges without counting everything again for each."""
+"""The same merges, without counting all pairs again for each."""
 
 import random
 from itertools import pairwise
@@ -48,49 +48,55 @@ def made_up_words(how_many, seed):
 
 
 def test_the_commonest_pair_is_merged_first():
-    """train_merges of "low" 5 times, "lower" 2, "newest" 6, "widest" 3: first e + s, in 9 words, then es + t."""
+    """With "low" 5 times, "lower" 2, "newest" 6 and "widest" 3, train_merges first merges e + s, then es + t."""
     merges = train_merges(NEWEST, 260)
-    assert_equal(merges, [(b"e", b"s"), (b"es", b"t"), (b"l", b"o"), (b"lo", b"w")], "the first four merges")
+    assert_equal(
+        merges,
+        [(b"e", b"s"), (b"es", b"t"), (b"l", b"o"), (b"lo", b"w")],
+        "the list of the first four merges",
+    )
 
 
 def test_at_a_tie_the_smallest_ids_count():
-    """Of pairs as common as each other, the one with the smallest ids is merged; a new token has the largest id."""
+    """Of equally common pairs, the one with the smallest ids is merged; a new token has the largest id."""
     assert_equal(train_merges({b"dcba": 1, b"ab": 1}, 257), [(b"a", b"b")], "the merge of 'dcba' and 'ab'")
     assert_equal(train_merges({b"ba": 1, b" !": 1}, 257), [(b"b", b"a")], "the merge of 'ba' and ' !'")
     merges = train_merges({b"aab": 5, b"cc": 5}, 259)
     expected = [(b"a", b"a"), (b"c", b"c"), (b"aa", b"b")]
-    assert_equal(merges, expected, "the merges of 'aab' and 'cc', 5 times each")
+    assert_equal(merges, expected, "the list of merges of 'aab' and 'cc', 5 times each")
 
 
 def test_a_vocabulary_of_bytes_needs_no_merges():
-    """With a vocab_size of 256 nothing is merged; there is one merge for each token more."""
-    assert_equal(train_merges(NEWEST, 256), [], "the merges")
+    """With a vocab_size of 256 nothing is merged; each further token is one merge."""
+    assert_equal(train_merges(NEWEST, 256), [], "the list of merges")
     assert_equal(len(train_merges(NEWEST, 263)), 7, "the number of merges for 263 tokens")
 
 
 def test_training_ends_where_no_pair_is_left():
-    """Where every word is one token, training ends, however large the vocab_size is; no words give no merges."""
-    assert_equal(train_merges({b"abc": 1}, 9999), [(b"a", b"b"), (b"ab", b"c")], "the merges of 'abc'")
-    assert_equal(train_merges({}, 9999), [], "the merges of nothing")
+    """When every word is one token, training ends, for any vocab_size; no words give no merges."""
+    assert_equal(
+        train_merges({b"abc": 1}, 9999), [(b"a", b"b"), (b"ab", b"c")], "the list of merges of 'abc'"
+    )
+    assert_equal(train_merges({}, 9999), [], "the list of merges of nothing")
 
 
 def test_rare_pairs_are_not_merged():
-    """With min_frequency=5, training ends before a pair that occurs 4 times is merged; one of 5 times is."""
-    assert_equal(train_merges({b"ab": 5, b"cd": 4}, 300, 5), [(b"a", b"b")], "the merges")
+    """With min_frequency=5, a pair that occurs 5 times is merged, and one that occurs 4 times is not."""
+    assert_equal(train_merges({b"ab": 5, b"cd": 4}, 300, 5), [(b"a", b"b")], "the list of merges")
 
 
 def test_counts_follow_the_merges():
-    """After a + b is merged in "abc", "ab" + "c" is there and "b" + "c" is not: it occurs in "bc" alone, 3 times."""
+    """After a + b is merged, "abc" has the pair "ab" + "c", not "b" + "c", which is then only in "bc", 3 times."""
     merges = train_merges({b"abc": 4, b"bc": 3, b"dc": 5, b"ab": 3}, 260)
     expected = [(b"a", b"b"), (b"d", b"c"), (b"ab", b"c"), (b"b", b"c")]
-    assert_equal(merges, expected, "the merges")
+    assert_equal(merges, expected, "the list of merges")
 
 
 def test_words_stay_as_they_are():
-    """train_merges reads its words, and changes nothing in them."""
+    """train_merges does not change its argument `words`."""
     words = dict(NEWEST)
     train_merges(words, 270)
-    assert_equal(words, NEWEST, "the words, afterwards")
+    assert_equal(words, NEWEST, "the dict of words, afterwards")
 
 
 @given(words=WORDS, how_many=st.integers(0, 12), min_frequency=st.sampled_from([0, 1, 3]))
@@ -98,13 +104,15 @@ def test_words_stay_as_they_are():
 @example({b"abab": 2, b"bab": 1}, 3, 0)
 @example({b"aaaabaa": 1}, 12, 0)
 def test_the_merges_are_those_of_counting_anew(words, how_many, min_frequency):
-    """For any words, the merges are those of counting all pairs anew each time; pairs that overlap, too."""
+    """For any words, also with overlapping pairs, the merges are those of counting all pairs again each time."""
     merges = train_merges(words, 256 + how_many, min_frequency)
-    assert_equal(merges, merges_by_hand(words, how_many, min_frequency), f"{how_many} merges of {words}")
+    assert_equal(
+        merges, merges_by_hand(words, how_many, min_frequency), f"the list of {how_many} merges of {words}"
+    )
 
 
 def same(fast, slow):
-    assert_equal(fast, slow, "the merges of train_merges, beside those of train_by_rescan")
+    assert_equal(fast, slow, "the list of merges of train_merges, beside those of train_by_rescan")
 
 
 def test_training_does_not_rescan_the_words():

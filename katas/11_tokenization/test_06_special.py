@@ -1,4 +1,4 @@
-"""Special tokens: ids that no text can fake, unless it is allowed to."""
+"""Special tokens: ids that a text cannot produce, unless they are allowed."""
 
 import pytest
 from hypothesis import example, given, strategies as st
@@ -12,22 +12,22 @@ TEXTS = st.lists(st.sampled_from([END, PAD, "<|", "low", " ", "é", "'s", "\0", 
 
 
 def test_special_tokens_come_first():
-    """BPETokenizer(merges, [END, PAD]) gives them the ids 0 and 1, then come the bytes and the merges."""
+    """BPETokenizer(merges, [END, PAD]) gives them the ids 0 and 1; then come the bytes and the merges."""
     tokenizer = BPETokenizer(LOW, [END, PAD])
     assert_equal(tokenizer.special_tokens, {END: 0, PAD: 1}, "special_tokens")
     assert_equal(tokenizer.vocab, [END.encode(), PAD.encode(), *vocabulary(LOW)], "vocab")
-    assert_equal(tokenizer.encode("low!"), [259, 2], "the ids of 'low!'")
+    assert_equal(tokenizer.encode("low!"), [259, 2], "the list of ids of 'low!'")
 
 
 def test_special_tokens_may_stand_elsewhere():
-    """With a vocab of its own, a special token has the id of its UTF-8 there: GPT-2's is the last."""
+    """If a vocab is given, a special token has the id of its UTF-8 in it, here the last one, as in GPT-2."""
     tokenizer = BPETokenizer(LOW, [END], [*vocabulary(LOW), END.encode()])
     assert_equal(tokenizer.special_tokens, {END: 258}, "special_tokens")
-    assert_equal(tokenizer.encode("low" + END, "all"), [257, 258], "the ids")
+    assert_equal(tokenizer.encode("low" + END, "all"), [257, 258], "the list of ids")
 
 
 def test_special_tokens_in_a_text_are_text():
-    """encode takes a special token in the text for text, as long as nobody allows it: no id of it is among the ids."""
+    """encode treats a special token in the text as ordinary text, unless it is allowed: its id does not occur."""
     tokenizer = BPETokenizer(LOW, [END])
     ids = tokenizer.encode("low" + END)
     assert 0 not in ids, f"the ids {ids} hold 0, the special token, which was not allowed"
@@ -38,35 +38,39 @@ def test_all_special_tokens_may_be_allowed():
     """encode(text, allowed_special="all") gives one id for each special token, and cuts the words there."""
     tokenizer = BPETokenizer([*LOW, (b" ", b"low")], [END, PAD])
     ids = tokenizer.encode("low" + PAD + END + " low", allowed_special="all")
-    assert_equal(ids, [259, 1, 0, 260], "the ids")
+    assert_equal(ids, [259, 1, 0, 260], "the list of ids")
 
 
 def test_some_special_tokens_may_be_allowed():
-    """encode(text, allowed_special=[PAD]) gives one id for PAD, and takes END for text; any collection will do."""
+    """encode(text, allowed_special=[PAD]), or any collection, gives one id for PAD and treats END as text."""
     tokenizer = BPETokenizer(LOW, [END, PAD])
     for allowed in ([PAD], {PAD}, (PAD,), iter([PAD])):
         ids = tokenizer.encode(PAD + END, allowed)
-        assert_equal(ids, [1, *tokenizer.encode(END)], f"the ids, with a {type(allowed).__name__}")
+        assert_equal(ids, [1, *tokenizer.encode(END)], f"the list of ids, with a {type(allowed).__name__}")
 
 
 def test_what_is_allowed_is_asked_each_time():
-    """One tokenizer, one text: END is text, then one id where it is allowed, then text again."""
+    """With one tokenizer and one text, END is text, then, when it is allowed, one id, then text again."""
     tokenizer = BPETokenizer(LOW, [END])
     as_text = tokenizer.encode("low" + END)
     assert_equal(
-        tokenizer.encode("low" + END, "all"), [258, 0], "the ids where all is allowed, the second time"
+        tokenizer.encode("low" + END, "all"),
+        [258, 0],
+        "the list of ids where all is allowed, the second time",
     )
-    assert_equal(tokenizer.encode("low" + END), as_text, "the ids where nothing is allowed, the third time")
+    assert_equal(
+        tokenizer.encode("low" + END), as_text, "the list of ids where nothing is allowed, the third time"
+    )
 
 
 def test_unknown_special_tokens_are_refused():
-    """Allowing what is no special token is a ValueError that holds its name: a misspelt one would pass for text."""
+    """Allowing a name that is not a special token, such as a misspelt one, is a ValueError that names it."""
     with raises(ValueError, "<|end|>"):
         BPETokenizer(LOW, [END]).encode("low", allowed_special=[END, "<|end|>"])
 
 
 def test_one_name_is_no_collection():
-    """allowed_special=END, a string, is a TypeError that holds it; so is special_tokens=END where one is made."""
+    """allowed_special=END, a string, is a TypeError that names it; so is special_tokens=END in BPETokenizer(...)."""
     with raises(TypeError, END):
         BPETokenizer(LOW, [END]).encode("low", allowed_special=END)
     with raises(TypeError, END):
@@ -74,16 +78,16 @@ def test_one_name_is_no_collection():
 
 
 def test_the_longest_special_token_counts():
-    """Of "<s>" and "<s><t>", the text "<s><t>" holds the longer one."""
+    """With the special tokens "<s>" and "<s><t>", the text "<s><t>" is the longer one."""
     tokenizer = BPETokenizer([], ["<s>", "<s><t>"])
-    assert_equal(tokenizer.encode("<s><t><s>", "all"), [1, 0], "the ids")
+    assert_equal(tokenizer.encode("<s><t><s>", "all"), [1, 0], "the list of ids")
 
 
 def test_special_tokens_are_decoded_as_text():
     """decode gives the name of a special token, and decode_bytes its UTF-8."""
     tokenizer = BPETokenizer(LOW, ["<ß>"])
     assert_equal(tokenizer.decode([0, 258, 0]), "<ß>low<ß>", "the text")
-    assert_equal(tokenizer.decode_bytes([0]), "<ß>".encode(), "the bytes")
+    assert_equal(tokenizer.decode_bytes([0]), "<ß>".encode(), "the bytes object")
 
 
 @given(text=TEXTS, allowed=st.sets(st.sampled_from([END, PAD])))
@@ -98,17 +102,19 @@ def test_every_text_comes_back_whatever_is_allowed(text, allowed):
 
 
 def test_training_leaves_special_tokens_out():
-    """Special tokens in the texts are no words, vocab_size counts them, and nothing is learnt across them."""
+    """Special tokens in the texts are not words, vocab_size counts them, and nothing is learnt across them."""
     tokenizer = BPETokenizer.train("low" + (END + "low") * 3, 261, [END, PAD])
-    assert_equal(tokenizer.merges, [(b"l", b"o"), (b"lo", b"w")], "the merges")
+    assert_equal(tokenizer.merges, [(b"l", b"o"), (b"lo", b"w")], "the list of merges")
     assert_equal(tokenizer.vocab_size, 260, "vocab_size, with nothing left to learn")
     assert_equal(
-        BPETokenizer.train("low low", 259, [END, PAD]).merges, [(b"l", b"o")], "the merges for 259 tokens"
+        BPETokenizer.train("low low", 259, [END, PAD]).merges,
+        [(b"l", b"o")],
+        "the list of merges for 259 tokens",
     )
 
 
 def test_vocab_size_has_room_for_special_tokens():
-    """257 tokens are too few for 256 bytes and 2 special tokens: a ValueError that holds 257 and 258."""
+    """257 tokens are too few for 256 bytes and 2 special tokens: a ValueError that names 257 and 258."""
     with raises(ValueError, 257, 258):
         BPETokenizer.train("low", 257, [END, PAD])
 
@@ -134,6 +140,6 @@ def test_special_tokens_are_checked(special, held):
 
 
 def test_special_tokens_are_strings():
-    """A special token that is no string is a TypeError that names its type."""
+    """A special token that is not a string is a TypeError that names its type."""
     with raises(TypeError, "bytes"):
         BPETokenizer(LOW, [b"<|pad|>"])

@@ -1,4 +1,4 @@
-"""Tokenizers in files: JSON that people can read, that `tokenizers` loads, and that is refused where it says more."""
+"""Tokenizers in files: readable JSON that `tokenizers` loads; files with unknown options are refused."""
 
 import json
 import os
@@ -27,7 +27,7 @@ ADDED |= {"normalized": False, "special": True}
 
 
 def changed(path, *places, to):
-    """The file again, with another value at that place, or without it where `to` is ..."""
+    """Change the value at that place in the file, or remove it if `to` is `...`."""
     value = json.loads(path.read_text(encoding="utf-8"))
     inner = value
     for place in places[:-1]:
@@ -47,7 +47,7 @@ def saved(folder):
 
 
 def test_write_json_is_readable(tmp_path):
-    """write_json writes UTF-8, indented by 2, with characters as they are: "é", and not "\\u00e9"."""
+    """write_json writes UTF-8, indented by 2, with characters as they are: "é", not "\\u00e9"."""
     path = tmp_path / "é.json"
     assert_equal(write_json(path, {"vocab": {"é": 0, "Ġ": 1}, "merges": []}), None, "what write_json returns")
     text = path.read_bytes().decode("utf-8")
@@ -56,25 +56,25 @@ def test_write_json_is_readable(tmp_path):
 
 
 def test_write_json_replaces_the_file_whole(tmp_path):
-    """The new file takes the old one's name: who has the old one open reads it whole, and nothing is left beside it."""
+    """The new file replaces the old one: a reader that has the old one open still reads it. No other file is left."""
     path = tmp_path / "a.json"
     path.write_text("the old file", encoding="utf-8")
     with open(path, encoding="utf-8") as old:
         write_json(str(path), [1])
         assert_equal(old.read(), "the old file", "what was open before")
     assert_equal(json.loads(path.read_text(encoding="utf-8")), [1], "the new file")
-    assert_equal(os.listdir(tmp_path), ["a.json"], "the files in the folder")
+    assert_equal(os.listdir(tmp_path), ["a.json"], "the list of files in the folder")
 
 
 @pytest.mark.parametrize("value", [[{1, 2}], "\ud800"], ids=["a set", "a surrogate"])
 def test_write_json_leaves_nothing_half_done(tmp_path, value):
-    """Where a value cannot be written, an error is raised (json's will do), and the old file is as it was, alone."""
+    """A value that cannot be written is an error (json's own is enough); the old file stays, and no other is left."""
     path = tmp_path / "a.json"
     path.write_text("the old file", encoding="utf-8")
     with raises((TypeError, ValueError)):
         write_json(path, value)
     assert_equal(path.read_text(encoding="utf-8"), "the old file", "the old file")
-    assert_equal(os.listdir(tmp_path), ["a.json"], "the files in the folder")
+    assert_equal(os.listdir(tmp_path), ["a.json"], "the list of files in the folder")
 
 
 def test_read_json_reads_what_was_written(tmp_path):
@@ -91,7 +91,7 @@ def test_read_json_reads_what_was_written(tmp_path):
     ids=["half", "not UTF-8", "UTF-16", "NaN", "too deep"],
 )
 def test_read_json_names_a_bad_file(tmp_path, text):
-    """What is no JSON in UTF-8 is a ValueError that holds the path: UTF-16 and NaN, too, which json.loads takes."""
+    """A file that is not JSON in UTF-8, also with UTF-16 or NaN, is a ValueError that names the path."""
     path = tmp_path / "bad.json"
     path.write_bytes(text)
     with raises(ValueError, path):
@@ -99,7 +99,7 @@ def test_read_json_names_a_bad_file(tmp_path, text):
 
 
 def test_read_json_refuses_an_entry_that_is_there_twice(tmp_path):
-    """Two entries of one name in an object are a ValueError with path and name; json.loads would keep the last one."""
+    """Two entries with one name in an object are a ValueError with path and name; json.loads would keep the last."""
     path = tmp_path / "twice.json"
     path.write_text('[{"b": 1, "abc": 1, "abc": 2}]', encoding="utf-8")
     with raises(ValueError, path, "abc"):
@@ -107,13 +107,13 @@ def test_read_json_refuses_an_entry_that_is_there_twice(tmp_path):
 
 
 def test_a_missing_file_is_a_file_not_found(tmp_path):
-    """read_json of a path without a file is a FileNotFoundError, as of open."""
+    """read_json of a missing file is a FileNotFoundError, as for open."""
     with raises(FileNotFoundError, "none.json"):
         read_json(tmp_path / "none.json")
 
 
 def test_check_fields_lets_pass_what_is_understood():
-    """An entry may have one of the table's values, be absent where None is one, or be anything where there are none."""
+    """An entry may have one of the table's values, be absent if None is one, or be anything if there are none."""
     for value in (
         {"type": "BPE", "lower": False, "part": {"size": 1}, "vocab": {"a": 0}},
         {"lower": False, "part": {"size": 2}},
@@ -135,17 +135,15 @@ def test_check_fields_lets_pass_what_is_understood():
     ],
 )
 def test_check_fields_refuses_the_rest(value, held):
-    """Another value (0 is not False), an entry that the table has not, or no object where it has one is a ValueError
-    with the path, the place and the value.
-    """
+    """Another value (0 is not False), an unknown entry, or no object is a ValueError with path, place and value."""
     with raises(ValueError, "a.json", *held):
         check_fields("a.json", "model", value, TABLE)
 
 
 def test_read_vocab_orders_the_names():
     """read_vocab of {"b": 1, "a": 0} is ["a", "b"]: the names in the order of their ids."""
-    assert_equal(read_vocab("a.json", {"b": 1, "c": 2, "a": 0}), ["a", "b", "c"], "the names")
-    assert_equal(read_vocab("a.json", {}), [], "the names of an empty vocabulary")
+    assert_equal(read_vocab("a.json", {"b": 1, "c": 2, "a": 0}), ["a", "b", "c"], "the list of names")
+    assert_equal(read_vocab("a.json", {}), [], "the list of names of an empty vocabulary")
 
 
 @pytest.mark.parametrize(
@@ -160,8 +158,9 @@ def test_read_vocab_orders_the_names():
     ],
 )
 def test_read_vocab_is_strict(vocab, held):
-    """An id that is taken twice, is missing or is no integer (True is none), or no dict at all, is a ValueError: its
-    message holds the id, the smallest that is missing, the name and the value, or the word "vocab".
+    """An id that occurs twice, is missing or is not an integer (nor is True), or no dict at all, is a ValueError.
+
+    Its message has the id, the smallest missing id, the name and the value, or the word "vocab".
     """
     with raises(ValueError, "a.json", *held):
         read_vocab("a.json", vocab)
@@ -210,7 +209,7 @@ def test_characters_come_back(tmp_path_factory, characters):
     ],
 )
 def test_a_file_of_characters_is_read_strictly(tmp_path, places, to, held):
-    """Whatever CharTokenizer.load does not understand is a ValueError that holds the path and what it was."""
+    """Whatever CharTokenizer.load does not understand is a ValueError with the path and the unknown value or entry."""
     path = tmp_path / "char.json"
     CharTokenizer("ab").save(path)
     changed(path, *places, to=to)
@@ -225,9 +224,11 @@ def test_a_byte_tokenizer_is_saved(tmp_path):
     vocab, merges = model.pop("vocab"), model.pop("merges")
     assert_equal(merges, ["Ġ t", "h e", "Ġt he", "Ã ©"], "merges")
     names = list(vocab)
-    assert_equal(list(vocab.values()), list(range(262)), "the ids in vocab")
+    assert_equal(list(vocab.values()), list(range(262)), "the list of ids in vocab")
     assert_equal(
-        names[:3] + names[-4:], [END, PAD, "!", "Ġt", "he", "Ġthe", "Ã©"], "the first and last names"
+        names[:3] + names[-4:],
+        [END, PAD, "!", "Ġt", "he", "Ġthe", "Ã©"],
+        "the list of the first and last names",
     )
     nothing = ["dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix"]
     no = ["fuse_unk", "byte_fallback", "ignore_merges"]
@@ -247,12 +248,12 @@ def test_a_byte_tokenizer_comes_back(tmp_path):
     assert_equal(tokenizer.vocab, [END.encode(), PAD.encode(), *vocabulary(MERGES)], "vocab")
     text = "the théâtre" + END
     assert_equal(
-        tokenizer.encode(text, "all"), BPETokenizer(MERGES, [END, PAD]).encode(text, "all"), "the ids"
+        tokenizer.encode(text, "all"), BPETokenizer(MERGES, [END, PAD]).encode(text, "all"), "the list of ids"
     )
 
 
 def test_a_vocabulary_comes_back_in_its_own_order(tmp_path):
-    """Ids that are not in the usual order are saved and loaded as they are, special ones among them."""
+    """Ids in an unusual order are saved and loaded as they are, also those of special tokens."""
     tokens = [*vocabulary(MERGES)[::-1], "<é>".encode()]
     BPETokenizer(MERGES, ["<é>"], tokens).save(tmp_path / "a.json")
     tokenizer = BPETokenizer.load(tmp_path / "a.json")
@@ -271,13 +272,13 @@ def test_a_vocabulary_comes_back_in_its_own_order(tmp_path):
     ids=["lists", "no type", "post-processor", "added only"],
 )
 def test_other_spellings_are_understood(tmp_path, places, to):
-    """What versions of `tokenizers` write in another way to mean the same loads too: merges as lists of two names."""
+    """Other forms that versions of `tokenizers` write for the same thing are read, such as merges as lists of names."""
     path = saved(tmp_path)
     changed(path, *places, to=to)
     tokenizer = BPETokenizer.load(path)
-    if places[-1] == PAD:  # its id is known from added_tokens
+    if places[-1] == PAD:  # its id is in added_tokens
         assert_equal(tokenizer.special_tokens, {END: 0, PAD: 1}, "special_tokens")
-    assert_equal(tokenizer.encode(" thé"), [258, 73, 261], "the ids of ' thé'")
+    assert_equal(tokenizer.encode(" thé"), [258, 73, 261], "the list of ids of ' thé'")
 
 
 @pytest.mark.parametrize(
@@ -302,7 +303,7 @@ def test_other_spellings_are_understood(tmp_path, places, to):
     ],
 )
 def test_a_file_of_bytes_is_read_strictly(tmp_path, places, to, held):
-    """Whatever BPETokenizer.load does not understand is a ValueError that holds the path and what it was."""
+    """Whatever BPETokenizer.load does not understand is a ValueError with the path and the unknown value or entry."""
     path = saved(tmp_path)
     changed(path, *places, to=to)
     with raises(ValueError, path, held):
@@ -310,7 +311,7 @@ def test_a_file_of_bytes_is_read_strictly(tmp_path, places, to, held):
 
 
 def test_a_file_of_characters_is_none_of_bytes(tmp_path):
-    """BPETokenizer.load of a CharTokenizer's file is a ValueError with the path; so is a file without an object."""
+    """BPETokenizer.load of a CharTokenizer's file is a ValueError with the path; so is a JSON file with a list."""
     path = tmp_path / "a.json"
     CharTokenizer("ab").save(path)
     with raises(ValueError, path):

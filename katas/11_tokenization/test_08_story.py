@@ -1,4 +1,4 @@
-"""Short sequences or small vocabularies, and what the choice of numbers makes easy, on Python's own library."""
+"""Short sequences or small vocabularies: what the choice of numbers makes easy, on Python's own library."""
 
 import argparse
 import textwrap
@@ -15,8 +15,9 @@ def source(module):
 
 
 def test_merges_make_sequences_short():
-    """With 512 tokens learnt from one module of the standard library, another one has less than half as many ids as
-    it has characters; with 256 tokens it has one for each byte.
+    """With 512 tokens learnt from one Python module, another module has less than half as many ids as characters.
+
+    With 256 tokens it has one id for each byte.
     """
     unseen = source(textwrap)
     characters = len(CharTokenizer.train(unseen).encode(unseen))
@@ -29,7 +30,7 @@ def test_merges_make_sequences_short():
 
 
 def test_what_was_rare_in_training_is_long():
-    """Learnt from English, a word of Greek costs more ids than it has letters, and an English one fewer."""
+    """After training on English, a Greek word needs more ids than it has letters, and an English word fewer."""
     tokenizer = BPETokenizer.train(source(argparse), 512)
     english, greek = tokenizer.encode(" argument"), tokenizer.encode(" επιχείρημα")
     assert len(english) < 4, f"' argument' has {len(english)} ids, expected fewer than 4"
@@ -37,14 +38,14 @@ def test_what_was_rare_in_training_is_long():
 
 
 def test_numbers_are_cut_by_their_frequency():
-    """Where 2024 was common, it is one id; 2025 is two, and 1999 four. No wonder that such a model adds badly."""
+    """If 2024 was common in training, it is one id; 2025 is two, and 1999 four: so models are bad at adding numbers."""
     tokenizer = BPETokenizer.train("2024, 2024; 2024. 1999", 259)
     lengths = [len(tokenizer.encode(number)) for number in ("2024", "2025", "1999")]
-    assert_equal(lengths, [1, 2, 4], "the numbers of ids of 2024, 2025 and 1999")
+    assert_equal(lengths, [1, 2, 4], "the list of numbers of ids of 2024, 2025 and 1999")
 
 
 def test_a_character_that_was_never_seen_costs_bytes_and_is_no_error():
-    """Characters refuse what they have not seen; bytes take all of it, and it comes back."""
+    """An emoji that was not in the training text is encoded as four bytes, and decode gives it back."""
     tokenizer = BPETokenizer.train(source(argparse), 300)
     assert_equal(len(tokenizer.encode("🦖")), 4, "the number of ids of an emoji")
     assert_equal(tokenizer.decode(tokenizer.encode("🦖")), "🦖", "the text that came back")

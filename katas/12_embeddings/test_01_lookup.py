@@ -30,7 +30,7 @@ def test_an_id_picks_its_row():
 @given(ids=st.one_of(arrays(shapes(), np.int64, 0, 3), strided(shapes(), np.int64, 0, 3)), dtype=INTEGERS)
 @example(ids=np.zeros((2, 0), np.int64), dtype=np.int64)
 def test_ids_have_any_shape(ids, dtype):
-    """Ids of shape (...) give (..., 2): one id, a batch of sentences, or none; their integers may be of any size."""
+    """Ids of shape (...) give (..., 2): one id, a batch of sentences, or no ids; any integer dtype is allowed."""
     ids = ids.astype(dtype)
     with unchanged(ids, WEIGHT):
         out = embedding(Tensor(ids), Tensor(WEIGHT))
@@ -45,13 +45,13 @@ def test_ids_have_any_shape(ids, dtype):
     dtype=st.sampled_from([np.float32, np.float64, np.float16]),
 )
 def test_rows_keep_their_length_and_dtype(weight, ids, dtype):
-    """Rows may have any length, 0 too, lie anywhere in memory, and keep the dtype of the weight."""
+    """Rows may have any length, also 0, and any strides in memory; the result has the dtype of the weight."""
     weight = weight.astype(dtype)
     assert_close(embedding(Tensor(ids), Tensor(weight)), row_by_row(ids, weight), "the result")
 
 
 def test_other_rows_do_not_matter():
-    """Rows that no id picks stay out of the result: infinity and nan in row 2 do not reach the ids [0, 1]."""
+    """Rows that no id picks do not change the result: infinity and nan in row 2 do not affect the ids [0, 1]."""
     weight = WEIGHT.copy()
     weight[2] = np.inf, np.nan
     with no_warnings():
@@ -61,7 +61,7 @@ def test_other_rows_do_not_matter():
 
 @pytest.mark.parametrize("ids", [2, [2], [[0, 2]]], ids=["one id", "a sentence", "a batch"])
 def test_the_rows_are_copies(ids):
-    """Writing into the result leaves the weight as it was, for a single id of shape () too."""
+    """Writing into the result does not change the weight, also for a single id of shape ()."""
     weight = Tensor(WEIGHT.copy())
     out = embedding(Tensor(np.array(ids)), weight)
     with unchanged(weight):
@@ -70,14 +70,14 @@ def test_the_rows_are_copies(ids):
 
 @pytest.mark.parametrize("bad", [-1, -4, 4, 1000])
 def test_an_id_outside_is_refused(bad):
-    """An id that is negative or not below V is an IndexError with the id and V: NumPy would take row 3 for -1."""
+    """An id that is negative or not below V is an IndexError with the id and V; NumPy would use row 3 for -1."""
     for ids in ([[0, bad], [3, 1]], [bad], bad):
         with raises(IndexError, bad, 4):
             embedding(Tensor(np.array(ids)), Tensor(WEIGHT))
 
 
 def test_the_first_id_outside_is_named():
-    """Of several ids outside, the message holds the first one, row by row; and all ids are outside of no rows."""
+    """If several ids are outside, the message names the first one, row by row; with no rows, every id is outside."""
     with raises(IndexError, 7, 4):
         embedding(Tensor(np.array([[0, 7], [-1, 9]])), Tensor(WEIGHT))
     with raises(IndexError, 0):
@@ -88,7 +88,7 @@ def test_the_first_id_outside_is_named():
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bool"])
 def test_ids_are_integers(dtype):
-    """Floats and booleans are a TypeError with their dtype: four booleans would choose rows, and not look them up."""
+    """Floats and booleans are a TypeError with their dtype: NumPy would use four booleans as a mask."""
     with raises(TypeError, dtype):
         embedding(Tensor(np.array([1, 0, 0, 1]).astype(dtype)), Tensor(WEIGHT))
 
@@ -102,6 +102,6 @@ def test_ids_are_a_tensor():
 
 @pytest.mark.parametrize("shape", [(4,), (2, 4, 3)])
 def test_the_weight_is_a_matrix(shape):
-    """A weight of one axis or of three is a ValueError with its shape."""
+    """A weight with one axis or three is a ValueError with its shape."""
     with raises(ValueError, shape):
         embedding(Tensor(np.array([1])), Tensor(np.ones(shape, np.float32)))

@@ -1,4 +1,4 @@
-"""Back to the rows: what comes back for an id is added to its row, and padding learns nothing."""
+"""The gradient of the rows: the gradients for an id add up in its row, and padding gets none."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def looked_up(ids, weight, padding_idx=None):
 
 
 def test_an_id_that_stands_twice_learns_twice():
-    """Ids [1, 1, 0] whose rows get the gradients [1, 2], [10, 20], [5, 6]: row 1 gets [11, 22], and row 2 nothing."""
+    """With ids [1, 1, 0] and gradients [1, 2], [10, 20], [5, 6], row 1 gets [11, 22], row 0 [5, 6] and row 2 zeros."""
     weight, out = looked_up(np.array([1, 1, 0]), np.ones((3, 2), np.float32))
     out.backward(Tensor(np.array([[1, 2], [10, 20], [5, 6]], np.float32)))
     assert weight.grad is not None, "the weight has no gradient: was an array looked up by hand and wrapped?"
@@ -29,14 +29,15 @@ def test_an_id_that_stands_twice_learns_twice():
 @given(weight=arrays((4, 3), np.float64), ids=IDS)
 @settings(max_examples=20)
 def test_the_gradient_of_embedding(weight, ids):
-    """Every row gets the sum of what came back for its id, in any batch."""
+    """Every row gets the sum of the gradients for its id, in any batch."""
     check_tape(Tensor, lambda weight: embedding(Tensor(ids), weight), weight)
 
 
 @given(weight=arrays((4, 3)), ids=arrays((5,), np.int64, 0, 3), grad=arrays((5, 3)))
 def test_a_lookup_is_a_product_without_the_zeros(weight, ids, grad):
-    """Write each id as a row of zeros with a single 1: that matrix @ weight is the lookup, and its transpose @ the
-    gradient is the gradient. A lookup is a linear layer that skips the zeros.
+    """A lookup is a linear layer that skips the zeros: one_hot @ weight, where a row of one_hot has a 1 at its id.
+
+    The gradient of the weight is one_hot.T @ the gradient of the result.
     """
     one_hot = np.array([[float(row == i) for row in range(4)] for i in ids], np.float32)
     leaf, out = looked_up(ids, weight)
@@ -56,7 +57,7 @@ def test_padding_is_counted_from_the_front():
 
 @pytest.mark.parametrize("bad", [5, -6])
 def test_padding_is_a_row(bad):
-    """A padding_idx outside [-5, 4] of 5 rows is an IndexError with both numbers; for embedding too."""
+    """With 5 rows, a padding_idx outside [-5, 4] is an IndexError with both numbers, also in embedding."""
     with raises(IndexError, bad, 5):
         row_number(bad, 5)
     with raises(IndexError, bad, 5):
@@ -64,7 +65,7 @@ def test_padding_is_a_row(bad):
 
 
 def test_padding_keeps_its_value_and_gets_no_gradient():
-    """With padding_idx 1 the ids [1, 0, 1] give rows 1, 0 and 1 as always; row 1 gets gradient 0."""
+    """With padding_idx=1 the ids [1, 0, 1] still give rows 1, 0 and 1, but row 1 gets the gradient 0."""
     rows = np.array([[1, 2], [3, 4], [5, 6]], np.float32)
     weight, out = looked_up(np.array([1, 0, 1]), rows, 1)
     assert_close(out, rows[[1, 0, 1]], "the result")
@@ -74,7 +75,7 @@ def test_padding_keeps_its_value_and_gets_no_gradient():
 
 @given(weight=arrays((4, 3)), ids=IDS, padding=st.integers(-4, 3), data=st.data())
 def test_only_padding_gets_no_gradient(weight, ids, padding, data):
-    """Any row can be the padding, counted from the front or the back; all others get what they always get."""
+    """Any row can be the padding, counted from the front or the back; all others get their usual gradient."""
     grad = data.draw(arrays((*ids.shape, 3)), label="the gradient of the result")
     leaf, out = looked_up(ids, weight, padding)
     assert_close(out, weight[ids], "the result")
@@ -87,7 +88,7 @@ def test_only_padding_gets_no_gradient(weight, ids, padding, data):
 
 
 def test_nothing_comes_through_padding():
-    """Padding gets gradient 0 even where infinity or nan comes back for it, and without a warning."""
+    """Padding gets the gradient 0 without a warning, even if the gradient for it is infinity or nan."""
     weight, out = looked_up(np.array([0, 1, 0]), np.ones((2, 2), np.float32), 0)
     with no_warnings():
         out.backward(Tensor(np.array([[np.inf, np.nan], [1, 2], [-np.inf, 0]], np.float32)))

@@ -26,7 +26,7 @@ def test_an_embedding_has_a_row_for_each_id():
 
 
 def test_rows_are_drawn():
-    """The weight has mean 0 and deviation 1, a normal distribution; a seed gives the same numbers again."""
+    """The weight is normally distributed with mean 0 and deviation 1; a seed gives the same numbers again."""
     manual_seed(0)
     weight = Embedding(200, 100).weight.data
     assert_close(float(weight.mean()), 0.0, "the mean", atol=0.03)
@@ -48,7 +48,7 @@ def test_rows_are_drawn_anew():
 
 @given(ids=arrays(shapes(max_dims=2), np.int64, 0, 4))
 def test_an_embedding_looks_up(ids):
-    """Embedding(5, 3)(ids) holds the row of its weight for each id: (...) -> (..., 3)."""
+    """Embedding(5, 3)(ids) gives the row of its weight for each id: (...) -> (..., 3)."""
     layer = Embedding(5, 3)
     assert_close(layer(Tensor(ids)), layer.weight.data[ids], "the result")
 
@@ -62,9 +62,7 @@ def test_an_embedding_refuses_ids_outside():
 
 @pytest.mark.parametrize("padding_idx", [0, 3, -1, -5])
 def test_the_row_of_padding_is_zero(padding_idx):
-    """The row of padding_idx is 0, after reset_parameters() too, and no other is; layer.padding_idx counts from
-    the front.
-    """
+    """Only the row of padding_idx is 0, also after reset_parameters(); layer.padding_idx is counted from the front."""
     layer = Embedding(5, 3, padding_idx)
     assert_equal(layer.padding_idx, padding_idx % 5, "layer.padding_idx")
     assert_equal(repr(layer), f"Embedding(5, 3, padding_idx={padding_idx % 5})", "repr(layer)")
@@ -75,7 +73,7 @@ def test_the_row_of_padding_is_zero(padding_idx):
 
 
 def test_padding_stays_zero_while_others_learn():
-    """After a step of SGD the row of padding is still 0, though it was looked up, and the row of id 1 has moved."""
+    """After a step of SGD the row of padding is still 0, although it was looked up; the row of id 1 has changed."""
     layer = Embedding(3, 2, padding_idx=0)
     before = layer.weight.data.copy()
     layer(Tensor(np.array([[1, 0, 0]]))).sum().backward()
@@ -85,19 +83,19 @@ def test_padding_stays_zero_while_others_learn():
 
 
 def test_padding_of_an_embedding_is_a_row():
-    """Embedding(5, 3, padding_idx=5) is an IndexError with both numbers."""
+    """Embedding(5, 3, padding_idx=5) is an IndexError with both numbers; so is padding_idx=-6."""
     for bad in (5, -6):
         with raises(IndexError, bad, 5):
             Embedding(5, 3, padding_idx=bad)
 
 
-# Rows from elsewhere
+# Given rows
 
 ROWS = np.array([[1, 2], [3, 4], [5, 6]], np.float32)
 
 
 def test_pretrained_rows_are_used_as_they_are():
-    """Embedding.from_pretrained(rows) of (3, 2) looks up in these very rows, in the same memory."""
+    """Embedding.from_pretrained(rows), with rows (3, 2), uses these rows as its weight, in the same memory."""
     rows = Tensor(ROWS.copy())
     layer = Embedding.from_pretrained(rows)
     assert_equal((layer.num_embeddings, layer.embedding_dim), (3, 2), "(num_embeddings, embedding_dim)")
@@ -117,7 +115,7 @@ def test_pretrained_rows_are_frozen():
 
 @pytest.mark.parametrize("freeze", [True, False])
 def test_pretrained_rows_of_another_layer_go_on_learning(freeze):
-    """Embedding.from_pretrained(other.weight) has a Parameter of its own: `other` learns as before, frozen or not."""
+    """Embedding.from_pretrained(other.weight) makes a new Parameter: `other` learns as before, with any freeze."""
     other = Embedding(3, 2)
     other.weight.requires_grad = freeze
     layer = Embedding.from_pretrained(other.weight, freeze)
@@ -126,7 +124,7 @@ def test_pretrained_rows_of_another_layer_go_on_learning(freeze):
 
 
 def test_from_pretrained_of_a_subclass():
-    """Named.from_pretrained(rows), of a subclass Named of Embedding, is a Named."""
+    """If Named is a subclass of Embedding, Named.from_pretrained(rows) is a Named."""
 
     class Named(Embedding):
         pass
@@ -136,7 +134,7 @@ def test_from_pretrained_of_a_subclass():
 
 
 def test_pretrained_padding_keeps_its_value():
-    """padding_idx=-1 of three pretrained rows: row 2 keeps its value, and gets no gradient."""
+    """With padding_idx=-1 and three pretrained rows, row 2 keeps its value and gets no gradient."""
     layer = Embedding.from_pretrained(Tensor(ROWS.copy()), freeze=False, padding_idx=-1)
     assert_equal(layer.padding_idx, 2, "layer.padding_idx")
     assert_close(layer.weight, ROWS, "the weight")
@@ -145,7 +143,7 @@ def test_pretrained_padding_keeps_its_value():
 
 
 def test_pretrained_rows_draw_nothing():
-    """from_pretrained leaves the generator alone: numbers drawn after it are those drawn without it."""
+    """from_pretrained draws nothing from the generator: the next numbers are the same as without it."""
     manual_seed(0)
     expected = rand(3).data
     manual_seed(0)
@@ -154,7 +152,7 @@ def test_pretrained_rows_draw_nothing():
 
 
 def test_pretrained_rows_are_a_matrix():
-    """Rows of another shape than (V, D) are a ValueError with the shape."""
+    """Rows whose shape is not (V, D) are a ValueError with the shape."""
     for shape in ((3,), (2, 3, 4)):
         with raises(ValueError, shape):
             Embedding.from_pretrained(Tensor(np.ones(shape, np.float32)))

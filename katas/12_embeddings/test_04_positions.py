@@ -1,4 +1,4 @@
-"""Places that are added: clock hands, and rows to learn."""
+"""Positions that are added to x: clock hands, and rows to learn."""
 
 import math
 
@@ -18,7 +18,7 @@ WIDTHS = st.integers(0, 7)
 
 
 def clock(places, d_model, base=10000.0):
-    """The oracle: how far each hand has turned, one number after the other."""
+    """The oracle: the angle of each hand, one number after the other."""
     hands = range((d_model + 1) // 2)
     angles = [[place / math.pow(base, 2 * i / d_model) for i in hands] for place in places]
     return np.array(angles, np.float64).reshape(len(places), len(hands))
@@ -36,7 +36,7 @@ def sines_and_cosines(places, d_model):
 
 
 def test_hands_turn_at_different_speeds():
-    """position_angles of places 0, 1, 2 and 4 features: hand 0 turns by 1 a place, hand 1 by 10000 ** -(2 / 4)."""
+    """For places 0, 1, 2 and 4 features, hand 0 turns by 1 a place, and hand 1 by 10000 ** -(2 / 4)."""
     angles = position_angles(np.array([0, 1, 2]), 4)
     assert_close(angles, np.array([[0.0, 0.0], [1.0, 0.01], [2.0, 0.02]]), "the array of angles")
 
@@ -47,7 +47,7 @@ def test_hands_turn_at_different_speeds():
     base=st.sampled_from([1.0, 100.0, 10000.0, 500000.0]),
 )
 def test_angles_of_any_places(places, d_model, base):
-    """Places in any order, any number of features (an odd one has a hand of its own) and any base, in float64."""
+    """For any places, features (an odd last one has its own hand) and base, the angles are right and float64."""
     with unchanged(places):
         angles = position_angles(places, d_model, base)
     assert_close(angles, clock(places.tolist(), d_model, base), "the array of angles", rtol=1e-12)
@@ -57,9 +57,7 @@ def test_angles_of_any_places(places, d_model, base):
 
 
 def test_rows_are_a_slice_of_the_table():
-    """rows_for(table, x, start) of an x (2, 3, 4) are the rows start, start + 1 and start + 2: a view, nothing is
-    copied.
-    """
+    """rows_for(table, x, start) for x (2, 3, 4) gives the rows start, start + 1 and start + 2, as a view."""
     table = Tensor(np.arange(24, dtype=np.float32).reshape(6, 4))
     for shape, start in (((2, 3, 4), 0), ((2, 3, 4), 3), ((3, 4), 2), ((0, 4), 6), ((2, 1, 6, 4), 0)):
         x = Tensor(np.ones(shape, np.float32))
@@ -70,9 +68,7 @@ def test_rows_are_a_slice_of_the_table():
 
 
 def test_too_long_is_refused():
-    """x that ends beyond the table is a ValueError with the place where it ends and max_len: 5 rows from place 4 on
-    end at 9, and the table has 8.
-    """
+    """If x ends beyond the table, that is a ValueError with both: 5 rows from place 4 on end at 9, max_len is 8."""
     table = Tensor(np.ones((8, 2), np.float32))
     for length, start, stop in ((5, 4, 9), (9, 0, 9), (0, 10, 10), (1, 8, 9)):
         with raises(ValueError, stop, 8):
@@ -80,15 +76,13 @@ def test_too_long_is_refused():
 
 
 def test_a_negative_start_is_refused():
-    """A start below 0 is a ValueError with the start: a slice would count it from the end."""
+    """A start below 0 is a ValueError that names it: a slice would count it from the end."""
     with raises(ValueError, -3):
         rows_for(Tensor(np.ones((8, 2), np.float32)), Tensor(np.ones((2, 2), np.float32)), -3)
 
 
 def test_x_has_the_features_of_the_table():
-    """x with fewer than two axes, or another number of features, is a ValueError with its shape and the features of
-    the table: 1 would broadcast.
-    """
+    """x with fewer than two axes or other features than the table is a ValueError with its shape and the table's D."""
     table = Tensor(np.ones((8, 4), np.float32))
     for shape in ((4,), (2, 3), (2, 3, 1), ()):
         with raises(ValueError, shape, 4):
@@ -106,13 +100,13 @@ def test_sine_and_cosine_of_each_hand():
 
 @given(max_len=st.integers(0, 5), d_model=WIDTHS)
 def test_tables_of_any_size(max_len, d_model):
-    """Any max_len and d_model: an odd number of features ends with a sine, float32."""
+    """The table is right for any max_len and d_model, in float32; an odd d_model ends with a sine."""
     expected = sines_and_cosines(range(max_len), d_model)
     assert_close(SinusoidalPositions(max_len, d_model).table, expected, "the table")
 
 
 def test_the_table_is_not_learned():
-    """The table is a buffer: it is in state_dict(), and not among the parameters."""
+    """The table is a buffer: it is in state_dict(), but not among the parameters."""
     layer = SinusoidalPositions(3, 4)
     assert_equal(list(layer.parameters()), [], "the list of parameters")
     assert_equal([name for name, _ in layer.named_buffers()], ["table"], "the list of buffers")
@@ -121,13 +115,13 @@ def test_the_table_is_not_learned():
 
 
 def test_late_places_are_exact():
-    """Row 40,000 of a long table is exact to float32: the angle must not have been rounded to one."""
+    """Row 40,000 of a long table is exact to float32: the angle must not be rounded to float32."""
     table = SinusoidalPositions(40_001, 6).table
     assert_close(table.data[40_000:], sines_and_cosines([40_000], 6), "row 40,000", rtol=0, atol=1e-6)
 
 
 def test_places_know_their_distance():
-    """The dot product of rows s and s + 5 is the same for every s: distances can be read from the table."""
+    """The dot product of rows s and s + 5 is the same for every s: it only depends on the distance."""
     table = SinusoidalPositions(40, 8).table.data
     products = (table[:-5] * table[5:]).sum(1)
     assert_close(products, np.full(35, products[0]), "the product of rows that are 5 apart", atol=1e-5)
@@ -138,7 +132,7 @@ def test_places_know_their_distance():
 
 @given(x=arrays(st.sampled_from([(2, 3, 4), (3, 4), (1, 2, 0, 4), (2, 1, 1, 4)])), start=st.integers(0, 3))
 def test_positions_are_added(x, start):
-    """SinusoidalPositions(6, 4)(x, start) is x plus the row of each place, the first being `start`; x stays."""
+    """SinusoidalPositions(6, 4)(x, start) is x plus the row of each place, from `start` on; x does not change."""
     expected = x + sines_and_cosines(range(start, start + x.shape[-2]), 4)
     with unchanged(x):
         assert_close(SinusoidalPositions(6, 4)(Tensor(x), start), expected, "x with positions")
@@ -146,7 +140,7 @@ def test_positions_are_added(x, start):
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_sinusoidal_positions_keep_the_dtype(dtype):
-    """x keeps its dtype: no float64 may leak out of the sines."""
+    """The result has the dtype of x, not float64."""
     x = Tensor(np.zeros((2, 3, 4), dtype))
     expected = np.stack([sines_and_cosines(range(3), 4)] * 2).astype(dtype)
     assert_close(SinusoidalPositions(6, 4)(x), expected, "x with positions", atol=1e-3)
@@ -155,14 +149,14 @@ def test_sinusoidal_positions_keep_the_dtype(dtype):
 @given(x=arrays((2, 2, 4), np.float64), start=st.integers(0, 2))
 @settings(max_examples=10)
 def test_gradients_pass_the_table(x, start):
-    """What comes back for x with positions comes back for x: the layers in front of it learn."""
+    """The gradient of the result is passed on to x, so that the layers before it learn."""
     layer = SinusoidalPositions(4, 4)
     check_tape(Tensor, lambda x: layer(x, start), x)
 
 
 @pytest.mark.parametrize("dtype", ["int64", "uint8", "bool"])
 def test_sinusoidal_positions_need_floating_point(dtype):
-    """Integers and booleans are a TypeError with their dtype: sines and cosines would be cut to -1, 0 and 1."""
+    """Integers and booleans are a TypeError with their dtype: sines and cosines would be rounded to -1, 0 and 1."""
     with raises(TypeError, dtype):
         SinusoidalPositions(6, 4)(Tensor(np.ones((3, 4), dtype)))
 
@@ -171,8 +165,9 @@ def test_sinusoidal_positions_need_floating_point(dtype):
 
 
 def test_learned_positions_have_a_row_for_each_place():
-    """LearnedPositions(200, 50) has a parameter weight (200, 50), float32, normal with mean 0 and deviation 1, and
-    reset_parameters() draws it anew.
+    """LearnedPositions(200, 50) has a float32 parameter weight (200, 50), normal with mean 0 and deviation 1.
+
+    reset_parameters() draws it again.
     """
     manual_seed(0)
     layer = LearnedPositions(200, 50)
@@ -189,7 +184,7 @@ def test_learned_positions_have_a_row_for_each_place():
 
 @given(x=arrays(st.sampled_from([(2, 3, 4), (3, 4), (1, 2, 0, 4), (2, 1, 1, 4)])), start=st.integers(0, 3))
 def test_learned_positions_are_added(x, start):
-    """LearnedPositions(6, 4)(x, start) is x plus the row of each place, the first being `start`; x stays."""
+    """LearnedPositions(6, 4)(x, start) is x plus the row of each place, from `start` on; x does not change."""
     layer = LearnedPositions(6, 4)
     expected = x + layer.weight.data[start : start + x.shape[-2]]
     with unchanged(x, layer.weight):
@@ -205,7 +200,7 @@ def test_learned_positions_are_not_rounded():
 @given(x=arrays((2, 2, 3), np.float64), weight=arrays((4, 3), np.float64), start=st.integers(0, 2))
 @settings(max_examples=10)
 def test_places_learn_from_every_sentence(x, weight, start):
-    """A row gets the sum of what came back for its place over the batch; rows that were not used get 0."""
+    """A row gets the sum of the gradients for its place over the batch; rows that were not used get 0."""
 
     def layer_of(weight):
         layer = LearnedPositions(*weight.shape)
@@ -229,7 +224,7 @@ def test_places_learn_from_every_sentence(x, weight, start):
 
 @pytest.mark.parametrize("kind", [SinusoidalPositions, LearnedPositions])
 def test_a_sentence_can_come_in_pieces(kind):
-    """Rows 0 to 4, then row 5 with start=5, are as all six at once: so a model can go on where it stopped."""
+    """Rows 0 to 4, then row 5 with start=5, give the same as all six rows at once."""
     layer = kind(6, 4)
     x = np.arange(48, dtype=np.float32).reshape(2, 6, 4)
     first, last = layer(Tensor(x[:, :5])), layer(Tensor(x[:, 5:]), start=5)
@@ -239,7 +234,7 @@ def test_a_sentence_can_come_in_pieces(kind):
 
 @pytest.mark.parametrize("kind", [SinusoidalPositions, LearnedPositions])
 def test_positions_end(kind):
-    """x that ends at place 7 of a layer of 6 is a ValueError with both; so is a negative start, and other features."""
+    """x that ends at place 7 with max_len 6 is a ValueError with both; so are a negative start and other features."""
     layer = kind(6, 4)
     assert_equal(repr(layer), f"{kind.__name__}(6, 4)", "repr(layer)")
     with raises(ValueError, 7, 6):

@@ -1,4 +1,4 @@
-"""Places that turn: apply_rope."""
+"""Positions as rotations: apply_rope."""
 
 import cmath
 import math
@@ -46,7 +46,7 @@ def test_halves_are_paired():
     x=st.one_of(arrays(SHAPES), strided(SHAPES)), start=PLACES, base=st.sampled_from([100.0, 10000.0, 5e5])
 )
 def test_rope_of_any_shape(x, start, base):
-    """Any (..., T, D) with an even D, from any place on, with any base; x stays as it is."""
+    """The result is right for any shape (..., T, D) with an even D, any start and any base; x does not change."""
     with unchanged(x):
         out = apply_rope(Tensor(x), start, base)
     assert_close(out, turned(x, start, base), "the result", atol=1e-5)
@@ -54,13 +54,13 @@ def test_rope_of_any_shape(x, start, base):
 
 @given(x=arrays((2, 3, 6)))
 def test_place_0_does_not_turn(x):
-    """The row at place 0 comes out bit for bit as it went in."""
+    """The row at place 0 does not change, bit for bit."""
     assert_close(apply_rope(Tensor(x)).data[:, 0], x[:, 0], "the row at place 0", rtol=0, atol=0)
 
 
 @given(x=arrays((2, 4, 6)), start=PLACES)
 def test_turning_keeps_the_length(x, start):
-    """A turned row is as long as it was."""
+    """A rotated row keeps its length."""
     out = apply_rope(Tensor(x), start).data
     assert_close(
         np.linalg.norm(out, axis=-1), np.linalg.norm(x, axis=-1), "the length of each row", atol=1e-5
@@ -78,7 +78,7 @@ def test_only_the_distance_counts(q, k, near, far, gap):
 
 
 def test_the_distance_does_count():
-    """Of a row of ones with itself, the dot product falls as they move apart: 8 at distance 0, less at 1, 2 and 3."""
+    """The dot product of a row of ones with itself falls with the distance: 8 at 0, less at 1, 2 and 3."""
     ones = Tensor(np.ones((4, 8), np.float32))
     rows = apply_rope(ones).data
     products = rows @ rows[0]
@@ -88,7 +88,7 @@ def test_the_distance_does_count():
 
 
 def test_rope_can_come_in_pieces():
-    """Rows 0 to 4, then row 5 with start=5, are as all six at once."""
+    """Rows 0 to 4, then row 5 with start=5, give the same as all six rows at once."""
     x = np.arange(48, dtype=np.float32).reshape(2, 6, 4) / 8
     pieces = [apply_rope(Tensor(x[:, :5])).data, apply_rope(Tensor(x[:, 5:]), start=5).data]
     assert_close(np.concatenate(pieces, 1), apply_rope(Tensor(x)).data, "the result in two pieces")
@@ -96,13 +96,13 @@ def test_rope_can_come_in_pieces():
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_rope_keeps_the_dtype(dtype):
-    """x keeps its dtype: no float64 may leak out of the sines and cosines."""
+    """The result has the dtype of x, not float64."""
     x = np.linspace(-1, 1, 24).reshape(2, 3, 4).astype(dtype)
     assert_close(apply_rope(Tensor(x), 3), turned(x, 3), "the result", atol=2e-3)
 
 
 def test_far_places_are_exact():
-    """At place 99,991 a float32 row is still turned to float32's accuracy: the angles are float64."""
+    """At place 99,991 a float32 row is still rotated to float32 accuracy: the angles are float64."""
     x = np.array([[1, -2, 0.5, 3, 1, 0.25, -1, 2]], np.float32)
     assert_close(apply_rope(Tensor(x), 99_991), turned(x, 99_991), "the row", rtol=0, atol=2e-6)
 
@@ -114,7 +114,7 @@ def test_far_places_are_exact_in_float16():
 
 
 def test_float64_is_turned_exactly():
-    """A float64 row at place 7 is turned to float64's accuracy: its sines and cosines are float64 too."""
+    """A float64 row at place 7 is rotated to float64 accuracy: its sines and cosines are float64 too."""
     x = np.array([[1, -2, 0.5, 3, 1, 0.25, -1, 2]])
     assert_close(apply_rope(Tensor(x), 7), turned(x, 7), "the row", rtol=0, atol=1e-12)
 
@@ -122,7 +122,7 @@ def test_float64_is_turned_exactly():
 @given(x=arrays(st.sampled_from([(3, 4), (2, 2, 6)]), np.float64), start=PLACES)
 @settings(max_examples=10)
 def test_the_gradient_of_rope(x, start):
-    """The gradient is turned back by the same angles; kata 07 finds it."""
+    """The gradient is rotated back by the same angles; kata 07 finds it."""
     check_tape(Tensor, lambda x: apply_rope(x, start), x)
 
 
@@ -134,6 +134,6 @@ def test_rope_needs_pairs(shape):
 
 
 def test_rope_needs_floating_point():
-    """Integers are a TypeError with their dtype: turned, they would be cut to -1, 0 and 1."""
+    """Integers are a TypeError with their dtype: the sines and cosines would be rounded to -1, 0 and 1."""
     with raises(TypeError, "int64"):
         apply_rope(Tensor(np.ones((3, 4), np.int64)))

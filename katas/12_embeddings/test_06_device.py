@@ -23,7 +23,7 @@ CASES = {
 
 @pytest.mark.parametrize("compute", CASES.values(), ids=CASES)
 def test_rows_stay_on_the_device(device, compute):
-    """Rows on a GPU are looked up and turned there, and are what they are on the CPU."""
+    """Rows on a GPU are looked up and rotated there, with the same result as on the CPU."""
     with no_grad():
         out = compute(lambda array: Tensor(on_device(array, device)))
         expected = compute(Tensor)
@@ -45,7 +45,7 @@ def test_ids_and_rows_on_different_devices_are_refused(device):
 
 
 class Reader(Module):
-    """Ids to rows, with two kinds of places added, and turned."""
+    """Ids become rows, with two kinds of positions added, then rotated."""
 
     def __init__(self):
         self.rows = Embedding(4, 4, padding_idx=0)
@@ -57,9 +57,7 @@ class Reader(Module):
 
 
 def test_rows_learn_on_the_device(device):
-    """A model of this kata's layers moves to a GPU, buffer and all, computes there what it computes on the CPU, and
-    backwards too.
-    """
+    """A model of this kata's layers moves to a GPU with its buffer; outputs and gradients are those of the CPU."""
     manual_seed(0)
     model = Reader()
     outs, gradients = {}, {}
@@ -78,7 +76,7 @@ def test_rows_learn_on_the_device(device):
 
 
 def test_rows_are_drawn_on_the_device(device):
-    """A layer that was moved to a GPU draws its rows anew there, and the row of padding is 0."""
+    """A layer that was moved to a GPU draws its rows again there, and the row of padding is 0."""
     layer = Embedding(4, 3, padding_idx=1).to(device)
     before = layer.weight.data.copy()
     layer.reset_parameters()

@@ -1,4 +1,4 @@
-"""An id is a name. What it means, its row learns from its neighbours; where it stands, somebody has to say."""
+"""An id is only a name: its row learns its meaning from neighbouring words, and its place has to be added."""
 
 import numpy as np
 import pytest
@@ -22,8 +22,9 @@ WORDS = [(word, kind) for kind, words in SENTENCE.items() for word in words]
 
 
 def a_text(sentences):
-    """Sentences such as "the old bird sings alone" as ids in one row, and the kind of each id. Ids are dealt out at
-    random: they say nothing of kinds.
+    """Sentences such as "the old bird sings alone" as ids in one row, and the kind of each id.
+
+    Ids are given out at random, so they say nothing about kinds.
     """
     rng = np.random.default_rng(0)
     deal = rng.permutation(len(WORDS))
@@ -33,7 +34,7 @@ def a_text(sentences):
 
 
 def nearness(rows, kinds):
-    """The mean cosine of rows of one kind, that of rows of two kinds, and how many have one of their own kind next."""
+    """The mean cosine of rows of one kind, of two kinds, and the share of rows whose nearest row is of their kind."""
     rows = rows.astype(np.float64)
     rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     cosines = rows @ rows.T
@@ -44,8 +45,9 @@ def nearness(rows, kinds):
 
 
 def test_words_that_are_used_alike_come_near():
-    """Told to guess the next word, and nothing else, a model of one Embedding and one Linear moves words of the same
-    kind near each other: all nouns to one place, all verbs to another.
+    """Trained only to guess the next word, an Embedding and a Linear move words of the same kind near each other.
+
+    All nouns come to one place, all verbs to another.
     """
     text, kinds = a_text(sentences=100)
     manual_seed(0)
@@ -74,7 +76,7 @@ class Turned(Module):
 
 
 class Bag(Module):
-    """Each word is looked up, told its place or not, and thought over by itself; then all are averaged."""
+    """Look up each word, add its place or not, process each word alone, then average all."""
 
     def __init__(self, places):
         self.look_up = Embedding(6, 8)
@@ -99,8 +101,9 @@ PLACES = {
 
 @pytest.mark.parametrize("places", PLACES)
 def test_dog_bites_man_is_news_only_with_places(places):
-    """ "dog bites man" and "man bites dog" are one bag of words: whatever the weights, a model without places says the
-    same of both, and is no better than a coin (loss log 2). Told the places, in any of three ways, it is right.
+    """A model without places cannot tell "dog bites man" from "man bites dog"; with places, of three kinds, it can.
+
+    Without places it gives the same answer for both, whatever its weights: its loss stays that of a coin, log 2.
     """
     beings = range(1, 6)  # 0 is "bites"
     bites = np.array([[one, 0, other] for one in beings for other in beings if one != other])
@@ -115,7 +118,7 @@ def test_dog_bites_man_is_news_only_with_places(places):
         optimizer.step()
     if places == "nothing":
         forwards, backwards = model(Tensor(bites)).data, model(Tensor(bites[:, ::-1].copy())).data
-        assert_close(backwards, forwards, "the answers for the sentences read backwards", atol=1e-5)
+        assert_close(backwards, forwards, "the array of answers for the sentences read backwards", atol=1e-5)
         assert loss.item() > 0.69, f"the loss is {loss.item():.3f}, expected that of a coin, log 2 = 0.693"
     else:
         assert loss.item() < 0.1, f"the loss is {loss.item():.3f}, expected below 0.1"

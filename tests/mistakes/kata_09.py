@@ -12,7 +12,7 @@ from dojo.authors.mistakes import mistake
     swap=("(padded - span) // stride", "-(-(padded - span) // stride)"),
 )
 def size_rounds_up():
-    """The last place hangs over the edge: rounded up instead of down."""
+    """Rounded up instead of down: the last place goes beyond the edge."""
 
 
 @mistake(
@@ -42,7 +42,7 @@ def size_of_a_kernel_too_wide():
     swap=("if span > padded:", "if False:"),
 )
 def size_of_nothing():
-    """A kernel that does not fit has 0 places, and nobody is told."""
+    """A kernel that does not fit has 0 places, without an error."""
 
 
 @mistake(
@@ -98,7 +98,7 @@ def windows_are_copied():
     swap=("windows(padded, kernel, stride, dilation)", "windows(padded, kernel, stride, dilation)[::-1]"),
 )
 def conv2d_flips():
-    """A convolution as mathematicians mean it: the kernel is turned round."""
+    """A convolution as in mathematics: the kernel is flipped."""
 
 
 @mistake(
@@ -121,7 +121,7 @@ def conv2d_mixes_channels_and_positions():
     swap=("(N, groups, depth, height * width)", "(N, groups, -1, height * width)"),
 )
 def conv2d_cannot_do_nothing():
-    """A side of -1 is nothing that an empty batch could tell."""
+    """A side of -1 in reshape cannot be worked out for an empty batch."""
 
 
 @mistake(
@@ -178,7 +178,7 @@ def same_pads_the_odd_zero_first():
     swap=("dh * (high - 1), dw * (wide - 1)", "high - 1, wide - 1"),
 )
 def same_forgets_dilation():
-    """Half a kernel is added, whatever it spans."""
+    """Half a kernel is added, without regard to dilation."""
 
 
 @mistake(
@@ -188,7 +188,7 @@ def same_forgets_dilation():
     swap=("if bias is not None and bias.shape != weight.shape[:1]:", "if False:"),
 )
 def conv2d_takes_any_bias():
-    """The shape of the bias is not looked at: whatever happens, happens."""
+    """The shape of the bias is not checked."""
 
 
 @mistake(
@@ -201,7 +201,7 @@ def conv2d_takes_any_bias():
     ),
 )
 def conv2d_says_nothing_of_use():
-    """NumPy's own message speaks of columns that the caller has never seen."""
+    """NumPy's own message is about columns, which the caller does not know."""
 
 
 @mistake(
@@ -244,7 +244,7 @@ def max_pool_pads_with_zeros():
     swap=("-math.inf", "-1e9"),
 )
 def max_pool_pads_with_a_small_number():
-    """-1e9 is smaller than any pixel, as far as anybody knows."""
+    """-1e9 is taken for smaller than any pixel."""
 
 
 @mistake(
@@ -254,7 +254,7 @@ def max_pool_pads_with_a_small_number():
     swap=('kernel if stride is None else pair(stride, "stride")', "stride or kernel"),
 )
 def max_pool_takes_a_stride_of_zero_for_none():
-    """`or` takes 0 for a stride that was not given."""
+    """`or` takes a stride of 0 for none given."""
 
 
 @mistake(
@@ -312,7 +312,7 @@ def max_pool_takes_the_last():
     swap=("kernel if stride is None", "(1, 1) if stride is None"),
 )
 def max_pool_steps_by_one():
-    """The stride is 1 where none is given, as for conv2d."""
+    """The stride is 1 by default, as for conv2d."""
 
 
 @mistake(
@@ -332,7 +332,7 @@ def max_pool_gives_x_away():
     swap=("if count_include_pad or not any(sides):", "if True:"),
 )
 def avg_pool_always_counts():
-    """count_include_pad is not looked at."""
+    """count_include_pad is ignored."""
 
 
 @mistake(
@@ -342,7 +342,7 @@ def avg_pool_always_counts():
     swap=("if 2 * rows > kernel[0] or 2 * columns > kernel[1]:", "if False:"),
 )
 def pools_take_any_padding():
-    """Windows of nothing but padding are let through: their maximum is -inf."""
+    """Windows of only padding are allowed: their maximum is -inf."""
 
 
 @mistake(
@@ -385,7 +385,7 @@ def adaptive_by_matrices():
     swap=(" * (n / (n - 1))", ""),
 )
 def running_variance_is_biased():
-    """The running variance takes the one that was divided by n."""
+    """running_var is updated with the variance divided by n."""
 
 
 @mistake(
@@ -395,7 +395,7 @@ def running_variance_is_biased():
     swap=("sqrt(batch_var + eps)", "sqrt(batch_var * (n / (n - 1)) + eps)"),
 )
 def batch_is_normalised_unbiased():
-    """The batch is normalised by the variance that was divided by n - 1."""
+    """The batch is normalised by the variance divided by n - 1."""
 
 
 @mistake(
@@ -428,7 +428,7 @@ def eps_beside_the_root():
     ),
 )
 def variance_of_squares():
-    """The mean of the squares less the square of the mean: two large numbers, and little between them."""
+    """The mean of the squares minus the square of the mean: two large numbers with a small difference."""
 
 
 @mistake(
@@ -459,7 +459,7 @@ def statistics_are_detached():
     ),
 )
 def both_statistics_or_none():
-    """Nothing takes a step where one of the two is missing."""
+    """Neither is updated when one of the two is missing."""
 
 
 @mistake(
@@ -479,7 +479,7 @@ def momentum_the_wrong_way_round():
     swap=("running.data[...] =", "running.data ="),
 )
 def running_statistics_are_replaced():
-    """A new array each time: who holds the old one sees nothing."""
+    """A new array each time: whoever holds the old one sees no change."""
 
 
 @mistake(
@@ -489,7 +489,7 @@ def running_statistics_are_replaced():
     swap=("(1 - momentum) * running.data", "running.data"),
 )
 def running_statistics_forget_nothing():
-    """The batch is added to the sum of all, without weakening it."""
+    """The batch is added, and the old statistic is not scaled down."""
 
 
 # Modules
@@ -502,7 +502,7 @@ def running_statistics_forget_nothing():
     swap=("fan_in, _ = init.calculate_fan(self.weight)", "fan_in = self.weight.shape[1]"),
 )
 def kernels_start_by_their_channels():
-    """The bound looks at the channels and forgets the size of the kernel."""
+    """The bound uses the channels and forgets the size of the kernel."""
 
 
 @mistake(
@@ -517,7 +517,7 @@ def kernels_start_by_their_channels():
     ),
 )
 def kernels_ignore_the_seed():
-    """NumPy's own generator, of which manual_seed knows nothing."""
+    """NumPy's own generator, which manual_seed does not seed."""
 
 
 @mistake(
@@ -527,7 +527,7 @@ def kernels_ignore_the_seed():
     swap=("self.padding_mode = padding_mode", "pass"),
 )
 def layer_forgets_padding_mode():
-    """An argument that is checked and not kept."""
+    """An argument that is checked but not kept."""
 
 
 @mistake(
@@ -555,7 +555,7 @@ def layer_forgets_dilation():
     ],
 )
 def refused_batches_are_counted():
-    """The count goes up before the batch is looked at."""
+    """The count goes up before the batch is checked."""
 
 
 @mistake(
@@ -598,7 +598,7 @@ def memory_is_taken_for_granted():
     swap=("1 + self.num_batches_tracked.item()", "self.num_batches_tracked.item() + self.training"),
 )
 def momentum_is_needed_for_looking():
-    """momentum=None is worked out in eval mode too, where no batch is counted."""
+    """momentum=None is computed in eval mode too, where no batch is counted."""
 
 
 @mistake(
@@ -614,7 +614,7 @@ def no_momentum_is_none():
 @mistake(
     "spatial.BatchNorm2d.forward",
     spec="test_the_count_stays_a_buffer",
-    says="the names in state_dict() after training",
+    says="names in state_dict() after training",
     swap=(
         "self.num_batches_tracked.data[...] += 1",
         "self.num_batches_tracked = self.num_batches_tracked + 1",

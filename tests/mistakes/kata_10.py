@@ -19,18 +19,18 @@ def rows_are_not_counted():
     "dataloader.TensorDataset.__getitems__", spec="test_many_rows_come_at_once", says="the type of the batch"
 )
 def many_rows_one_by_one(self, indices):
-    """A list of samples: right in PyTorch, and slow."""
+    """A list of samples: correct in PyTorch, but slow."""
     return [self[index] for index in indices]
 
 
 @mistake(
     "dataloader.Subset.__getitem__",
     spec="test_a_subset_renumbers",
-    says="the samples of the subset",
+    says="the list of samples of the subset",
     swap=("self.indices[index]", "index"),
 )
 def subset_counts_as_the_dataset():
-    """The index is taken for one of the dataset's."""
+    """The index is used as one of the dataset."""
 
 
 @mistake(
@@ -49,7 +49,7 @@ def subset_forgets_to_renumber_many():
     says="newer than __getitems__",
 )
 def many_at_once_trusts_everybody(dataset):
-    """An inherited __getitems__ passes over the subclass's own __getitem__."""
+    """An inherited __getitems__ ignores the subclass's own __getitem__."""
     return getattr(dataset, "__getitems__", None)
 
 
@@ -73,7 +73,7 @@ def split_rounds():
     ),
 )
 def split_cuts():
-    """The first ones, then the next ones."""
+    """The samples are cut in order, without a permutation."""
 
 
 @mistake(
@@ -83,7 +83,7 @@ def split_cuts():
     swap=('(generator or default_generator("cpu"))', 'default_generator("cpu")'),
 )
 def split_forgets_its_generator():
-    """The default generator draws, whoever was named."""
+    """The default generator draws, even if another one is given."""
 
 
 @mistake(
@@ -93,7 +93,7 @@ def split_forgets_its_generator():
     swap=('default_generator("cpu")', "np.random.default_rng(0)"),
 )
 def every_split_the_same():
-    """Without a generator, one with a seed of its own: every split is the first one."""
+    """Without a generator, a new one with a fixed seed: every split is the same."""
 
 
 # Samplers
@@ -137,7 +137,7 @@ def the_order_is_seeded_anew():
     swap=('default_generator("cpu")', "np.random.default_rng(0)"),
 )
 def one_order_for_all_epochs():
-    """Without a generator, one with a seed of its own: shuffled once and for all."""
+    """Without a generator, a new one with a fixed seed: every epoch has the same order."""
 
 
 @mistake(
@@ -147,7 +147,7 @@ def one_order_for_all_epochs():
     swap=('default_generator("cpu")', "np.random.default_rng(0)"),
 )
 def weighed_once_for_all_epochs():
-    """The same, by weight."""
+    """The same mistake in WeightedRandomSampler."""
 
 
 @mistake(
@@ -157,7 +157,7 @@ def weighed_once_for_all_epochs():
     swap=("range(-(-wanted // n))", "range(1)"),
 )
 def one_permutation_is_all():
-    """More samples than there are were asked for, and one permutation is given."""
+    """num_samples is larger than the data, and only one permutation is given."""
 
 
 @mistake(
@@ -167,7 +167,7 @@ def one_permutation_is_all():
     swap=("if self.replacement:", "if False:"),
 )
 def replacement_is_ignored():
-    """Permutations, with replacement too."""
+    """Permutations, even with replacement=True."""
 
 
 @mistake(
@@ -177,7 +177,7 @@ def replacement_is_ignored():
     swap=("self.replacement", "True"),
 )
 def weights_always_put_back():
-    """Drawn with replacement, whatever was asked for."""
+    """Drawn with replacement, even with replacement=False."""
 
 
 @mistake(
@@ -187,13 +187,13 @@ def weights_always_put_back():
     swap=(" if self.drop_last else -(-n // self.batch_size)", ""),
 )
 def the_last_batch_is_not_counted():
-    """Rounded down, whether the last batch is dropped or not."""
+    """The length is rounded down, even if the last batch is kept."""
 
 
 @mistake(
     "dataloader.batched",
     spec="test_items_in_groups",
-    says="the groups with drop_last",
+    says="the list of groups with drop_last",
     swap=("if len(batch) == batch_size or not drop_last:", "if True:"),
 )
 def short_groups_are_kept():
@@ -252,7 +252,7 @@ def parts_are_dropped():
     swap=("Tensor(_numeric(data))", "tensor(_numeric(data))"),
 )
 def convert_copies():
-    """A copy of every batch."""
+    """Every batch is copied."""
 
 
 @mistake(
@@ -275,7 +275,7 @@ def collate_works_on_the_cpu():
     swap=("2**63 - 1, endpoint=True", "2**31"),
 )
 def seeds_of_32_bits():
-    """With 2**31 seeds two epochs of many runs soon are the same."""
+    """With only 2**31 seeds, two epochs soon have the same one."""
 
 
 @mistake(
@@ -285,7 +285,7 @@ def seeds_of_32_bits():
     swap=('(generator or default_generator("cpu"))', 'default_generator("cpu")'),
 )
 def seeds_always_from_the_default():
-    """The named generator is ignored."""
+    """The generator that is given is ignored."""
 
 
 @mistake(
@@ -295,7 +295,7 @@ def seeds_always_from_the_default():
     swap=('default_generator("cpu")', "np.random.default_rng(0)"),
 )
 def one_seed_for_all_epochs():
-    """Without a generator, one with a seed of its own: every epoch draws the same numbers."""
+    """Without a generator, a new one with a fixed seed: every epoch draws the same numbers."""
 
 
 @mistake("dataloader.batch_generator", spec="test_a_batch_has_a_generator_of_its_own", says="draws what seed")
@@ -318,7 +318,7 @@ def seed_plus_number(seed, number):
     ),
 )
 def blocks_that_errors_leave_open():
-    """No finally."""
+    """No finally: after an error the generator is not restored."""
 
 
 @mistake(
@@ -328,7 +328,7 @@ def blocks_that_errors_leave_open():
     swap=("current.generator = before", "current.generator = None"),
 )
 def blocks_that_end_all_blocks():
-    """The inner block's end is the outer one's too."""
+    """The end of an inner block also ends the outer one."""
 
 
 @mistake(
@@ -344,7 +344,7 @@ def blocks_that_end_all_blocks():
     ],
 )
 def blocks_for_every_thread():
-    """Kept in the class, where all threads look."""
+    """Kept in the class, which all threads share."""
 
 
 # prefetch
@@ -357,13 +357,13 @@ def blocks_for_every_thread():
     swap=("if len(waiting) > ahead:", "if True:"),
 )
 def one_job_at_a_time():
-    """A thread, and nothing ahead of time."""
+    """A thread, but nothing is done ahead of time."""
 
 
 @mistake(
     "dataloader.prefetch",
     spec="test_workers_work_side_by_side",
-    says="the results",
+    says="the list of results",
     swap=(
         """while waiting:
             yield waiting.popleft().result()""",
@@ -373,13 +373,13 @@ def one_job_at_a_time():
     ),
 )
 def as_they_are_completed():
-    """The first to be done comes first."""
+    """Results come in the order in which they are done."""
 
 
 @mistake(
     "dataloader.prefetch",
     spec="test_not_more_than_asked_for_is_done_ahead",
-    says="the jobs begun when 1 results were taken",
+    says="the number of jobs begun when 1 results were taken",
     swap=("if len(waiting) > ahead:", "if False:"),
 )
 def everything_ahead():
@@ -400,17 +400,17 @@ def everything_ahead():
     ),
 )
 def stop_comes_too_late():
-    """It waits for the job in hand, and then says that it need not be done."""
+    """It waits for the running job, and only then sets `stop`."""
 
 
 @mistake(
     "dataloader.prefetch",
     spec="test_closing_ends_the_threads",
-    says="the jobs that were begun",
+    says="the list of jobs that were begun",
     swap=("cancel_futures=True", ""),
 )
 def waiting_jobs_are_done():
-    """shutdown alone does everything that was submitted."""
+    """shutdown without cancel_futures does all jobs that were submitted."""
 
 
 @mistake(
@@ -420,17 +420,17 @@ def waiting_jobs_are_done():
     swap=("pool.shutdown(cancel_futures=True)", "threading.prefetch_pool = pool"),
 )
 def threads_that_stay():
-    """Nobody ends the pool."""
+    """The pool is never shut down."""
 
 
 @mistake(
     "dataloader.prefetch",
     spec="test_the_job_in_hand_is_waited_for",
-    says="the jobs that had given up",
+    says="the list of jobs that had given up",
     swap=("cancel_futures=True", "wait=False, cancel_futures=True"),
 )
 def the_end_does_not_wait():
-    """The threads are told to end, and nobody waits until they have."""
+    """The threads are told to end, but not waited for."""
 
 
 @mistake(
@@ -445,13 +445,13 @@ def the_end_does_not_wait():
     ),
 )
 def errors_end_in_silence():
-    """A thread that dies, and a reader who takes it for the end."""
+    """An error ends the results, as if there were no more jobs."""
 
 
 @mistake(
     "dataloader.prefetch",
     spec="test_jobs_are_taken_in_the_callers_thread",
-    says="the threads in which jobs were taken",
+    says="the set of threads in which jobs were taken",
     swap=(
         """try:
         for job in jobs:""",
@@ -461,7 +461,7 @@ def errors_end_in_silence():
     ),
 )
 def jobs_are_taken_in_the_thread():
-    """A thread of the pool is asked for the next job."""
+    """The next job is taken in a thread of the pool."""
 
 
 # Reading
@@ -474,7 +474,7 @@ def jobs_are_taken_in_the_thread():
     swap=("_sample(dataset, index)", "dataset[index]"),
 )
 def errors_without_a_name():
-    """Of 50,000 samples one is broken. Which?"""
+    """The error does not say which sample is broken."""
 
 
 @mistake(
@@ -490,7 +490,7 @@ def errors_without_a_name():
     ),
 )
 def errors_of_another_kind():
-    """The error is wrapped: `except OSError` does not see it any more."""
+    """The error is wrapped in another: `except OSError` no longer catches it."""
 
 
 @mistake(
@@ -500,7 +500,7 @@ def errors_of_another_kind():
     swap=("_go_on(stop)", "pass"),
 )
 def reading_goes_on():
-    """`stop` is never looked at."""
+    """`stop` is never checked."""
 
 
 @mistake(
@@ -519,7 +519,7 @@ def never_many_at_once():
     says="how often iter() was called",
 )
 def the_stream_begins_late(dataset, stop=None):
-    """A generator function: iter(dataset) is called at the first next(), in whatever thread that is."""
+    """A generator function: iter(dataset) is called only at the first next(), perhaps in another thread."""
     for sample in dataset:
         _go_on(stop)
         yield sample
@@ -536,7 +536,9 @@ def the_stream_is_read_at_once():
 
 
 @mistake(
-    "dataloader.read_stream", spec="test_none_is_a_sample_like_any_other", says="the samples of read_stream"
+    "dataloader.read_stream",
+    spec="test_none_is_a_sample_like_any_other",
+    says="the list of samples of read_stream",
 )
 def none_ends_the_stream(dataset, stop=None):
     """next(it, None), and None is taken for the end."""
@@ -588,7 +590,7 @@ def a_stream_counts_from_one(dataset, stop=None):
     swap=("bool(shuffle)", "shuffle is not None"),
 )
 def false_is_taken_for_an_order():
-    """Whoever says shuffle=False beside a sampler is refused."""
+    """shuffle=False with a sampler is refused."""
 
 
 @mistake(
@@ -598,13 +600,13 @@ def false_is_taken_for_an_order():
     swap=("isinstance(value, bool) or ", ""),
 )
 def true_is_one_worker():
-    """isinstance(True, int)."""
+    """isinstance(True, int) is true: num_workers=True counts as 1."""
 
 
 @mistake(
     "dataloader.DataLoader._collated",
     spec="test_a_list_of_many_samples_is_put_together",
-    says="the types of the parts of the batches of a Listed",
+    says="the set of types of the parts of the batches of a Listed",
     swap=(
         "isinstance(data, list):",
         """(
@@ -614,7 +616,7 @@ def true_is_one_worker():
     ),
 )
 def many_at_once_are_a_batch():
-    """Whatever __getitems__ gave is taken for a finished batch, a list of samples too."""
+    """A list of samples from __getitems__ is taken for a finished batch."""
 
 
 @mistake(
@@ -644,7 +646,7 @@ def one_array_is_taken_apart():
     swap=("read_stream(self.dataset, stop)", "read_stream(self.dataset)"),
 )
 def the_stream_is_not_told():
-    """fetch gets the event, read_stream does not."""
+    """fetch gets the `stop` event, but read_stream does not."""
 
 
 @mistake(
@@ -654,7 +656,7 @@ def the_stream_is_not_told():
     swap=("ahead = self.num_workers", "ahead = workers"),
 )
 def a_stream_looks_less_far():
-    """One reader, and so the look-ahead of one worker."""
+    """A stream has one reader, and is read only as far ahead as for one worker."""
 
 
 @mistake(
@@ -674,13 +676,13 @@ def every_batch_the_same_chance():
     swap=("with drawing_from(batch_generator(seed, number)):", "if True:"),
 )
 def workers_share_the_default_generator():
-    """Whoever comes first draws first."""
+    """The numbers depend on which thread draws first."""
 
 
 @mistake(
     "dataloader.DataLoader._make",
     spec="test_the_generator_is_current_while_a_batch_is_put_together",
-    says="the draws, again from the same generator",
+    says="the list of draws, again from the same generator",
     swap=(
         """        if data is NO_MORE:
             return NO_MORE
@@ -691,7 +693,7 @@ def workers_share_the_default_generator():
     ),
 )
 def collate_is_left_to_chance():
-    """Reading has a generator, putting together has not."""
+    """The batch's generator is current while reading, but not while collating."""
 
 
 @mistake(
@@ -701,7 +703,7 @@ def collate_is_left_to_chance():
     swap=("self.batch_sampler is None or isinstance(data, list)", "True"),
 )
 def batches_are_stacked_again():
-    """The arrays of a batch are taken for two samples."""
+    """The arrays of a batch are taken for samples, and stacked."""
 
 
 @mistake(
@@ -711,7 +713,7 @@ def batches_are_stacked_again():
     swap=("list(zip(*data, strict=True)) if isinstance(data, tuple) else list(data)", "data"),
 )
 def collate_fn_gets_a_batch():
-    """A collate_fn gets whatever the dataset gave."""
+    """A collate_fn gets the dataset's batch, not a list of samples."""
 
 
 @mistake(
@@ -741,7 +743,7 @@ def the_seed_is_drawn_late():
     swap=("seed=seed, stop=stop", "seed=seed, stop=threading.Event()"),
 )
 def workers_are_not_told():
-    """The event that prefetch sets is another one than the one that the reading looks at."""
+    """The event that prefetch sets is not the one that fetch checks."""
 
 
 @mistake(
@@ -751,7 +753,7 @@ def workers_are_not_told():
     swap=("self.num_workers * (self.prefetch_factor or 0)", "self.prefetch_factor or 0"),
 )
 def the_factor_counts_once():
-    """prefetch_factor batches ahead, however many workers there are."""
+    """prefetch_factor batches ahead, for any number of workers."""
 
 
 # Pictures
@@ -778,7 +780,7 @@ def scaled_by_256():
     ),
 )
 def normalized_in_place():
-    """The data set itself is normalised, once more in every epoch."""
+    """The data set itself is normalised, again in every epoch."""
 
 
 @mistake(
@@ -823,7 +825,7 @@ def the_last_window_never_comes():
     ],
 )
 def one_window_for_all():
-    """All pictures of a batch are cropped alike."""
+    """All pictures of a batch are cropped at the same place."""
 
 
 @mistake(
@@ -833,7 +835,7 @@ def one_window_for_all():
     swap=("p : h - p, p : w - p", ": h - 2 * p, : w - 2 * p"),
 )
 def a_margin_on_two_sides():
-    """The margin is to the right and below."""
+    """The margin is only at the right and at the bottom."""
 
 
 @mistake(
@@ -856,7 +858,7 @@ def upside_down():
     ),
 )
 def one_coin_for_all():
-    """A whole batch is turned over, or not."""
+    """One draw for the whole batch: all pictures are mirrored, or none."""
 
 
 @mistake(
@@ -881,7 +883,7 @@ def p_to_stay():
     ),
 )
 def nothing_to_do_is_not_copied():
-    """A short way for p=0 and p=1: the input itself, or a view of it."""
+    """A shortcut for p=0 and p=1 returns the input itself, or a view of it."""
 
 
 @mistake(
@@ -891,7 +893,7 @@ def nothing_to_do_is_not_copied():
     swap=("pictures.copy()", "pictures"),
 )
 def flipped_in_place():
-    """What was given is turned over."""
+    """The input itself is mirrored."""
 
 
 @mistake(
@@ -906,7 +908,7 @@ def flipped_in_place():
     ),
 )
 def flips_from_the_default_generator():
-    """The batch's own generator is passed over."""
+    """The batch's own generator is not used."""
 
 
 @mistake(
@@ -931,7 +933,7 @@ def flips_one_by_one():
     swap=("self.transforms", "reversed(self.transforms)"),
 )
 def composed_backwards():
-    """The last one first, as in mathematics."""
+    """The last transform is applied first, as in mathematics."""
 
 
 @mistake(
@@ -947,7 +949,7 @@ def labels_of_numpy():
 @mistake(
     "dataloader.ImageDataset.__getitems__",
     spec="test_many_pictures_are_transformed_at_once",
-    says="the shapes that the transform was called with",
+    says="the list of shapes that the transform was called with",
 )
 def pictures_one_by_one(self, indices):
     """A call of the transform for each picture."""
@@ -966,7 +968,7 @@ def pictures_one_by_one(self, indices):
     ),
 )
 def views_of_the_data():
-    """A slice where indices follow one another: whoever writes into the batch writes into the data."""
+    """A slice for consecutive indices: writing into the batch changes the data."""
 
 
 # Files
@@ -975,11 +977,11 @@ def views_of_the_data():
 @mistake(
     "dataloader.read_cifar10_bin",
     spec="test_a_binary_file",
-    says="the pictures",
+    says="the array of pictures",
     swap=("reshape(-1, *CIFAR10_SHAPE)", "reshape(-1, 32, 32, 3).transpose(0, 3, 1, 2)"),
 )
 def channels_last():
-    """Read as if a pixel's three colours stood together."""
+    """Read as if the three colours of a pixel were next to each other."""
 
 
 @mistake(
@@ -992,7 +994,7 @@ def channels_last():
     ],
 )
 def the_rest_is_cut_off():
-    """What is left of a broken record is dropped in silence."""
+    """The rest of a broken record is dropped silently."""
 
 
 @mistake(
@@ -1030,7 +1032,7 @@ def every_name_is_fine():
     ),
 )
 def some_names_are_not_fine():
-    """A list of what is forbidden: there is always one more."""
+    """A list of forbidden names, which is never complete."""
 
 
 @mistake(
@@ -1040,7 +1042,7 @@ def some_names_are_not_fine():
     swap=("stand_ins[module, name]", "super().find_class(module, name)"),
 )
 def numpys_own():
-    """NumPy's own constructors, which a wrong byte brings down."""
+    """NumPy's own constructors, which a wrong byte can crash."""
 
 
 @mistake(
@@ -1053,7 +1055,7 @@ def numpys_own():
     ),
 )
 def pickle_loads():
-    """As on many a web page."""
+    """pickle.loads, as in many tutorials."""
 
 
 @mistake(
@@ -1063,7 +1065,7 @@ def pickle_loads():
     swap=("except Exception", "except (pickle.UnpicklingError, EOFError)"),
 )
 def only_pickle_errors_are_caught():
-    """A pickle of something else fails in another way."""
+    """Only UnpicklingError is caught; a pickle of something else fails with other errors."""
 
 
 @mistake(
@@ -1076,7 +1078,7 @@ def only_pickle_errors_are_caught():
     ),
 )
 def only_the_usual_errors_are_caught():
-    """A list of what a broken pickle may raise: there is always one more."""
+    """A list of the errors that a broken pickle may raise, which is never complete."""
 
 
 @mistake(
@@ -1095,11 +1097,11 @@ def half_numbers_are_not_caught():
 @mistake(
     "dataloader.read_cifar10_py",
     spec="test_an_array_that_was_pickled_column_by_column",
-    says="the pictures",
+    says="the array of pictures",
     swap=(', order="F" if columns_first else "C"', ""),
 )
 def columns_are_taken_for_rows():
-    """An array in Fortran's order comes out mixed up."""
+    """An array in Fortran order comes out with its entries mixed up."""
 
 
 @mistake(
@@ -1112,20 +1114,20 @@ def columns_are_taken_for_rows():
     ),
 )
 def what_is_there_is_enough():
-    """A missing file is a smaller data set."""
+    """A missing file only makes the data set smaller."""
 
 
 @mistake(
     "dataloader.CIFAR10.__init__",
     spec="test_the_files_of_cifar_10",
-    says="the pictures for training",
+    says="the array of pictures for training",
     swap=(
         '[place / f"{name}{suffix}" for name in names]',
         'sorted(place.glob(f"*_batch*{suffix}"), reverse=True)',
     ),
 )
 def in_the_order_of_the_folder():
-    """Whatever order the files come in, the test among them."""
+    """Files in the order of the folder, with the test file among them."""
 
 
 @mistake(
@@ -1135,7 +1137,7 @@ def in_the_order_of_the_folder():
     swap=(">{axes}I", "<{axes}I"),
 )
 def the_lowest_byte_first():
-    """As this machine would write it."""
+    """Sizes are read in this machine's byte order."""
 
 
 @mistake(
@@ -1148,7 +1150,7 @@ def the_lowest_byte_first():
     ],
 )
 def too_much_is_fine():
-    """What stands behind the last entry is not looked at."""
+    """Bytes after the last entry are ignored."""
 
 
 @mistake(
@@ -1158,7 +1160,7 @@ def too_much_is_fine():
     swap=("EOFError, ", ""),
 )
 def gzips_errors_come_out():
-    """A file that was cut off is an EOFError that names nothing."""
+    """A file that was cut off is an EOFError that does not name the file."""
 
 
 @mistake(
@@ -1168,7 +1170,7 @@ def gzips_errors_come_out():
     swap=("images[:, None]", "images[..., None]"),
 )
 def digits_without_a_channel():
-    """(N, 28, 28) is made (N, 28, 28, 1)."""
+    """(N, 28, 28) becomes (N, 28, 28, 1)."""
 
 
 @mistake(
@@ -1178,7 +1180,7 @@ def digits_without_a_channel():
     swap=("get_array_module(pictures)", "np"),
 )
 def crops_on_the_cpu():
-    """NumPy is asked, wherever the pictures are."""
+    """NumPy makes the arrays, even if the pictures are on a GPU."""
 
 
 @mistake(

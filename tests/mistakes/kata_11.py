@@ -1,4 +1,4 @@
-"""Classic mistakes of kata 11: the wrong end of a tie, halves of characters, and files that are taken at their word."""
+"""Classic mistakes of kata 11: ties broken wrongly, halves of characters, and files that are not checked."""
 
 from dojo.authors.mistakes import mistake
 
@@ -10,7 +10,7 @@ from dojo.authors.mistakes import mistake
     swap=("U+{ord(text[error.start]):04X} at position {error.start} of the text", "{error}: it"),
 )
 def lets_python_tell():
-    """Python's own message names no code point where there are two surrogates in a row."""
+    """For two surrogates in a row, Python's own message does not name the code point."""
 
 
 @mistake(
@@ -35,7 +35,7 @@ def refuses_the_empty_text():
     swap=("0 <= number < vocab_size", "number < vocab_size"),
 )
 def counts_from_the_end():
-    """Negative ids count from the end, as Python's do."""
+    """Negative ids count from the end, as Python's indices do."""
 
 
 @mistake(
@@ -71,7 +71,7 @@ def keeps_numpys_integers():
     swap=("ids.tolist()", "ids.reshape(-1).tolist()"),
 )
 def flattens():
-    """Arrays of any shape are read as one row."""
+    """Arrays of any shape are flattened."""
 
 
 @mistake(
@@ -81,7 +81,7 @@ def flattens():
     swap=("sorted(set(text))", "list(dict.fromkeys(text))"),
 )
 def numbers_by_appearance():
-    """Characters are numbered as they come, and a set would number them again in every run."""
+    """Characters are numbered in the order of their first occurrence."""
 
 
 @mistake(
@@ -91,7 +91,7 @@ def numbers_by_appearance():
     swap=("set(text)", "set(text.strip())"),
 )
 def strips_the_text():
-    """White space at the ends is thrown away."""
+    """White space at both ends is removed."""
 
 
 @mistake(
@@ -101,7 +101,7 @@ def strips_the_text():
     swap=("for character in text]", "for character in text if character in self._ids]"),
 )
 def leaves_out_the_unknown():
-    """Unknown characters vanish."""
+    """Unknown characters are left out silently."""
 
 
 @mistake(
@@ -152,7 +152,7 @@ def asks_for_alnum():
     ),
 )
 def asks_for_space():
-    """str.isspace says yes to the separators U+001C to U+001F."""
+    """str.isspace is true for the separators U+001C to U+001F."""
 
 
 @mistake(
@@ -162,7 +162,7 @@ def asks_for_space():
     swap=("if character.isascii():", "if False:"),
 )
 def replaces_ascii_too():
-    """An apostrophe and an s are no contraction any more."""
+    """ASCII is replaced too: an apostrophe and an s are no longer a contraction."""
 
 
 @mistake(
@@ -172,7 +172,7 @@ def replaces_ascii_too():
     swap=("if text.isascii():", "if True:"),
 )
 def matches_the_text_itself():
-    """WORD is for ASCII: of other characters it knows nothing."""
+    """WORD matches the text itself, but it only works for ASCII."""
 
 
 @mistake(
@@ -185,7 +185,7 @@ def matches_the_text_itself():
     ),
 )
 def gives_the_stand_ins():
-    """The words are cut from the stand-ins."""
+    """The words are parts of the stand-ins, not of the text."""
 
 
 @mistake("tokenization.split_words", spec="test_words_begin_at_a_change_of_kind", says="expected")
@@ -211,7 +211,7 @@ def does_not_escape():
     swap=("sorted(special_tokens, key=len, reverse=True)", "list(special_tokens)"),
 )
 def takes_the_first():
-    """The order of the alternatives is the caller's."""
+    """The alternatives are in the caller's order, not the longest first."""
 
 
 @mistake(
@@ -236,7 +236,7 @@ def counts_letters():
 
 @mistake("tokenization.count_words", spec="test_special_tokens_are_no_words", says="<", swap=("[::2]", ""))
 def counts_special_tokens():
-    """Special tokens are cut off, and counted as words."""
+    """Special tokens are counted as words."""
 
 
 @mistake(
@@ -293,7 +293,7 @@ def searches_a_list(merges):
     swap=("+= count", "+= 1"),
 )
 def counts_each_word_once():
-    """How often a word occurs is forgotten."""
+    """The number of times that a word occurs is ignored."""
 
 
 @mistake(
@@ -346,7 +346,7 @@ def merges_in_place():
     ],
 )
 def merges_from_the_right():
-    """The walk begins at the end."""
+    """Pairs are merged from the end of the list."""
 
 
 @mistake(
@@ -361,7 +361,7 @@ def merges_one():
 
 @mistake("tokenization.train_merges", spec="test_training_does_not_rescan_the_words", says="times faster")
 def rescans(words, vocab_size, min_frequency=0):
-    """The given version."""
+    """The slow version, which is given."""
     return train_by_rescan(words, vocab_size, min_frequency)
 
 
@@ -409,7 +409,7 @@ def breaks_ties_by_bytes():
 @mistake(
     "tokenization.train_merges",
     spec="test_counts_follow_the_merges",
-    says="the merges",
+    says="the list of merges",
     swap=[
         ("counts[pair] -= times[number]", "pass"),
         (
@@ -421,7 +421,7 @@ def breaks_ties_by_bytes():
     ],
 )
 def never_counts_down():
-    """New pairs are counted, and those that a merge broke stay counted."""
+    """New pairs are counted, but those that a merge removed stay counted."""
 
 
 @mistake(
@@ -431,12 +431,12 @@ def never_counts_down():
     swap=("while heap and", "while"),
 )
 def never_ends():
-    """Nobody asks whether a pair is left."""
+    """It is not checked whether a pair is left."""
 
 
 @mistake("tokenization.merge_word", spec="test_the_lowest_rank_is_merged_first", says="[12, 3]")
 def merges_from_the_left(ids, table):
-    """Whatever pair comes first is merged, whatever its rank."""
+    """The leftmost pair is merged, whatever its rank."""
     tokens, place = list(ids), 0
     while place + 1 < len(tokens):
         if (tokens[place], tokens[place + 1]) in table:
@@ -461,7 +461,7 @@ def looks_at_every_pair(ids, table):
 
 @mistake("tokenization.merge_word", spec="test_a_long_word_takes_time_in_proportion", says="times as long")
 def goes_over_the_word_for_each_rank(ids, table):
-    """All places of the best pair are merged at once, in one walk over the word for each pair that there is."""
+    """All places of the best pair are merged at once, but the whole word is read for each pair."""
     tokens = list(ids)
     while found := [pair for pair in set(pairwise(tokens)) if pair in table]:
         best = min(found, key=table.get)
@@ -479,7 +479,7 @@ def goes_over_the_word_for_each_rank(ids, table):
     ],
 )
 def merges_what_stands_there_now():
-    """An entry of the heap is a place, and whatever pair is at that place by now is merged."""
+    """An entry of the heap is only a place: the pair that is there now is merged, even if it is another one."""
 
 
 @mistake(
@@ -489,7 +489,7 @@ def merges_what_stands_there_now():
     swap=("if pair in table:", "if False:"),
 )
 def merges_once():
-    """Pairs that a merge makes are not looked at."""
+    """Pairs that a merge makes are not merged again."""
 
 
 @mistake(
@@ -504,7 +504,7 @@ def merges_once():
     ),
 )
 def gives_the_list_back():
-    """Without a pair, the caller's own list comes back."""
+    """Without a pair, the caller's own list is returned."""
 
 
 @mistake(
@@ -514,7 +514,7 @@ def gives_the_list_back():
     swap=("(rank, ids[a + b])", "(rank, 256 + len(special_tokens) + rank if vocab is None else ids[a + b])"),
 )
 def numbers_tokens_by_rank():
-    """The id of what a merge makes is taken to be 256 and its rank."""
+    """The id of a merge's token is taken to be 256 plus its rank."""
 
 
 @mistake(
@@ -543,7 +543,7 @@ def keeps_the_callers_list():
     ],
 )
 def checks_names_only():
-    """In a file the space is called "Ġ", but its UTF-8 is the byte all the same."""
+    """Only names are checked: "Ġ" is refused, but " ", whose UTF-8 is an ordinary token, is not."""
 
 
 @mistake(
@@ -580,7 +580,7 @@ def encodes_the_whole_text():
     swap=("self._allowed(allowed_special)", "self.special_tokens"),
 )
 def allows_all_special_tokens():
-    """Whoever types <|endoftext|> ends the document."""
+    """A user who types <|endoftext|> ends the document."""
 
 
 @mistake(
@@ -602,7 +602,7 @@ def allows_all_special_tokens():
     ],
 )
 def remembers_texts():
-    """The ids of a text are remembered, whatever was allowed then."""
+    """The ids of a text are cached, without regard to what was allowed."""
 
 
 @mistake(
@@ -645,7 +645,7 @@ def decodes_token_by_token(self, ids, errors="replace"):
     swap=('"utf-8", errors', '"utf-8", "ignore" if errors == "replace" else errors'),
 )
 def ignores_halves():
-    """What is no character vanishes."""
+    """Bytes that are not UTF-8 are left out silently."""
 
 
 @mistake(
@@ -685,12 +685,12 @@ def forgets_to_count_special_tokens():
     swap=('write_atomically(path, text.encode("utf-8"))', 'Path(path).write_bytes(text.encode("utf-8"))'),
 )
 def writes_into_the_file():
-    """Who reads meanwhile reads half of it."""
+    """A reader at the same time reads half of the file."""
 
 
 @mistake("tokenization.write_json", spec="test_write_json_leaves_nothing_half_done", says="expected")
 def leaves_a_file_behind(path, value):
-    """After an error, the file beside it stays."""
+    """After an error, the temporary file is left."""
     aside = Path(path).with_name("aside.tmp")
     with open(aside, "w", encoding="utf-8") as file:
         json.dump(value, file, ensure_ascii=False, indent=2)
@@ -704,7 +704,7 @@ def leaves_a_file_behind(path, value):
     swap=("ensure_ascii=False, ", ""),
 )
 def escapes_characters():
-    """json's default is ASCII."""
+    """json escapes all except ASCII by default."""
 
 
 @mistake(
@@ -714,7 +714,7 @@ def escapes_characters():
     swap=("object_pairs_hook=_entries, ", ""),
 )
 def keeps_the_last():
-    """Of two entries of one name, the last is kept."""
+    """Of two entries with one name, the last is kept."""
 
 
 @mistake(
@@ -724,7 +724,7 @@ def keeps_the_last():
     swap=('.decode("utf-8")', ""),
 )
 def lets_json_guess_the_encoding():
-    """Given bytes, json.loads looks which UTF they are."""
+    """Given bytes, json.loads guesses which UTF they are."""
 
 
 @mistake(
@@ -734,7 +734,7 @@ def lets_json_guess_the_encoding():
     swap=(", parse_constant=_no_number", ""),
 )
 def takes_nan_for_a_number():
-    """NaN is no JSON, but Python's json reads it."""
+    """NaN is not JSON, but Python's json reads it."""
 
 
 @mistake(
@@ -754,7 +754,7 @@ def takes_zero_for_false():
     swap=("[*table, *value]", "table"),
 )
 def passes_what_it_does_not_know():
-    """Only what the table lists is looked at."""
+    """Only the entries of the table are checked."""
 
 
 @mistake(
@@ -778,7 +778,7 @@ def passes_what_is_absent():
     ],
 )
 def sorts_by_id():
-    """Sorting needs neither all ids nor different ones."""
+    """Sorting by id accepts missing ids and ids that occur twice."""
 
 
 @mistake(
@@ -788,7 +788,7 @@ def sorts_by_id():
     swap=("type(number) is not int", "not isinstance(number, int)"),
 )
 def takes_true_for_an_id():
-    """isinstance(True, int)."""
+    """isinstance(True, int) is true: True counts as the id 1."""
 
 
 @mistake(
@@ -798,7 +798,7 @@ def takes_true_for_an_id():
     swap=("special.get(i) or token_name(token)", 'token.decode("utf-8", "replace")'),
 )
 def saves_text():
-    """Tokens are decoded: halves of characters become one and the same."""
+    """Tokens are decoded to text: all halves of characters become the same."""
 
 
 @mistake(
@@ -808,7 +808,7 @@ def saves_text():
     swap=('_read_special(path, file.get("added_tokens"))', "{}"),
 )
 def loads_no_special_tokens():
-    """added_tokens are left alone, and their names go through token_bytes."""
+    """added_tokens are ignored, and their names go through token_bytes."""
 
 
 @mistake(
@@ -818,7 +818,7 @@ def loads_no_special_tokens():
     swap=("special, tokens)", "special)"),
 )
 def numbers_the_tokens_anew():
-    """The ids in the file are read, and made again."""
+    """The ids in the file are ignored, and the tokens numbered again."""
 
 
 @mistake(
@@ -838,7 +838,7 @@ def splits_at_any_space():
     swap=("if type(number) is not int:", "if False:"),
 )
 def asks_no_type_of_an_id():
-    """False == 0, so the id False of the first token is found to be that in vocab."""
+    """False == 0, so the id False of the first token equals that in vocab."""
 
 
 @mistake(
@@ -848,4 +848,4 @@ def asks_no_type_of_an_id():
     swap=('if len({token["normalized"] for token in added or []}) > 1:', "if False:"),
 )
 def mixes_normalized_tokens():
-    """Some added tokens are normalized and some are not, and nobody asks."""
+    """Some added tokens are normalized and some are not, and this is not checked."""

@@ -1,4 +1,4 @@
-"""Classic mistakes of kata 12: ids that wrap, gradients that are lost or doubled, padding, hands that turn wrongly."""
+"""Classic mistakes of kata 12: ids that wrap, gradients that are lost or doubled, padding, wrong rotations."""
 
 from dojo.authors.mistakes import mistake
 
@@ -32,7 +32,7 @@ def the_error_names_no_id():
     swap=("outside[0]", "outside.max()"),
 )
 def the_largest_id_is_named():
-    """The largest of the ids outside is reported, and not the first."""
+    """The largest of the ids outside is reported, not the first."""
 
 
 @mistake(
@@ -42,7 +42,7 @@ def the_largest_id_is_named():
     swap=("if outside.size:", "if ids.max() >= rows or ids.min() < 0:"),
 )
 def no_ids_have_no_maximum():
-    """The range is checked by the maximum, which an empty batch has not."""
+    """The range is checked by the maximum, which an empty batch does not have."""
 
 
 @mistake(
@@ -80,7 +80,7 @@ def booleans_choose_rows():
     ],
 )
 def floats_are_cut():
-    """Ids are cast to integers without a word."""
+    """Ids are silently cast to integers."""
 
 
 @mistake(
@@ -93,7 +93,7 @@ def floats_are_cut():
     ),
 )
 def lists_are_fine():
-    """Anything that NumPy takes as an index is taken."""
+    """Anything that NumPy accepts as an index is accepted."""
 
 
 @mistake(
@@ -139,7 +139,7 @@ def zeros_times_infinity():
     swap=("out = weight[ids]", "out = Tensor(weight.data[ids], requires_grad=True)"),
 )
 def looked_up_by_hand():
-    """The array is indexed and wrapped, which no gradient can follow."""
+    """The array is indexed and wrapped, so there is no gradient."""
 
 
 @mistake(
@@ -166,7 +166,7 @@ def looked_up_by_hand():
     ),
 )
 def the_last_one_wins():
-    """A gradient of its own that assigns with repeated indices: x[ids] += grad adds only one of them."""
+    """A custom gradient with repeated indices: x[ids] += grad adds only one of them."""
 
 
 @mistake(
@@ -176,7 +176,7 @@ def the_last_one_wins():
     swap=("where(padding, out.detach(), out)", "where(padding, 0.0, out)"),
 )
 def padding_is_zeroed():
-    """Padding is masked out of the result: its row has lost its value."""
+    """Padding is set to 0 in the result, so its row loses its value."""
 
 
 @mistake(
@@ -186,7 +186,7 @@ def padding_is_zeroed():
     swap=("if padding_idx is None:", "if True:"),
 )
 def padding_is_ignored():
-    """padding_idx is accepted, and nothing is done with it."""
+    """padding_idx is accepted but ignored."""
 
 
 @mistake(
@@ -196,7 +196,7 @@ def padding_is_ignored():
     swap=("row_number(padding_idx, rows)", "padding_idx"),
 )
 def padding_from_the_back_is_missed():
-    """A negative padding_idx is compared with the ids as it is, and equals none."""
+    """A negative padding_idx is compared with the ids directly, and equals none."""
 
 
 @mistake(
@@ -210,7 +210,7 @@ def padding_from_the_back_is_missed():
     ),
 )
 def padding_is_multiplied_away():
-    """0 times infinity is nan."""
+    """The gradient is multiplied by a mask: 0 times infinity is nan."""
 
 
 @mistake(
@@ -220,7 +220,7 @@ def padding_is_multiplied_away():
     swap=("if not -num_embeddings <= padding_idx < num_embeddings:", "if False:"),
 )
 def padding_wraps_round():
-    """The remainder makes a row of any number."""
+    """The remainder turns any number into a row."""
 
 
 @mistake(
@@ -230,7 +230,7 @@ def padding_wraps_round():
     swap=("<= padding_idx", "< padding_idx"),
 )
 def minus_v_is_forgotten():
-    """-V is row 0."""
+    """-V, which is row 0, is refused."""
 
 
 # Embedding
@@ -243,7 +243,7 @@ def minus_v_is_forgotten():
     swap=("zeros(num_embeddings, embedding_dim)", "zeros(embedding_dim, num_embeddings)"),
 )
 def the_weight_lies_on_its_side():
-    """The weight is (embedding_dim, num_embeddings), as a Linear's would be."""
+    """The weight is (embedding_dim, num_embeddings), like that of a Linear."""
 
 
 @mistake(
@@ -253,7 +253,7 @@ def the_weight_lies_on_its_side():
     swap=("Parameter(zeros(num_embeddings, embedding_dim))", "zeros(num_embeddings, embedding_dim)"),
 )
 def the_weight_is_no_parameter():
-    """A plain Tensor is found by no optimizer."""
+    """A plain Tensor, which no optimizer finds."""
 
 
 @mistake(
@@ -263,7 +263,7 @@ def the_weight_is_no_parameter():
     swap=("init.normal_(self.weight)", "init.uniform_(self.weight, -1.0, 1.0)"),
 )
 def rows_are_drawn_evenly():
-    """As a Linear's weight is drawn."""
+    """The weight is drawn uniformly, like that of a Linear."""
 
 
 @mistake(
@@ -313,7 +313,7 @@ def pretrained_rows_thaw():
     ),
 )
 def pretrained_rows_are_copied():
-    """A second copy of what may be the largest matrix of the model."""
+    """The rows are copied, perhaps the largest matrix of the model."""
 
 
 @mistake(
@@ -342,7 +342,7 @@ def pretrained_padding_is_zeroed():
     ),
 )
 def pretrained_rows_are_drawn_first():
-    """All rows are drawn, to be thrown away."""
+    """All rows are drawn, and then thrown away."""
 
 
 @mistake(
@@ -357,7 +357,7 @@ def pretrained_rows_are_drawn_first():
     ),
 )
 def the_other_layer_is_frozen():
-    """A Parameter is taken as it is: freezing it freezes the layer that it comes from."""
+    """A given Parameter is used directly: freezing it freezes the layer that it comes from."""
 
 
 @mistake(
@@ -367,7 +367,7 @@ def the_other_layer_is_frozen():
     swap=("cls(rows", "Embedding(rows"),
 )
 def a_subclass_gets_its_parent():
-    """The class is called by its name, and not as cls."""
+    """The class is called by its name, not as cls."""
 
 
 # Positions
@@ -380,7 +380,7 @@ def a_subclass_gets_its_parent():
     swap=("xp.arange(0, d_model, 2)", "xp.arange((d_model + 1) // 2)"),
 )
 def the_exponent_is_halved():
-    """i / d_model in place of 2 * i / d_model."""
+    """i / d_model instead of 2 * i / d_model."""
 
 
 @mistake(
@@ -393,7 +393,7 @@ def the_exponent_is_halved():
     ),
 )
 def angles_are_float32():
-    """The angles are rounded before anyone takes a sine."""
+    """The angles are rounded to float32 before the sine."""
 
 
 @mistake(
@@ -416,7 +416,7 @@ def the_base_is_ignored():
     ],
 )
 def sines_then_cosines():
-    """All sines stand before all cosines, and not one beside the other."""
+    """All sines come before all cosines, instead of alternating."""
 
 
 @mistake(
@@ -436,7 +436,7 @@ def an_odd_feature_is_too_many():
     swap=("self.table = Buffer(table)", "self.table = Parameter(table)"),
 )
 def the_table_is_learned():
-    """A Parameter in place of a Buffer."""
+    """A Parameter instead of a Buffer."""
 
 
 @mistake(
@@ -449,7 +449,7 @@ def the_table_is_learned():
     ),
 )
 def late_angles_are_rounded():
-    """The sine is taken of a float32."""
+    """The sine is taken of a float32 angle."""
 
 
 @mistake(
@@ -469,7 +469,7 @@ def places_begin_at_0_again():
     swap=(".to(x.dtype)", ""),
 )
 def the_table_promotes():
-    """A float32 table makes float32 of float16."""
+    """A float32 table turns a float16 x into float32."""
 
 
 @mistake(
@@ -496,7 +496,7 @@ def positions_are_written_into_x():
     ),
 )
 def sums_by_hand():
-    """The arrays are added, and wrapped: all that stands before the positions learns nothing."""
+    """The arrays are added and wrapped: the layers before the positions learn nothing."""
 
 
 @mistake(
@@ -516,7 +516,7 @@ def sines_are_cut():
     swap=("if stop > max_len:", "if False:"),
 )
 def a_slice_says_nothing():
-    """A slice that ends beyond the table is just shorter."""
+    """A slice that ends beyond the table is silently shorter."""
 
 
 @mistake(
@@ -536,7 +536,7 @@ def a_negative_start_counts_from_the_end():
     swap=(" or x.shape[-1] != d_model", ""),
 )
 def one_feature_broadcasts():
-    """The features are left to broadcasting."""
+    """The number of features is not checked: 1 broadcasts."""
 
 
 @mistake(
@@ -546,12 +546,12 @@ def one_feature_broadcasts():
     swap=("x.shape[-2]", "x.shape[1]"),
 )
 def the_batch_is_taken_for_places():
-    """The length is x.shape[1], which is the features' axis where there is no batch."""
+    """The length is x.shape[1], which is the number of features if there is no batch."""
 
 
 @mistake("embeddings.LearnedPositions.forward", spec="test_places_learn_from_every_sentence", says="weight")
 def learned_rows_are_detached(self, x, start=0):
-    """The rows are looked up in the array."""
+    """The rows are taken from the array, not from the Tensor."""
     return x + Tensor(rows_for(self.weight, x, start).data)
 
 
@@ -562,7 +562,7 @@ def learned_rows_are_detached(self, x, start=0):
     swap=("self.reset_parameters()", "pass"),
 )
 def all_places_begin_alike():
-    """Zeros, never drawn; the deviation says so."""
+    """The rows are zeros and never drawn."""
 
 
 # Rope
@@ -629,7 +629,7 @@ def heads_are_taken_for_places():
     ),
 )
 def both_use_the_new_one():
-    """The second feature is computed from the first one's new value."""
+    """The second feature is computed from the new value of the first."""
 
 
 @mistake(
@@ -665,7 +665,7 @@ def far_angles_are_rounded():
     ],
 )
 def the_sines_are_float32():
-    """Sines and cosines are rounded to float32, whatever x is."""
+    """Sines and cosines are rounded to float32, for any dtype of x."""
 
 
 @mistake(
@@ -678,7 +678,7 @@ def the_sines_are_float32():
     ],
 )
 def turned_by_hand():
-    """The arrays are turned, and wrapped."""
+    """The arrays are rotated and wrapped, so there is no gradient."""
 
 
 @mistake(
@@ -688,7 +688,7 @@ def turned_by_hand():
     swap=("x.ndim < 2 or x.shape[-1] % 2", "x.ndim < 2"),
 )
 def the_odd_feature_is_dropped():
-    """split says something about sizes, or an odd feature vanishes."""
+    """An odd number of features is not checked: split raises its own error, or a feature is lost."""
 
 
 @mistake(
@@ -708,7 +708,7 @@ def integers_are_turned():
     swap=("get_array_module(x.data)", "np"),
 )
 def the_sines_stay_on_the_cpu():
-    """NumPy's sines, wherever x is."""
+    """NumPy computes the sines, even if x is on a GPU."""
 
 
 @mistake(

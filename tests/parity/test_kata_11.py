@@ -23,7 +23,7 @@ from tinytorch.tokenization import (
 BYTE_LEVEL = pre_tokenizers.ByteLevel(add_prefix_space=False)
 SPECIAL = ["<|endoftext|>", "<|end", "<|pad|>"]
 ASSIGNED = [c for c in map(chr, range(0x110000)) if unicodedata.category(c) not in ("Cn", "Cs")]
-"""What this Python's Unicode knows. A letter that is newer than it is another sign here and a letter there."""
+"""Characters of this Python's Unicode tables. A newer letter is a sign here, but a letter in `tokenizers`."""
 
 CORPORA = {
     "code": lambda: Path(ast.__file__).read_text(encoding="utf-8"),
@@ -37,7 +37,7 @@ CORPORA = {
 
 
 def some_texts(seed, how_many):
-    """Texts in which all kinds of characters meet."""
+    """Texts with all kinds of characters next to each other."""
     rng = random.Random(seed)
     often = [
         "'s",
@@ -67,7 +67,7 @@ def some_texts(seed, how_many):
 
 
 def theirs(texts, vocab_size, special=(), **options):
-    """Their tokenizer, trained."""
+    """A trained tokenizer of `tokenizers`."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer, tokenizer.decoder = BYTE_LEVEL, decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
@@ -92,7 +92,7 @@ def words_of(text):
 
 
 def test_the_words_of_every_character():
-    """Of each character that this Python knows: beside a letter, a number, a sign, a space, and itself."""
+    """Each character that this Python knows, beside a letter, a number, a sign, a space, and itself."""
     for start in range(0, len(ASSIGNED), 4096):
         text = "".join(f"a{c}1{c}!{c} {c}{c}  {c}'{c}\n" for c in ASSIGNED[start : start + 4096])
         assert split_words(text) == words_of(text), f"in the 4096 characters from {ASSIGNED[start]!r}"
@@ -125,7 +125,7 @@ def test_the_merges_of_a_corpus(name, min_frequency):
 
 
 def test_the_merges_of_short_words():
-    """Full of ties and of pairs that overlap."""
+    """Words with many ties and overlapping pairs."""
     for seed in range(500):
         rng = random.Random(seed)
         words = [
@@ -137,7 +137,7 @@ def test_the_merges_of_short_words():
 
 
 def test_special_tokens_in_a_corpus_end_a_text():
-    """Theirs would learn from them as from any text; ours learns what theirs does from the texts between."""
+    """Theirs would learn from special tokens as from any text; ours learns what theirs does from the texts between."""
     texts = [CORPORA["prose"]()[k : k + 500] for k in range(0, 20_000, 500)]
     ours = BPETokenizer.train("<|endoftext|>".join(texts), 600, SPECIAL)
     assert named(ours.merges) == merges_of(theirs(texts, 600, SPECIAL))
@@ -148,7 +148,7 @@ def test_special_tokens_in_a_corpus_end_a_text():
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory):
-    """Our tokenizer, and theirs of our file."""
+    """Our tokenizer, and theirs, loaded from our file."""
     path = tmp_path_factory.mktemp("both") / "tokenizer.json"
     ours = BPETokenizer.train([make() for make in CORPORA.values()], 1500, SPECIAL)
     ours.save(path)
@@ -162,7 +162,7 @@ def test_ids_of_any_text(both):
 
 
 def test_ids_of_special_tokens(both):
-    """There they are always special, so that they are compared with all allowed."""
+    """In `tokenizers` they are always special, so all are allowed here."""
     ours, other = both
     rng = random.Random(3)
     for _ in range(2000):
@@ -173,7 +173,7 @@ def test_ids_of_special_tokens(both):
 
 
 def test_the_text_of_any_ids(both):
-    """Halves of characters among them."""
+    """Also ids that cut characters in two."""
     ours, other = both
     rng = random.Random(4)
     for _ in range(5000):
@@ -182,7 +182,7 @@ def test_the_text_of_any_ids(both):
 
 
 def test_merges_that_nobody_learnt():
-    """Any table of merges, two ways to one token among them, on words of one kind."""
+    """Any table of merges, also with two merges for one token, on words of one kind of character."""
     for seed in range(1000):
         rng = random.Random(seed)
         tokens, merges = ["a", "b", "c"], []
@@ -214,7 +214,7 @@ def test_their_file_is_read(tmp_path):
 
 
 def test_a_file_as_gpt2_s_is_read(tmp_path):
-    """Bytes first, <|endoftext|> last and in no vocabulary, a post-processor, merges as strings, no type."""
+    """Bytes first, <|endoftext|> last and not in the vocabulary, a post-processor, merges as strings, no type."""
     merges = BPETokenizer.train(CORPORA["prose"](), 700).merges
     vocab = {token_name(token): number for number, token in enumerate(vocabulary(merges))}
     other = Tokenizer(models.BPE(vocab, named(merges), continuing_subword_prefix="", end_of_word_suffix=""))

@@ -75,7 +75,7 @@ def test_pretrained_rows_are_pytorchs(freeze):
 
 
 def test_sinusoidal_positions_are_those_of_pytorchs_tutorial():
-    """The PositionalEncoding of its tutorial on transformers, which takes the power through exp and log."""
+    """PositionalEncoding of PyTorch's tutorial on transformers, which computes the power by exp and log."""
     d_model, max_len = 16, 50
     position = torch.arange(max_len).unsqueeze(1)
     div_term = torch.exp(torch.arange(0, d_model, 2) * (-math.log(10000.0) / d_model))
@@ -94,7 +94,7 @@ def test_learned_positions_are_an_embedding_of_places():
 
 @pytest.mark.parametrize(("base", "start"), [(10000.0, 0), (10000.0, 7), (500000.0, 100)])
 def test_rope_is_that_of_llama(base, start):
-    """As Llama's port to `transformers` writes it: rotate_half, and cosines that stand twice."""
+    """As in the Llama of `transformers`: rotate_half, and each cosine twice."""
     inv_freq = 1.0 / (base ** (torch.arange(0, 8, 2, dtype=torch.float64) / 8))
     freqs = torch.outer(torch.arange(start, start + 6, dtype=torch.float64), inv_freq)
     emb = torch.cat((freqs, freqs), dim=-1)
@@ -107,7 +107,7 @@ def test_rope_is_that_of_llama(base, start):
 
 
 def test_rope_pairs_halves_where_the_paper_pairs_neighbours():
-    """Reordered, one is the other: features 0, 2, 4, 6, 1, 3, 5, 7."""
+    """With the features in the order 0, 2, 4, 6, 1, 3, 5, 7, both give the same."""
     x = RNG.standard_normal((5, 8))
     pairs = torch.view_as_complex(torch.tensor(x).reshape(5, 4, 2))
     angles = torch.outer(

@@ -1,4 +1,4 @@
-"""Samples by number, samples one after the other, parts of them, and pictures in memory."""
+"""Datasets: samples by number, streams, subsets, and pictures in memory."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tinytorch.tensor import Tensor
 class Dataset:
     """Samples by number (torch.utils.data.Dataset). A subclass writes `__getitem__(index)` and `__len__()`.
 
-    It may write `__getitems__(indices)` too, many samples at once: a list of samples, as in PyTorch, or, here, the
-    batch itself: a tuple of Tensors or arrays, or one, with a row for each index.
+    It may also write `__getitems__(indices)`, which reads many samples at once. It returns a list of samples, as in
+    PyTorch, or the whole batch: one Tensor or array with a row for each index, or a tuple of those.
     """
 
     def __getitem__(self, index: Any) -> Any:  # given
@@ -25,7 +25,7 @@ class Dataset:
 class IterableDataset(Dataset):
     """Samples one after the other, without numbers: a stream (torch.utils.data.IterableDataset).
 
-    A subclass writes `__iter__()`, which begins anew for each epoch, and `__len__()` if it knows.
+    A subclass writes `__iter__()`, which starts again for each epoch, and `__len__()` if its length is known.
     """
 
     def __iter__(self) -> Iterator[Any]:  # given
@@ -36,10 +36,10 @@ class TensorDataset(Dataset):
     """Sample i is the tuple of row i of each Tensor (torch.utils.data.TensorDataset)."""
 
     def __init__(self, *tensors: Tensor) -> None:
-        """`tensors`: at least one, with the same number of rows.
+        """Keep `tensors`: at least one, all with the same number of rows.
 
         Raises:
-            ValueError: there is none, or the numbers of rows differ; the message holds two that do.
+            ValueError: there is none, or the numbers of rows differ; the message names two numbers that differ.
         """
         raise NotImplementedError("kata 10: TensorDataset.__init__")
 
@@ -48,7 +48,7 @@ class TensorDataset(Dataset):
         raise NotImplementedError("kata 10: TensorDataset.__getitem__")
 
     def __getitems__(self, indices: Sequence[int]) -> tuple[Tensor, ...]:
-        """The rows at `indices`, at once: Tensors with the shape (N, ...), on their device."""
+        """The rows at `indices` in one call: Tensors of shape (N, ...), on the device of the data."""
         raise NotImplementedError("kata 10: TensorDataset.__getitems__")
 
     def __len__(self) -> int:
@@ -67,7 +67,7 @@ class Subset(Dataset):
         raise NotImplementedError("kata 10: Subset.__getitem__")
 
     def __getitems__(self, indices: Sequence[int]) -> Any:
-        """The same for many: what `many_at_once(dataset)` gives, where there is one, else a list of samples."""
+        """The samples at many indices: by `many_at_once(dataset)` if it is not None, else as a list of samples."""
         raise NotImplementedError("kata 10: Subset.__getitems__")
 
     def __len__(self) -> int:
@@ -75,10 +75,10 @@ class Subset(Dataset):
 
 
 def many_at_once(dataset: Any) -> Callable[[Sequence[int]], Any] | None:
-    """The dataset's `__getitems__`, if it has one that can be trusted, else None.
+    """The dataset's `__getitems__` if it has one that matches its `__getitem__`, else None.
 
-    Where a subclass has written `__getitem__` anew and not `__getitems__`, the one that it inherits would pass over
-    the change in silence: then it is None. (torch.utils.data.Subset refuses such a subclass.)
+    If a subclass overrides `__getitem__` but not `__getitems__`, the inherited `__getitems__` would silently ignore
+    the change: then the result is None. (torch.utils.data.Subset refuses such a subclass.)
     """
     raise NotImplementedError("kata 10: many_at_once")
 
@@ -90,7 +90,7 @@ def random_split(
 
     Args:
         lengths: as `split_lengths` takes them.
-        generator: None draws from the default generator of the CPU.
+        generator: where the order is drawn from; None is the default generator of the CPU.
     """
     raise NotImplementedError("kata 10: random_split")
 
@@ -98,11 +98,11 @@ def random_split(
 def split_lengths(n: int, lengths: Sequence[float]) -> list[int]:
     """How many of `n` samples each part gets. `lengths` sum up to n, or are fractions that sum up to 1.
 
-    A fraction gets floor(n * fraction); what is left is dealt out one by one, from the first part on.
+    A fraction gets floor(n * fraction). The samples that are left go one to each part, from the first part on.
 
     Raises:
-        ValueError: one is negative; they are not whole and do not sum up to 1; they sum up to something other
-            than n. The message holds the lengths, their sum and n.
+        ValueError: a length is negative; the lengths are not whole and do not sum up to 1; they sum up to something
+            other than n. The message names the lengths, their sum and n.
     """
     raise NotImplementedError("kata 10: split_lengths")
 
@@ -121,11 +121,11 @@ class ImageDataset(Dataset):
         transform: Callable[[Any], Any] | None = None,
         classes: Sequence[str] = (),
     ) -> None:
-        """`transform`: None leaves pictures as they are.
+        """Keep the pictures and labels; a `transform` of None leaves pictures as they are.
 
         Raises:
-            ValueError: `data` has not four axes; the message holds its shape. There are not as many targets as
-                pictures; the message holds both numbers.
+            ValueError: `data` does not have four axes; the message names its shape. The numbers of targets and
+                pictures differ; the message names both.
         """
         raise NotImplementedError("kata 10: ImageDataset.__init__")
 
@@ -134,9 +134,9 @@ class ImageDataset(Dataset):
         raise NotImplementedError("kata 10: ImageDataset.__getitem__")
 
     def __getitems__(self, indices: Sequence[int]) -> tuple[Any, Array]:
-        """(pictures, labels) at once: what one call of the transform makes of (N, C, H, W), and N labels.
+        """(pictures, labels) in one call: the transform of the pictures (N, C, H, W), called once, and N labels.
 
-        They are copies: whoever writes into a batch does not write into the dataset.
+        They are copies: writing into a batch does not change the dataset.
         """
         raise NotImplementedError("kata 10: ImageDataset.__getitems__")
 

@@ -1,7 +1,7 @@
-"""The official files of CIFAR-10 and MNIST, read without trust: a wrong byte is an error that names its file.
+"""The official files of CIFAR-10 and MNIST, read with checks: a damaged file is an error that names it.
 
-CIFAR-10 comes in two layouts: one of plain bytes, and one of Python pickles. A pickle is a program, and to load it
-is to run it, so ours may name only what an array is made of, and even that is not NumPy's.
+CIFAR-10 comes in two layouts: plain bytes and Python pickles. A pickle is a program, and loading it runs it. So a
+pickle may name only what an array needs here, and gets stand-ins for that, not NumPy's own functions.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ StrPath = str | PathLike[str]
 
 
 class DatasetError(ValueError):
-    """A file of a data set is not what it should be. The message holds its path."""
+    """A file of a data set is damaged or of another format. The message names its path."""
 
 
 # CIFAR-10 -----------------------------------------------------------------------------------------------
@@ -41,8 +41,8 @@ class DatasetError(ValueError):
 def read_cifar10_bin(path: StrPath) -> tuple[Array, Array]:
     """One file of the binary layout: images, uint8 of shape (N, 3, 32, 32), and labels, N int64.
 
-    A record is one byte, the label from 0 to 9, and 3072 of the image: its red plane, then green, then blue, each row
-    by row. The official files have 10,000 records; any number from 1 on will do.
+    A record is one byte, the label from 0 to 9, and 3072 bytes of the image: its red plane, then green, then blue,
+    each row by row. The official files have 10,000 records; any number from 1 on is allowed.
 
     Raises:
         DatasetError: the size is not that of whole records, the message holds it and 3073; or a label is above 9, the
@@ -53,7 +53,7 @@ def read_cifar10_bin(path: StrPath) -> tuple[Array, Array]:
 
 
 class PickledDtype:  # given
-    """Stands for numpy.dtype while a pickle is read: `text` is b"u1" or "u1" for uint8."""
+    """A stand-in for numpy.dtype while a pickle is read: `text` is b"u1" or "u1" for uint8."""
 
     def __init__(self, text: Any, align: Any = False, copy: Any = False) -> None:
         self.text = text
@@ -63,8 +63,10 @@ class PickledDtype:  # given
 
 
 class PickledArray:  # given
-    """Stands for a NumPy array while a pickle is read. It keeps its parts and does nothing with them:
-    `state` is (version, shape, a PickledDtype, whether columns come first, the bytes)."""
+    """A stand-in for a NumPy array while a pickle is read. It only keeps the parts of the array.
+
+    `state` is (version, shape, a PickledDtype, whether columns come first, the bytes).
+    """
 
     state: Any = None
 
@@ -76,26 +78,26 @@ class PickledArray:  # given
 
 
 def pickled_bytes(text: str, encoding: str) -> bytes:  # given
-    """Stands for _codecs.encode: so Python 3 writes bytes where the pickle is to be read by Python 2."""
+    """A stand-in for _codecs.encode, by which Python 3 writes bytes in a pickle that Python 2 can read."""
     return text.encode("latin1")
 
 
 class CifarUnpickler(pickle._Unpickler):
-    """A pickle.Unpickler that runs nothing. A pickle may name these, and gets stand-ins:
+    """A pickle.Unpickler that runs no code of the pickle. A pickle may name these, and gets stand-ins:
 
     * `_reconstruct` of numpy.core.multiarray and of numpy._core.multiarray, and numpy.ndarray: PickledArray
     * numpy.dtype: PickledDtype
     * _codecs.encode: pickled_bytes
 
-    NumPy's own would crash on a wrong byte. So would the unpickler in C, or ask for all the memory there is: this is
-    the one in Python.
+    A wrong byte can crash NumPy's own functions. It can also crash the unpickler in C, or make it ask for all the
+    memory: so this class is based on the unpickler in Python.
     """
 
     def find_class(self, module: str, name: str) -> Any:
         """What the pickle gets when it names `module.name`.
 
         Raises:
-            pickle.UnpicklingError: it may not name that; the message holds "module.name". Nothing is imported.
+            pickle.UnpicklingError: any other name; the message names "module.name". Nothing is imported.
         """
         raise NotImplementedError("kata 10: CifarUnpickler.find_class")
 
@@ -123,13 +125,13 @@ class CIFAR10(ImageDataset):
     ) -> None:
         """Read data_batch_1 to data_batch_5, in this order, or with train=False test_batch.
 
-        They lie in `root` or in its folder cifar-10-batches-bin, and are called data_batch_1.bin; or in `root` or its
-        folder cifar-10-batches-py, without a suffix. The first of these places that holds one of them is taken.
+        They are in `root` or its folder cifar-10-batches-bin, and are called data_batch_1.bin; or in `root` or its
+        folder cifar-10-batches-py, without a suffix. The first of these places that has one of them is used.
         `classes` are CIFAR10_CLASSES.
 
         Raises:
-            FileNotFoundError: there is no such place, the message holds `root`; or one file is missing there, the
-                message holds its path.
+            FileNotFoundError: no place has any of the files, the message names `root`; or one file is missing, the
+                message names its path.
             DatasetError: as the readers.
         """
         raise NotImplementedError("kata 10: CIFAR10.__init__")
@@ -141,9 +143,9 @@ class CIFAR10(ImageDataset):
 def read_idx(path: StrPath) -> Array:
     """An array of bytes in the IDX format of MNIST, uint8; the file may be compressed with gzip.
 
-    It begins with two bytes 0, a byte 8 (for uint8) and one for the number of axes, 1 to 3 here. Four bytes for the
-    size of each axis follow, the highest first, and then the entries, at least one. A compressed file begins with
-    the bytes 0x1f 0x8b.
+    It begins with two bytes 0, a byte 8 (for uint8) and a byte with the number of axes, 1 to 3 here. Then come four
+    bytes for the size of each axis, the highest byte first, and then the entries, at least one. A compressed file
+    begins with the bytes 0x1f 0x8b.
 
     Raises:
         DatasetError: the file begins with something else; it has more or fewer entries than the sizes say, the message
@@ -161,11 +163,11 @@ class MNIST(ImageDataset):
     ) -> None:
         """Read train-images-idx3-ubyte and train-labels-idx1-ubyte, or with train=False t10k-... of both.
 
-        Each lies in `root`, in root/raw or in root/MNIST/raw, with or without the suffix .gz. `classes` are "0" to "9".
+        Each is in `root`, in root/raw or in root/MNIST/raw, with or without the suffix .gz. `classes` are "0" to "9".
 
         Raises:
-            FileNotFoundError: one is in none of these places; the message holds its name and `root`.
-            DatasetError: as read_idx; the images are not (N, 28, 28), or the labels not N numbers from 0 to 9: the
-                message holds the shapes, or the label.
+            FileNotFoundError: a file is in none of these places; the message gives its name and `root`.
+            DatasetError: as read_idx; or the images are not (N, 28, 28), or the labels not N numbers from 0 to 9: the
+                message names the shapes, or the label.
         """
         raise NotImplementedError("kata 10: MNIST.__init__")

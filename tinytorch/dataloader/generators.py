@@ -1,7 +1,7 @@
-"""Chance in threads: each batch has a generator of its own, made of the epoch's seed and the batch's number.
+"""Random numbers in threads: each batch has its own generator, made of the epoch's seed and the batch's number.
 
-Threads that drew from one generator would get other numbers in every run, as they happen to take turns, and
-dropout, which draws from it too, would never be the same again.
+Threads that share one generator draw in a different order in every run, so each gets other numbers. Dropout, which
+draws from it too, would also change from run to run.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 
 class Current(threading.local):
-    """What each thread draws from; None stands for the default generator of the CPU."""
+    """What each thread draws from; None means the default generator of the CPU."""
 
     generator: np.random.Generator | None = None
 
@@ -28,26 +28,26 @@ def draw_seed(generator: np.random.Generator | None = None) -> int:
 
 
 def batch_generator(seed: int, number: int) -> np.random.Generator:
-    """The generator of batch `number` of the epoch that began with `seed`: independent of that of every other pair.
+    """The generator of batch `number` in the epoch with this `seed`: each pair has its own, independent generator.
 
-    `seed + number` would not do: batch 1 of one epoch would be batch 0 of another. np.random.default_rng takes a
+    `seed + number` is not enough: batch 1 of one epoch would be batch 0 of another. np.random.default_rng takes a
     list of integers.
     """
     raise NotImplementedError("kata 10: batch_generator")
 
 
 def current_generator() -> np.random.Generator:
-    """What random transforms draw from, in this thread: inside `drawing_from` its generator, else the CPU's default.
+    """What random transforms draw from in this thread: the generator of `drawing_from`, else the CPU's default one.
 
-    A transform asks each time it draws, and keeps none.
+    A transform calls this each time it draws, and does not keep the result.
     """
     raise NotImplementedError("kata 10: current_generator")
 
 
 @contextmanager
 def drawing_from(generator: np.random.Generator) -> Iterator[None]:
-    """In the block, and in this thread alone, `current_generator()` is `generator`; after it, what it was before.
+    """In this block, in this thread only, `current_generator()` is `generator`; after it, what it was before.
 
-    It is put back after an error too, and blocks may stand in each other.
+    It is restored after an error too, and blocks may be nested.
     """
     raise NotImplementedError("kata 10: drawing_from")

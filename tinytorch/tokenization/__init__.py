@@ -1,8 +1,8 @@
 """Text as numbers: one for each character, or one for each piece that is common.
 
-A model computes with numbers, so somebody decides which ones. Characters make few numbers and long sequences, words
-the reverse. Byte pair encoding begins with the 256 bytes, of which every text is made, and gives the commonest pair
-a number of its own, again and again.
+A model computes with numbers, so somebody has to choose them. Characters give few different numbers and long
+sequences, words the reverse. Byte pair encoding begins with the 256 bytes, of which every text is made, and gives
+the most common pair a number of its own, again and again.
 """
 
 from tinytorch.tokenization.bpe import (

@@ -1,4 +1,4 @@
-"""Byte pair encoding: which pairs are merged, found by counting, and a word in the tokens that they give."""
+"""Byte pair encoding: find the pairs to merge by counting, and split a word into tokens."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 Pair = tuple[int, int]
-"""Two ids side by side."""
+"""Two neighbouring ids."""
 
 Merge = tuple[bytes, bytes]
 """Two tokens that become one."""
 
 
 def bytes_to_unicode() -> dict[int, str]:
-    """A character that can be seen for each byte: how a file names the tokens, and the order of the first 256 ids.
+    """A visible character for each byte, for the names of tokens in a file; its order is that of the first 256 ids.
 
-    First the bytes 33 to 126, 161 to 172 and 174 to 255, each with the character of that code point. Then the others
-    in rising order, with U+0100, U+0101 and so on: 0 is "Ā", and the space, 32, is "Ġ" (GPT-2's encoder.py).
+    First come the bytes 33 to 126, 161 to 172 and 174 to 255, each with the character of that code point. Then come
+    the others in rising order, with U+0100, U+0101 and so on: 0 is "Ā", and the space, 32, is "Ġ" (GPT-2's encoder.py).
     """
     raise NotImplementedError("kata 11: bytes_to_unicode")
 
@@ -27,42 +27,42 @@ def token_name(token: bytes) -> str:
 
 
 def token_bytes(name: str) -> bytes:
-    """The token of that name: token_name backwards.
+    """The token with that name: the inverse of token_name.
 
     Raises:
-        ValueError: a character stands for no byte; the message holds the name and the character.
+        ValueError: a character stands for no byte; the message has the name and the character.
     """
     raise NotImplementedError("kata 11: token_bytes")
 
 
 def vocabulary(merges: Iterable[Merge]) -> list[bytes]:
-    """The token of each id: the 256 bytes in the order of bytes_to_unicode, then what each merge makes, once.
+    """The token of each id: the 256 bytes in the order of bytes_to_unicode, then the result of each merge, once.
 
-    The time is about proportional to their number: nothing searches a list, for a dict knows what it holds.
+    The time is about proportional to the number of tokens: look tokens up in a dict, not in a list.
     """
     raise NotImplementedError("kata 11: vocabulary")
 
 
 def count_pairs(words: Iterable[tuple[Sequence[int], int]]) -> Counter[Pair]:
-    """How often each pair of neighbours occurs in `words`: (ids of a word, how often the word occurs).
+    """How often each pair of neighbours occurs in `words`: pairs (ids of a word, how often the word occurs).
 
-    Pairs overlap: [5, 5, 5] holds (5, 5) twice.
+    Pairs may overlap: [5, 5, 5] has (5, 5) twice.
     """
     raise NotImplementedError("kata 11: count_pairs")
 
 
 def merge_pair(ids: Sequence[int], pair: Pair, new: int) -> list[int]:
-    """A new list, in which `new` takes the place of each `pair`, from left to right: [5, 5, 5] becomes [new, 5]."""
+    """A new list in which `new` replaces each `pair`, from left to right: [5, 5, 5] becomes [new, 5]."""
     raise NotImplementedError("kata 11: merge_pair")
 
 
 def train_by_rescan(
     words: Mapping[bytes, int], vocab_size: int, min_frequency: int = 0
 ) -> list[Merge]:  # given
-    """The merges that byte pair encoding learns, the slow way: all words are counted anew for each of them.
+    """The merges that byte pair encoding learns, the slow way: all pairs are counted again for each merge.
 
-    Until the vocabulary has `vocab_size` tokens, the commonest pair becomes a token; where several are as common, the
-    one with the smallest ids. It ends early where no pair is left, or none occurs `min_frequency` times.
+    Until the vocabulary has `vocab_size` tokens, the most common pair becomes a token; at a tie, the pair with the
+    smallest ids. It ends early if no pair is left, or none occurs at least `min_frequency` times.
     """
     vocab = vocabulary([])
     ids = {token: number for number, token in enumerate(vocab)}
@@ -83,18 +83,18 @@ def train_by_rescan(
 def train_merges(words: Mapping[bytes, int], vocab_size: int, min_frequency: int = 0) -> list[Merge]:
     """The merges of train_by_rescan, many times faster.
 
-    A merge changes only the words that hold its pair. So count once, remember for each pair which words hold it, and
-    after a merge bring the counts up to date from those words alone. A heap finds the commonest pair: an entry of it
-    that is out of date is put back with the right count when it comes up.
+    A merge changes only the words that contain its pair. So count once, remember for each pair which words contain it,
+    and after a merge update the counts from those words alone. A heap finds the most common pair: if the entry that is
+    popped has an old count, push it back with the right one.
     """
     raise NotImplementedError("kata 11: train_merges")
 
 
 def merge_word(ids: Sequence[int], table: Mapping[Pair, tuple[int, int]]) -> list[int]:
-    """The tokens of one word: merge the pair of the lowest rank, of several the leftmost, until no pair has a rank.
+    """The tokens of one word, a new list: merge the pair with the lowest rank until no pair has a rank.
 
-    `table` maps a pair to its rank and to the id that it becomes. A new list. The time is about proportional to the
-    length, of a word of 100,000 letters too: keep the pairs in a heap, and for each place its neighbours, so that
-    nothing is ever moved or searched. An entry of the heap whose pair is gone is skipped when it comes up.
+    If several have the same rank, the leftmost is merged. `table` maps a pair to its rank and to the id that it
+    becomes. The time is about proportional to the length, even for a word of 100,000 letters: keep the pairs in a heap,
+    and for each place its neighbours, so that nothing is moved or searched. Skip a popped entry whose pair is gone.
     """
     raise NotImplementedError("kata 11: merge_word")

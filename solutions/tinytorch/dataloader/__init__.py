@@ -1,7 +1,7 @@
 """What feeds the trainer: datasets, the order of samples, batches made ahead of time, random transforms, real files.
 
-A model learns no faster than its data arrive. So a batch is read whole where the data allow it, while the model
-is busy with the one before, and the same seed gives the same batches however many threads make them.
+A model learns no faster than its data arrive. So a batch is read in one call if the dataset can do that, and while
+the model is busy with the batch before. The same seed gives the same batches for any number of threads.
 """
 
 from tinytorch.dataloader.collate import (

@@ -1,7 +1,7 @@
-"""The loader: batches in the sampler's order, made ahead of time by threads that end with it.
+"""The loader: batches in the sampler's order, made ahead of time by threads that end when the loop ends.
 
-Threads, and not processes as in PyTorch: NumPy, files and zlib let go of the interpreter lock while they work,
-and a batch need not be copied from one process to another.
+Threads, and not processes as in PyTorch: NumPy, files and zlib release the interpreter lock while they work,
+and a batch does not have to be copied from one process to another.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 NO_MORE = object()
-"""What stands for the batch after the last one of a stream."""
+"""The end of a stream, in the place of a batch."""
 
 
 def prefetch(
@@ -36,14 +36,14 @@ def prefetch(
     ahead: int,
     stop: threading.Event | None = None,
 ) -> Generator[Result, None, None]:
-    """work(job) for each job, in the order of the jobs, done by `num_workers` threads before it is asked for.
+    """Yield work(job) for each job, in the order of the jobs, done ahead of time by `num_workers` threads.
 
-    While the caller has one result, at most `ahead` further jobs are begun or done. Jobs are taken from `jobs` in
-    the caller's thread. Without workers each is done when it is asked for.
+    While the caller has one result, at most `ahead` further jobs are started or done. Jobs are taken from `jobs` in
+    the caller's thread. With num_workers=0 each job is done in that thread, when its result is asked for.
 
-    An error of `work` is raised in the place of its result, after the good ones before it. When the generator ends,
-    for whatever reason (used up, an error, closed, forgotten), `stop` is set, so that long work can look at it and
-    give up; jobs that are not begun are dropped, and all threads have ended.
+    An error of `work` is raised in the place of its result, after the results before it. When the generator ends,
+    for whatever reason (used up, an error, closed, no longer referenced), `stop` is set, so that long work can check
+    it and give up; jobs that were not started are dropped, and all threads have ended.
     """
     if num_workers == 0:
         for job in jobs:
@@ -65,11 +65,12 @@ def prefetch(
 
 
 def fetch(dataset: Any, indices: Sequence[Any], stop: threading.Event | None = None) -> Any:
-    """The samples at `indices`: what `many_at_once(dataset)` gives, where there is one, else a list, one by one.
+    """The samples at `indices`: read by `many_at_once(dataset)` if it is not None, else one by one into a list.
 
-    An error goes on as it is, with a note (BaseException.add_note) that holds, in words of yours, the index of the
-    sample (where many are read at once, the list of all of them) and the class of the dataset. Once `stop` is set no
-    further sample is read: the result is not wanted, and CancelledError says so.
+    An error is raised unchanged, with a note (BaseException.add_note), in your own words, that names
+    the index of the sample (the list of all indices, if many are read at once) and the class of the dataset. Once
+    `stop` is set, the result is no longer needed: no further sample is read, and concurrent.futures.CancelledError is
+    raised.
     """
     if many := many_at_once(dataset):
         with _noting(f"while samples {list(indices)} of {type(dataset).__name__} were read"):
@@ -85,18 +86,18 @@ def read_stream(dataset: IterableDataset, stop: threading.Event | None = None) -
     """The samples of iter(dataset), which is called at once; each is read when it is asked for. After its
     end the stream is asked for nothing more.
 
-    Errors as in `fetch`: the note holds the number of the sample, counted from 0.
+    Errors and `stop` as in `fetch`: here the note names the number of the sample, counted from 0.
     """
     source = iter(dataset)
     return _samples(source, type(dataset).__name__, stop)
 
 
 class DataLoader:
-    """Batches of a dataset, an epoch for each `iter(loader)` (torch.utils.data.DataLoader).
+    """Batches of a dataset, one epoch for each `iter(loader)` (torch.utils.data.DataLoader).
 
     Batches come in the order of the sampler, and with one seed they are the same for any `num_workers`, random
-    transforms included. They hold Tensors where the dataset has its arrays, as a rule on the CPU: to move them is the
-    trainer's business.
+    transforms included. Their Tensors are on the device of the dataset's arrays, usually the CPU; the trainer moves
+    them.
     """
 
     def __init__(
@@ -113,28 +114,28 @@ class DataLoader:
         generator: np.random.Generator | None = None,
         prefetch_factor: int | None = None,
     ) -> None:
-        """Who decides what a batch is: batch_size, with the order of shuffle or of `sampler`, or else `batch_sampler`.
+        """Set how samples become batches: by `batch_sampler`, or by batch_size with shuffle or `sampler`.
 
         Args:
             dataset: anything with `[index]` and `len()`, or an IterableDataset.
-            batch_size: None gives samples as they are, arrays as Tensors, not put together.
+            batch_size: None gives single samples, not collated, with their arrays as Tensors.
             sampler: the indices of an epoch; by default a RandomSampler with shuffle, else a SequentialSampler.
             batch_sampler: the lists of indices of an epoch.
-            num_workers: how many threads make batches ahead. 0: none does. A stream is read by one thread at most.
+            num_workers: how many threads make batches ahead of time; 0 for none. A stream uses one thread at most.
             collate_fn: makes a batch of a list of samples; default_collate, or default_convert with batch_size=None.
-            generator: what the epoch's seed and the order are drawn from; None is the CPU's default generator.
-            prefetch_factor: how many batches ahead for each worker, 2 by default. In all they are prefetch_factor *
-                num_workers, for a stream too, though it has one reader: num_workers=3 reads 6 batches of it ahead.
+            generator: where the epoch's seed and the order are drawn from; None is the CPU's default generator.
+            prefetch_factor: how many batches ahead for each worker, 2 by default: prefetch_factor * num_workers in
+                all. A stream, which has one reader, is read as far ahead: 6 batches with num_workers=3.
 
-        All are attributes. `sampler` is the one that is used; a stream is its own. `batch_sampler` is the one that was
-        given, and then batch_size is None; or a BatchSampler over `sampler`; or None where batch_size is None.
+        All become attributes. `sampler` is the one that is used; for a stream it is the dataset. `batch_sampler` is the
+        one that was given, and then batch_size is None; or a BatchSampler over `sampler`; or None if batch_size=None.
 
         Raises:
-            ValueError: options contradict each other; the message holds their names: batch_sampler with batch_size,
+            ValueError: options contradict each other; the message names them: batch_sampler with batch_size,
                 shuffle=True, sampler or drop_last=True; sampler with shuffle=True; shuffle=True, sampler or
                 batch_sampler with an IterableDataset; batch_size=None with drop_last=True; prefetch_factor without
-                num_workers. What is False asks for nothing, and contradicts nothing. Or batch_size, num_workers or
-                prefetch_factor has a bad value (too small, no integer, True): the message holds its name and value.
+                num_workers. An option that is False contradicts nothing. Or batch_size, num_workers or prefetch_factor
+                has a bad value (too small, not an integer, True): the message gives its name and value.
         """
         streams, shuffled, whole = (
             isinstance(dataset, IterableDataset),
@@ -180,17 +181,17 @@ class DataLoader:
     def __iter__(self) -> Iterator[Any]:
         """The batches of one epoch.
 
-        Now, in this thread, the epoch's seed is drawn from the generator (one draw_seed), and the sampler begins; what
-        is drawn from the generator later is nobody's business here. Batch n is read and put together while
+        The call itself, in this thread, draws the epoch's seed from the generator (one draw_seed) and calls iter of
+        the sampler; later draws by others from the generator change nothing. Batch n is read and collated while
         batch_generator(seed, n) is the current generator of its thread.
 
-        A batch of samples goes to `collate_fn` as a list. Where `__getitems__` of the dataset gave the batch itself,
-        default_collate is passed over: its arrays only become Tensors (default_convert); any other collate_fn gets
-        the list of samples all the same.
+        A batch of samples goes to `collate_fn` as a list. If `__getitems__` of the dataset gave the whole batch,
+        default_collate is not called: the arrays only become Tensors (default_convert). Any other collate_fn gets
+        a list of samples then too.
 
-        An error goes on as it is, after the good batches before it, with a note that says which sample was read
-        (`fetch`, `read_stream`), or, if it is collate_fn's, the number of the batch and the class of the dataset. When
-        the iterator ends, for whatever reason, no thread of it is left; a sample that is being read is waited for.
+        An error is raised unchanged, after the batches before it, with a note that names the sample (`fetch`,
+        `read_stream`), or, for an error of collate_fn, the number of the batch and the class of the dataset. When the
+        iterator ends, for whatever reason, none of its threads is left; a sample that is being read is waited for.
         """
         seed, stop = draw_seed(self.generator), threading.Event()
         if isinstance(self.dataset, IterableDataset):
@@ -205,7 +206,7 @@ class DataLoader:
         return _until_no_more(prefetch(make, enumerate(jobs), workers, ahead, stop))
 
     def __len__(self) -> int:
-        """How many batches an epoch has; a TypeError where the sampler, or the stream, has no length."""
+        """How many batches an epoch has; a TypeError if the sampler, or the stream, has no length."""
         batches: Any = self.sampler if self.batch_sampler is None else self.batch_sampler
         return len(batches)
 
@@ -266,7 +267,7 @@ def _go_on(stop: threading.Event | None) -> None:
 
 @contextmanager
 def _noting(what: str) -> Iterator[None]:
-    """An error on its way out of the block takes a note along: what was going on."""
+    """Add a note to an error that leaves the block: what was being done."""
     try:
         yield
     except Exception as error:

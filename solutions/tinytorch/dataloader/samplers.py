@@ -1,7 +1,7 @@
-"""In which order samples come. A sampler is an object to iterate over: it gives indices, anew for each epoch.
+"""Samplers: in which order samples come. A sampler is an iterable that gives the indices of one epoch.
 
-Every sampler draws what it needs at `iter(sampler)`, once and for all. So the draws do not depend on how far
-ahead somebody reads, nor on what else draws from the same generator during the epoch.
+Every sampler draws all it needs in `iter(sampler)`. So the draws do not depend on how far ahead somebody reads, nor
+on what else draws from the same generator during the epoch.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class SequentialSampler:
 class RandomSampler:
     """Indices in random order (torch.utils.data.RandomSampler).
 
-    Without replacement each index comes once before any comes again; `num_samples` of them, by default as many as
-    there are. With replacement each is drawn from all.
+    An epoch has `num_samples` indices, by default one for each sample. Without replacement each index comes once
+    before any comes again. With replacement each is drawn from all indices.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class RandomSampler:
         num_samples: int | None = None,
         generator: np.random.Generator | None = None,
     ) -> None:
-        """`generator`: None draws from the default generator of the CPU.
+        """Keep the options; a `generator` of None means the default generator of the CPU.
 
         Raises:
             TypeError: replacement is not a bool; the message holds its name and what was given.
@@ -61,13 +61,13 @@ class RandomSampler:
 
     @property
     def num_samples(self) -> int:
-        """How many indices an epoch has: as asked for, or as many as `data_source` has now."""
+        """How many indices an epoch has: the number that was given, or as many samples as `data_source` has now."""
         return len(self.data_source) if self._num_samples is None else self._num_samples
 
     def __iter__(self) -> Iterator[int]:
         """The indices of one epoch, Python integers, all drawn now.
 
-        Without replacement, and with more than there are, permutations follow one another.
+        Without replacement, if num_samples is larger than the data, several permutations follow one another.
         """
         n, wanted = len(self.data_source), self.num_samples
         if n == 0:
@@ -92,7 +92,7 @@ class WeightedRandomSampler:
         replacement: bool = True,
         generator: np.random.Generator | None = None,
     ) -> None:
-        """`weights` need not sum up to 1. Without replacement no index comes twice.
+        """Keep the options. `weights` need not sum up to 1. Without replacement no index comes twice.
 
         Raises:
             TypeError: replacement is not a bool; the message holds its name and what was given.
@@ -129,15 +129,15 @@ class WeightedRandomSampler:
 class BatchSampler:
     """Lists of `batch_size` indices of another sampler (torch.utils.data.BatchSampler).
 
-    The last one is shorter where they do not divide, or left out with `drop_last`.
+    The last one may be shorter; with `drop_last` a shorter one is left out.
     """
 
     def __init__(self, sampler: Iterable[Any], batch_size: int, drop_last: bool) -> None:
-        """`sampler`: anything to iterate over.
+        """Keep the options; `sampler` is any iterable.
 
         Raises:
-            ValueError: batch_size is not a positive integer, or drop_last is not a bool; the message holds its name
-                and what was given.
+            ValueError: batch_size is not a positive integer, or drop_last is not a bool; the message gives its name
+                and its value.
         """
         _positive_integer("batch_size", batch_size)
         if not isinstance(drop_last, bool):
@@ -151,13 +151,13 @@ class BatchSampler:
         return batched(iter(self.sampler), self.batch_size, self.drop_last)
 
     def __len__(self) -> int:
-        """How many batches. It needs a sampler with a length."""
+        """How many batches an epoch has. The sampler needs a length."""
         n: int = len(self.sampler)  # type: ignore[arg-type]
         return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
 
 
 def batched(items: Iterator[Any], batch_size: int, drop_last: bool) -> Iterator[list[Any]]:
-    """Lists of `batch_size` items, the last one shorter or left out; an item is taken when its batch is asked for."""
+    """Lists of `batch_size` items, a shorter last one kept or left out; items are taken as batches are asked for."""
     while batch := list(islice(items, batch_size)):
         if len(batch) == batch_size or not drop_last:
             yield batch

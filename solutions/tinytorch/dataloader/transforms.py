@@ -1,6 +1,6 @@
-"""What happens to pictures on their way to the model: scaled, normalised, and, at random, cropped and turned over.
+"""Transforms of pictures for the model: scale, normalise, crop at random and flip at random.
 
-Every transform takes one picture, (C, H, W), or many at once, (N, C, H, W), each of which draws for itself.
+Every transform takes one picture, (C, H, W), or many at once, (N, C, H, W). Random ones draw for each picture.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from tinytorch.tensor import Tensor
 
 
 class Transform:
-    """What is called with pictures and gives pictures (torchvision.transforms.v2.Transform).
+    """A function of pictures that gives pictures (torchvision.transforms.v2.Transform).
 
-    A subclass writes `transform` for arrays; a Tensor that is given comes back as a Tensor. The pictures that are
-    given are never written into.
+    A subclass writes `transform` for arrays. Called with a Tensor, it returns a Tensor. It never changes the
+    pictures that it is given.
     """
 
     def __call__(self, pictures: Any) -> Any:  # given
@@ -40,22 +40,23 @@ class Compose:
         self.transforms = transforms
 
     def __call__(self, pictures: Any) -> Any:
-        """The pictures through every transform, in order."""
+        """Apply every transform to the pictures, in order."""
         for transform in self.transforms:
             pictures = transform(pictures)
         return pictures
 
 
 class ToDtype(Transform):
-    """Another dtype; with `scale`, integers also become fractions of their largest (torchvision.transforms.v2.ToDtype).
+    """Change the dtype; with `scale`, divide integers by their largest value (torchvision.transforms.v2.ToDtype).
 
-    ToDtype(float32, scale=True) makes of uint8, 0 to 255, float32, 0.0 to 1.0.
+    ToDtype(float32, scale=True) turns uint8, 0 to 255, into float32, 0.0 to 1.0.
     """
 
     def __init__(self, dtype: Any, scale: bool = False) -> None:
-        """
+        """Keep `dtype` and `scale`.
+
         Raises:
-            ValueError: `scale` with a dtype that is not floating point; the message holds it.
+            ValueError: `scale` with a dtype that is not floating point; the message names it.
         """
         self.dtype = np.dtype(dtype)
         self.scale = scale
@@ -63,7 +64,7 @@ class ToDtype(Transform):
             raise ValueError(f"fractions need a floating point dtype, got {self.dtype}")
 
     def transform(self, pictures: Array) -> Array:
-        """The pictures as `dtype`; with `scale`, integers divided by the largest of their dtype."""
+        """The pictures as `dtype`; with `scale`, integers are divided by the largest value of their dtype."""
         converted = pictures.astype(self.dtype)
         if self.scale and pictures.dtype.kind in "iu":
             converted /= np.iinfo(pictures.dtype).max
@@ -74,11 +75,11 @@ class Normalize(Transform):
     """(x - mean) / std, channel by channel (torchvision.transforms.v2.Normalize)."""
 
     def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
-        """One number for each channel.
+        """Keep `mean` and `std`: one number for each channel.
 
         Raises:
-            ValueError: there are not as many of one as of the other, the message holds both numbers; or a std is not
-                above 0, the message holds it.
+            ValueError: `mean` and `std` have different lengths, the message names both; or a std is not above 0, the
+                message names it.
         """
         if len(mean) != len(std):
             raise ValueError(f"there are {len(mean)} means and {len(std)} stds")
@@ -89,11 +90,11 @@ class Normalize(Transform):
         self.std = std
 
     def transform(self, pictures: Array) -> Array:
-        """Pictures of the same dtype.
+        """The normalised pictures, in their own dtype.
 
         Raises:
-            TypeError: the pictures are not floating point; the message holds their dtype.
-            ValueError: they have another number of channels than `mean`; the message holds both.
+            TypeError: the pictures are not floating point; the message names their dtype.
+            ValueError: they have another number of channels than `mean`; the message names both.
         """
         if pictures.dtype.kind != "f":
             raise TypeError(
@@ -112,10 +113,10 @@ class RandomCrop(Transform):
     """A random window of `size` in the picture with a margin of zeros (torchvision.transforms.v2.RandomCrop)."""
 
     def __init__(self, size: int | tuple[int, int], padding: int = 0) -> None:
-        """`size`: (height, width), or one number for both. `padding`: the margin on all four sides.
+        """Keep `size`, (height, width) or one number for both, and `padding`, the margin on all four sides.
 
         Raises:
-            ValueError: a side is less than 1, or padding less than 0; the message holds it.
+            ValueError: a side is less than 1, or padding less than 0; the message names it.
         """
         self.size = (size, size) if isinstance(size, int) else tuple(size)
         if min(self.size) < 1 or padding < 0:
@@ -123,10 +124,10 @@ class RandomCrop(Transform):
         self.padding = padding
 
     def transform(self, pictures: Array) -> Array:
-        """(..., C, height, width). Every place where the window fits is equally likely.
+        """The windows, (..., C, height, width). Every place where the window fits is equally likely.
 
         Raises:
-            ValueError: the window does not fit; the message holds its size, and that of the picture with margins.
+            ValueError: the window does not fit; the message names its size and that of the picture with its margins.
         """
         _check_pictures(pictures)
         height, width = self.size
@@ -153,19 +154,20 @@ def _check_pictures(pictures: Array) -> None:
 
 
 class RandomHorizontalFlip(Transform):
-    """Left and right change places with probability `p` (torchvision.transforms.v2.RandomHorizontalFlip)."""
+    """Mirror left and right with probability `p` (torchvision.transforms.v2.RandomHorizontalFlip)."""
 
     def __init__(self, p: float = 0.5) -> None:
-        """
+        """Keep `p`.
+
         Raises:
-            ValueError: p is not in [0, 1]; the message holds it.
+            ValueError: p is not in [0, 1]; the message names it.
         """
         if not 0 <= p <= 1:
             raise ValueError(f"p is a probability, got {p}")
         self.p = p
 
     def transform(self, pictures: Array) -> Array:
-        """Each picture as it is, or mirrored along its last axis: a new array."""
+        """Each picture as it is, or mirrored along its last axis; always a new array."""
         flips = current_generator().random(pictures.shape[:-3]) < self.p
         flips = get_array_module(pictures).asarray(flips)
         turned = pictures.copy()

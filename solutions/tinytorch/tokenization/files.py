@@ -1,7 +1,7 @@
 """Tokenizers in files: the tokenizer.json of Hugging Face's `tokenizers`, written whole and read strictly.
 
-The format can say more than these tokenizers do. What a reader does not understand it has to refuse: the ids would
-be others, without a word.
+The format has options that these tokenizers do not implement. A reader has to refuse them: otherwise it would silently
+give other ids.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from tinytorch.training import write_atomically
 FilePath = str | PathLike[str]
 
 LOOKED_AT = ()
-"""Stands in the tables below for an entry that the reader itself looks at."""
+"""In the tables below: an entry that may be anything, because the reader checks it itself."""
 
 Table = dict[str, Any]
 
 FORMAT: Table = {"version": ("1.0", None), "truncation": (None,), "padding": (None,), "normalizer": (None,)}
-"""The values of each entry that are understood; the first is the one to write. Where None is among them, the entry may
-be null or absent. A dict is the table of a part with entries of its own."""
+"""The allowed values of each entry; the first is the one to write. If None is among them, the entry may be null or
+absent. A dict is the table of a part that has entries itself."""
 
 CHAR_FORMAT: Table = {
     **FORMAT,
@@ -45,7 +45,7 @@ BYTE_LEVEL: Table = {
     "trim_offsets": (True, False),
     "use_regex": (True, False, None),
 }
-"""Where these settings change nothing: after encoding, and when decoding."""
+"""For the places where these settings change nothing: after encoding, and when decoding."""
 
 BPE_FORMAT: Table = {
     **FORMAT,
@@ -79,23 +79,24 @@ ADDED_TOKEN: Table = {
 
 
 def filled(table: Any) -> Any:  # given
-    """What a table says to write: the first of the values of each entry, None where there are none."""
+    """The content to write for a table: the first of the values of each entry, None if there are none."""
     if isinstance(table, dict):
         return {name: filled(entry) for name, entry in table.items()}
     return copy.deepcopy(table[0]) if table else None
 
 
 def check_fields(path: FilePath, place: str, value: Any, table: Any) -> None:
-    """Nothing, where the tables above understand `value`, which stands at `place` in the file `path`.
+    """Raise unless `table` allows `value`, which is at `place` in the file `path`; return None.
 
-    A tuple understands the values in it, and an empty one, LOOKED_AT, anything. A dict understands an object in which
-    its own entry of that name understands each entry; one that is absent from the object counts as None.
+    A table is one of the above, or a part of one. A tuple allows the values in it; an empty one, LOOKED_AT, allows
+    anything. A dict allows an object whose entries are each allowed by the dict's entry of the same name; an entry that
+    is absent from the object counts as None.
 
-    True is not 1 here, and 1.0 is not either.
+    Types count: neither True nor 1.0 is equal to 1 here.
 
     Raises:
-        ValueError: the value is not understood, or it has an entry that the dict has not. The message holds the path,
-            the place (for an entry, its name) and the value.
+        ValueError: the value is not allowed, or it has an entry that the dict does not have. The message names the
+            path, the place (for an entry, its name) and the value.
     """
     if isinstance(table, dict):
         if not isinstance(value, dict):
@@ -112,10 +113,10 @@ def check_fields(path: FilePath, place: str, value: Any, table: Any) -> None:
 
 
 def write_json(path: FilePath, value: Any) -> None:
-    """Write `value` as JSON to read: UTF-8, indented by 2, characters as they are and not as \\u escapes.
+    """Write `value` as readable JSON: UTF-8, indented by 2, with characters as they are, not as \\u escapes.
 
-    Whole or not at all: `write_atomically` of kata 08 does the writing. Whoever has the old file open reads the old one
-    to its end, and after an error nothing is left behind.
+    Use `write_atomically` of kata 08: the file is written completely or not at all. A reader that has the old file open
+    still reads the old content, and after an error no other file is left.
     """
     text = json.dumps(value, ensure_ascii=False, indent=2) + "\n"
     write_atomically(path, text.encode("utf-8"))
@@ -154,9 +155,9 @@ def read_vocab(path: FilePath, vocab: Any) -> list[str]:
     """The names in `vocab`, a dict from name to id that was read from `path`, in the order of their ids.
 
     Raises:
-        ValueError: `vocab` is no dict (the message holds the word "vocab"), an id is not an integer (its name and the
-            value), is taken twice (the id), or one between 0 and the number of names is missing (the smallest such,
-            also where another id is outside). The message always holds the path.
+        ValueError: `vocab` is not a dict (the message has the word "vocab"), an id is not an integer (the message has
+            its name and value) or occurs twice (it has the id), or one from 0 to the number of names less 1 is missing
+            (it has the smallest missing id, even if another id is out of range). The message always has the path.
     """
     if not isinstance(vocab, dict):
         raise ValueError(f"{path}: vocab is {vocab!r}, expected an object of ids")
