@@ -1,4 +1,4 @@
-"""MultiHeadAttention: what is asked, offered and said is learned."""
+"""MultiHeadAttention: queries, keys and values are learned."""
 
 import math
 
@@ -63,10 +63,14 @@ def test_attention_has_four_projections():
         for kind in ("weight", "bias")
     }
     state = MultiHeadAttention(6, 2).state_dict()
-    assert_equal({name: value.shape for name, value in state.items()}, shapes, "the state_dict's shapes")
+    assert_equal(
+        {name: value.shape for name, value in state.items()}, shapes, "the table of shapes in the state_dict"
+    )
     state = MultiHeadAttention(6, 2, bias=False).state_dict()
     assert_equal(
-        list(state), [f"{name}.weight" for name in PROJECTIONS], "without bias, the state_dict's names"
+        list(state),
+        [f"{name}.weight" for name in PROJECTIONS],
+        "without bias, the list of names in the state_dict",
     )
     for name in PROJECTIONS:
         assert isinstance(getattr(MultiHeadAttention(6, 2), name), Linear), f"{name} is no Linear"
@@ -103,7 +107,7 @@ def test_queries_and_keys_by_head():
     ):
         weight, bias = weights_of(attention)[name]
         both = x @ weight.T + bias
-        assert_close(found, np.stack([both[:, :3], both[:, 3:]]), f"what {name} makes of it, by head")
+        assert_close(found, np.stack([both[:, :3], both[:, 3:]]), f"what {name} makes of it, by head,")
 
 
 @pytest.mark.parametrize("start", [0, 3])
@@ -195,7 +199,9 @@ def test_heads_do_not_hear_each_other(x):
     for name in PROJECTIONS[:3]:
         getattr(other, name).weight.data[3:] = 1 - getattr(other, name).weight.data[3:]
     assert_close(
-        other(Tensor(x)).data[..., :3], attention(Tensor(x)).data[..., :3], "the three features of head 0"
+        other(Tensor(x)).data[..., :3],
+        attention(Tensor(x)).data[..., :3],
+        "the part of head 0, three features,",
     )
 
 

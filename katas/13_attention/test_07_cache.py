@@ -1,4 +1,4 @@
-"""The place for a cache: what earlier tokens offered need not be computed again."""
+"""The place for a cache: the keys and values of earlier tokens need not be computed again."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def test_a_cache_is_given_the_new_keys_and_values():
     attention(Tensor(x[:, :2]), cache=cache, layer=1)
     attention(Tensor(x[:, 2:]), cache=cache, layer=1)
     assert_equal(
-        [len(given) for given in cache.given], [0, 2, 0], "with layer=1, the calls of update by layer"
+        [len(given) for given in cache.given], [0, 2, 0], "with layer=1, the count of update calls by layer"
     )
     for number, name in enumerate(("k_proj", "v_proj")):
         made = getattr(attention, name)(Tensor(x)).data.reshape(2, 3, 2, 2).swapaxes(1, 2)

@@ -164,12 +164,12 @@ def test_a_block_drops_out_of_what_it_adds(part):
     last.bias.data[...] = 1
     x = np.full((2, 20, 8), 3.0, np.float32)
     found = sorted(set(block(Tensor(x)).data.ravel().tolist()))
-    assert_equal(found, [3.0, 5.0], "what comes of 3 while training")
-    assert_close(block.eval()(Tensor(x)), x + 1, "what comes of 3 in eval mode")
+    assert_equal(found, [3.0, 5.0], "what 3 becomes while training")
+    assert_close(block.eval()(Tensor(x)), x + 1, "what 3 becomes in eval mode")
 
 
 def test_weights_of_attention_are_dropped_too():
-    """The config's dropout reaches attention's own weights, as in GPT-2: block.attn.dropout is it."""
+    """The config's dropout reaches attention's own weights, as in GPT-2: block.attn.dropout is that number."""
     block = TransformerBlock(GPTConfig(n_head=2, n_embd=8, dropout=0.25))
     assert_equal(block.attn.dropout, 0.25, "the dropout of attn")
 
@@ -179,14 +179,14 @@ def test_a_block_hands_the_cache_on():
     block, cache = small_block(), Remembered(cat, 3)
     first = block(Tensor(X[:, :2]), cache, 2).data
     assert_equal(
-        [len(given) for given in cache.given], [0, 0, 1], "with layer=2, the calls of update by layer"
+        [len(given) for given in cache.given], [0, 0, 1], "with layer=2, the count of update calls by layer"
     )
     second = block(Tensor(X[:, 2:]), cache, 2).data
     assert_close(np.concatenate([first, second], 1), block(Tensor(X)).data, "the two pieces")
 
 
 def test_a_block_of_nothing():
-    """No sequences and sequences without tokens give just that."""
+    """No sequences, and sequences without tokens, give a result of the same shape."""
     block = TransformerBlock(GPTConfig(n_head=2, n_embd=4))
     for shape in [(0, 3, 4), (2, 0, 4)]:
         assert_equal(block(zeros(shape)).shape, shape, f"the shape for {shape}")

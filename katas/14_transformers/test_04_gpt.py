@@ -62,7 +62,7 @@ def test_gpt2_has_four_sizes(size, numbers):
     c = GPTConfig.gpt2(size)
     assert_equal((c.n_layer, c.n_head, c.n_embd), numbers, f"layers, heads and features of {size}")
     count = sum(math.prod(shape) for shape in expected_shapes(c).values())
-    assert_equal(count, PUBLISHED[size], "the parameters that these numbers give")
+    assert_equal(count, PUBLISHED[size], "the number of parameters")
 
 
 def test_gpt2_may_be_changed():
@@ -110,7 +110,7 @@ def test_every_parameter_has_its_name_and_shape(heads, side, layers, vocab_size,
     found = {name: parameter.shape for name, parameter in GPT(config).named_parameters()}
     expected = expected_shapes(config)
     assert_equal(sorted(found), sorted(expected), "the names of the parameters")
-    assert_equal(found, {name: expected[name] for name in found}, "their shapes")
+    assert_equal(found, {name: expected[name] for name in found}, "the table of their shapes")
 
 
 def test_tied_weights_are_one_parameter():
@@ -151,7 +151,7 @@ def test_reset_parameters_draws_all_anew():
         elif "ln_" in name:
             assert_close(parameter, np.ones(parameter.shape, np.float32), name)
         else:
-            assert (np.abs(parameter.data) < 1).all(), f"{name} was filled with 7, and is not drawn anew"
+            assert (np.abs(parameter.data) < 1).all(), f"{name} was filled with 7, and is not drawn again"
 
 
 def test_what_is_added_begins_smaller_in_deep_models():

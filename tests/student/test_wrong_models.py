@@ -237,7 +237,7 @@ WRONG = [
             "    scores = (query * scale) @ key.transpose(-2, -1)",
             "    scores = 0 * (query * scale) @ key.transpose(-2, -1)",
         ),
-        says="of what is said again is foretold",
+        says="of what is said again is predicted",
         learns=True,
     ),
     wrong(
@@ -395,7 +395,7 @@ def test_another_right_model_is_taken(tmp_path: Path, number: int, swap: tuple[s
             "CIFAR-10",
             "of 80 of CIFAR-10's test pictures that it was",
         ),
-        (13, "", "Shakespeare", "of what is said again is foretold"),
+        (13, "", "Shakespeare", "of what is said again is predicted"),
         (
             14,
             'PLANS = {"shakespeare": {"epochs": 1, "passed": 9.0, "prompt": "def "}}',
