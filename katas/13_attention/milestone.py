@@ -144,7 +144,7 @@ def predicted(reader, text):
 
 
 def followers(letters):
-    """(T, T) booleans: True at [i, j] where letters j - 2 and j - 1 equal letters i - 1 and i, so that j followed them."""
+    """(T, T) booleans: True at [i, j] where letter j followed the two letters i - 1 and i earlier in the text."""
     same = np.zeros((len(letters), len(letters)), bool)
     for i in range(1, len(letters)):
         for j in range(2, i + 1):
@@ -175,7 +175,7 @@ def in_words(weights, same):
 
 
 def draw(sentence, weights, same, path):
-    """Draw a panel for each head: row by row, where that place looks. Framed: what followed the same two letters before."""
+    """Draw a panel for each head: where each place looks. Framed: what followed the same two letters before."""
     import matplotlib.pyplot as plt
 
     side = 0.2 * max(len(sentence), 25)  # inches

@@ -164,7 +164,7 @@ def numbers(tokenizer, characters):
 
 
 def loss_of(model, rows):
-    """The loss on rows of CONTEXT + 1 tokens, computed by the dojo. The model gets the texts, and not what comes next."""
+    """The loss on rows of CONTEXT + 1 tokens, computed by the dojo. The model gets the texts without the targets."""
     logits = verdicts.answers(asking(model), rows[:, :-1], model, batch=64)
     return verdicts.cross_entropy(logits, rows[:, 1:])
 
@@ -215,7 +215,7 @@ def draw_curves(history, reached, path):
 
 
 def main(report):
-    """Find a text, learn it, write, and measure how well the next character is predicted in text that was never seen."""
+    """Find a text, learn it, write, and measure the loss on text that was never seen."""
     words = list(report.args)
     seed = int(next((word for word in words if word.isdecimal()), 0))
     root = downloads.find("shakespeare", report.data)

@@ -56,9 +56,10 @@ def test_the_config_is_gpt2s_smallest():
     [("small", (12, 12, 768)), ("medium", (24, 16, 1024)), ("large", (36, 20, 1280)), ("xl", (48, 25, 1600))],
 )
 def test_gpt2_has_four_sizes(size, numbers):
-    """gpt2("medium") has 24 layers, 16 heads and 1,024 features, and so on; what the published models have in
-    parameters, 124 million up to 1.5 billion, is what these numbers give.
-    """
+    """gpt2("medium") has 24 layers, 16 heads and 1,024 features, and so on.
+
+    These numbers give the published numbers of parameters, 124 million up to 1.5 billion.
+    "
     c = GPTConfig.gpt2(size)
     assert_equal((c.n_layer, c.n_head, c.n_embd), numbers, f"layers, heads and features of {size}")
     count = sum(math.prod(shape) for shape in expected_shapes(c).values())
@@ -155,9 +156,7 @@ def test_reset_parameters_draws_all_anew():
 
 
 def test_what_is_added_begins_smaller_in_deep_models():
-    """Of 2 * n_layer parts that add to the stream, each has 0.02 / sqrt(2 * n_layer) as deviation of its last weight,
-    out_proj or c_proj: 0.00707 for 4 layers.
-    """
+    """out_proj and c_proj are drawn with the deviation 0.02 / sqrt(2 * n_layer): 0.00707 for 4 layers."
     manual_seed(2)
     model = GPT(GPTConfig(vocab_size=5, block_size=4, n_layer=4, n_head=2, n_embd=64))
     for name, parameter in model.named_parameters():
@@ -272,18 +271,17 @@ def test_features_must_fit_the_heads(n_layer):
 
 @pytest.mark.parametrize("cuts", [[], [1], [4], [2, 3], [1, 2, 3, 4]], ids=str)
 def test_a_text_may_come_in_pieces(cuts):
-    """With a cache, a text cut anywhere gives the logits of the whole: each layer has a memory of its own, and places
-    go on from cache.length.
-    """
+    """With a cache, a text in pieces gives the logits of the whole text.
+
+    Each layer has a memory of its own, and the places of a piece begin at cache.length.
+    "
     model, cache = settled(small()), Remembered(cat, 2)
     pieces = [model(Tensor(piece), cache).data for piece in np.split(IDS, cuts, axis=1)]
     assert_close(np.concatenate(pieces, 1), model(Tensor(IDS)).data, f"cut at {cuts}, the logits")
 
 
 def test_what_the_cache_holds_counts_for_block_size():
-    """4 tokens in the cache and 3 new ones are 7, one more than block_size 6: a ValueError with both numbers, and the
-    cache stays as it was.
-    """
+    """4 tokens in the cache and 3 new ones exceed block_size 6: a ValueError with 7 and 6; the cache is unchanged."
     model, cache = small(), Remembered(cat, 2)
     model(zeros(1, 4, dtype=np.int64), cache)
     with raises(ValueError, 7, 6):
@@ -334,9 +332,10 @@ def test_targets_must_fit_the_logits():
 
 
 def test_a_model_is_saved_and_loaded(tmp_path):
-    """save(model.state_dict(), path), and load_state_dict(load(path)) on a fresh model gives the same logits; both
-    are tied still.
-    """
+    """A model that was saved and loaded gives the same logits, and its weights are still tied.
+
+    save(model.state_dict(), path), then load_state_dict(load(path)) on a fresh model.
+    "
     model, other = small(), small()
     save(model.state_dict(), tmp_path / "gpt.safetensors")
     other.load_state_dict(load(tmp_path / "gpt.safetensors"))

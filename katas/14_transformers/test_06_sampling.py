@@ -235,7 +235,7 @@ def test_the_nucleus_is_of_what_top_k_has_left():
 
 
 def test_the_same_seed_draws_the_same():
-    """Two generators with one seed draw the same ids, and a second call draws others; without one, manual_seed decides."""
+    """Generators with one seed draw the same ids, and a second call draws others; by default manual_seed decides."""
     rows = Tensor(np.zeros((50, 100), np.float32))
     one, two = np.random.default_rng(3), np.random.default_rng(3)
     first = sample(rows, generator=one).data

@@ -124,7 +124,7 @@ def test_generate_hands_its_options_on():
 
 
 def test_the_same_seed_writes_the_same():
-    """Generators with one seed write the same text, with another seed another text; without one, manual_seed decides."""
+    """Generators with one seed write the same text, with another seed another; by default manual_seed decides."""
     model, ids = small(), tensor([[1, 2]] * 4)
     texts = [generate(model, ids, 10, generator=np.random.default_rng(seed)).data for seed in (1, 1, 2)]
     assert_close(texts[1], texts[0], "the text of the same seed")
