@@ -123,10 +123,11 @@ class MultiHeadAttention(Module):
     def __init__(
         self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True, rope: bool = False
     ) -> None:
-        """
+        """Make the four projections, and keep the options as attributes.
+
         Raises:
             ValueError: embed_dim is not a multiple of num_heads, or with rope not an even multiple, because rope
-                rotates pairs of features (the message names both); or dropout is not between 0 and 1 (it names dropout).
+                rotates pairs of features (the message names both); or dropout is not between 0 and 1 (it names it).
         """
         raise NotImplementedError("kata 13: MultiHeadAttention.__init__")
 

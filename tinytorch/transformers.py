@@ -194,7 +194,8 @@ class GPT(Module):
     """
 
     def __init__(self, config: GPTConfig) -> None:
-        """
+        """Make the parts, tie the weights, and draw them with reset_parameters.
+
         Raises:
             ValueError: n_embd is not a multiple of n_head (the message names both; also if there are no blocks), or
                 dropout is not from 0 to 1 (it names dropout).

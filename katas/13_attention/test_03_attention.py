@@ -56,7 +56,7 @@ def test_arguments_come_in_pytorchs_order():
     """The arguments are query, key, value, attn_mask, dropout_p, is_causal and scale, in PyTorch's order.
 
     A mask hides the second of three values, and a scale of 0 makes the others equal.
-    "
+    """
     query, key = Tensor(np.array([[1.0]])), Tensor(np.array([[1.0], [2.0], [3.0]]))
     value = Tensor(np.array([[2.0], [100.0], [4.0]]))
     mask = Tensor(np.array([True, False, True]))
@@ -78,7 +78,7 @@ def test_attention_query_by_query(batch, L, S, kind, scale, data):
     """Query i gets the sum of exp(score) * value over the sum of exp(score), and 0 where it may look nowhere.
 
     For any leading axes, sizes, masks and scales. Values may have another number of features than keys.
-    "
+    """
     query = data.draw(strided((*batch[0], L, 2)), label="query")
     key = data.draw(strided((*batch[1], S, 2)), label="key")
     value = data.draw(strided((*batch[2], S, 3)), label="value")

@@ -37,7 +37,7 @@ def by_loops(arrays_of, heads, query, key, value, mask, rope=False):
 
     `mask` has the shape of the weights, and -inf where a head is blind. With rope, each head's queries and keys are
     rotated, and its values are not.
-    """"
+    """
     q, k, v = (
         x @ arrays_of[name][0].T + arrays_of[name][1]
         for x, name in zip((query, key, value), PROJECTIONS, strict=False)
@@ -88,7 +88,7 @@ def test_every_head_needs_as_many_features(features, heads):
 
 @pytest.mark.parametrize(("features", "heads"), [(6, 2), (4, 4)])
 def test_rope_needs_features_in_pairs(features, heads):
-    """MultiHeadAttention(6, 2, rope=True) is a ValueError with both numbers: rope needs heads of an even size."
+    """MultiHeadAttention(6, 2, rope=True) is a ValueError with both numbers: rope needs heads of an even size."""
     with raises(ShapeError, features, heads):
         MultiHeadAttention(features, heads, rope=True)
 
@@ -113,7 +113,7 @@ def test_queries_and_keys_by_head():
 
 @pytest.mark.parametrize("start", [0, 3])
 def test_rope_turns_queries_and_keys(start):
-    """With rope=True each head's queries and keys are rotated by apply_rope(..., start): after the split, not before."""
+    """With rope=True queries and keys are rotated by apply_rope(..., start), after the split into heads, not before."""
     plain, turned = layer(3), layer(3, rope=True)
     query, key = np.arange(12.0).reshape(2, 6), 1 - np.arange(18.0).reshape(3, 6)
     q, k = plain.queries_and_keys(Tensor(query), Tensor(key), start)
@@ -131,7 +131,7 @@ def test_self_attention_head_by_head(x, kind, causal):
     """attention(x): project, split, attend in each head with 1 / sqrt(D / H), merge, project.
 
     With rope=True each head's queries and keys are rotated, and its values are not.
-    "
+    """
     heads, rope = kind
     attention = layer(heads, rope=rope)
     mask = np.zeros((heads, 4, 4))
@@ -147,7 +147,7 @@ def test_attention_to_another_sequence(query, key, value):
     """attention(query, key, value) looks at another sequence; by default the value is the key.
 
     One sequence (T, D) needs no batch.
-    "
+    """
     attention, mask = layer(), np.zeros((2, 3, 4))
     expected = by_loops(weights_of(attention), 2, query, key, value, mask)[1]
     assert_close(
@@ -162,7 +162,7 @@ def test_a_mask_may_differ_by_sequence_and_by_head(x, padding, head):
     """attn_mask broadcasts to (B, H, L, S) and is True where a head may look.
 
     (B, 1, 1, S) hides the padding of each sequence, and with (B, H, 1, S) some heads may see it.
-    "
+    """
     attention, seen = layer(), padding | head  # (B, H, 1, S)
     added = np.where(np.broadcast_to(seen, (2, 2, 4, 4)), 0, -INF)
     expected = [
@@ -260,7 +260,7 @@ def test_dropout_has_its_probability():
 @given(x=sequences, causal=st.booleans(), rope=st.booleans())
 @example(np.arange(48.0).reshape(2, 4, 6) % 7 - 3, False, True)
 def test_a_map_shows_what_forward_does(x, causal, rope):
-    """attention_map(x) gives the weights (B, H, L, S) of every head as forward uses them, also with rope."
+    """attention_map(x) gives the weights (B, H, L, S) of every head as forward uses them, also with rope."""
     attention, mask = layer(3, rope=rope), np.zeros((3, 4, 4))
     if causal:
         mask[:, np.arange(4)[:, None] < np.arange(4)] = -INF
@@ -290,7 +290,7 @@ def test_a_map_of_another_sequence_may_be_causal():
 
 @pytest.mark.parametrize("mode", [True, False])
 def test_a_map_leaves_the_mode_alone(mode):
-    """attention_map leaves the mode of the layer, training or eval, as it is."
+    """attention_map leaves the mode of the layer, training or eval, as it is."""
     attention = layer(dropout=0.5).train(mode)
     attention.attention_map(Tensor(np.ones((2, 6))))
     for name, module in (("the layer", attention), ("its q_proj", attention.q_proj)):

@@ -40,7 +40,7 @@ def test_a_query_meets_the_keys_of_earlier_calls(rope):
     """Without is_causal a new token looks at all that the cache gives back, and at itself.
 
     With rope it is rotated by its place in the text.
-    "
+    """
     attention, cache = layer(rope=rope), Remembered(cat)
     x = np.arange(24.0).reshape(2, 3, 4) % 7 - 3
     attention(Tensor(x[:, :2]), cache=cache)
@@ -56,7 +56,7 @@ def test_piece_by_piece_is_all_at_once(rope, x, cuts):
     """With is_causal, a text in pieces, each with the cache of those before it, gives what the whole text gives.
 
     Query i sees the keys up to place cache.length + i, and with rope it is rotated by its place in the text.
-    "
+    """
     attention, cache = layer(rope=rope), Remembered(cat)
     pieces = [
         attention(Tensor(piece), is_causal=True, cache=cache).data for piece in np.split(x, cuts, axis=1)
@@ -66,7 +66,7 @@ def test_piece_by_piece_is_all_at_once(rope, x, cuts):
 
 
 def test_the_layers_of_a_model_share_a_cache():
-    """In the second layer, too, cache.length is that of earlier passes: each layer begins at the same place."
+    """In the second layer, too, cache.length is that of earlier passes: each layer begins at the same place."""
     first, second = layer(rope=True), layer(rope=True)
     second.q_proj.weight.data[...] = 1 - second.q_proj.weight.data
     x = np.arange(48.0).reshape(2, 6, 4) % 7 - 3
@@ -96,7 +96,7 @@ def test_new_keys_may_be_more_than_queries(earlier):
 
 @pytest.mark.parametrize("earlier", [0, 2])
 def test_a_cache_does_not_let_a_mask_with_is_causal_pass(earlier):
-    """attn_mask and is_causal=True together are a ValueError with both names, also with a cache, empty or not."
+    """attn_mask and is_causal=True together are a ValueError with both names, also with a cache, empty or not."""
     attention, cache = layer(), Remembered(cat)
     x = Tensor(np.arange(40.0).reshape(2, 5, 4) % 7 - 3)
     if earlier:

@@ -75,7 +75,7 @@ def arrays_of(module):
 
 
 def test_feed_forward_widens_four_times():
-    """FeedForward(4) has the Linears c_fc, 4 to 16 features, and c_proj, 16 to 4; with bias=False without biases."
+    """FeedForward(4) has the Linears c_fc, 4 to 16 features, and c_proj, 16 to 4; with bias=False without biases."""
     expected = {"c_fc.weight": (16, 4), "c_fc.bias": (16,), "c_proj.weight": (4, 16), "c_proj.bias": (4,)}
     assert_equal(shapes_of(FeedForward(4)), expected, "the state")
     without = {"c_fc.weight": (16, 4), "c_proj.weight": (4, 16)}
@@ -133,7 +133,7 @@ def test_a_block_place_by_place():
     """x = x + attn(ln_1(x)), then x + mlp(ln_2(x)): what a part reads is normalized, and not the sum.
 
     Attention looks back only, with the config's number of heads.
-    "
+    """
     block = small_block()
     expected = np.array([block_by_hand(rows, arrays_of(block), 2) for rows in X])
     assert_close(block(Tensor(X)), expected)

@@ -59,7 +59,7 @@ def test_gpt2_has_four_sizes(size, numbers):
     """gpt2("medium") has 24 layers, 16 heads and 1,024 features, and so on.
 
     These numbers give the published numbers of parameters, 124 million up to 1.5 billion.
-    "
+    """
     c = GPTConfig.gpt2(size)
     assert_equal((c.n_layer, c.n_head, c.n_embd), numbers, f"layers, heads and features of {size}")
     count = sum(math.prod(shape) for shape in expected_shapes(c).values())
@@ -156,7 +156,7 @@ def test_reset_parameters_draws_all_anew():
 
 
 def test_what_is_added_begins_smaller_in_deep_models():
-    """out_proj and c_proj are drawn with the deviation 0.02 / sqrt(2 * n_layer): 0.00707 for 4 layers."
+    """out_proj and c_proj are drawn with the deviation 0.02 / sqrt(2 * n_layer): 0.00707 for 4 layers."""
     manual_seed(2)
     model = GPT(GPTConfig(vocab_size=5, block_size=4, n_layer=4, n_head=2, n_embd=64))
     for name, parameter in model.named_parameters():
@@ -274,14 +274,14 @@ def test_a_text_may_come_in_pieces(cuts):
     """With a cache, a text in pieces gives the logits of the whole text.
 
     Each layer has a memory of its own, and the places of a piece begin at cache.length.
-    "
+    """
     model, cache = settled(small()), Remembered(cat, 2)
     pieces = [model(Tensor(piece), cache).data for piece in np.split(IDS, cuts, axis=1)]
     assert_close(np.concatenate(pieces, 1), model(Tensor(IDS)).data, f"cut at {cuts}, the logits")
 
 
 def test_what_the_cache_holds_counts_for_block_size():
-    """4 tokens in the cache and 3 new ones exceed block_size 6: a ValueError with 7 and 6; the cache is unchanged."
+    """4 tokens in the cache and 3 new ones exceed block_size 6: a ValueError with 7 and 6; the cache is unchanged."""
     model, cache = small(), Remembered(cat, 2)
     model(zeros(1, 4, dtype=np.int64), cache)
     with raises(ValueError, 7, 6):
@@ -335,7 +335,7 @@ def test_a_model_is_saved_and_loaded(tmp_path):
     """A model that was saved and loaded gives the same logits, and its weights are still tied.
 
     save(model.state_dict(), path), then load_state_dict(load(path)) on a fresh model.
-    "
+    """
     model, other = small(), small()
     save(model.state_dict(), tmp_path / "gpt.safetensors")
     other.load_state_dict(load(tmp_path / "gpt.safetensors"))

@@ -57,7 +57,7 @@ def test_the_gradients_of_a_gpt(tie):
     """The gradient of the loss for every parameter is that of finite differences.
 
     A tied weight gets the sum of the gradients of its two places, the first layer and the last.
-    "
+    """
     config = GPTConfig(vocab_size=5, block_size=4, n_layer=1, n_head=2, n_embd=4, tie_weights=tie)
     model = settled(GPT(config))
     ids, targets = Tensor(np.array([[1, 4, 4]])), Tensor(np.array([[4, 0, 2]]))
