@@ -72,7 +72,7 @@ def test_a_green_kata_needs_no_hint_and_the_state_starts_over(home: Path) -> Non
     write(home / ".dojo/hints.json", json.dumps({"spec": FIRST, "shown": 2}))
     write(home / "tinytorch/setup.py", SETUP)
 
-    assert "is green: there is nothing to hint at" in asked(home)
+    assert "is green: no hint is needed" in asked(home)
     assert not (home / ".dojo/hints.json").exists()
 
 

@@ -116,7 +116,7 @@ def test_what_writes_into_the_students_files(home: Path) -> None:
     assert "before reset" in dojo(home, "restore")
     assert "tinytorch/setup.py" in dojo(home, "restore", "1")
     assert "return 2 * x" in (home / "tinytorch/setup.py").read_text()
-    assert "the reference, word for word" in dojo(home, "diff", "1")
+    assert "the same as the reference, word for word" in dojo(home, "diff", "1")
 
 
 SWALLOWS = "while True:\n        try: time.sleep(0.01)\n        except BaseException: pass"

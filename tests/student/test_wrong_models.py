@@ -227,7 +227,7 @@ WRONG = [
             "        dropout_p = self.dropout if self.training else 0.0",
             "        dropout_p = 0.1",
         ),
-        says="Asked the same twice",
+        says="Asked the same question twice",
     ),
     wrong(
         13,
@@ -289,7 +289,7 @@ WRONG = [
         ("transformers", "        x = self.drop(self.wpe(", "        x = dropout(self.wpe("),
         ("transformers", "self.wte(ids), past))  # (B, T, D)", "self.wte(ids), past), 0.1)  # (B, T, D)"),
         ("transformers", "from tinytorch.layers import ", "from tinytorch.layers import dropout, "),
-        says="Asked the same twice",
+        says="Asked the same question twice",
     ),
     wrong(14, "adam_stays_where_it_is", ("optimizers", ADAM, "            pass"), says=STUCK),
     wrong(14, "never_steps", ("training.trainer", "        self.optimizer.step()\n", ""), says=STUCK),
