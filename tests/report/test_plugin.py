@@ -375,4 +375,4 @@ def test_one_of_the_repositorys_own_tests_may_be_skipped(repository: Path) -> No
 
 def test_an_implementation_that_is_not_there_is_a_usage_error(repository: Path) -> None:
     assert "there is no such folder" in run(repository, "katas/03_activations", "--impl", "nowhere")
-    assert "has no solutions/ folder" in run(repository, "katas/03_activations", "--alone", "3")
+    assert "the folder solutions/ is missing" in run(repository, "katas/03_activations", "--alone", "3")

@@ -157,7 +157,7 @@ def test_impl_finds_the_only_tree_in_a_folder_of_homework(tmp_path: Path) -> Non
 
 def test_impl_on_a_folder_with_nothing_of_a_kata_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(DojoError, match="there is no tinytorch in it"):
+    with pytest.raises(DojoError, match="there is no tinytorch folder in it"):
         overlay.plan_for(str(tmp_path))
     (tmp_path / "tensor.py").touch()
     assert overlay.plan_for(str(tmp_path)) == Plan(tmp_path)
