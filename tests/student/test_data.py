@@ -565,7 +565,7 @@ def test_find_looks_where_it_is_told_or_where_it_was_downloaded(
     assert downloads.find("shakespeare") is None
     with pytest.raises(DojoError, match=r"mine does not hold shakespeare: tinyshakespeare\.txt"):
         downloads.find("shakespeare", mine)
-    with pytest.raises(DojoError, match=r"There is no data 'shakespear'\. There are mnist, "):
+    with pytest.raises(DojoError, match=r"There is no data set 'shakespear'\. There are mnist, "):
         downloads.find("shakespear")
 
     for place in (tmp_path / "data/shakespeare", mine):
@@ -634,7 +634,7 @@ def test_with_a_name_it_downloads_there_or_into_dir(
 
 
 @pytest.mark.parametrize(
-    ("words", "says"), [(["NAME=byte"], "There is no data 'byte'"), (["DIR={file}"], "is not a folder")]
+    ("words", "says"), [(["NAME=byte"], "There is no data set 'byte'"), (["DIR={file}"], "is not a folder")]
 )
 def test_what_cannot_be_is_a_sentence(home: Path, words: list[str], says: str) -> None:
     (home / "file").touch()
