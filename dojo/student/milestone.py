@@ -45,6 +45,7 @@ from dojo.report.screen import say
 from dojo.run import process, standing
 from dojo.run.results import Spec, page, your_line
 from dojo.run.standing import Standing
+from dojo.student.hint import IMPORT
 from dojo.tree import overlay
 from dojo.tree.overlay import shown
 
@@ -243,7 +244,9 @@ def _red_specs(kata: Kata) -> Standing | None:
 
 
 def _first(red: Standing) -> str:
-    return red.red.rpartition("::")[2]
+    """The name of the first red spec."""
+    file, _, name = red.red.rpartition("::")
+    return f"that {Path(file).name} can be imported" if name == IMPORT else name
 
 
 def in_words(seconds: float) -> str:
