@@ -57,7 +57,7 @@ def commands() -> list[str]:
 
 
 def kind(command: str) -> str:
-    return re.sub(r" (N|K|ARGS|FORCE|DATA)=\S*", "", command)
+    return re.sub(r' (N|K|ARGS|FORCE|DATA)=("[^"]*"|\S*)', "", command)
 
 
 @pytest.fixture(scope="module")
