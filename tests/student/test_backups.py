@@ -278,7 +278,7 @@ def test_start_needs_the_reference(home: Path) -> None:
     (home / "solutions").rename(home / "elsewhere")
     done = dojo(home, "start", "N=2")
     assert (done.returncode, done.stdout.count("\n")) == (2, 1)
-    assert "no solutions/" in done.stdout
+    assert "copies katas from solutions/" in done.stdout
 
 
 @pytest.mark.parametrize("command", [("dev-gate", "N=1"), ("test",), ("test", "ARGS='")])

@@ -83,4 +83,4 @@ def test_a_module_that_cannot_be_imported_is_the_first_thing_to_mend(home: Path)
     said = asked(home)
 
     assert "tinytorch/setup.py:1" in said
-    assert "importable" in said
+    assert "mend the import first" in said
