@@ -1,5 +1,5 @@
-# A thin face: every target is one line that calls the dojo. `make` alone lists those that a student needs.
-# Values arrive through the environment, word for word: neither make nor the shell reads what is in them.
+# Every target is one line that calls the dojo. `make` alone lists the commands that a student needs.
+# Values are passed in the environment, word for word: neither make nor the shell interprets them.
 
 PYTHON ?= python3
 override N := $(value N)
@@ -7,7 +7,7 @@ override K := $(value K)
 override ARGS := $(value ARGS)
 override FORCE := $(value FORCE)
 override DATA := $(value DATA)
-# WSL has a NAME in every environment: these two count only where they were typed.
+# WSL has a NAME in every environment: these two count only if they were typed.
 override NAME := $(if $(findstring command,$(origin NAME)),$(value NAME))
 override DIR := $(if $(findstring command,$(origin DIR)),$(value DIR))
 export N K ARGS FORCE DATA NAME DIR

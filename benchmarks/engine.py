@@ -19,7 +19,7 @@ TRUTH = np.array([[0], [1], [1], [0]], np.float32)
 
 
 def xor_step(optimizer: str) -> Callable[[], Any]:
-    """A step of Linear(2, 8), tanh, Linear(8, 1), mean squared error: the reference, fully composed."""
+    """A step of Linear(2, 8), tanh, Linear(8, 1), mean squared error: the reference, without kernels."""
     from tinytorch import dispatch, optim
     from tinytorch.layers import Linear
     from tinytorch.losses import mse_loss
@@ -59,7 +59,7 @@ def torch_xor_step(optimizer: str) -> Callable[[], Any]:
 
 
 def left_for_the_collector(step: Callable[[], Any]) -> int:
-    """How many objects a step leaves in rings."""
+    """How many objects in reference cycles a step leaves to the garbage collector."""
     step()
     gc.collect()
     gc.disable()
@@ -71,7 +71,7 @@ def left_for_the_collector(step: Callable[[], Any]) -> int:
 
 
 def chain(length: int) -> float:
-    """Seconds of CPU time of backward through so many additions in a row."""
+    """Seconds of CPU time of backward through `length` additions in a row."""
     from tinytorch.tensor import Tensor
 
     x = Tensor(np.ones(1, np.float32), requires_grad=True)

@@ -1,4 +1,4 @@
-"""An MLP and a CNN on the same digits with the same Trainer: in the middle, moved about, and MNIST's.
+"""An MLP and a CNN on the same digits with the same Trainer: digits in the middle, shifted digits, and MNIST.
 
 .venv/bin/python -m benchmarks.pictures
 .venv/bin/python -m benchmarks.pictures DIR     # a folder with MNIST's four files

@@ -1,4 +1,4 @@
-"""What every benchmark here shares: the reference in place of the student's package, and a fair clock."""
+"""What all benchmarks share: the reference instead of the student's package, and a fair clock."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ BATCH = 0.05  # seconds that a batch of calls takes, at least
 
 
 def use_the_reference() -> None:
-    """`tinytorch` is the reference."""
+    """Let `tinytorch` be the reference."""
     overlay.install(overlay.plan_for("solutions", None))
 
 
 def prepare() -> None:
-    """The reference, and PyTorch on one thread."""
+    """Use the reference, and PyTorch with one thread."""
     use_the_reference()
     import torch
 
@@ -25,7 +25,7 @@ def prepare() -> None:
 
 
 def interleaved(functions: Sequence[Callable[[], object]], rounds: int = ROUNDS) -> list[float]:
-    """Seconds of CPU time that a call of each takes: the best of several rounds, in which each has its turn."""
+    """Seconds of CPU time for a call of each function: the best of several rounds, in which they take turns."""
     calls = [_calls(function) for function in functions]
     best = [float("inf")] * len(functions)
     for _ in range(rounds):

@@ -1,1 +1,1 @@
-"""What runs the katas: command line, pytest plugin, and the vocabulary specs are written in."""
+"""What runs the katas: the command line, the pytest plugin, and the functions that specs are written with."""

@@ -1,6 +1,6 @@
-"""`python -m dojo`, or `python dojo/__main__.py`: from any Python to the command, inside .venv where it needs that.
+"""`python -m dojo`, or `python dojo/__main__.py`: run a command with any Python, inside .venv if it needs that.
 
-Standard library only, and it runs on Python 3.8, so that a Python that is too old is a sentence.
+Standard library only, and it runs on Python 3.8, so that it can tell a person that their Python is too old.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import sys
 
 
 def put_the_repository_last() -> None:
-    """A file called random.py or numpy.py beside the Makefile hides nothing: the repository is the last place where
-    Python looks, and this copy of it the only one."""
+    """Make the repository the last place where Python looks, and this copy of it the only one.
+
+    So a file called random.py or numpy.py beside the Makefile hides nothing.
+    """
     if not getattr(sys.flags, "safe_path", False):
         del sys.path[0]  # where this file lies, or the folder that the person is in
     root = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
@@ -32,9 +34,12 @@ MAKE = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "N", "K", "ARGS", "FORCE", "DATA", "
 
 def main() -> int:
     arguments = sys.argv[1:]
-    for stream in (sys.stdout, sys.stderr):  # a letter that the terminal's language lacks is no traceback
+    for stream in (
+        sys.stdout,
+        sys.stderr,
+    ):  # a letter that the terminal cannot show is escaped, and is no traceback
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    if "MAKELEVEL" in os.environ:  # what make was told is for this command, not for a make that it starts
+    if "MAKELEVEL" in os.environ:  # make's variables are for this command, not for a make that it starts
         for name in MAKE:
             os.environ.pop(name, None)
     try:
@@ -54,7 +59,7 @@ def main() -> int:
         if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT):
             raise
         what = f"{error.filename or 'A file'} cannot be written or read: {error.strerror}."
-        display(f"{what} Nothing of yours was changed by halves.", file=sys.stderr)
+        display(f"{what} None of your files was half changed.", file=sys.stderr)
         return USAGE
 
 
@@ -68,7 +73,7 @@ def run(arguments: list[str]) -> int:
     name, *rest = arguments
     command = commands.COMMANDS.get(name)
     if command is None:
-        raise DojoError(f"There is no command {name!r}: `make` alone lists them.")
+        raise DojoError(f"There is no command {name!r}: `make` alone lists the commands.")
     if command.needs in (commands.VENV, commands.DEV):
         bootstrap.enter_venv(arguments, dev=command.needs == commands.DEV)
     elif command.needs == commands.PYTHON:

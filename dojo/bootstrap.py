@@ -1,10 +1,10 @@
-"""From any Python to one that has what the katas need, in .venv, which is built when it is missing.
+"""Change from any Python to the one in .venv, which has what the katas need. .venv is built if it is missing.
 
-Standard library only, and it runs on Python 3.8. What is slow to import is imported where it is used: every
-command comes through here.
+Standard library only, and it runs on Python 3.8. What is slow to import is imported where it is used, because
+every command passes through here.
 
 .venv is complete when it holds a stamp that says what was installed, where, and for which Python. A build that
-was interrupted leaves no stamp, so the next command goes on with it.
+was interrupted leaves no stamp, so the next command continues it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CONSTRAINTS = os.path.join(ROOT, "constraints.txt")
 DEV = os.path.join(ROOT, "constraints-dev.txt")
 LOG = os.path.join(ROOT, ".dojo", "install.log")
 STAMP = "tinytorch-katas.txt"
-STARTED = "DOJO_STARTED"  # the process that went on as another Python: it keeps its number
+STARTED = "DOJO_STARTED"  # the process that changed to another Python: it keeps its number
 
 NETWORK = (
     "name resolution|name or service|resolve|dns error|network|connection|connect|timed out|failed to fetch"
@@ -37,8 +37,10 @@ NETWORK = (
 
 
 def enter_venv(arguments: list[str], dev: bool = False) -> None:
-    """Go on inside an environment that has the packages, with `dev` the maintainers' too. Returns only where that is
-    here."""
+    """Run the command again in an environment that has the packages, with `dev` the maintainers' too.
+
+    Returns only if this Python is already in such an environment.
+    """
     pin_blas()
     forget_pytest_options()
     if sys.prefix != sys.base_prefix and is_complete(sys.prefix, dev):
@@ -49,26 +51,26 @@ def enter_venv(arguments: list[str], dev: bool = False) -> None:
 
 
 def pin_blas() -> None:
-    """BLAS on one thread: two on a busy machine wait for each other. It is read when NumPy is imported."""
+    """Let BLAS use one thread: on a busy machine two wait for each other. NumPy reads this when it is imported."""
     for library in ("OPENBLAS", "OMP", "MKL", "VECLIB_MAXIMUM"):
         os.environ[library + "_NUM_THREADS"] = "1"
 
 
 def forget_pytest_options() -> None:
-    """What a person's environment tells every pytest is not for the dojo's: a `-k` there would hide red specs."""
+    """Drop the options that a person's environment gives to every pytest: a `-k` there would hide red specs."""
     for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
         os.environ.pop(name, None)
 
 
 def enter_python(arguments: list[str]) -> None:
-    """Go on in a Python that is new enough. Returns only where that is here."""
+    """Run the command again in a Python that is new enough. Returns only if this one is."""
     if sys.version_info < OLDEST:
         _go_on(python_of(VENV) if is_complete(VENV) else new_python(), arguments)
 
 
 def _go_on(python: str, arguments: list[str]) -> None:
-    if os.environ.get(STARTED) == str(os.getpid()):  # once is enough: here it would go round for ever
-        raise DojoError(f"{python} is not what it should be: delete .venv and try again.")
+    if os.environ.get(STARTED) == str(os.getpid()):  # a second time would never end
+        raise DojoError(f"{python} does not work: delete .venv and try again.")
     os.environ[STARTED] = str(os.getpid())
     sys.stdout.flush()
     command = [python, ENTRY, *arguments]
@@ -91,7 +93,7 @@ def new_python() -> str:
             return python
     mine, oldest = (".".join(map(str, version[:2])) for version in (sys.version_info, OLDEST))
     raise DojoError(
-        f"This is Python {mine}, and the katas need {oldest} or newer: install one and `make` finds it, or say "
+        f"This is Python {mine}, and the katas need {oldest} or newer: install one and `make` finds it, or type "
         "`make PYTHON=/path/to/python3 ...`."
     )
 
@@ -123,7 +125,7 @@ def is_complete(prefix: str, dev: bool = False) -> bool:
 
 
 def _stamp(prefix: str, dev: bool = False) -> str:
-    """What a complete environment says of itself. An environment cannot be moved, nor change its Python."""
+    """The stamp of a complete environment. An environment cannot be moved, nor change its Python."""
     home = [os.path.realpath(prefix), os.path.realpath(python_of(prefix))]
     return "\n".join([*home, read(CONSTRAINTS), *([read(DEV)] if dev else [])])
 
@@ -137,7 +139,7 @@ def read(path: str) -> str:
 
 
 def build(dev: bool = False) -> None:
-    """Build .venv, or bring it up to date. After an error there is what there was before, and no stamp."""
+    """Build .venv, or bring it up to date. After an error .venv has no stamp; if it was new, it is removed."""
     python = new_python()
     try:
         os.makedirs(os.path.dirname(LOG), exist_ok=True)
@@ -145,7 +147,7 @@ def build(dev: bool = False) -> None:
     except OSError as error:
         folder = os.path.join(ROOT, ".dojo")
         raise DojoError(
-            f"{folder} cannot be written ({error.strerror}), and .venv is built beside it: is the folder yours?"
+            f"{folder} cannot be written ({error.strerror}), and .venv is built beside it. Is the folder yours?"
         ) from None
     with lock:
         _wait_for(lock)
@@ -157,7 +159,7 @@ def build(dev: bool = False) -> None:
 
 
 def _wait_for(lock: IO[str]) -> None:
-    """Two commands at once build one .venv: the second waits for the first."""
+    """Wait while another command builds .venv."""
     if try_to_lock(lock):
         return
     print("another command is building .venv, waiting for it ...", flush=True)
@@ -166,7 +168,7 @@ def _wait_for(lock: IO[str]) -> None:
 
 
 def try_to_lock(lock: IO[Any]) -> bool:
-    """Lock the file until it is closed. False where another process has it."""
+    """Lock the file until it is closed. False if another process has locked it."""
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -217,8 +219,8 @@ import os, sys, sysconfig
 with open(os.path.join(sysconfig.get_path("purelib"), "tinytorch-katas.pth"), "w") as file:
     file.write(sys.argv[1] + "\\nimport runpy\\n")
 """
-"""Plain `pytest` finds the dojo by it; and what `python -m` needs is imported before a types.py in the folder where a
-person is can hide Python's own."""
+"""A .pth file by which plain `pytest` finds the dojo. It also imports what `python -m` needs, before a types.py in the
+current folder can hide Python's own."""
 
 
 def _remove(path: str) -> None:
@@ -231,8 +233,10 @@ def _remove(path: str) -> None:
 
 
 def _run(command: list[str], log: IO[str], packages: int = 0) -> None:
-    """Run one step. What it prints is kept in the log; a failure is one sentence. Where so many packages are
-    installed, a terminal shows how many have come."""
+    """Run one step of the build. Its output goes to the log, and a failure is one sentence.
+
+    If it installs `packages`, a terminal shows how many have been fetched.
+    """
     import subprocess
 
     log.write("$ {}\n".format(" ".join(command)))
@@ -255,7 +259,7 @@ def _run(command: list[str], log: IO[str], packages: int = 0) -> None:
 
 
 def why(log: str) -> str:
-    """One sentence on a build that failed, from what it printed."""
+    """Say in one sentence why a build failed, from what it printed."""
     import re
 
     if "ensurepip" in log:

@@ -19,7 +19,7 @@ class Kata(NamedTuple):
     discovery: str
     """What the student finds out, in one sentence."""
     milestone: str = ""
-    """What `make milestone` shows on the student's code, in a few words; empty where the kata has none."""
+    """What `make milestone` shows on the student's code, in a few words; empty if the kata has no milestone."""
 
     @property
     def id(self) -> str:
@@ -72,7 +72,7 @@ KATAS = (
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """Every file in a folder and below it, in order, but bytecode and what is hidden, such as an editor's own."""
+    """Every file in a folder and below it, in order, except bytecode and hidden files, such as an editor's."""
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder).parts
         if path.is_file() and not any(part.startswith(".") or part == "__pycache__" for part in inside):
@@ -83,7 +83,7 @@ NAMED = {name: each for each in KATAS for name in (each.name, each.slug)}
 
 
 def kata_of(path: Path, tree: Path = ROOT / "katas") -> Kata | None:
-    """The kata that a file in `tree` belongs to: its folder in katas/, or its module in a tree of tinytorch."""
+    """The kata that a file belongs to. `tree` is katas/ (the file is in the kata's folder) or a tinytorch/."""
     try:
         first = path.relative_to(tree).parts[0]
     except (ValueError, IndexError):  # it lies elsewhere, or is the tree itself
@@ -100,7 +100,7 @@ def kata(number: str | int) -> Kata:
 
 
 def built_kata(number: str | int) -> Kata:
-    """As `kata`, but one that can be worked on today."""
+    """As `kata`, but one that is written already, or it is a DojoError."""
     found = kata(number)
     if not found.built:
         last = max(k.number for k in KATAS if k.built)

@@ -14,7 +14,7 @@ ANY, PYTHON, VENV, DEV = "any Python", "Python 3.11", "the packages in .venv", "
 
 class Command(NamedTuple):
     usage: str
-    """As a person types it after `make`; empty where the command is not listed."""
+    """As a person types it after `make`; empty if the command is not listed."""
     help: str
     module: str
     needs: str
@@ -22,15 +22,15 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "kata": Command("kata N=2", "run kata 2 up to its first red spec, explained", "student.kata", VENV),
-    "watch": Command("watch", "the same on every save; N=2 begins there", "student.watch", VENV),
+    "watch": Command("watch", "the same on every save; N=2 for kata 2", "student.watch", VENV),
     "hint": Command("hint N=2", "the next hint for the first red spec", "student.hint", VENV),
     "board": Command("board", "the twenty katas: what is green, what is red", "student.board", VENV),
     "milestone": Command("milestone N=6", "see what your code can do by now", "student.milestone", VENV),
     "data": Command("data", "the data sets; NAME=mnist downloads one", "student.data", VENV),
-    "diff": Command("diff N=2", "from your module to the reference", "student.diff", PYTHON),
-    "start": Command("start N=4", "begin at kata 4: copy the reference below it", "student.start", VENV),
-    "reset": Command("reset N=2", "begin kata 2 again; yours is backed up", "student.reset", PYTHON),
-    "restore": Command("restore", "list the backups; N=1 takes the newest back", "student.restore", PYTHON),
+    "diff": Command("diff N=2", "how your module differs from the reference", "student.diff", PYTHON),
+    "start": Command("start N=4", "begin at kata 4: the katas below are filled in", "student.start", VENV),
+    "reset": Command("reset N=2", "begin kata 2 again; your work is backed up", "student.reset", PYTHON),
+    "restore": Command("restore", "list the backups; N=1 restores the newest", "student.restore", PYTHON),
     "solutions-branch": Command(
         "solutions-branch",
         "a git branch with the reference in tinytorch/",
@@ -40,7 +40,7 @@ COMMANDS = {
     "doctor": Command("doctor", "what is installed, what is missing, what to do", "doctor", ANY),
     # For maintainers: not listed.
     "test": Command("", "the repository's own tests", "authors.own_tests", DEV),
-    "dev-gate": Command("", "the same for the katas, deeper and slower; N=2 for one", "authors.gate", VENV),
+    "dev-gate": Command("", "a deeper and slower check of the katas; N=2 for one", "authors.gate", VENV),
     "dev-skeleton": Command("", "derive tinytorch/ from the reference", "authors.skeleton", PYTHON),
     "dev-specs": Command("", "write the lists of specs", "authors.specs", VENV),
     "dev-pictures": Command("", "draw the README's pictures from real runs", "authors.pictures", VENV),
@@ -49,7 +49,7 @@ COMMANDS = {
 
 
 def listing(columns: int) -> str:
-    """Every command with a line on each, or two where the terminal is narrow."""
+    """The list of commands, a line for each, or two if the terminal is narrow."""
     listed = [command for command in COMMANDS.values() if command.usage]
     widest = max(len(command.usage) for command in listed)
     lines = []
@@ -61,7 +61,7 @@ def listing(columns: int) -> str:
 
 def split(args: str) -> list[str]:
     """The words of ARGS=, as a shell would cut them."""
-    import shlex  # every command comes through here, and few have ARGS
+    import shlex  # every command passes through here, and few have ARGS
 
     try:
         return shlex.split(args)
@@ -70,9 +70,9 @@ def split(args: str) -> list[str]:
 
 
 def words(arguments: list[str]) -> list[str]:
-    """The words of make as those of a command line: N=7 is `7`, K=relu is `--k=relu`, FORCE=1 is `--force`.
+    """Turn make's variables into a command line: N=7 is `7`, K=relu is `--k=relu`, FORCE=1 is `--force`.
 
-    Empty ones were not given. Everything else passes as it is.
+    Empty ones were not given. Everything else stays as it is.
     """
     options, positional = [], []
     for argument in arguments:

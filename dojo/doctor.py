@@ -1,6 +1,6 @@
 """`make doctor`: what is installed, what is missing, and what to do about it. It builds nothing.
 
-Standard library only, and it runs on Python 3.8: it is what a person runs where nothing else does.
+Standard library only, and it runs on Python 3.8: a person runs it when nothing else works.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
         if finding.todo:
             display(f"{'':8}  {finding.todo}")
     missing = sum(finding.state == MISSING for finding in found)
-    display(f"\n{missing} to mend." if missing else "\nNothing to mend. `make` lists the commands.")
+    display(f"\n{missing} to fix." if missing else "\nNothing to fix. `make` lists the commands.")
     return RED if missing else 0
 
 
@@ -59,7 +59,7 @@ def machine() -> Iterator[Finding]:
         if sys.version_info >= bootstrap.OLDEST:
             yield Finding(OK, mine)
         else:
-            yield Finding(OK, f"{mine} is too old, and {python} is used instead")
+            yield Finding(OK, f"{mine} is too old; {python} is used instead")
     except DojoError as error:
         yield Finding(MISSING, mine, str(error))
     if sys.platform == "win32":
@@ -108,7 +108,7 @@ def environment() -> Iterator[Finding]:
 
 
 def versions(python: str) -> dict[str, str]:
-    """The packages of that Python, by name; empty where it does not run."""
+    """The packages of that Python, by name; empty if it does not run."""
     try:
         done = subprocess.run(
             [python, "-I", "-c", VERSIONS], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
@@ -128,30 +128,30 @@ def gpu(cupy: str) -> Finding:
 
 
 def repository() -> Iterator[Finding]:
-    """The folders, and whether they can be written."""
+    """The folders, whether they can be written, and whether the student's files can be read."""
     for folder in (ROOT, STUDENT):
         if not folder.is_dir():
             yield Finding(MISSING, f"the folder {folder.name}/", "`make restore` lists backups of it.")
         elif not os.access(folder, os.W_OK):
-            yield Finding(MISSING, f"no permission to write in {folder}", "Is the folder yours?")
+            yield Finding(MISSING, f"no permission to write in {folder}", "Does the folder belong to you?")
     for path in sorted(STUDENT.rglob("*.py")):
         problem = unreadable(path)
         if problem:
-            yield Finding(MISSING, f"{path.relative_to(ROOT)} cannot be read: {problem}", "Mend that line.")
+            yield Finding(MISSING, f"{path.relative_to(ROOT)} cannot be read: {problem}", "Fix that line.")
     if not SOLUTIONS.is_dir():
         yield Finding(OPTIONAL, "solutions/ is not here: diff, start, reset and solutions-branch need it")
     for path, hidden in shadows():
         yield Finding(
             OPTIONAL,
             f"{path.name} beside the Makefile has the name of {hidden}",
-            "The dojo is not disturbed, but Python itself is, where it runs in that folder: rename it.",
+            "The dojo does not mind, but any Python that you start in that folder finds this file first: rename it.",
         )
     built = [kata for kata in KATAS if kata.built]
     yield Finding(OK, f"{len(built)} of {len(KATAS)} katas are written")
 
 
 def shadows() -> Iterator[tuple[Path, str]]:
-    """Files and packages beside the Makefile that hide another module from whoever runs Python there."""
+    """Files and packages beside the Makefile that hide another module from a Python that runs there."""
     packages = {
         line.split("==")[0].replace("-", "_") for line in bootstrap.read(bootstrap.CONSTRAINTS).split("\n")
     }
@@ -165,7 +165,7 @@ def shadows() -> Iterator[tuple[Path, str]]:
 
 
 def unreadable(path: Path) -> str:
-    """What keeps a file from being Python, in a few words; empty where nothing does."""
+    """Why a file is not Python, in a few words; empty if it is."""
     if sys.version_info < bootstrap.OLDEST:  # it cannot judge newer syntax
         return ""
     try:

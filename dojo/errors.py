@@ -1,4 +1,4 @@
-"""Sentences for a person: how they are shown, and the one exception that is shown as one instead of a traceback."""
+"""How sentences are shown to a person, and the exception that is shown as a sentence, not as a traceback."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ INTERRUPTED = 130  # Ctrl-C, as shells count it
 
 
 class DojoError(Exception):
-    """A problem that a person can mend. The message says what is wrong and what to do about it."""
+    """A problem that a person can fix. The message says what is wrong and what to do about it."""
 
     def __init__(self, message: str, code: int = USAGE) -> None:
         super().__init__(message)
@@ -19,8 +19,10 @@ class DojoError(Exception):
 
 
 def display(text: str, hang: int = 0, file: TextIO | None = None) -> None:
-    """Print sentences at once. On a terminal lines are broken between words, never inside one; what hangs over keeps
-    its column, `hang` deeper."""
+    """Print sentences at once. On a terminal long lines are broken between words.
+
+    Continuation lines are indented like the line, and `hang` columns more.
+    """
     stream = file or sys.stdout
     if stream.isatty():
         text = "\n".join(fitted(line, hang) for line in text.split("\n"))
@@ -28,7 +30,7 @@ def display(text: str, hang: int = 0, file: TextIO | None = None) -> None:
 
 
 def fitted(line: str, hang: int = 0, width: int = 0) -> str:
-    """The line in lines of that width, or of the terminal's."""
+    """The line, broken into lines of that width (by default that of the terminal)."""
     import shutil
     import textwrap
 

@@ -1,8 +1,8 @@
 """How the places of a sequence exchange what they know.
 
-Each place asks a question (its query), offers what it can be asked for (its key), and has something to say (its
-value). A question meets every key in a dot product; the softmax of those is how much of each value the place takes
-home. It is a lookup in a dictionary whose keys fit more or less, and that is why it has a derivative.
+Each place asks a question (its query), shows what it can be asked for (its key), and has something to say (its
+value). The dot product of a query with every key, through a softmax, says how much of each value the place takes.
+It is a lookup in a dictionary whose keys fit more or less, and that is why it has a derivative.
 
 Shapes: B sequences, H heads, L queries, S keys with their values, D = embed_dim.
 """
@@ -19,19 +19,19 @@ from tinytorch.tensor import Tensor, at_least_float32
 
 
 def causal_mask(L: int, S: int | None = None, offset: int = 0, device: Any = "cpu") -> Tensor:
-    """(L, S) booleans, True where query i may look at key j: j <= i + offset. S is L where it is left out.
+    """(L, S) booleans, True where query i may look at key j: j <= i + offset. S is L by default.
 
-    `offset` is the place of the first query among the keys: 0 where both begin together, P where P earlier keys
-    come from a cache. causal_mask(3) is [[T, F, F], [T, T, F], [T, T, T]], causal_mask(1, 3, offset=2) is [[T, T, T]].
+    `offset` is the place of the first query among the keys: 0 if both begin together, P if P earlier keys come
+    from a cache. causal_mask(3) is [[T, F, F], [T, T, F], [T, T, T]], causal_mask(1, 3, offset=2) is [[T, T, T]].
     """
     raise NotImplementedError("kata 13: causal_mask")
 
 
 @at_least_float32
 def safe_softmax(x: Tensor, dim: int) -> Tensor:
-    """softmax(x, dim), but 0 all along a row of nothing but -inf, where softmax gives nan (aten::_safe_softmax).
+    """softmax(x, dim), except that a row of nothing but -inf gives 0, not nan (aten::_safe_softmax).
 
-    Its gradient there is 0 too, and nothing warns. Along an axis of size 0 the result is empty.
+    The gradient of such a row is 0 too, without a warning. Along an axis of size 0 the result is empty.
     """
     raise NotImplementedError("kata 13: safe_softmax")
 
@@ -48,10 +48,10 @@ def attention_weights(
 ) -> Tensor:
     """safe_softmax(scale * query @ key.T + mask) over the keys: (..., L, E), (..., S, E) -> (..., L, S).
 
-    Row i says how much query i takes of each value; `scale` is 1 / sqrt(E) where it is left out; with E = 0
-    all scores are 0. `attn_mask` broadcasts to (..., L, S): a boolean one is True where a query may look, a
-    floating-point one is added to the scores (so -inf forbids). A row that may look nowhere is 0. `is_causal` stands
-    for causal_mask(L, S).
+    Row i says how much query i takes of each value. `scale` is 1 / sqrt(E) by default; with E = 0 all scores
+    are 0. `attn_mask` broadcasts to (..., L, S): a boolean mask is True where a query may look, a floating-point
+    one is added to the scores (so -inf forbids). The row of a query that may look nowhere is 0. `is_causal` is
+    short for the mask causal_mask(L, S).
 
     Raises:
         ValueError: query and key have fewer than two axes or another E (the message holds both shapes); the mask
@@ -72,16 +72,15 @@ def scaled_dot_product_attention(
     is_causal: bool = False,
     scale: float | None = None,
 ) -> Tensor:
-    """Each query's mean of the values, weighted by attention_weights(query, key, attn_mask, is_causal, scale):
-    (..., L, E), (..., S, E), (..., S, Ev) -> (..., L, Ev); leading axes broadcast
-    (torch.nn.functional.scaled_dot_product_attention; Vaswani et al., 2017).
+    """The mean of the values for each query: (..., L, E), (..., S, E), (..., S, Ev) -> (..., L, Ev).
 
-    Each weight is dropped with probability `dropout_p`, always: leave it at 0 when not training. A query that may
-    look nowhere gets 0.
+    The weights are attention_weights(query, key, attn_mask, is_causal, scale). Leading axes broadcast. Each weight is
+    dropped with probability `dropout_p`, always: leave it at 0 when not training. A query that may look nowhere gets
+    0 (torch.nn.functional.scaled_dot_product_attention; Vaswani et al., 2017).
 
     Raises:
-        ValueError: value has fewer than two axes or another S than key (the message holds both shapes), dropout_p is
-            not between 0 and 1 (it holds dropout_p), or as attention_weights.
+        ValueError: value has fewer than two axes or another S than key (the message names both shapes), dropout_p is
+            not between 0 and 1 (it names dropout_p), or as attention_weights.
         TypeError: as attention_weights.
     """
     raise NotImplementedError("kata 13: scaled_dot_product_attention")
@@ -91,7 +90,7 @@ def scaled_dot_product_attention(
 
 
 def split_heads(x: Tensor, num_heads: int) -> Tensor:
-    """(..., T, D) -> (..., H, T, D / H): head h has the features h * D / H up to (h + 1) * D / H of every place.
+    """(..., T, D) -> (..., H, T, D / H): head h gets the features h * D / H up to (h + 1) * D / H of every place.
 
     Raises:
         ValueError: D is not a multiple of num_heads; the message holds both. Or x has fewer than two axes.
@@ -105,39 +104,39 @@ def merge_heads(x: Tensor) -> Tensor:
 
 
 class Cache(Protocol):  # given
-    """What remembers the keys and values of earlier tokens, for every layer of a model. Kata 16 writes one."""
+    """Remembers the keys and values of earlier tokens, for every layer of a model. Kata 16 writes one."""
 
     @property
     def length(self) -> int:  # given
-        """How many tokens every layer holds; while a pass is under way, those of the passes before."""
+        """How many tokens every layer holds; during a forward pass, those of the passes before it."""
 
     def update(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:  # given
-        """Append those of new tokens, both (B, H, L, D / H), and give all that the layer holds, old and new."""
+        """Append the keys and values of new tokens, both (B, H, L, D / H); return all of the layer's, old and new."""
 
 
 class MultiHeadAttention(Module):
     """Attention in `num_heads` subspaces at once (torch.nn.MultiheadAttention, batch first).
 
-    q_proj, k_proj, v_proj and out_proj are Linear(embed_dim, embed_dim, bias). `dropout` is the probability with
-    which a weight is dropped while training. `rope` turns queries and keys by their places (apply_rope).
+    q_proj, k_proj, v_proj and out_proj are Linear(embed_dim, embed_dim, bias). While training, each attention weight
+    is dropped with probability `dropout`. `rope` rotates queries and keys by their places (apply_rope).
     """
 
     def __init__(
         self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True, rope: bool = False
     ) -> None:
-        """
+        """Make the four projections, and keep the options as attributes.
+
         Raises:
-            ValueError: embed_dim is not a multiple of num_heads, or with rope not an even one, because features turn
-                in pairs (the message holds both); or dropout is not between 0 and 1 (it holds dropout).
+            ValueError: embed_dim is not a multiple of num_heads, or with rope not an even multiple, because rope
+                rotates pairs of features (the message names both); or dropout is not between 0 and 1 (it names it).
         """
         raise NotImplementedError("kata 13: MultiHeadAttention.__init__")
 
     def queries_and_keys(self, query: Tensor, key: Tensor, start: int = 0) -> tuple[Tensor, Tensor]:
-        """What the heads ask, and what they can be asked for: (..., L, D), (..., S, D) -> (..., H, L, D / H),
-        (..., H, S, D / H).
+        """Queries and keys by head: (..., L, D), (..., S, D) -> (..., H, L, D / H), (..., H, S, D / H).
 
-        Projected by q_proj and k_proj and split into heads; with rope also turned, the first row of each from place
-        `start` on.
+        They are projected by q_proj and k_proj and split into heads. With rope they are also rotated; the first row
+        of each is at place `start`.
         """
         raise NotImplementedError("kata 13: MultiHeadAttention.queries_and_keys")
 
@@ -151,18 +150,18 @@ class MultiHeadAttention(Module):
         cache: Cache | None = None,
         layer: int = 0,
     ) -> Tensor:
-        """(..., L, D), (..., S, D), (..., S, D) -> (..., L, D). `key` is `query` where it is left out, and `value` is
-        `key`: attention(x) is self-attention.
+        """Attention in all heads: (..., L, D), (..., S, D), (..., S, D) -> (..., L, D).
 
-        queries_and_keys and the split v_proj(value) go to scaled_dot_product_attention, its heads are merged, and
-        out_proj has the last word. `attn_mask` broadcasts to (..., H, L, S); True means may look.
+        `key` is `query` by default, and `value` is `key`: attention(x) is self-attention. scaled_dot_product_attention
+        gets queries_and_keys and the split v_proj(value); then merge_heads, then out_proj. `attn_mask` broadcasts to
+        (..., H, L, S); True means may look.
 
-        With a `cache`, the new keys and values join the earlier ones of `layer`, and the queries meet all of them.
-        The first new token is at place cache.length: rope turns by it, and with `is_causal` query i sees the keys up
-        to place cache.length + i.
+        With a `cache`, the new keys and values are appended to the earlier ones of `layer`, and the queries meet all
+        of them. The first new token is at place cache.length: rope rotates by that place, and with `is_causal` query i
+        sees the keys up to place cache.length + i.
 
         Raises:
-            ValueError: attn_mask and is_causal are both given, with a cache too (the message holds both names); or as
+            ValueError: attn_mask and is_causal are both given, with a cache too (the message names both); or as
                 scaled_dot_product_attention.
             TypeError: as scaled_dot_product_attention.
         """
@@ -175,7 +174,9 @@ class MultiHeadAttention(Module):
         attn_mask: Tensor | None = None,
         is_causal: bool = False,
     ) -> Tensor:
-        """The weights with which `forward` mixes the values, without dropout: (..., H, L, S), to be looked at. With
-        rope queries and keys are turned, as in forward. The layer stays in the mode it is in.
+        """The weights with which `forward` mixes the values, without dropout: (..., H, L, S).
+
+        They are for people to look at. With rope, queries and keys are rotated as in forward. The mode of the layer,
+        training or not, does not change.
         """
         raise NotImplementedError("kata 13: MultiHeadAttention.attention_map")

@@ -1,4 +1,4 @@
-"""The two seams through which a later kata improves an earlier one. Given: read it, do not edit it.
+"""The two extension points through which a later kata improves an earlier one. Given: read it, do not edit it.
 
 A *primitive* is a function on arrays, lifted to one on Tensors. While kata 07's tape is installed, every
 call of a primitive is recorded on it, so the katas below become differentiable without a line changed.
@@ -6,7 +6,7 @@ call of a primitive is recorded on it, so the katas below become differentiable 
 An *accelerable* function is a composition of primitives. Kata 15 puts a fused kernel in its place, and
 `with disabled():` goes back to the composition, which stays the specification of the kernel.
 
-Nothing else connects a lower floor to a higher one. This module imports no kata.
+Nothing else connects a lower kata to a higher one. This module imports no kata.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Mode(threading.local):
-    """What each thread switches for itself."""
+    """Switches that each thread has for itself."""
 
     grad_enabled: bool = True
     accelerated: bool = True
@@ -97,7 +97,7 @@ def tensor_class(cls: type[Tensor]) -> type[Tensor]:
 
 
 def wrap(array: Array) -> Tensor:
-    """A Tensor over `array`, without a copy. 0-d results of NumPy are scalars: they become 0-d arrays."""
+    """A Tensor over `array`, without a copy. NumPy's scalars become 0-d arrays."""
     tensor = tensor_type.__new__(tensor_type)
     plain = type(array) is not np.ndarray and isinstance(array, (np.generic, float, int))
     tensor.data = np.asarray(array) if plain else array
@@ -126,9 +126,9 @@ def unwrap(value: Any, name: str) -> Any:
 def mutating(tensor: Tensor, *sources: Any) -> Iterator[None]:
     """Every in-place operation writes to `tensor.data` inside `with mutating(self, other):`.
 
-    Before the block, a Tensor that requires grad refuses: in-place operations are never recorded, and its
-    gradient would be wrong without a word. After it, the version that views share moves on, so that backward
-    notices; a write that failed is none, and leaves the version as it was.
+    Before the block, a Tensor that requires grad is refused: in-place operations are never recorded, so its
+    gradient would be wrong, and nothing would say so. After the block the version, which views share, goes up by
+    one, so that backward notices the write. If the write fails, the version stays as it was.
     """
     if recording():
         for each in (tensor, *sources):
@@ -154,12 +154,12 @@ def _in_our_words(error: TypeError, name: str, *arrays: Any) -> TypeError:
     return error
 
 
-# The first seam: primitives and the tape ----------------------------------------------------------------
+# The first extension point: primitives and the tape -----------------------------------------------------
 
 
 @dataclass(eq=False)
 class Primitive:
-    """What is known of one primitive. Kata 07 reads it when it records a call."""
+    """A primitive and its backward rule. Kata 07 reads it when it records a call."""
 
     name: str
     compute: Callable[..., Array]
@@ -170,13 +170,15 @@ class Primitive:
     view: bool
     rule: Callable[..., Any] | None = None
     needs: tuple[tuple[str, Any], ...] = ()
-    """What `rule` asks for after the gradient: a kind, and which input or param."""
+    """The arguments of `rule` after the gradient: the kind of each, and which input or param."""
 
     def save(
         self, inputs: Sequence[Any], params: dict[str, Any], output: Tensor
     ) -> tuple[list[Any], list[Tensor]]:
-        """What `rule` takes after the gradient, for this call; and the Tensors whose arrays are in it, which must
-        not change until then."""
+        """The arguments of `rule` after the gradient, and the Tensors whose arrays they are.
+
+        Those arrays must not change before the rule is called.
+        """
         values: list[Any] = []
         tensors: list[Tensor] = []
         for kind, key in self.needs:
@@ -202,7 +204,7 @@ class Primitive:
 
 
 class Tape(Protocol):
-    """What kata 07 installs."""
+    """What kata 07 installs: it records calls of primitives and runs backward."""
 
     def record(
         self, op: Primitive, inputs: Sequence[Any], params: dict[str, Any], output: Tensor
@@ -215,7 +217,7 @@ class Tape(Protocol):
 
 tape: Tape | None = None
 unwritten = ""
-"""What kept a tape from being installed: a method that is still the skeleton's."""
+"""The method that kept a tape from being installed, because it is still a stub."""
 
 primitives: dict[Callable[..., Any], Primitive] = {}
 
@@ -231,9 +233,9 @@ def primitive(*, view: bool) -> Callable[[Callable[..., Array]], Callable[..., T
 def primitive(function: Callable[..., Array] | None = None, *, view: bool = False) -> Any:
     """Lift a function on arrays to one on Tensors.
 
-    Positional parameters annotated `Array` are inputs (`*arrays: Array` takes many), one at least, or it is a
-    TypeError. The rest are params, by position or by keyword. The result is one array. `view=True` says that it may
-    share the memory of its first input, and then it shares the version counter too.
+    Positional parameters annotated `Array` are inputs (`*arrays: Array` takes many). At least one is needed, or
+    it is a TypeError. The rest are params, by position or by keyword. The result is one array. `view=True` says that
+    it may share the memory of its first input; if it does, it shares the version counter too.
     """
     if function is None:
         return functools.partial(primitive, view=view)
@@ -278,14 +280,14 @@ def primitive(function: Callable[..., Array] | None = None, *, view: bool = Fals
 
 
 def _by_name(function: Callable[..., Array], inputs: tuple[str, ...]) -> Callable[..., Array]:
-    """`function` with its inputs first, for one like gather(a, dim, index) whose inputs stand apart."""
+    """`function` with its inputs first. In gather(a, dim, index), for example, they are not side by side."""
     return lambda *arrays, **params: function(**dict(zip(inputs, arrays, strict=True)), **params)
 
 
 def _bind(
     function: Callable[..., Array], names: Sequence[str], inputs: Sequence[str], args: Any, kwargs: Any
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The inputs of a call in order, and its params by name. `Signature.bind` would take twice as long."""
+    """The inputs of a call in order, and its params by name. (`Signature.bind` takes twice as long.)"""
     given = dict(zip(names, args, strict=False)) | kwargs
     if len(given) < len(args) + len(kwargs) or not given.keys() >= set(inputs):
         function(*args, **kwargs)  # raises: Python itself says best which arguments do not fit
@@ -302,12 +304,12 @@ def _param(value: Any, key: str, op: Primitive) -> Any:
 
 
 def recording() -> bool:
-    """Whether a call of a primitive is put on the tape now, in this thread."""
+    """Whether calls of primitives are recorded now, in this thread."""
     return tape is not None and mode.grad_enabled and highest >= 7
 
 
 def install(new: Tape) -> None:
-    """Make `new` the tape. One with an unwritten method is not installed."""
+    """Make `new` the tape, unless one of its methods is not written yet."""
     global tape, unwritten
     kind = type(new)
     stubs = [f"{kind.__name__}.{name}" for name in vars(kind) if is_stub(getattr(kind, name))]
@@ -317,7 +319,7 @@ def install(new: Tape) -> None:
 
 
 def require_tape(what: str) -> Tape:
-    """The tape, or an error that says why there is none."""
+    """The tape. Without one, an error says why."""
     if tape is None and unwritten and highest >= 7:
         raise NotImplementedError(f"kata 07: {unwritten}")
     if tape is None or highest < 7:
@@ -326,11 +328,11 @@ def require_tape(what: str) -> Tape:
 
 
 def derivative(operation: Callable[..., Any]) -> Callable[[F], F]:
-    """Register the backward rule of a primitive: `rule(grad, ...)` gives one gradient an input, or None.
+    """Register the backward rule of a primitive: `rule(grad, ...)` gives a gradient (or None) for each input.
 
-    Its further parameter names say what has to be saved, as in PyTorch's derivatives.yaml: an input, `out`,
-    a param, an input's shape or device (`a_shape`, `a_device`), or `output_mask` (which inputs want a gradient).
-    Only that is saved. Of `*arrays` there is `arrays_shape`, the list of their shapes.
+    The names of its other parameters say what has to be saved, as in PyTorch's derivatives.yaml: an input, `out`,
+    a param, an input's shape or device (`a_shape`, `a_device`), or `output_mask` (which inputs need a gradient).
+    Only that is saved. For `*arrays` there is `arrays_shape`, the list of their shapes.
     """
     op = primitives[operation]
     known: dict[str, tuple[str, Any]] = {"out": ("out", None), "output_mask": ("output_mask", None)}
@@ -351,14 +353,14 @@ def derivative(operation: Callable[..., Any]) -> Callable[[F], F]:
     return register
 
 
-# The second seam: accelerable functions and their kernels -----------------------------------------------
+# The second extension point: accelerable functions and their kernels ------------------------------------
 
 accelerables: set[Callable[..., Any]] = set()
 kernels: dict[Callable[..., Any], Callable[..., Any]] = {}
 
 
 def accelerable(function: F) -> F:
-    """Mark a function in whose place kata 15 may put a faster one."""
+    """Mark a function that kata 15 may replace by a faster one."""
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -373,8 +375,11 @@ def accelerable(function: F) -> F:
 
 
 def accelerates(function: Callable[..., Any]) -> Callable[[F], F]:
-    """Register a kernel of the same signature in the place of `function`; one that returns NotImplemented
-    hands the call back. A class is an `autograd.Function`, and its `apply` is the kernel."""
+    """Register a kernel, of the same signature, that is called instead of `function`.
+
+    If it returns NotImplemented, `function` is called after all. A class must be an `autograd.Function`: its `apply`
+    is the kernel.
+    """
     if function not in accelerables:
         raise TypeError(
             f"{getattr(function, '__name__', function)} is not @accelerable, so no kernel can replace it"
@@ -390,7 +395,7 @@ def accelerates(function: Callable[..., Any]) -> Callable[[F], F]:
 
 @switch
 def disabled() -> Iterator[None]:
-    """Without kernels, in this thread."""
+    """Call no kernels inside this block, in this thread."""
     before, mode.accelerated = mode.accelerated, False
     try:
         yield
@@ -398,11 +403,11 @@ def disabled() -> Iterator[None]:
         mode.accelerated = before
 
 
-# Both seams ---------------------------------------------------------------------------------------------
+# Both extension points ----------------------------------------------------------------------------------
 
 
 class Event(NamedTuple):
-    """What an observer is told: `kind` is "primitive", "rule", "function" or "kernel"."""
+    """A call, as an observer sees it. `kind` is "primitive", "rule", "function" or "kernel"."""
 
     kind: str
     name: str
@@ -414,7 +419,7 @@ observers: list[Callable[[Event, Callable[[], Any]], Any]] = []
 
 
 def observed(kind: str, name: str, function: Callable[..., Any], *args: Any, **params: Any) -> Any:
-    """Call `function` through every observer: each gets the event and a way to go on, and gives the result."""
+    """Call `function` through every observer: observer(event, run) calls run() and returns the result."""
     run: Callable[[], Any] = functools.partial(function, *args, **params)
     event = Event(kind, name, args, params)
     for observer in observers:
@@ -427,7 +432,7 @@ highest = 20
 
 @contextmanager
 def closed_above(kata: int) -> Iterator[None]:
-    """Close the seams of the katas above `kata`: no tape below 7, no kernels below 15."""
+    """Switch off what katas above `kata` add: no tape below 7, no kernels below 15."""
     global highest
     before, highest = highest, kata
     try:
@@ -437,7 +442,7 @@ def closed_above(kata: int) -> Iterator[None]:
 
 
 def is_stub(thing: Any) -> bool:
-    """Whether a function is still the skeleton's, or a class has a method that is."""
+    """Whether a function is a stub of the skeleton, or a class has such a method."""
     if isinstance(thing, type):
         members = [inspect.getattr_static(thing, name) for name in dir(thing)]
         return any(is_stub(member) for member in members if not isinstance(member, type))

@@ -1,6 +1,7 @@
-"""How the names that PyTorch users know are found in the katas. Given.
+"""Find the names that PyTorch users know in the katas. Given.
 
-A face names its katas once, in imports that only a type checker reads:
+A *face* is a module that only re-exports, such as tinytorch.nn. It says once in which kata each name is written, in
+imports that only a type checker reads:
 
     if TYPE_CHECKING:
         from tinytorch.activations import relu as relu
@@ -24,7 +25,7 @@ from typing import Any
 
 
 def open_floor(module: str) -> Exception | None:
-    """Import a kata at once. Gives what went wrong, or None."""
+    """Import a kata. Gives the exception if that fails, or None."""
     try:
         importlib.import_module(module)
     except Exception as error:
@@ -33,7 +34,7 @@ def open_floor(module: str) -> Exception | None:
 
 
 def face(name: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """The `__getattr__` and `__dir__` of module `name` (PEP 562), by what it imports under TYPE_CHECKING."""
+    """The `__getattr__` and `__dir__` of module `name` (PEP 562), from its imports under TYPE_CHECKING."""
 
     @functools.cache
     def homes() -> dict[str, str]:
@@ -57,14 +58,14 @@ def face(name: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
 
 
 def _source(module: str) -> ast.Module:
-    """A module as text, for it need not be possible to import it."""
+    """A module's syntax tree. It is read, not imported, because importing it may fail."""
     path = Path(__file__).parent.joinpath(*module.split(".")[1:])
     path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def _imports(tree: ast.AST) -> Iterator[tuple[str, str]]:
-    """Each name that is imported there, and the kata that it is from: "tinytorch.tensor", not a file of it."""
+    """Each imported name with its kata, such as "tinytorch.tensor" (the package, not one of its files)."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module:
             kata = ".".join(node.module.split(".")[:2])

@@ -1,4 +1,4 @@
-"""The gate: what has to hold for each kata before anybody is given it.
+"""The gate: what must be true of each kata before students get it.
 
 (a) red     with the kata a skeleton, every spec is red and names a function of this kata
 (b) green   with every higher kata a skeleton, every spec is green on the reference
@@ -10,7 +10,7 @@ mistakes    every classic mistake is caught by the spec it names, with words tha
 first       the same beside all the kata's other specs, with a note of the one that is red first: only where asked
             for with --only first, because it runs the whole kata for each mistake
 
-A check is made of parts that may run side by side. Each part gives a Finding; no problems means that all is well.
+A check is made of parts that may run side by side. Each part gives a Finding, with a list of problems.
 """
 
 from __future__ import annotations
@@ -211,7 +211,7 @@ def walked(kata: Kata) -> Part:
 
 
 def walked_anew(kata: Kata) -> Part:
-    """(e) The same without short cuts: a new process for every step, and again from the first spec after each file."""
+    """(e) The same, more slowly: a new process for every step, and again from the first spec after each file."""
     todo = set(functions(kata))
     higher = skeletons(above(kata))
     files = [f"{where(kata)}/{path.name}" for path in spec_files(kata)]
@@ -312,7 +312,7 @@ class Check(NamedTuple):
     unit: str
     parts: Callable[[Kata], list[Part]]
     deep: Callable[[Kata], list[Part]]
-    """What `make dev-gate` runs in place of `parts`."""
+    """What `make dev-gate` runs instead of `parts`."""
 
 
 def _alike(title: str, unit: str, part: Callable[[Kata], Part]) -> Check:
@@ -340,7 +340,7 @@ def _failed(problem: Exception) -> Part:
 
 
 def _safely(part: Part) -> Part:
-    """A reference or a file of mistakes that cannot be read is a problem like any other."""
+    """Report a reference or a file of mistakes that cannot be read as a problem."""
     try:
         return (yield from part)
     except (DojoError, SyntaxError) as problem:
@@ -355,7 +355,7 @@ def built() -> list[Kata]:
 def check(
     katas: list[Kata], names: list[str], quick: bool, at_once: int
 ) -> Iterator[tuple[Kata, str, Finding]]:
-    """Run these checks on these katas, so many processes at once. Each comes out when all its parts are done."""
+    """Run these checks on these katas, `at_once` processes at a time. Each comes when all its parts are done."""
     parts = {
         (each, name): CHECKS[name].parts(each) if quick else CHECKS[name].deep(each)
         for each in katas

@@ -1,4 +1,4 @@
-"""Classic mistakes, planted in the reference to see that a spec catches each and says the right thing.
+"""Classic mistakes, planted in the reference to see that a spec catches each, with words that help.
 
     @mistake("tensor.Tensor.sum", spec="test_sum_of_rows", says="shape", swap=("sum(self, dim)", "sum(self)"))
     def sum_forgets_dim():
@@ -49,10 +49,10 @@ class Mistake:
     says: str
     swaps: list[Swap]
     source: str
-    """The function as it is written here: a docstring alone where there are swaps, else with the wrong body."""
+    """The function as it is written here: only a docstring if there are swaps, else with the wrong body."""
 
     def plant(self) -> dict[str, str]:
-        """The reference with this mistake in it, by module name. What stands around it stays as it is written."""
+        """The reference with this mistake in it, by module name. All other text stays as it is."""
         if self.swaps and parts(self.source)[2]:
             raise DojoError(f"{self.name} has a swap and a body: one of them is enough")
         module, text, node = reference.only(self.kata, self.function)
@@ -119,7 +119,7 @@ def _names(arguments: ast.arguments) -> set[str]:
 def mistake(
     place: str, *, spec: str, says: str, swap: Swap | list[Swap] | None = None
 ) -> Callable[[Callable[..., Any]], Mistake]:
-    """Make a mistake of a function, planted in the one at `place`, "slug.Qualified.name": by its swaps or its body."""
+    """Make a mistake of a function. It is planted at `place`, "slug.Qualified.name", by its swaps or its body."""
     slug, _, qualified = place.partition(".")
     katas = [kata for kata in KATAS if kata.slug == slug]
     if not katas or not qualified:

@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def output_of_a_run(sources: dict[str, str]) -> str:
-    """What `make kata` prints where `sources`, by module name, stand in the place of the reference's."""
+    """What `make kata` prints for the reference, with the modules in `sources` replaced."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         for part in ("dojo", "katas"):

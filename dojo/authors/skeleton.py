@@ -1,4 +1,4 @@
-"""`make dev-skeleton`: tinytorch/ derived again from the reference."""
+"""`make dev-skeleton`: derive tinytorch/ from the reference again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NAMED = 3  # functions in the sentence that refuses
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--force", action="store_true", help="take back what somebody has written")
+    parser.add_argument("--force", action="store_true", help="overwrite what a person has written there")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -31,7 +31,7 @@ def asked(name: str, stub: str) -> None:
 
 
 def questioned(kata: Kata, names: Iterable[str]) -> dict[str, str]:
-    """The reference in which each named function asks first, by module name."""
+    """The reference, by module name, in which each named function calls `asked` first."""
 
     def ask(name: str) -> reference.Edit:
         def edit(node: Function) -> None:
@@ -45,7 +45,7 @@ def questioned(kata: Kata, names: Iterable[str]) -> dict[str, str]:
 
 
 def attempt(item: pytest.Item) -> Explanation:
-    """Run one spec from its setup to its teardown, and say what became of it. `called` is what it called."""
+    """Run one spec from its setup to its teardown, and explain its result. `called` has the functions it called."""
     called.clear()
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)  # a death has a name
     if hasattr(item, "_initrequest"):
@@ -71,7 +71,7 @@ class Walk:
         return True
 
     def walk(self, items: list[pytest.Item]) -> dict[str, list[str]]:
-        """Write what is asked for until all is green. Gives the specs that call each function."""
+        """Write the functions that are asked for until all is green. Gives the specs that call each function."""
         unwritten.update(self.names)
         callers: dict[str, list[str]] = {}
         for item in items:
@@ -91,7 +91,7 @@ class Walk:
         return callers
 
     def write(self, item: pytest.Item, result: Explanation) -> bool:
-        """Write the function that the spec asks for, where it is one to write now."""
+        """Write the function that the spec asks for, if it is one to write now."""
         number, name = result.owner or (0, "")
         if number == self.kata.number and name in unwritten:
             unwritten.discard(name)
@@ -102,7 +102,7 @@ class Walk:
         return False
 
     def take_away(self, items: list[pytest.Item], callers: dict[str, list[str]]) -> None:
-        """Each function alone is the skeleton's again: some spec has to name it."""
+        """Make each function alone a stub again: some spec has to name it."""
         by_id = {item.nodeid: item for item in items}
         for name in [name for name in self.names if name in callers]:
             unwritten.add(name)

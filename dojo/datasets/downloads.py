@@ -1,8 +1,8 @@
-"""What `make data` downloads, where it lies, and how it is found again.
+"""What `make data` downloads, where it is stored, and how it is found again.
 
     folder = downloads.find("cifar10", report.data)     # where DATA= says, or where `make data` puts it, or None
 
-Nothing of it is in the repository.
+None of these files is in the repository.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ class Dataset(NamedTuple):
     what: str
     sources: tuple[File, ...]
     folder: str = ""
-    """What the one source, an archive, unpacks to; empty where the sources are used as they are."""
+    """The folder that the one source, an archive, unpacks to; empty if the sources are used as they are."""
     files: tuple[str, ...] = ()
-    """What is in that folder, at least."""
+    """Files that must be in that folder."""
 
     @property
     def size(self) -> int:
         return sum(source.size for source in self.sources)
 
     def there(self, home: Path) -> bool:
-        """Whether it lies in `home`, ready to be read."""
+        """Whether all its files are in `home`, ready to be read."""
         names = [source.name for source in self.sources]
         if self.folder:
             names = [f"{self.folder}/{name}" for name in self.files]
@@ -97,11 +97,13 @@ def dataset(name: str) -> Dataset:
         if each.name == name:
             return each
     names = ", ".join(each.name for each in DATASETS)
-    raise DojoError(f"There is no data {name!r}. There are {names}: try `make data NAME={DATASETS[0].name}`.")
+    raise DojoError(
+        f"There is no data set {name!r}. There are {names}: try `make data NAME={DATASETS[0].name}`."
+    )
 
 
 def find(name: str, given: Path | None = None) -> Path | None:
-    """The folder where the files of that dataset lie, or None where they were not downloaded. No network is used.
+    """The folder with the files of that dataset, or None if they were not downloaded. No network is used.
 
     Args:
         given: the folder that a person names with DATA=. The files are in it, or in its folder of the dataset's name.
@@ -126,15 +128,19 @@ def get(
     begin: Callable[[File], Callable[[int], object]],
     say: Callable[[str], object] = ignore,
 ) -> None:
-    """Download what is not in `home` yet, and unpack it. `begin` is told of each file, and gives whom to tell on.
+    """Download what is not in `home` yet, and unpack it.
+
+    `begin` is called with each file and returns a function, which is called with the bytes that have arrived.
 
     Raises:
-        DojoError: it cannot be had or unpacked.
+        DojoError: it cannot be downloaded or unpacked.
     """
     if wanted.folder and (home / wanted.folder).exists():
         if wanted.there(home):
             return
-        raise DojoError(f"{home / wanted.folder} is there and lacks files: move it away, and say it again.")
+        raise DojoError(
+            f"{home / wanted.folder} exists, but files are missing in it: move it away, and run the command again."
+        )
     for source in wanted.sources:
         brought = not (home / source.name).exists()
         path = fetch(source, home, begin(source), say)
@@ -149,7 +155,7 @@ def unpack(archive: Path, home: Path, wanted: Dataset) -> None:
     """Unpack the archive so that its folder appears in `home` as a whole or not at all.
 
     Raises:
-        DojoError: it holds anything but files and folders inside that folder, or not all that it should.
+        DojoError: it holds anything but files and folders inside that folder, or a file is missing in it.
     """
     with tempfile.TemporaryDirectory(prefix=".unpack-", dir=home) as name:
         new = Path(name)
@@ -166,7 +172,7 @@ def unpack(archive: Path, home: Path, wanted: Dataset) -> None:
 
 
 def _unpack_member(tar: tarfile.TarFile, member: tarfile.TarInfo, home: Path) -> None:
-    """Its bytes and nothing else: no owner, no mode, no link, and nothing outside `home`."""
+    """Write the bytes of one file and nothing else: no owner, no mode, no link, and nothing outside `home`."""
     path = PurePosixPath(member.name)
     if path.is_absolute() or ".." in path.parts or not (member.isfile() or member.isdir()):
         raise DojoError(

@@ -1,7 +1,7 @@
-"""One file from the network: whole and verified, or not there at all. What was interrupted goes on where it stopped.
+"""Download one file: it is whole and verified, or not there at all. An interrupted download is resumed.
 
-`name.part` holds what has arrived, `name.part.tag` which version of the file it belongs to. Only when all of it is
-there and has the right checksum does it get its name.
+`name.part` holds what has arrived, `name.part.tag` the version of the file that it belongs to. The file gets its name
+only when it is complete and its checksum is right.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from dojo import bootstrap
 from dojo.errors import DojoError
 
-TRIES = 4  # in a row that bring nothing
+TRIES = 4  # in a row that bring no bytes
 BUSY = {408, 425, 429, 500, 502, 503, 504}  # answers that are worth another try
 SILENCE = 30.0  # seconds without a byte: the connection is dead
 BLOCK = 64 * 1024
@@ -34,16 +34,16 @@ class File(NamedTuple):
 
 
 def shown(size: int) -> str:
-    """A number of bytes as people say it."""
+    """A number of bytes in MB or kB."""
     return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"
 
 
 class Lost(Exception):
-    """The connection or the server let us down; another try may do better."""
+    """The connection or the server failed; another try may succeed."""
 
 
 def ignore(_: object) -> None:
-    """For those who do not want to hear."""
+    """Do nothing: the default of `arrived` and `say`."""
 
 
 def fetch(
@@ -53,19 +53,20 @@ def fetch(
     say: Callable[[str], object] = ignore,
     sleep: Callable[[float], object] = time.sleep,
 ) -> Path:
-    """The path of the file in `folder`, from the network if it is not there.
+    """The path of the file in `folder`. It is downloaded if it is not there.
 
-    A file of that name with another content is set aside as `name.wrong`. `arrived` is told how many bytes are here,
-    `say` why it takes longer, and `sleep` waits until the next try.
+    A file of that name with another content is set aside as `name.wrong`. `arrived` is called with the number of bytes
+    that are here, `say` with the reason if it takes longer, and `sleep` waits until the next try.
 
     Raises:
-        DojoError: it cannot be had; says why, and what to do. What has arrived is kept, unless it is wrong.
+        DojoError: it cannot be downloaded; the message says why, and what to do. What has arrived is kept, unless it is
+            wrong.
     """
     path = folder / file.name
     if path.is_file():
         if is_right(path, file):
             return path
-        say(f"{path} is not the file that it should be: set aside as {file.name}.wrong.")
+        say(f"{path} is not the right file: it was renamed to {file.name}.wrong.")
         path.replace(path.with_name(f"{file.name}.wrong"))
     folder.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{file.name}.part")
@@ -81,7 +82,7 @@ def fetch(
             raise
         raise DojoError(
             f"The disk is full: {shown(part.stat().st_size)} of {shown(file.size)} of {file.name} are in "
-            f"{folder}. Make room, and the same command goes on there."
+            f"{folder}. Make room, and the same command continues there."
         ) from None
     _tag(part).unlink(missing_ok=True)
     return path
@@ -96,7 +97,7 @@ def is_right(path: Path, file: File) -> bool:
 
 
 def _check(part: Path, file: File) -> None:
-    """What is wrong is removed, or the next try would go on with it."""
+    """Remove a wrong file and raise; else the next try would continue it."""
     if is_right(part, file):
         return
     size = part.stat().st_size
@@ -104,7 +105,7 @@ def _check(part: Path, file: File) -> None:
     _tag(part).unlink(missing_ok=True)
     found = "its checksum is wrong" if size == file.size else f"{size} bytes instead of {file.size}"
     raise DojoError(
-        f"What came from {file.url} is not {file.name} ({found}), and was removed: the same command begins afresh. If "
+        f"What came from {file.url} is not {file.name} ({found}), and was removed: the same command starts again. If "
         f"that does not help, the file there has changed: put the right one (sha256 {file.sha256}) into {part.parent}."
     )
 
@@ -114,9 +115,9 @@ def _tag(part: Path) -> Path:
 
 
 def _lock(stream: IO[bytes], file: File) -> None:
-    """Two commands that write one file would spoil it."""
+    """Lock the file: two commands that write one file would spoil it."""
     if not bootstrap.try_to_lock(stream):
-        raise DojoError(f"Another command is downloading {file.name} already: wait for it.")
+        raise DojoError(f"Another command is already downloading {file.name}: wait for it.")
 
 
 def _patiently(
@@ -127,7 +128,7 @@ def _patiently(
     say: Callable[[str], object],
     sleep: Callable[[float], object],
 ) -> None:
-    """Ask again after a lost connection, until TRIES in a row have brought nothing."""
+    """Ask again after a lost connection, until TRIES in a row have brought no bytes."""
     best = stream.tell()
     failed = 0
     while stream.tell() < file.size:
@@ -149,8 +150,8 @@ def _patiently(
 
 def _what_next(stream: IO[bytes], file: File) -> str:
     if not stream.tell():
-        return "The same command tries again."
-    return f"{shown(stream.tell())} of {shown(file.size)} are here, and the same command goes on there."
+        return "Run the same command to try again."
+    return f"{shown(stream.tell())} of {shown(file.size)} are here, and the same command continues there."
 
 
 def _receive(file: File, part: Path, stream: IO[bytes], arrived: Callable[[int], object]) -> None:
@@ -158,7 +159,7 @@ def _receive(file: File, part: Path, stream: IO[bytes], arrived: Callable[[int],
     with _ask(file, part, stream) as response:
         if (
             response.status != http.client.PARTIAL_CONTENT
-        ):  # it begins at the beginning, whatever we asked for
+        ):  # it sends the file from its beginning, whatever was asked for
             _empty(stream)
         elif not _goes_on(response, stream.tell()):
             _empty(stream)
@@ -195,7 +196,9 @@ def _ask(file: File, part: Path, stream: IO[bytes]) -> Any:
         error.close()
         if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE and here:
             _empty(stream)
-            raise Lost(f"{_host(file)} has less of the file than is here, so it begins afresh") from None
+            raise Lost(
+                f"{_host(file)} has less of the file than is here, so the download starts again"
+            ) from None
         if error.code in BUSY:
             raise Lost(f"{_host(file)} answers {error.code} {error.reason}") from None
         raise DojoError(
@@ -209,7 +212,7 @@ def _ask(file: File, part: Path, stream: IO[bytes]) -> Any:
 
 
 def _version(response: Any) -> str:
-    """What If-Range may ask for: a strong ETag or a date; empty where there is neither."""
+    """What If-Range may ask for: a strong ETag or a date; empty if there is neither."""
     tag = response.headers.get("ETag") or ""
     return tag if tag and not tag.startswith("W/") else response.headers.get("Last-Modified") or ""
 

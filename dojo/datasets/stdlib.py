@@ -2,7 +2,7 @@
 
     train, validation = stdlib.split(stdlib.text(1_000_000))
 
-One version of Python gives one text. Tests, generated tables and what is not part of Python itself are left out.
+Each version of Python gives one text. Tests, generated tables and what is not part of Python itself are left out.
 """
 
 from __future__ import annotations
@@ -16,7 +16,13 @@ from zlib import crc32
 
 from dojo.errors import DojoError
 
-NOT_PROGRAMS = {"encodings", "idlelib", "lib2to3", "pydoc_data", "turtledemo"}  # tables, and what few have
+NOT_PROGRAMS = {
+    "encodings",
+    "idlelib",
+    "lib2to3",
+    "pydoc_data",
+    "turtledemo",
+}  # tables, and modules that are often not installed
 TESTS = {"test", "tests", "idle_test", "__pycache__"}
 
 
@@ -33,7 +39,7 @@ def text(limit: int | None = 1_000_000, *, ascii_only: bool = True) -> str:
 
     Raises:
         ValueError: the limit is negative.
-        DojoError: this Python came without its source.
+        DojoError: this Python was installed without its source.
     """
     if limit is not None and operator.index(limit) < 0:
         raise ValueError(f"limit must be zero or more, and is {limit}")
@@ -48,16 +54,18 @@ def text(limit: int | None = 1_000_000, *, ascii_only: bool = True) -> str:
         if limit is not None and length >= limit:
             break
     if not parts:
-        raise DojoError(f"This Python has no source of its standard library in {_home()}: another one may.")
+        raise DojoError(
+            f"This Python has no source of its standard library in {_home()}. Try another Python."
+        )
     whole = "".join(parts)
     return whole if limit is None or length <= limit else whole[: whole.rfind("\n", 0, limit) + 1]
 
 
 def split(text: str, validation: float = 0.1) -> tuple[str, str]:
-    """The beginning to learn from and the end to validate with, parted at the end of a line where there are lines.
+    """The beginning of a text to learn from and the end to validate on, split at the end of a line if there are lines.
 
     Raises:
-        ValueError: `validation` is no share from 0 to 1. The message holds it.
+        ValueError: `validation` is not from 0 to 1. The message names it.
     """
     if not 0 <= validation <= 1:
         raise ValueError(f"validation is a share from 0.0 to 1.0, and is {validation}")
@@ -93,7 +101,7 @@ def _sources(home: Path) -> Iterator[Path]:
 
 
 def _read(path: Path) -> str:
-    """The file with a line's end at its end; nothing where it is not UTF-8 or cannot be read."""
+    """The text of the file, with empty lines at its end; "" if it is not UTF-8 or cannot be read."""
     try:
         found = path.read_text(encoding="utf-8").rstrip()
     except (OSError, UnicodeDecodeError):

@@ -89,7 +89,7 @@ def digits(
         start: the number of the first image.
 
     Raises:
-        ValueError: a number is out of its range. The message holds its name and the number.
+        ValueError: a number is out of its range. The message gives its name and the number.
     """
     size, height = _canvas(size, height)
     if not 0 <= shift <= 1:
@@ -132,18 +132,18 @@ def to_uint8(images: Floats) -> Bytes:
 def write_cifar10(
     folder: str | os.PathLike[str], train: int = 50_000, test: int = 10_000, seed: int = 0
 ) -> Path:
-    """Write colour digits as CIFAR-10's binary version has its photos, for whatever reads CIFAR-10.
+    """Write colour digits in the format of CIFAR-10's binary version.
 
     In `folder/cifar-10-batches-bin` five files `data_batch_1.bin` to `data_batch_5.bin` share the `train` images,
     `test_batch.bin` has the `test` images, `batches.meta.txt` the names of the classes. An image is one byte for its
     label and 3072 for its pixels: all red ones row by row, then green, then blue. The folder appears as a whole or
-    not at all, in place of one that was written here before.
+    not at all, and replaces one that this function wrote before.
 
     Returns:
         The path of `cifar-10-batches-bin`.
 
     Raises:
-        FileExistsError: there is a folder of that name that was not written here, such as the real CIFAR-10.
+        FileExistsError: there is a folder of that name that this function did not write, such as the real CIFAR-10.
     """
     home = Path(folder).expanduser() / "cifar-10-batches-bin"
     if home.exists() and not _is_ours(home):
@@ -208,7 +208,7 @@ STEP = np.uint64(0x9E3779B97F4A7C15)
 
 
 def _mixed(x: Index) -> Index:
-    """SplitMix64's last step (Steele, Lea, Flood 2014): neighbours in, unrelated numbers out."""
+    """SplitMix64's last step (Steele, Lea, Flood 2014): it turns neighbouring numbers into unrelated ones."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))
@@ -254,7 +254,7 @@ def _labels(index: Index, random: _Random) -> Labels:
 def _written(
     labels: Labels, random: _Random, size: int, height: Floats | float, shift: float, how: Difficulty
 ) -> Floats:
-    """The ink, (n, size, size) from 0 to 1. `height` is in pixels: one number, or one for each image, (n, 1)."""
+    """The ink, (n, size, size) from 0 to 1. `height` is in pixels: a number, or one for each image, (n, 1)."""
     heights: Floats = height * random.between(0.9, 1, "smaller", 1)
     thickness = heights * random.between(how.thinnest, how.thickest, "pen", 1)
     steps = _placed(_traced(labels, random, how), random, size, heights, thickness, shift)

@@ -1,4 +1,4 @@
-"""The array of the strict device: a wrapper about a NumPy array that refuses what CuPy refuses."""
+"""The array of the strict device: a wrapper around a NumPy array that refuses what CuPy refuses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MISSING = """
     bitwise_right_shift concat cumulative_prod cumulative_sum einsum_path frompyfunc isdtype matrix_transpose
     matvec nditer permute_dims pow unique_all unique_counts unique_inverse unique_values unstack vecdot vecmat
 """.split()  # noqa: SIM905
-"""What NumPy 2 has and CuPy 13 has not."""
+"""Names that NumPy 2 has and CuPy 13 does not."""
 
 PROPERTIES = "shape dtype ndim size itemsize nbytes strides".split()  # noqa: SIM905
 METHODS = """
@@ -35,8 +35,10 @@ UNARY = {"neg": "negative", "pos": "positive", "abs": "absolute", "invert": "inv
 
 
 class ndarray:
-    """What `cupy.ndarray` is on the strict device. Its plain attributes, methods and operators, from the
-    tables above, are added below the class."""
+    """`cupy.ndarray` on the strict device.
+
+    Its plain attributes, methods and operators, from the tables above, are added below the class.
+    """
 
     __slots__ = ("_host",)
     __array_priority__ = 100
@@ -44,7 +46,7 @@ class ndarray:
     def __init__(self, shape: Any, dtype: Any = float, order: Any = "C") -> None:
         self._host: Host = np.empty(shape, dtype, order)
 
-    # Never to NumPy by itself
+    # Never to NumPy without an explicit call
 
     def __array__(self, *_: Any, **__: Any) -> Any:
         raise TypeError(
@@ -63,7 +65,7 @@ class ndarray:
             return NotImplemented
         return call(function, *args, **kwargs)
 
-    # To the CPU, asked for in so many words
+    # To the CPU, by an explicit call
 
     def get(self, **_: Any) -> Host:
         return self._host.copy(order="C")
@@ -190,7 +192,7 @@ def _in_place(ufunc: Ufunc) -> Callable[..., Any]:
 
 
 def wrap(value: Any) -> Any:
-    """NumPy's result as the device's: numbers are 0-d arrays, as in CuPy."""
+    """NumPy's result as an array on the device: numbers become 0-d arrays, as in CuPy."""
     if isinstance(value, (np.ndarray, np.generic)):
         host = np.asarray(value)
         if host.dtype.kind not in "biufc":
@@ -204,7 +206,7 @@ def wrap(value: Any) -> Any:
 
 
 def unwrap(value: Any) -> Any:
-    """The device's argument as NumPy's. An array of NumPy itself is refused."""
+    """The NumPy array of an argument on the device. An array of NumPy itself is refused."""
     if isinstance(value, ndarray):
         return value._host
     if isinstance(value, np.ndarray):
@@ -296,11 +298,11 @@ class Device:
 
 
 class CUDARuntimeError(RuntimeError):
-    """What CuPy raises where the driver refuses."""
+    """The error that CuPy raises if the driver refuses."""
 
 
 def _complete() -> None:
-    """Give the class what the tables name, each by name: nothing is forwarded that CuPy lacks."""
+    """Add to the class what the tables name, and nothing that CuPy lacks."""
     for name in PROPERTIES:
         setattr(ndarray, name, _attribute(name))
     for name in METHODS:

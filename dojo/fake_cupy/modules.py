@@ -43,7 +43,7 @@ CREATES = """
 
 
 def array(value: Any, dtype: Any = None, copy: bool = True, order: Any = "K", **_: Any) -> Any:
-    """The one door in: from NumPy arrays, lists (of arrays on the device too) and numbers."""
+    """The only way to the device: from NumPy arrays, lists (also of arrays on the device) and numbers."""
     if isinstance(value, (tuple, list)) and on_device(value):
         value = unwrap(value)
     if isinstance(value, ndarray):
@@ -71,8 +71,10 @@ def on_device(values: Any) -> bool:
 
 
 class Generator:
-    """`cupy.random.Generator`, as far as NumPy's has the same. As in CuPy, a seed gives another stream than
-    it gives to `numpy.random.default_rng`."""
+    """`cupy.random.Generator`, with the methods that NumPy's has too.
+
+    As in CuPy, a seed gives another stream than in `numpy.random.default_rng`.
+    """
 
     def __init__(self, seed: Any = None) -> None:
         self._host = np.random.Generator(np.random.SFC64(seed))
@@ -97,7 +99,7 @@ class Generator:
 
 
 def function(numpys: Callable[..., Any]) -> Callable[..., Any]:
-    """One of NumPy's functions, or SciPy's, as CuPy has it."""
+    """One of NumPy's or SciPy's functions, as CuPy offers it."""
     name = numpys.__name__
 
     def on_strict(*args: Any, **kwargs: Any) -> Any:
@@ -111,7 +113,7 @@ def function(numpys: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def module(name: str, source: str = "", **names: Any) -> ModuleType:
-    """A module with these names, and for the rest those of NumPy's or SciPy's module `source`."""
+    """A module with these names, and all other names from NumPy's or SciPy's module `source`."""
     made = ModuleType(name)
     vars(made).update(names)
 
@@ -162,7 +164,7 @@ cupyx = module("cupyx", scipy=scipy, scatter_add=lambda a, index, values: Ufunc(
 MODULES = {made.__name__: made for made in (cupy, random, linalg, cuda, runtime, cupyx, scipy, special)}
 
 
-# In the place of CuPy -----------------------------------------------------------------------------------
+# Instead of CuPy ----------------------------------------------------------------------------------------
 
 
 def install() -> None:
@@ -179,7 +181,7 @@ def uninstall() -> None:
 
 @contextmanager
 def installed() -> Iterator[ModuleType]:
-    """Within the block `import cupy` finds the strict device; a CuPy that was imported before waits outside."""
+    """Within the block `import cupy` finds the strict device; after it, a CuPy that was imported before is back."""
     before = {name: sys.modules[name] for name in MODULES if name in sys.modules}
     install()
     try:

@@ -1,4 +1,4 @@
-"""What a red spec says to the student: the requirement, the smallest example, what differs, and their own line.
+"""What the student is told about a red spec: the requirement, the smallest example, what differs, their own line.
 
 Everything here turns an exception into plain text. Lines are wrapped only when they are printed.
 """
@@ -28,18 +28,18 @@ MISUSED = {
     "Skipped": "Your code called pytest.skip(): only specs may be skipped, by themselves.",
     "Exit": "Your code called pytest.exit().",
 }
-"""What is said of an exception that is no error of a computation, by the name of its class."""
-INPUT = "Your code waits for input(), and a spec has no keyboard: let it take an argument."
+"""The words for exceptions that are no errors of a computation, by the name of the class."""
+INPUT = "Your code waits for input(), and a spec has no keyboard: use an argument instead."
 DEBUGGER = (
     "Your code starts a debugger, as breakpoint() does, and a spec has no keyboard. Inside .venv, `pytest -x --pdb` "
-    "with the kata's folder stops at what goes wrong."
+    "with the kata's folder opens one where the spec fails."
 )
 WIDTH = 100  # columns; longer lines are hard to read
 LABELS = ("for ", "your line ", "look at ", "raised in ", "spec ", "printed ", "also wrong ", "to write ")
 
 
 class Misused(Exception):
-    """Student code raised what would end pytest."""
+    """Student code raised an exception that would end pytest."""
 
 
 class Hang(BaseException):
@@ -47,7 +47,7 @@ class Hang(BaseException):
 
 
 def explain(error: BaseException, spec: Spec, printed: str = "") -> Explanation:
-    """What to tell the student of a spec that ended with `error`, having printed something."""
+    """What to tell the student about a spec that ended with `error` and printed `printed`."""
     errors = list(_chain(error))
     for each in errors:
         if owner := asked_for(each):
@@ -60,12 +60,12 @@ def explain(error: BaseException, spec: Spec, printed: str = "") -> Explanation:
 
 
 def from_student(error: BaseException) -> bool:
-    """Whether a line of the student's raised it, or led to it."""
+    """Whether a line of the student's code raised the error, or led to it."""
     return any(is_student(frame.filename) for each in _chain(error) for frame in _frames(each))
 
 
 def _from_the_dojo(errors: list[BaseException], kind: str, file: str) -> bool:
-    """Whether it says that there is no verdict, and the dojo itself says so: student code may raise anything."""
+    """Whether the dojo itself raised an error of that kind, in that file: student code may raise anything."""
     return any(
         type(each).__name__ == kind
         and not from_student(each)
@@ -104,8 +104,8 @@ def _next(error: BaseException, spec: Spec, number: int, name: str) -> Explanati
     if number != spec.kata.number:
         body += [
             "",
-            f"That belongs to kata {number:02d}: `make kata N={number}` leads you there, and "
-            f"`make start N={spec.kata.number}` fills the katas below this one from the reference.",
+            f"That belongs to kata {number:02d}: `make kata N={number}` shows what it asks for, and "
+            f"`make start N={spec.kata.number}` copies the reference into each kata below this one that is not green.",
         ]
     return Explanation("next", summary, page(summary, body, _where(error, spec)), (number, name))
 
@@ -133,7 +133,7 @@ def _wrong(error: BaseException, spec: Spec, printed: str) -> Explanation:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error, those inside a group, and those that led to it."""
+    """The error, the errors inside a group, and those that led to it."""
     seen: set[int] = set()
     todo = [error]
     while todo:
@@ -152,7 +152,7 @@ def _message(error: BaseException) -> list[str]:
     """The error in words, cut to what a person reads."""
     text = str(error)
     if isinstance(error, AssertionError):
-        text = text.split("\nassert ")[0]  # pytest's analysis, where the spec has words of its own
+        text = text.split("\nassert ")[0]  # drop pytest's analysis if the spec has words of its own
         text = re.sub(r"\n\s*Use -v to get more diff", "", text) or "the assertion does not hold"
     elif type(error).__name__ in ("Flaky", "FlakyFailure"):
         inner = getattr(error, "exceptions", ())
@@ -170,7 +170,7 @@ def _message(error: BaseException) -> list[str]:
 
 
 def _misuse(error: BaseException) -> str:
-    """What to say where the code asked for what a spec has not got, or tried to end the run."""
+    """The words for code that waits for a keyboard, or tries to end the run; "" for other code."""
     if isinstance(error, Misused) and error.__cause__ is not None:
         error = error.__cause__
     files = {Path(frame.filename).name for frame in _frames(error)}
@@ -188,7 +188,7 @@ def _cut(lines: list[str], most: int) -> list[str]:
 
 
 def _example(error: BaseException, spec: Spec) -> list[str]:
-    """The values that the spec failed with: hypothesis notes them on the exception, smallest first."""
+    """The values with which the spec failed: hypothesis notes them on the exception, smallest first."""
     values = [f"{name} = {value}" for name, value in spec.values.items()]
     for note in getattr(error, "__notes__", ()):
         if re.match(r"(Failing|Falsifying) .*\(\n", note):
@@ -203,7 +203,7 @@ def _example(error: BaseException, spec: Spec) -> list[str]:
 
 
 def _arguments(lines: list[str]) -> list[str]:
-    """The arguments of a call that hypothesis wrote, one on some lines each, which are indented by 4."""
+    """The arguments of a call as hypothesis writes it: each on lines of its own, indented by 4."""
     found: list[tuple[str, list[str]]] = []
     for line in lines:
         line = re.sub(r"\s+# or any other generated value$", "", line[4:])
@@ -215,13 +215,13 @@ def _arguments(lines: list[str]) -> list[str]:
 
 
 def _assigned(name: str, value: str) -> str:
-    """`name = value`, where the rows of an array stand below each other."""
+    """`name = value`, with the rows of an array one below the other."""
     rows = "\n" + " " * len(f"{name} = ")
     return f"{name} = " + (value.replace("\n", rows) if value.startswith("array(") else value)
 
 
 def _printed(output: str) -> list[str]:
-    """The end of it: that belongs to the smallest example."""
+    """The last lines of what was printed: they belong to the smallest example."""
     output = output.rstrip()
     lines = output[-PRINTED_LENGTH:].splitlines()[-PRINTED_LINES:]
     more = output.count("\n") + 1 - len(lines)
@@ -234,8 +234,10 @@ def _printed(output: str) -> list[str]:
 
 
 def _your_line(error: BaseException, spec: Spec) -> list[str]:
-    """The deepest frame in the kata's own module, or else in the student's tree, in what was not given; where a
-    wrong value left none, what the spec calls."""
+    """The student's line that raised the error; for a wrong value, the functions that the spec calls.
+
+    It is the deepest one in the kata's own module, or else in the student's tree, that was not given.
+    """
     for each in _chain(error):
         frames = [f for f in _frames(each) if is_student(f.filename)]
         if frames:
@@ -263,7 +265,7 @@ def _your_line(error: BaseException, spec: Spec) -> list[str]:
 
 
 def _frames(error: BaseException) -> list[traceback.FrameSummary]:
-    """Where an error was raised, the deepest last; in the spec's child process, where it comes from there."""
+    """The frames where an error was raised, the deepest last, with those of the spec's child process."""
     return [*traceback.extract_tb(error.__traceback__), *getattr(error, "child_frames", ())]
 
 
@@ -277,14 +279,14 @@ def _where(error: BaseException, spec: Spec) -> list[str]:
 
 
 def _origin(error: BaseException) -> BaseException:
-    """What really happened: pytest wraps the errors of an import in one of its own."""
+    """The original error: pytest wraps the errors of an import in one of its own."""
     while type(error).__name__ == "CollectError" and error.__cause__ is not None:
         error = error.__cause__
     return error
 
 
 def _broken_import(error: BaseException) -> tuple[str, list[str]]:
-    """A head line and a message for what stopped the import of a spec file."""
+    """A head line and a message about what stopped the import of a spec file."""
     if isinstance(error, SyntaxError) and error.filename:
         head = f"{shown(error.filename)}:{error.lineno} is not Python yet: {error.msg}"
         text = (error.text or "").rstrip()
@@ -315,7 +317,7 @@ def _broken_import(error: BaseException) -> tuple[str, list[str]]:
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """The lines of an explanation for a terminal that wide. What hangs over keeps its column."""
+    """The lines of an explanation for a terminal that wide. Continuation lines are indented like their line."""
     lines = []
     for line in text.splitlines():
         hang = len(line) - len(line.lstrip())

@@ -1,6 +1,6 @@
-"""The pytest plugin: which implementation is under test, a time limit for every spec, and what a red one says.
+"""The pytest plugin: which implementation is under test, a time limit for every spec, and explanations of red ones.
 
-It acts on the specs in katas/ only. The tests in tests/ keep pytest's own ways, tracebacks included.
+It acts only on the specs in katas/. The tests in tests/ are reported as pytest does it, with tracebacks.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from dojo.tree import overlay
 GRACE = 2.0  # seconds from the alarm, which code can swallow, to the end of the process
 ALARM = hasattr(signal, "setitimer")  # without it, as on Windows, a spec that takes too long ends the process
 PRINTED = 20_000  # characters of a spec's output that are kept
-IMPORT = "import"  # the name of the red result that stands for a spec file that cannot be imported
+IMPORT = "import"  # the name of the red result for a spec file that cannot be imported
 PLAIN = (bool, int, float, str, tuple, list, type(None))
 
 pin_blas()
@@ -50,7 +50,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--device", choices=("strict", "cpu", "cuda"), default="strict", help="for device specs")
     group.addoption("--profile", choices=("kata", "dojo", "thorough"), default="kata", help="of hypothesis")
     group.addoption("--dojo-limit", type=float, default=10.0, metavar="S", help="seconds for each spec")
-    group.addoption("--stuck", metavar="WORDS", help="what a red spec says of hints, if not `make hint`")
+    group.addoption(
+        "--stuck", metavar="WORDS", help="how a red spec says to get a hint, instead of `make hint`"
+    )
     group.addoption("--plain", action="store_true", help="pytest's own output for katas too")
 
 
@@ -60,8 +62,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.inipath != ROOT / "pyproject.toml"
     ):  # another one could hide every spec, or take this plugin's away
         raise pytest.UsageError(
-            f"The configuration would be {config.inipath}, and not the repository's. Say --impl=PATH, with the sign of "
-            "equality, or give pytest `-c pyproject.toml --rootdir .`."
+            f"The configuration would be {config.inipath}, and not the repository's. Write --impl=PATH, with the "
+            "equals sign, or give pytest `-c pyproject.toml --rootdir .`."
         )
     katas = ROOT / "katas"
     paths = [(config.invocation_params.dir / arg.partition("::")[0]).resolve() for arg in config.args]
@@ -69,9 +71,9 @@ def pytest_configure(config: pytest.Config) -> None:
         _install(config, any(path.is_relative_to(katas) or katas.is_relative_to(path) for path in paths))
     channel = process.stack_channel()
     config.stash[STDERR] = os.dup(2 if channel is None else channel)
-    faulthandler.enable(file=config.stash[STDERR])  # in the place of pytest's own plugin
+    faulthandler.enable(file=config.stash[STDERR])  # instead of pytest's own plugin
     only_katas = all(path.is_relative_to(katas) for path in paths)
-    if only_katas:  # `explain` takes the place of pytest's tracebacks, so take those that cost least
+    if only_katas:  # `explain` replaces pytest's tracebacks: take the cheapest
         config.option.tbstyle = "native"
     config.stash[THREADS] = threads.Watch()
     config.stash[THREADS].install()
@@ -86,7 +88,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _install(config: pytest.Config, katas: bool) -> None:
-    """The maintainers' tests look at the reference, if nothing else is said."""
+    """Choose what is under test: for tests/ that is the reference, unless --impl says otherwise."""
     default = "student" if katas or not SOLUTIONS.is_dir() else "solutions"
     try:
         overlay.install(overlay.plan_for(config.getoption("impl") or default, config.getoption("alone")))
@@ -101,7 +103,7 @@ def _wants_pytests_terminal(config: pytest.Config) -> bool:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A thread that is left would keep this process, silent, when everything has been said."""
+    """Report threads that are left: at its end this process would wait for them, without a word."""
     watch = session.config.stash[THREADS]
     ledger = session.config.pluginmanager.get_plugin("dojo-ledger")
     if not isinstance(ledger, Ledger):
@@ -116,8 +118,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def _left_running(name: str, spec: str, line: str) -> Result:
     head = f"A thread is left running, {name}, and Python would wait for it for ever."
     body = [
-        f"{specs.name_of(spec) or spec} began it and did not end it. Whoever starts a thread tells it to end, and "
-        "joins it, also where something went wrong in between."
+        f"{specs.name_of(spec) or spec} began it and did not end it. Code that starts a thread has to tell it to end, "
+        "and to join it, also after an error in between."
     ]
     where = [*labelled("begun in", [line]), *labelled("spec", spec.split("::", 1))]
     return Result(spec, "wrong", head, page(f"wrong: {head}", body, where), None, 0.0)
@@ -127,7 +129,7 @@ def _left_running(name: str, spec: str, line: str) -> Result:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if THREADS in config.stash:
         config.stash[THREADS].uninstall()
-    if LEFT in config.stash:  # there is no other way to end beside such a thread
+    if LEFT in config.stash:  # there is no other way to end while such a thread runs
         process.tell({"ended": int(pytest.ExitCode.TESTS_FAILED)})
         sys.stdout.flush()
         sys.stderr.flush()
@@ -140,7 +142,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
-    """Imports make objects that stay: the collector would go through them again and again, a tenth of the time."""
+    """Switch garbage collection off during imports, which make objects that stay: it takes a tenth of the time."""
     gc.disable()
     try:
         _load_profile(session.config.getoption("profile"))
@@ -169,7 +171,7 @@ def _load_profile(name: str) -> None:
 
 @pytest.fixture(scope="session")  # hypothesis refuses fixtures of one function
 def device(request: pytest.FixtureRequest) -> str:
-    """Where a device spec puts its arrays. On the "cuda" of `strict` a stand-in takes the place of CuPy."""
+    """The device on which a device spec puts its arrays. With `strict`, "cuda" is a stand-in for CuPy."""
     return "cpu" if request.config.getoption("device") == "cpu" else "cuda"
 
 
@@ -183,13 +185,13 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
 
 
 class SpecFile(pytest.Module):
-    """A file of specs. Where it cannot be imported, it holds one spec, which is red and says why."""
+    """A file of specs. If it cannot be imported, it holds one spec, which is red and says why."""
 
     def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
         if self.config.pluginmanager.get_plugin("dojo-ledger"):
             process.tell({"begins": self.nodeid})
         try:
-            if HUNG in self.config.stash:  # the other files import it too: nobody waits for it again
+            if HUNG in self.config.stash:  # the other files import it too: do not wait for it again
                 raise self.config.stash[HUNG]
             with _limited(self.config):
                 _ = self.obj  # imports the file
@@ -266,7 +268,7 @@ def pytest_timeout_set_timer(item: pytest.Item) -> bool | None:
 
 @contextlib.contextmanager
 def _guarded(item: pytest.Item) -> Iterator[None]:
-    """While a spec of kata N runs: no kernel or tape of a higher kata, a stand-in for CuPy if it asks, a time limit."""
+    """Run a spec of kata N without kernels or tape of higher katas, with a time limit and the device it asks for."""
     kata = kata_of(item.path)
     if kata is None:
         yield
@@ -301,8 +303,10 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
 
 
 def _is_the_students(item: pytest.Item, error: BaseException) -> bool:
-    """Whether student code raised it by itself. A Ctrl-C comes from a keyboard, which a run that another process has
-    started does not hear."""
+    """Whether student code itself raised the error.
+
+    A real Ctrl-C does not reach a run that another process has started.
+    """
     unheard = isinstance(error, pytest.exit.Exception) or process.stack_channel() is not None
     return kata_of(item.path) is not None and unheard and from_student(error)
 
@@ -322,7 +326,7 @@ def pytest_runtest_makereport(
     if kata is None:
         return report
     if report.skipped and call.excinfo is not None and from_student(call.excinfo.value):
-        report.outcome = "failed"  # a spec may skip itself; what it tests may not
+        report.outcome = "failed"  # a spec may skip itself; student code may not
     if report.failed and call.excinfo is not None:
         explanation = explain(call.excinfo.value, _spec(item, kata), _captured(report))
         report.dojo = explanation._asdict()  # type: ignore[attr-defined]  # plain: workers send it

@@ -8,5 +8,5 @@ from dojo.report.explain import WIDTH, wrap
 
 
 def say(text: str) -> None:
-    """A paragraph of its own, wrapped to the terminal, on the screen at once."""
+    """Print a paragraph, wrapped to the terminal, after an empty line."""
     print("", *wrap(text, min(get_terminal_size().columns, WIDTH)), sep="\n", flush=True)

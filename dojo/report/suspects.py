@@ -1,4 +1,4 @@
-"""Where to look: what a spec calls of the student's, and where a forgotten name comes from."""
+"""Where to look: the student's functions that a spec calls, and where a forgotten name comes from."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def is_given(filename: str, line: int | None) -> bool:
 
 
 def suspects(spec: Spec) -> list[str]:
-    """The functions of the kata that the spec calls, as `place (name)`: those that its name speaks of come first.
+    """The functions of the kata that the spec calls, as `place (name)`: those named in its own name come first.
 
-    What NumPy's arrays have too, such as `a.reshape`, is probably theirs: it counts where nothing else is found.
+    A method that NumPy's arrays have too, such as `a.reshape`, is probably NumPy's: it counts if nothing else is found.
     """
     if spec.function is None:
         return []
@@ -53,8 +53,11 @@ def suspects(spec: Spec) -> list[str]:
 
 
 def _meant(node: ast.AST, names: Mapping[str, Any], kata: Kata) -> list[Any]:
-    """What a name or an attribute in a spec may be: of a module or a class of the student's, itself; else of any
-    class of the kata. A class stands for what its instances are called for."""
+    """The objects that a name or an attribute in a spec may mean.
+
+    An attribute of a student's module or class is that one; any other may be one of any class of the kata. For a class,
+    its `forward` comes first.
+    """
     if isinstance(node, ast.Name):
         things = [names.get(node.id)]
     elif not isinstance(node, ast.Attribute):
@@ -101,7 +104,7 @@ def _defined(thing: Any, kata: Kata) -> str | None:
 
 
 def where_to_import(error: BaseException) -> list[str]:
-    """Where a name comes from that the student's module uses and does not import."""
+    """Where to import a name from that the student's module uses and does not import."""
     if not isinstance(error, NameError) or isinstance(error, UnboundLocalError) or not error.name:
         return []
     name = error.name

@@ -1,4 +1,4 @@
-"""What a run of the katas' specs shows on the terminal, and the record of it that another process can read."""
+"""What a run of specs shows on the terminal, and the results that it tells to the process that started it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dojo.run.results import LABEL, Result, labelled, page
 from dojo.run.specs import kata_of_id
 
 LISTED = 12
-IMPORT = "::import"  # ends the id of a red result that stands for a spec file that cannot be imported
+IMPORT = "::import"  # ends the id of the red result for a spec file that cannot be imported
 COLOURS = {"green": "green", "next": "cyan", "wrong": "red", "inconclusive": "yellow", "elsewhere": "yellow"}
 WORDS = {
     "wrong": "wrong",
@@ -29,7 +29,7 @@ WORDS = {
 
 
 class KataTerminal:
-    """In the place of pytest's own reporter: a head line, `12/31 green`, and the first red spec explained."""
+    """Replaces pytest's own reporter: a head line, `12/31 green`, and the first red spec explained."""
 
     def __init__(self, config: pytest.Config, katas: set[Kata | None]) -> None:
         self.config = config
@@ -88,7 +88,7 @@ class KataTerminal:
                 self.specs.setdefault(kata, []).append(id)
 
     def show(self, result: Result) -> None:
-        """One more result. Katas are concluded in their order, when the last result is there."""
+        """Show one more result. Katas are concluded in their order, when their last result is there."""
         self.results[result.id] = result
         current = next(iter(self.specs), None)
         if current is None:
@@ -143,7 +143,7 @@ class KataTerminal:
             self.line(f"  and {len(elsewhere) - 1} more for the same reason")
 
     def count(self, kata: Kata, ids: list[str]) -> str:
-        """`12/31 green`, and what the others are where it is not plain."""
+        """`12/31 green`, and the states of the others if more than one is not green."""
         states = Counter(self.results[id].state for id in ids if id in self.results)
         line = f"{states['green']}/{self.total(kata, ids)} green"
         if states.total() - states["green"] > 1:
@@ -153,17 +153,17 @@ class KataTerminal:
         return line
 
     def total(self, kata: Kata, ids: list[str]) -> int:
-        if any(id.endswith(IMPORT) for id in ids):  # it stands for all the specs of its file
+        if any(id.endswith(IMPORT) for id in ids):  # it stands for all specs of its file
             return max(len(ids), specs.total(kata))
         return len(ids)
 
     def so_far(self, results: list[Result], total: int) -> str:
-        """Where `-x` stopped: whoever looks at the board sees how many of the others are green."""
+        """How many specs were green before `-x` stopped the run; the board counts all of them."""
         green = sum(result.state == "green" for result in results)
         return f"{green} green so far, stopped at the first red ({total} in all)"
 
     def stuck(self, kata: Kata, result: Result) -> None:
-        """How to get a hint, where there is one: a file that cannot be imported has none."""
+        """Say how to get a hint, if there is one: a file that cannot be imported has none."""
         if not result.id.endswith(IMPORT):
             self.line(
                 f"  {'stuck?':<{LABEL}}{self.config.getoption('stuck') or f'make hint N={kata.number}'}"
@@ -202,7 +202,7 @@ class KataTerminal:
 class Ledger:
     """Makes one Result of the reports of each spec, shows it, and tells it to the process that started this one.
 
-    {"begins": id} is told before each, so that whoever listens knows what was running when the process died.
+    {"begins": id} is told before each spec, so that the parent knows what was running if the process dies.
     """
 
     def __init__(self, terminal: KataTerminal | None) -> None:
@@ -226,7 +226,7 @@ class Ledger:
             self.terminal.show(result)
 
     def add(self, results: list[Result]) -> None:
-        """What was found out when all the specs had run. One is explained: the others are of the same kind."""
+        """Add results that were found after the last spec. The first is explained: the others are of the same kind."""
         for result in results:
             tell(result.to_dict())
         if self.terminal is not None:

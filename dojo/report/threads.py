@@ -1,7 +1,7 @@
 """Threads that a spec's code leaves running: Python waits for them at its end, perhaps for ever.
 
-Each thread that begins is noted with the spec and the line that began it. At the end of the run those that a process
-would wait for are given a moment, and what is left is told, with that line.
+Each thread that starts is noted, with the spec and the line that started it. At the end of the run, threads that Python
+would wait for get a moment to end; those that are left are reported, with that line.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ INNER = ("threading.py", "thread.py", "_base.py")  # where Python's own pools be
 
 @dataclass
 class Watch:
-    """Who began which thread, while it is installed."""
+    """Notes, while it is installed, which spec and line started each thread."""
 
     spec: str = ""
     """The node id of the spec that runs."""
@@ -43,8 +43,10 @@ class Watch:
         setattr(threading.Thread, "start", self._start)  # noqa: B010
 
     def left(self) -> list[threading.Thread]:
-        """The threads that a process would wait for. Those that end by themselves within a moment are not among
-        them, nor the idle ones of a pool, which Python ends itself."""
+        """The threads that Python would wait for at its end.
+
+        Those that end by themselves within a moment are not among them, nor the idle ones of a pool, which Python ends.
+        """
         if not self._running():
             return []
         threading.Thread(target=pools._python_exit, daemon=True).start()
@@ -58,7 +60,7 @@ class Watch:
 
 
 def _line() -> str:
-    """The line that began a thread: the innermost one of the student's, or else of whoever called Python's own."""
+    """The line that started a thread: the innermost one of the student's, or else the one that called Python's own."""
     frame: Any = sys._getframe(2)
     caller = frame
     while frame is not None:

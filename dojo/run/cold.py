@@ -1,7 +1,7 @@
-"""Run one kata in a process of its own, and know the verdict whatever the student's code does to it.
+"""Run one kata in a process of its own, so that the verdict is known whatever the student's code does.
 
-Code under test can end the process, loop where no signal reaches it, or take pytest apart. So green is what this
-side says: every listed spec reported green, by a child that came to its end.
+Code under test can end the process, loop where no signal reaches it, or take pytest apart. So this side
+decides what is green: every listed spec was reported green, by a child that came to its end.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ class Verdict:
 
     results: list[Result] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
-    """The listed specs that have not run in all their cases. After `-x` or `-k` that is as it should be."""
+    """The listed specs of which some case has not run. After `-x` or `-k` that is normal."""
     code: int = 0
     """0 when everything that was asked for is green, else 1 (red) or 2 (it could not be run)."""
     said: str = ""
-    """What is to be said, where pytest has not said it."""
+    """What is still to be printed, if pytest has not printed it."""
 
     @property
     def first_red(self) -> Result | None:
@@ -40,7 +40,7 @@ class Verdict:
 def run_kata(
     kata: Kata, *, impl: str = "student", args: Iterable[str] = (), limit: float = LIMIT, relay: bool = True
 ) -> Verdict:
-    """Run the kata's specs in a cold process. `relay` lets its output through; `args` are for pytest."""
+    """Run the kata's specs in a new process. `relay` shows its output; `args` are for pytest."""
     args = list(args)
     forget_pytest_options()
     job = Job([f"katas/{kata.name}", *args], plan_for(impl), limit)
@@ -72,7 +72,7 @@ def _count(kata: Kata, outcome: Outcome) -> str:
 
 
 def _shortage(kata: Kata, verdict: Verdict) -> str:
-    """What to say where everything that ran is green and yet something did not run."""
+    """What to say if everything that ran is green, but something did not run."""
     if not specs.listed(kata):
         path = shown(specs.path(kata))
         return f"{path} lists no specs, so none can be missed: `git checkout {path}` brings the list back."
@@ -82,5 +82,5 @@ def _shortage(kata: Kata, verdict: Verdict) -> str:
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return (
         f"Not green yet: {len(names)} of the kata's specs did not run ({', '.join(names[:SHOWN])}{more}). "
-        f"`git checkout katas/{kata.name}` brings changed specs back."
+        f"`git checkout katas/{kata.name}` brings deleted or changed specs back."
     )

@@ -1,4 +1,4 @@
-"""Runs of pytest: what somebody wants to have run, and a run that goes on, cold or warm."""
+"""Runs of pytest: a job, which says what to run, and a run that is going on, cold or warm."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ COMPLETE = (0, 1, 5)  # pytest's exit statuses after which every spec that was a
 
 
 class Job(NamedTuple):
-    """One run of pytest that somebody wants."""
+    """What one run of pytest is to do."""
 
     args: list[str]
     plan: Plan
     limit: float = LIMIT
     plugins: tuple[object, ...] = ()
-    """Plugin objects for this run only. They live in a fork: what shall come back, they `tell`."""
+    """Plugin objects for this run only. They live in a fork, and send results back with `tell`."""
 
 
 @dataclass
@@ -56,7 +56,7 @@ class Run:
         self.child.kill()
 
     def outcome(self) -> Outcome:
-        """What is known of a run that has ended. A death is a result too."""
+        """What is known of a run that has ended. The death of the process is a result too."""
         self.poll()
         ending = self.child.ending
         assert ending is not None, "it goes on"
@@ -69,7 +69,7 @@ class Run:
         return Outcome(results, code, ending, self.child.output, self.told)
 
     def _unfinished(self, ending: Ending) -> Result:
-        """pytest came to its end, but not to that of the specs."""
+        """The result for a pytest that ended before it had run the specs."""
         asked = next((arg for arg in self.job.args if not arg.startswith("-")), "")
         summary = f"pytest could not finish (exit status {ending.number})."
         text = f"{summary}\n\n{self.child.output.strip()}".strip()
@@ -77,7 +77,7 @@ class Run:
 
 
 def cold(job: Job, *, shown: bool) -> Run:
-    """Start the job in a new Python. Where it is `shown`, what it prints goes to the terminal."""
+    """Start the job in a new Python. If `shown`, its output goes to the terminal."""
     if job.plugins or job.plan.source:
         raise DojoError("This needs a system that can copy processes: Linux, macOS, or Windows with WSL.")
     command = [sys.executable, "-P", ENTRY, "pytest", "--", *job.plan.arguments(), *job.args]

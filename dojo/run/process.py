@@ -28,7 +28,7 @@ from typing import Any, NamedTuple, NoReturn, Protocol
 
 DONE, EXIT, SIGNAL, LIMIT, INTERRUPTED = "done", "exit", "signal", "limit", "interrupted"
 INTERRUPT_CODE = 130  # a child that was interrupted ends with it, as a shell would
-UNHEARD = 74  # and with this one where its report cannot be written
+UNHEARD = 74  # and with this one if its report cannot be written
 BROKEN = 70  # and with this one after an exception that nothing caught
 SLOW = "A loop that never ends, or something very slow?"
 PAUSE = 0.004  # seconds between two looks at a child
@@ -57,20 +57,20 @@ class Frame(NamedTuple):
 
 @dataclass(frozen=True)
 class Ending:
-    """How a child process came to its end, and what it did then."""
+    """How a child process ended, and what it was doing then."""
 
     kind: str
     """DONE, EXIT (it ended before its work was done), SIGNAL, LIMIT (it was stopped) or INTERRUPTED (Ctrl-C)."""
     number: int = 0
-    """What DONE gave, the status of EXIT, or the number of the signal."""
+    """The value that DONE gave, the status of EXIT, or the number of the signal."""
     seconds: float = 0.0
-    """The limit that it ran into."""
+    """The time limit that it exceeded."""
     running: str = ""
-    """What it said that it was doing."""
+    """What it had said that it was doing."""
     stack: tuple[Frame, ...] = ()
-    """Where it was, innermost first, if that is known."""
+    """Its stack, innermost first, if that is known."""
     swallowed: bool = False
-    """Whether it had been told of its limit, and went on."""
+    """Whether the time limit raised an exception, which it caught and went on."""
 
     def __str__(self) -> str:
         if self.kind == DONE:
@@ -129,7 +129,7 @@ class _Fork:
 
 
 class Child:
-    """A child process. Look at it with `poll`, or `wait` for its end; `take` gives what it told since the last time."""
+    """A child process. `poll` it, or `wait` for its end; `take` gives what it told since the last call."""
 
     def __init__(
         self,
@@ -145,7 +145,7 @@ class Child:
         self.ending: Ending | None = None
         self.running = ""
         self.output = ""
-        """The end of what it printed, of what is kept."""
+        """The last part of its output, if that is kept."""
         self._process = process
         self._report, self._stack, self._output = report, stack, output
         self._limit = limit
@@ -180,7 +180,7 @@ class Child:
         return True
 
     def wait(self) -> Ending:
-        """The child's end. On Ctrl-C, which may have reached it too, it gets a moment. No exception leaves it alive."""
+        """Wait for the child's end. After Ctrl-C it gets a moment to end; no exception leaves it alive."""
         try:
             while not self.poll():
                 time.sleep(PAUSE)
@@ -217,7 +217,7 @@ class Child:
         return found.si_status if found else 0
 
     def _ask_where(self) -> None:
-        """Have the child's stack written, for the words about its end."""
+        """Let the child write its stack, so that its end can be explained."""
         if hasattr(signal, "SIGUSR1"):
             before, moment = os.fstat(self._stack).st_size, time.monotonic() + ANSWER
             with contextlib.suppress(ProcessLookupError):
@@ -284,7 +284,7 @@ class Child:
 
 
 def _new(fd: int) -> bytes:
-    """What can be read now, from a file or a pipe that does not block; but not for ever."""
+    """What can be read now from a file or a non-blocking pipe, up to a limit."""
     chunks = []
     with contextlib.suppress(BlockingIOError):
         for _ in range(64):
@@ -307,9 +307,9 @@ def spawn(
 ) -> Child:
     """Start a program, which calls `connect` to be heard.
 
-    With `terminal` it shares the terminal and Ctrl-C with this process; else it reads nothing, and ends with all
-    that it started. `kept`, "stdout" and "stderr", are the streams that nobody sees and whose end is `output`;
-    without `stdout` what it prints is lost.
+    With `terminal` it shares the terminal and Ctrl-C with this process; else its input is empty, and at its end all
+    that it started is ended too. The streams in `kept`, "stdout" or "stderr", are not shown, and their last part is
+    `output`; without `stdout` what it prints is lost.
     """
     folder = tempfile.TemporaryDirectory(prefix="dojo-", ignore_cleanup_errors=True)
     try:
@@ -343,8 +343,8 @@ def fork(
 ) -> Child:
     """Call `function` in a copy of this process, which ends with what it gives as exit status.
 
-    In a group of its own a child ends with all that it started, and hears no Ctrl-C. What is `kept` of its output
-    is not seen; else it goes where this process writes.
+    In a process group of its own a child ends with all that it started, and gets no Ctrl-C. If `kept`, its output is
+    not shown; else it goes where this process writes.
     """
     report, telling = os.pipe()
     output, printing = os.pipe() if kept else (None, None)
@@ -376,7 +376,7 @@ _channel: tuple[int, int] | None = None
 
 
 def connect() -> None:
-    """In a spawned child: report to the process that started this one. Without such a one, nobody listens."""
+    """In a spawned child: report to the process that started this one, if there is one that listens."""
     if folder := os.environ.pop(CHANNEL, ""):
         append = os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0)
         _connect(*(os.open(Path(folder, name), append) for name in ("report", "stack")))
@@ -391,12 +391,12 @@ def _connect(report: int, stack: int) -> None:
 
 
 def stack_channel() -> int | None:
-    """In a child: where faulthandler is to write. None where nobody listens."""
+    """In a child: where faulthandler is to write. None if nobody listens."""
     return _channel[1] if _channel else None
 
 
 def tell(record: Mapping[str, Any]) -> None:
-    """In a child: send the parent a record that JSON can hold. Where nobody listens it is lost."""
+    """In a child: send the parent a record that JSON can hold. If nobody listens it is lost."""
     if _channel is None:
         return
     rest = json.dumps(record).encode() + b"\n"
@@ -410,7 +410,7 @@ def tell(record: Mapping[str, Any]) -> None:
 def _copy(
     function: Callable[[], int | None], report: int, stack: int, output: int | None, own_group: bool
 ) -> NoReturn:
-    """What a fork does: call, and end without the parent's handlers and buffers."""
+    """What a fork does: call `function`, and end without the parent's handlers and buffers."""
     code = BROKEN
     try:
         _connect(report, stack)
@@ -434,7 +434,7 @@ def _copy(
 
 
 def _redirect(output: int) -> None:
-    """Nothing to read, and what is printed goes to the parent."""
+    """Let the standard input be empty, and send what is printed to the parent."""
     nothing = os.open(os.devnull, os.O_RDONLY)
     for fd, stream in ((nothing, 0), (output, 1), (output, 2)):
         os.dup2(fd, stream)

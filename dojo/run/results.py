@@ -1,4 +1,4 @@
-"""What becomes of specs: what is known of one before it runs, what is said of it, its result, and that of a run."""
+"""The records of a run: a spec before it runs, the explanation of it, its result, and the outcome of the run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Spec:
     line: int
     name: str
     function: Callable[..., Any] | None = None
-    """None where the spec file could not be imported."""
+    """None if the spec file could not be imported."""
     values: Mapping[str, str] = field(default_factory=dict)
     """The plain values that a parametrized spec runs with."""
     functions: tuple[Callable[..., Any], ...] = ()
@@ -32,7 +32,7 @@ class Spec:
 
 
 class Explanation(NamedTuple):
-    """What is said of a spec."""
+    """The explanation of a spec's result."""
 
     state: str
     """See Result."""
@@ -43,7 +43,7 @@ class Explanation(NamedTuple):
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one spec."""
+    """The result of one spec."""
 
     id: str
     """pytest's node id, relative to the root of the repository."""
@@ -71,14 +71,14 @@ class Outcome(NamedTuple):
     """What a run of pytest came to."""
 
     results: list[Result]
-    """In the order in which they came. Where the process died, the last one says so."""
+    """In the order in which they came. If the process died, the last one says so."""
     code: int | None
-    """pytest's exit status, or None where the process died before pytest was done."""
+    """pytest's exit status, or None if the process died before pytest was done."""
     ending: Ending
     output: str
-    """The end of what it printed, of what nobody has seen."""
+    """The last part of what it printed and nobody has seen."""
     told: list[Any]
-    """What plugins of the run said with `tell`."""
+    """What plugins of the run sent with `tell`."""
 
 
 # How an explanation is laid out -------------------------------------------------------------------------
@@ -108,6 +108,6 @@ def death(ending: Ending, plan: Plan) -> Result:
 
 
 def your_line(ending: Ending, plan: Plan) -> list[str]:
-    """The innermost line of the student's, where the stack of the process is known."""
+    """The innermost line of the student's code, if the stack of the process is known."""
     own = [f"{shown(frame.file)}:{frame.line}" for frame in ending.stack if is_student(frame.file, plan)]
     return labelled("your line", own[:1])

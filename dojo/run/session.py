@@ -1,4 +1,4 @@
-"""pytest in a process of its own: what a run's child does, and, by the name `pytest`, a command for whoever asks."""
+"""pytest in a process of its own: what the child of a run does, and the command `pytest`."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def run_pytest(args: Sequence[str], plugins: Sequence[Any] = ()) -> int:
-    """Run pytest in the repository, whatever folder or configuration a path in `args` may bring along."""
-    import pytest  # slow, and a process that only starts others has no need of it
+    """Run pytest in the repository and with its configuration, whatever paths are in `args`."""
+    import pytest  # slow to import, and not needed in a process that only starts others
 
     os.chdir(ROOT)
     own = [f"--rootdir={ROOT}", f"--config-file={ROOT / 'pyproject.toml'}", "-p", "no:debugging"]

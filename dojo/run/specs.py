@@ -18,7 +18,7 @@ def path(kata: Kata) -> Path:
 
 
 def listed(kata: Kata) -> dict[str, int]:
-    """The number of cases of each of the kata's specs, in order. Empty where there is no list."""
+    """The number of cases of each of the kata's specs, in order. Empty if there is no list."""
     if not path(kata).is_file():
         return {}
     lines = path(kata).read_text(encoding="utf-8").splitlines()
@@ -36,19 +36,19 @@ def counted(ids: Iterable[str]) -> Counter[str]:
 
 
 def green(kata: Kata, ids: Iterable[str]) -> int:
-    """How many listed cases these green ids are: a spec counts for no more than its list says, others not at all."""
+    """How many listed cases these green ids are. Cases that are not listed do not count."""
     cases = listed(kata)
     return sum(min(count, cases.get(name, 0)) for name, count in counted(ids).items())
 
 
 def missing(kata: Kata, ids: Iterable[str]) -> list[str]:
-    """The specs that have more cases than these ids that ran."""
+    """The listed specs of which not all cases are among these ids."""
     ran = counted(ids)
     return [name for name, cases in listed(kata).items() if ran[name] < cases]
 
 
 def name_of(id: str) -> str:
-    """`test_sum` of `katas/02_tensor/test_03.py::test_sum[float32]`; empty where the id names a whole file."""
+    """`test_sum` of `katas/02_tensor/test_03.py::test_sum[float32]`; empty if the id names a whole file."""
     return id.partition("::")[2].partition("[")[0]
 
 

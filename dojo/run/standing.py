@@ -1,7 +1,7 @@
 """Where the student stands: how many specs of each kata are green, and which is the first red one.
 
-The results of running the specs are the truth, and `.dojo/board.json` is a cache of them that may be deleted at any
-time. An entry counts only while everything that a result depends on is what it was: the student's modules up to
+`.dojo/board.json` is a cache of results, which may be deleted at any time. An entry counts only while nothing that the
+results depend on has changed: the student's modules up to
 that kata, the kata's specs, and the dojo itself.
 """
 
@@ -32,13 +32,13 @@ class Standing:
 
     green: int
     total: int
-    """Of all cases, those that this system can run."""
+    """The number of cases that this system can run."""
     red: str = ""
     """The first spec that is not green, as pytest's node id."""
     state: str = "green"
     """That spec's state, see `Result.state`."""
     summary: str = ""
-    """What that spec says, in one line."""
+    """The explanation of that spec, in one line."""
 
 
 def stand(katas: Iterable[Kata]) -> dict[Kata, Standing]:
@@ -46,7 +46,7 @@ def stand(katas: Iterable[Kata]) -> dict[Kata, Standing]:
 
 
 def standings(katas: Iterable[Kata]) -> Iterator[tuple[Kata, Standing]]:
-    """How each kata stands. What is known comes at once; the rest is run, two at a time, and comes as it ends."""
+    """How each kata stands. What is known comes at once; the rest is run, two at a time, and comes when it ends."""
     stale = []
     for kata in katas:
         known = recall(kata)
@@ -68,12 +68,12 @@ def _run(kata: Kata) -> warm.Task[Standing]:
 
 
 def job(kata: Kata, *args: str) -> Job:
-    """The kata's specs on the student's code, as work for a warm run."""
+    """The kata's specs on the student's code, as a job for a warm run."""
     return Job([f"katas/{kata.name}", *args], plan_for("student"))
 
 
 def judge(kata: Kata, results: Sequence[Result]) -> Standing:
-    """Only the specs that the kata lists count, and each has to be there."""
+    """How the kata stands by these results. Only listed specs count, and each has to be there."""
     bad = {result.id for result in results if result.state not in ("green", "elsewhere")}
     green, elsewhere = (
         specs.green(kata, (result.id for result in results if result.state == state and result.id not in bad))
@@ -85,8 +85,10 @@ def judge(kata: Kata, results: Sequence[Result]) -> Standing:
 
 
 def first_red(kata: Kata, results: Sequence[Result]) -> Result | None:
-    """The first spec to look at. A timing that could not be judged comes after every other; a spec that was not
-    run, though all others were green, is red."""
+    """The first spec to look at. A timing that could not be judged comes after every other.
+
+    If all that ran are green, a spec that was not run counts as red.
+    """
     red = [result for result in results if result.state not in ("green", "elsewhere")]
     if red:
         return min(red, key=lambda result: result.state == "inconclusive")
@@ -113,7 +115,7 @@ def recall(kata: Kata) -> Standing | None:
 
 
 def remember(kata: Kata, key: str, found: Standing) -> None:
-    """`key` is that of before the run: a file may have been saved while it went on."""
+    """Store how the kata stands. `key` is from before the run: a file may have been saved during it."""
     if found.state != "inconclusive":  # a timing that could not be judged is tried again
         write_json(STATE, {**_entries(), kata.id: {"key": key, "standing": asdict(found)}})
 
@@ -147,7 +149,7 @@ def _entries() -> dict[str, Any]:
 
 
 def write_json(path: Path, state: Any) -> None:
-    """Keep a small state, whole or not at all. Where nothing may be written nothing is kept: it is only a cache."""
+    """Write a small file, whole or not at all. Errors are ignored: it is only a cache."""
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         aside = path.with_suffix(".part")

@@ -1,8 +1,8 @@
-"""Warm pytest runs. Everything slow to import is loaded once, and each run is a fork of that.
+"""Warm pytest runs: everything slow to import is loaded once, and each run is a fork of this process.
 
 A cold `python -m pytest` spends most of a second on NumPy, pytest and hypothesis; a fork of a process that has
-them needs none of it. `tinytorch` is never imported in the parent, so every run sees the source as it is now.
-Where the system has no fork, a cold run takes its place.
+imported them does not. `tinytorch` is never imported in the parent, so every run sees the source as it is now.
+On a system without fork, a cold run is used instead.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def preload() -> None:
 
 
 def start(job: Job) -> Run:
-    """Start the job, in a fork where the system can. Nothing of it is shown: its output is kept."""
+    """Start the job, in a fork if the system can. Its output is kept, not shown."""
     if not process.can_fork():
         return cold(job, shown=False)
     return Run(job, process.fork(partial(_play, job), limit=job.limit, kept=True))
@@ -92,7 +92,7 @@ def run(args: list[str], plan: overlay.Plan, limit: float = 120.0) -> list[Resul
 
 
 def together(tasks: Iterable[tuple[Key, Task[Answer]]], at_once: int = 2) -> Iterator[tuple[Key, Answer]]:
-    """Drive many tasks, with at most `at_once` runs at a time. Answers come out as they are ready."""
+    """Drive many tasks, with at most `at_once` runs at a time. Answers come when they are ready."""
     waiting = iter(tasks)
     live: list[tuple[Run, Key, Task[Answer]]] = []
     try:

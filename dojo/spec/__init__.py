@@ -1,4 +1,4 @@
-"""The vocabulary that specs are written in. Its oracles use nothing of `tinytorch`."""
+"""The functions that specs are written with. They use nothing of `tinytorch` to compute what is expected."""
 
 from __future__ import annotations
 

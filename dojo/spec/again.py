@@ -1,4 +1,4 @@
-"""What can be gone through again and again, as a training set is, without being a list."""
+"""An iterable that can be iterated again and again, as a training set is, without being a list."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Again:
-    """Each time it is gone through, `make` is called for what there is now. It has no length."""
+    """Each iteration calls `make` for a new iterable. It has no length."""
 
     def __init__(self, make: Callable[[], Iterable[Any]]) -> None:
         self.make = make

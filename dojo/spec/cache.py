@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Remembered:
-    """What kata 13's `Cache` asks for: for each layer a list of what it was given, `given[layer]`.
+    """A `Cache` of kata 13: it keeps for each layer a list of what it was given, `given[layer]`.
 
     `cat` is the student's, so that gradients pass and a device stays: cat(tensors, dim).
     """
@@ -18,11 +18,11 @@ class Remembered:
 
     @property
     def length(self) -> int:
-        """Of the last layer: it is the last to be told."""
+        """The length of the last layer, which is the last to be updated."""
         return sum(key.shape[-2] for key, _ in self.given[-1])
 
     def update(self, layer: int, key: Any, value: Any) -> tuple[Any, Any]:
-        """Append those of new tokens, and give all that the layer holds."""
+        """Append the keys and values of new tokens, and return all that the layer holds."""
         self.given[layer].append((key, value))
         keys, values = zip(*self.given[layer], strict=True)
         return self.cat(list(keys), -2), self.cat(list(values), -2)

@@ -1,7 +1,7 @@
 """A second process for a spec, which can be killed as a power cut does it: at once, and nothing runs after it.
 
-It is a fork of this one. So it has the implementation under test, whichever that is, and starts in a moment; and
-what it does to its memory, its files' limits or its random numbers is seen by nobody else.
+It is a fork of this process. So it has the implementation under test, whichever that is, and starts at once; and what
+it does to its memory, its limits or its random numbers changes nothing here.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def in_child(function: Callable[[], Mapping[str, Any] | None]) -> dict[str, Arra
 
 
 def killed(function: Callable[[], Any]) -> bool:
-    """Call `function` in a child process: whether it was killed on the way, by one of the three below."""
+    """Call `function` in a child process, and say whether one of the three functions below killed it."""
     __tracebackhide__ = True
     ending, told = _run(function)
     if ending.kind == process.SIGNAL and signal.Signals(ending.number).name in DEADLY:
@@ -57,19 +57,21 @@ def killed(function: Callable[[], Any]) -> bool:
 
 
 def die() -> NoReturn:
-    """SIGKILL for this process: no `finally`, no flush, nothing."""
+    """Kill this process with SIGKILL: no `finally`, no flush, nothing."""
     os.kill(os.getpid(), signal.SIGKILL)
     raise SystemExit("unreachable")
 
 
 def die_at_file_change(number: int, directory: Path) -> None:
-    """SIGKILL right before the `number`th change in a directory, counted from 0: a file opened for writing, renamed,
-    deleted or cut, a folder made."""
+    """Kill this process right before the `number`th change in a directory, counted from 0.
+
+    A change is a file opened for writing, renamed, deleted or truncated, or a folder made.
+    """
     _at_file_change(number, directory, die)
 
 
 def interrupt_at_file_change(number: int, directory: Path) -> None:
-    """A KeyboardInterrupt, once, right before the `number`th change in a directory, as die_at_file_change counts."""
+    """Raise KeyboardInterrupt, once, right before the `number`th change in a directory, as die_at_file_change counts."""
 
     def interrupt() -> NoReturn:
         raise KeyboardInterrupt
@@ -91,8 +93,8 @@ def _at_file_change(number: int, directory: Path, then: Callable[[], NoReturn]) 
 
 
 def die_when_a_file_grows_beyond(size: int) -> None:
-    """Death in the middle of a write: `size` bytes of a file are written, and the one after that never is."""
-    import resource  # where there is no fork, there is none of it
+    """Kill this process in the middle of a write: `size` bytes of a file are written, and not one more."""
+    import resource  # systems without fork do not have this module
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
@@ -112,9 +114,11 @@ def _changes(event: str, args: tuple[Any, ...], directory: Path) -> bool:
 
 
 def _run(function: Callable[[], Any]) -> tuple[Ending, Told]:
-    """How the child ended, and what it told: its arrays, or its error. The spec's time limit ends it too."""
+    """How the child ended, and what it sent: its arrays, or its error. The spec's time limit ends it too."""
     if not process.can_fork():
-        raise Elsewhere("It kills a copy of this process, and only Linux, macOS and WSL can copy one.")
+        raise Elsewhere(
+            "This spec kills a copy of its process, and only Linux, macOS and WSL can make such a copy."
+        )
     child = process.fork(lambda: process.tell(_told(function)), own_group=False)
     try:
         ending = child.wait()

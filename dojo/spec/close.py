@@ -1,4 +1,4 @@
-"""Comparing, and saying what differs: the shape first, then the dtype, then the values."""
+"""Comparing values, and saying what differs: the shape first, then the dtype, then the values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from dojo.spec.device import Array, to_numpy
 
 WHOLE = 24
-"""Arrays of at most so many entries are printed whole."""
+"""Arrays of at most this many entries are printed whole."""
 
 TOLERANCES = {"float16": (1e-3, 1e-3), "float32": (1e-5, 1e-6), "float64": (1e-7, 1e-9)}
 """By dtype: relative to the expected value, and absolute."""
@@ -21,7 +21,7 @@ TOLERANCES = {"float16": (1e-3, 1e-3), "float32": (1e-5, 1e-6), "float64": (1e-7
 def assert_close(
     actual: Any, expected: Any, what: str = "the result", rtol: float | None = None, atol: float | None = None
 ) -> None:
-    """`actual` has the shape, the dtype and the values of `expected`.
+    """Check that `actual` has the shape, the dtype and the values of `expected`.
 
     Both may be Tensors, arrays on any device, numbers or lists of them. The dtype is compared only where
     `expected` has one. Integers and booleans must be equal; floats lie within atol + rtol * |expected|, by
@@ -42,8 +42,10 @@ def assert_close(
 
 
 def assert_equal(actual: Any, expected: Any, what: str = "the result") -> None:
-    """`actual == expected`, for plain Python values: shapes, names, counts, flags. Here True is not 1, a 0-d array
-    is not its number, and the name of a dtype is not the dtype."""
+    """Check `actual == expected` for plain Python values: shapes, names, counts, flags.
+
+    Here True is not 1, a 0-d array is not its number, and the name of a dtype is not the dtype.
+    """
     __tracebackhide__ = True
     if _same(actual, expected):
         return
@@ -59,7 +61,7 @@ def assert_equal(actual: Any, expected: Any, what: str = "the result") -> None:
 
 @contextmanager
 def unchanged(*values: Any) -> Iterator[None]:
-    """The arrays or Tensors are, bit for bit, the same at the end of the block."""
+    """Check that the arrays or Tensors are, bit for bit, the same at the end of the block."""
     __tracebackhide__ = True
     before = [to_numpy(value).copy() for value in values]
     yield
@@ -92,7 +94,7 @@ def array_of(value: Any, what: str) -> Array:
 
 
 def tolerances(a: Array, b: Array, rtol: float | None, atol: float | None) -> tuple[float, float]:
-    """What was asked for, and for the rest what the coarser of the two dtypes allows; (0, 0) is equality."""
+    """The given tolerances, and for the others those of the coarser of the two dtypes; (0, 0) is equality."""
     usual = [TOLERANCES.get(str(x.dtype), (0.0, 0.0)) for x in (a, b)]
     return (
         max(r for r, _ in usual) if rtol is None else rtol,
@@ -109,7 +111,7 @@ def close(a: Array, b: Array, rtol: float, atol: float) -> Array:
 
 
 def difference(wrong: Array, yours: Array, right: Array, what: str, expected: str = "expected") -> str:
-    """As in: the result: 2 of 6 entries wrong, first at [0, 1]: yours 1.3, expected -3.0"""
+    """A sentence such as "the result: 2 of 6 entries wrong, first at [0, 1]: yours 1.3, expected -3.0"."""
     first = tuple(int(i) for i in np.argwhere(wrong)[0]) if wrong.ndim else ()
     mine, theirs = numbers(yours[first], right[first])
     if wrong.size == 1:
@@ -135,8 +137,10 @@ def _number(x: Any, digits: int) -> str:
 
 
 def both(**arrays: Array) -> str:
-    """The arrays whole, one below the other, if they are small; else nothing. Two lone numbers say no more
-    than the sentence above them."""
+    """The arrays, one below the other, if they are small; else nothing.
+
+    Two single numbers would say no more than the sentence above them.
+    """
     sizes = [a.size for a in arrays.values()]
     if max(sizes) > WHOLE or max(sizes) == 1:
         return ""
@@ -179,7 +183,7 @@ def _kind(value: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    """`repr`, or the class where the student's own `__repr__` is not written yet."""
+    """`repr`, or the class if the student's own `__repr__` is not written yet."""
     try:
         text = repr(value)
     except Exception:

@@ -1,4 +1,4 @@
-"""Arrays to a device and back, and out of whatever the student's code returned."""
+"""Moving arrays to a device and back, and getting the array out of what the student's code returned."""
 
 from __future__ import annotations
 

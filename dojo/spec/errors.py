@@ -1,5 +1,8 @@
-"""Errors and warnings. The skeleton's NotImplementedError is a RuntimeError, so `pytest.raises` would take
-an unwritten function for one that refuses bad input; `raises` does not."""
+"""Errors and warnings.
+
+The skeleton's NotImplementedError is a RuntimeError, so `pytest.raises` would take an unwritten function for one that
+refuses bad input; `raises` does not.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ Kind = type[BaseException] | tuple[type[BaseException], ...]
 
 @contextmanager
 def raises(kind: Kind, *values: Any) -> Iterator[None]:
-    """The block raises `kind`, and the message holds each of `values`: what the student is told was wrong.
+    """Check that the block raises `kind`, with a message that names each of `values`.
 
     White space does not count, nor which brackets a shape is written in: (2, 3) is found in "(2,3)" and in
     "[2, 3]". A number is found as a number: 3 is not in "13". KeyboardInterrupt, Ctrl-C, is a kind like any other. Any
@@ -45,7 +48,7 @@ def raises(kind: Kind, *values: Any) -> Iterator[None]:
 
 @contextmanager
 def raises_with_note(kind: type[Exception], message: str, *values: Any) -> Iterator[None]:
-    """The block raises `kind` with just this message, and its notes hold each of `values`, as `raises` looks."""
+    """Check that the block raises `kind` with exactly this message, and notes that name each of `values`."""
     __tracebackhide__ = True
     with raises(kind, *values):
         try:
@@ -58,8 +61,10 @@ def raises_with_note(kind: type[Exception], message: str, *values: Any) -> Itera
 
 @contextmanager
 def refuses_to_mix(device: str) -> Iterator[None]:
-    """The block, which mixes arrays of the CPU and of `device`, raises RuntimeError with the names of both. On "cpu"
-    there is nothing to mix, and it must go through."""
+    """Check that the block, which mixes arrays of the CPU and of `device`, raises RuntimeError with both names.
+
+    On "cpu" there is nothing to mix, and the block must pass.
+    """
     __tracebackhide__ = True
     if device == "cpu":
         yield
@@ -70,7 +75,7 @@ def refuses_to_mix(device: str) -> Iterator[None]:
 
 @contextmanager
 def no_warnings() -> Iterator[None]:
-    """The block gives no warning, NumPy's of overflow, division by zero and invalid values among them."""
+    """Check that the block gives no warning, such as NumPy's of overflow or division by zero."""
     __tracebackhide__ = True
     with warnings.catch_warnings(), np.errstate(divide="warn", over="warn", invalid="warn"):
         warnings.simplefilter("error")

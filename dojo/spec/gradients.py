@@ -1,7 +1,7 @@
 """A gradient checker that names the misconception, not only the mismatch.
 
 `backward` is compared with central differences of `forward`, in float64, for a random upstream gradient.
-Where it is wrong, each well-known mistake is computed, and named only if it gives exactly the wrong numbers
+If it is wrong, each well-known mistake is computed, and named only if it gives exactly the wrong numbers
 that were returned.
 """
 
@@ -18,12 +18,12 @@ from dojo.spec.close import array_of, both, difference
 from dojo.spec.device import Array, to_numpy
 
 STEP = 2.0**-19
-"""Of the differences. A power of two, so that x + STEP and x - STEP are exact for small multiples of 1/4."""
+"""The step of the differences. A power of two, so that x + STEP and x - STEP are exact for small multiples of 1/4."""
 
 
 UNCONFIRMED = 64
-"""Where a gradient is 0, finite differences give the noise of rounding inside `forward`, and another step gives
-other noise: this many times what the two disagree by is no evidence."""
+"""Where a gradient is 0, finite differences give rounding noise of `forward`, and another step gives other noise. An
+error of up to this many times the difference between the two is tolerated."""
 
 
 def gradcheck(
@@ -35,7 +35,7 @@ def gradcheck(
     atol: float = 1e-10,
     seed: int = 0,
 ) -> None:
-    """`backward` is the gradient of `forward` at `inputs`.
+    """Check that `backward` is the gradient of `forward` at `inputs`.
 
     `forward(*inputs)` gives one array or Tensor. `backward(grad, *inputs)` gives one gradient an input: a
     tuple, or the array itself where there is one input. Both are called with float64 copies of the inputs;
@@ -175,7 +175,7 @@ class Check:
     known: dict[int, tuple[Array, Array]] = field(default_factory=dict)
 
     def expected(self, index: int) -> tuple[Array, Array]:
-        """The finite differences for one input, and how far from them a right gradient may lie."""
+        """The finite differences for one input, and how far a right gradient may be from them."""
         if index not in self.known:
             self.known[index] = self.for_upstream(index, self.upstream)
         return self.known[index]
@@ -244,7 +244,7 @@ class Check:
         return said
 
     def _misconceptions(self, index: int, mine: Array, right: Array, allowed: Array) -> Iterator[str]:
-        """Each line that is true of the wrong gradient, the most telling first."""
+        """Sentences that are true of the wrong gradient, the most helpful first."""
         if not np.isfinite(mine).all() and np.isfinite(right).all():
             count = np.count_nonzero(~np.isfinite(mine))
             yield f"is nan or infinite in {count} of {mine.size} entries"
@@ -285,7 +285,7 @@ class Check:
                 yield i, self.names[i]
 
     def _where_from(self, mine: Array, right: Array) -> str:
-        """Which count of entries the factor is, where it is one: a mean forgotten, or one too many."""
+        """Which number of entries the factor equals, if any: a mean forgotten, or one too many."""
         largest = np.unravel_index(np.abs(right).argmax(), right.shape)
         factor = mine[largest] / right[largest]
         for name, x in (*zip(self.names, self.arrays, strict=True), ("the result", self.upstream)):
@@ -297,7 +297,7 @@ class Check:
         return ""
 
     def _ignores_upstream(self, index: int, mine: Array) -> bool:
-        """Whether backward gives the same for another upstream gradient."""
+        """Whether backward gives the same result for another upstream gradient."""
         given = [x.copy() for x in (-2.0 * self.upstream, *self.arrays)]
         result = self.backward(*given)
         again = result[index] if isinstance(result, (tuple, list)) else result
@@ -314,9 +314,9 @@ def _equal(mine: Array, right: Array, allowed: Any) -> bool:
 
 
 def _factor(mine: Array, right: Array, allowed: Array) -> str | None:
-    """ "is 2 times too large everywhere", where one number makes the right gradient of the wrong one.
+    """ "is 2 times too large everywhere", if one factor turns the wrong gradient into the right one.
 
-    With a single entry some number always does, so there only whole ones and their inverses count.
+    For a single entry some factor always does, so there only whole numbers and their inverses count.
     """
     if not right.any() or not np.isfinite(right).all():
         return None

@@ -9,10 +9,10 @@ from typing import Any
 def assert_followed(
     observers: list[Callable[..., Any]], function: Callable[..., Any], *tensors: Any, what: str
 ) -> None:
-    """Primitives lead from the arrays of `tensors` to each result of `function(*tensors)`, without a gap.
+    """Check that each result of `function(*tensors)` is computed from `tensors` by primitives alone.
 
     `observers` is the list of the dispatcher. Results of 0 dimensions are scalars to it: choose inputs that
-    give an axis at least.
+    give at least one axis.
     """
     __tracebackhide__ = True
     met = [tensor.data for tensor in tensors]  # held here, so that no id comes twice

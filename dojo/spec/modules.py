@@ -8,7 +8,7 @@ import numpy as np
 
 
 def settled(module: Any, seed: int = 3) -> Any:
-    """In float64, every parameter a multiple of 1/8 that does not depend on the order in which it was drawn."""
+    """The module in float64, with fixed parameters: multiples of 1/8, whatever was drawn before."""
     module.to(np.float64)
     for name, parameter in module.named_parameters():
         rng = np.random.default_rng([seed, *name.encode()])

@@ -1,4 +1,4 @@
-"""Checking the backward rule of a primitive apart from any tape: what it asks for by name is handed to it."""
+"""Checking the backward rule of a primitive without a tape: it gets what its parameter names ask for."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from dojo.spec.gradients import fitted, gradcheck
 
 
 def check_rule(op: Any, rule: Callable[..., Any], *inputs: Any, **params: Any) -> None:
-    """`rule` is the gradient of the primitive `op`, the dispatcher's, at `inputs`, as gradcheck sees it.
+    """Check with gradcheck that `rule` is the gradient of `op`, a Primitive of the dispatcher, at `inputs`.
 
-    It may name what the dispatcher offers, and may leave broadcasting to the tape. For arrays whose memory is not in
-    order it gives the same.
+    The rule may name what the dispatcher offers, and may leave broadcasting to the tape. For arrays whose memory is
+    not in order it must give the same.
     """
     __tracebackhide__ = True
 
@@ -45,7 +45,7 @@ def check_rule(op: Any, rule: Callable[..., Any], *inputs: Any, **params: Any) -
 def _asked_for(
     op: Any, rule: Callable[..., Any], arrays: tuple[Array, ...], params: dict[str, Any]
 ) -> list[Any]:
-    """What the parameters of `rule` name, after the gradient."""
+    """The values that the parameters of `rule` after the gradient ask for."""
     known: dict[str, Any] = {**op.defaults, **params}
     known["output_mask"] = [each.dtype.kind == "f" for each in arrays]
     known["out"] = np.asarray(op.compute(*arrays, **params))

@@ -28,7 +28,7 @@ ShapeLike = Shape | int | SearchStrategy[Shape]
 def shapes(
     min_dims: int = 0, max_dims: int = 3, min_side: int = 0, max_side: int = 4
 ) -> SearchStrategy[Shape]:
-    """One shape. A side of 0 is drawn now and then, not often: little can be wrong in an empty array."""
+    """One shape. A side of 0 is drawn only now and then: little can be wrong in an empty array."""
     return _drawn(lambda draw: _a_shape(draw, min_dims, max_dims, min_side, max_side))
 
 
@@ -96,8 +96,10 @@ def _stretched(draw: DrawFn, common: Shape, n: int, most_dropped: int) -> tuple[
 def arrays(
     shape: ShapeLike = (), dtype: Any = np.float32, low: float = -2, high: float = 2
 ) -> SearchStrategy[Array]:
-    """An array of multiples of 1/4 from `low` to `high`, both included; of whole numbers, or of booleans,
-    where the dtype is one of those. `shape` is a shape or a strategy that draws one."""
+    """An array of multiples of 1/4 from `low` to `high`, both included.
+
+    For integer dtypes they are whole numbers, for bool booleans. `shape` is a shape or a strategy that draws one.
+    """
     values = _grid(np.dtype(dtype), low, high)
     return _drawn(lambda draw: _filled(draw, shape, values))
 
@@ -113,15 +115,20 @@ def arrays_of(
 def off_kinks(
     shape: ShapeLike = (), dtype: Any = np.float32, low: float = -2, high: float = 2
 ) -> SearchStrategy[Array]:
-    """As `arrays`, but halfway between: 0.125, 0.375 and so on. None is on a kink at a multiple of 1/4, such
-    as that of relu at 0 or of clamp at a bound, nor so near that a finite difference would step over it."""
+    """As `arrays`, but with values halfway between: 0.125, 0.375 and so on.
+
+    No value is at a kink at a multiple of 1/4, such as that of relu at 0 or of clamp at a bound, nor so near that a
+    finite difference would step over it.
+    """
     values = _simplest_first(np.arange(round(low * 4), round(high * 4)) / 4 + 0.125).astype(dtype)
     return _drawn(lambda draw: _filled(draw, shape, values))
 
 
 def distinct(shape: ShapeLike = (), dtype: Any = np.float32) -> SearchStrategy[Array]:
-    """An array without ties: a permutation of multiples of 1/4 about 0 (of whole numbers, for integers). For
-    max, argmax and sort. Shrinks towards rising order."""
+    """An array without ties, for max, argmax and sort. It shrinks towards ascending order.
+
+    It is a permutation of multiples of 1/4 around 0 (for integers, of whole numbers).
+    """
     step = 0.25 if np.dtype(dtype).kind == "f" else 1
 
     def permuted(draw: DrawFn) -> Array:
@@ -136,8 +143,10 @@ def distinct(shape: ShapeLike = (), dtype: Any = np.float32) -> SearchStrategy[A
 def strided(
     shape: ShapeLike = (), dtype: Any = np.float32, low: float = -2, high: float = 2
 ) -> SearchStrategy[Array]:
-    """As `arrays`, but a view whose memory is not in order: with gaps, transposed, reversed, or repeated (and
-    read-only) as `broadcast_to` makes it. A note in the report says which."""
+    """As `arrays`, but a view whose memory is not in order. A note in the report says how.
+
+    It has gaps, is transposed or reversed, or is repeated (and read-only) as by `broadcast_to`.
+    """
     values = _grid(np.dtype(dtype), low, high)
 
     def view(draw: DrawFn) -> Array:

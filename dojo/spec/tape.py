@@ -1,4 +1,4 @@
-"""Gradients that a tape finds, beside finite differences."""
+"""Comparing the gradients that a tape finds with finite differences."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from dojo.spec.gradients import gradcheck, parameter_names
 def check_tape(
     tensor: Callable[..., Any], function: Callable[..., Any], *inputs: Any, names: Sequence[str] | None = None
 ) -> None:
-    """What `backward` finds for `function`, on Tensors, are its gradients at `inputs`, as gradcheck sees them.
+    """Check with gradcheck the gradients that `backward` finds for `function`, on Tensors, at `inputs`.
 
-    `tensor` is the student's class Tensor. `names` are those of the function's parameters where none are given.
+    `tensor` is the student's class Tensor. `names` are by default those of the function's parameters.
     """
     __tracebackhide__ = True
     gradcheck(

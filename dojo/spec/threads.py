@@ -1,4 +1,4 @@
-"""Threads that a block begins end with it."""
+"""Checking that threads which a block starts end with it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def no_thread_left() -> Iterator[None]:
-    """Every thread that began inside has ended when the block ends: whoever ends them waits for them."""
+    """Check that every thread that was started in the block has ended when the block ends."""
     __tracebackhide__ = True
     before = set(threading.enumerate())
     yield

@@ -1,8 +1,8 @@
 """Is it faster? A ratio of two CPU times measured side by side, never a time.
 
 The two run interleaved, in batches long enough to be measured, on the same fresh inputs, with the garbage
-collector off; the best of several rounds counts. Busy neighbours slow both alike. Where the slow one does not
-agree with itself, nothing is claimed.
+collector off; the best of several rounds counts. A busy machine slows both alike. If the times of the slow one
+disagree with each other, there is no verdict.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from dojo.spec.close import assert_close, assert_equal
 from dojo.spec.device import to_numpy
 
 ROUNDS = (6, 16, 16)
-"""Of each try. A first red is looked at again, longer."""
+"""The number of rounds of each try. After a first red try there is a longer one."""
 
 BATCH = 0.004
-"""Seconds that a batch takes at least."""
+"""The least number of seconds of a batch."""
 
 DISAGREEMENT = 1.15
-"""Two halves of the same measurements that lie further apart than this are noise."""
+"""If two halves of the same measurements differ by more than this factor, they are noise."""
 
 
 class Inconclusive(Exception):
@@ -35,7 +35,7 @@ class Inconclusive(Exception):
 
 @dataclass(frozen=True)
 class Times:
-    """One try: seconds a call, round by round."""
+    """One try: seconds for each call, round by round."""
 
     slow: Sequence[float]
     fast: Sequence[float]
@@ -56,13 +56,15 @@ class Times:
 
     @property
     def certain(self) -> float:
-        """What is left of the ratio when the noise, where there is much, is held against it."""
+        """The ratio, divided by the spread if the measurements are noisy."""
         return self.ratio if self.steady else self.ratio / self.spread
 
 
 def judge(tries: Sequence[Times], at_least: float) -> Literal["green", "red", "again", "inconclusive"]:
-    """The verdict after these tries: one that is fast enough beyond doubt is green, two steady ones that are
-    not are red."""
+    """The verdict after these tries.
+
+    One that is certainly fast enough is green; two steady ones that are not fast enough are red.
+    """
     if any(times.certain >= at_least for times in tries):
         return "green"
     if sum(times.steady for times in tries) >= 2:
@@ -71,7 +73,7 @@ def judge(tries: Sequence[Times], at_least: float) -> Literal["green", "red", "a
 
 
 def agree(fast: Any, slow: Any) -> None:
-    """The two results are the same but for rounding: a fast version adds up in another order."""
+    """Check that the two results are the same up to rounding: a fast version may add up in another order."""
     __tracebackhide__ = True
     if isinstance(slow, tuple):
         assert_equal(len(fast), len(slow), "the number of results")
@@ -91,7 +93,7 @@ def speedup(
     what: str = "yours",
     baseline: str = "the simple version",
 ) -> float:
-    """`fast(*inputs())` takes at most 1/at_least of the CPU time of `slow(*inputs())`. Returns the ratio.
+    """Check that `fast(*inputs())` is `at_least` times faster than `slow(*inputs())`. Returns the ratio of CPU times.
 
     `inputs` is called for fresh arguments each round. The results of both are compared each round, outside
     the clock: `check(result of fast, result of slow)`. Best with a slow one of 5 to 100 ms and a fast one of
@@ -155,7 +157,7 @@ def _calls(function: Callable[..., Any], args: Sequence[Any], clock: Callable[[]
 def _batch(
     function: Callable[..., Any], args: Sequence[Any], calls: int, clock: Callable[[], float]
 ) -> tuple[float, Any]:
-    """Seconds a call, and the last result."""
+    """Seconds for each call, and the last result."""
     result = None
     start = clock()
     for _ in range(calls):

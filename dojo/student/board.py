@@ -15,7 +15,7 @@ from dojo.run import standing
 from dojo.run.standing import Standing
 from dojo.student import milestone
 
-WIDE = 72  # columns from which on there is room for the first red spec and the milestone's name
+WIDE = 72  # columns; from here on there is room for the first red spec and the milestone's name
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     console = Console(highlight=False)
     built = [kata for kata in KATAS if kata.built]
     found: dict[Kata, Standing] = {}
-    display("running what has changed ...")
+    display("running the katas that have changed ...")
     for kata, one in standing.standings(built):
         found[kata] = one
         if console.is_terminal:
@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def table(found: dict[Kata, Standing], width: int) -> Table:
-    """One row a kata. Those that are not in `found` have not been run since their last change."""
+    """One row for each kata. Those not in `found` have not been run since their last change."""
     wide = width >= WIDE
     board = Table(box=None, pad_edge=False, header_style="dim")
     board.add_column("kata", no_wrap=True)

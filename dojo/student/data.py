@@ -1,4 +1,4 @@
-"""`make data`: what there is to download, and how to get it. What was stopped goes on where it stopped."""
+"""`make data`: what there is to download, and how to get it. An interrupted download is resumed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dojo.tree.overlay import shown
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="what to download; without it, a list")
-    parser.add_argument("--dir", metavar="DIR", help="where to put it, in place of .dojo/data/NAME")
+    parser.add_argument("--dir", metavar="DIR", help="where to put it, instead of .dojo/data/NAME")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -36,12 +36,14 @@ def run(options: argparse.Namespace) -> int:
 
 def _list(given: Path | None) -> None:
     display(
-        f"`make data NAME=mnist` puts it into {shown(given) if given else '.dojo/data/mnist, or into DIR'}:\n"
+        f"`make data NAME=mnist` downloads MNIST into {shown(given) if given else '.dojo/data/mnist, or into DIR'}:\n"
     )
     for each in downloads.DATASETS:
         state = _state(each, given or downloads.HOME / each.name)
         display(f"  {each.name:14}  {fetch.shown(each.size):>8}  {state:10}  {each.what}", hang=14)
-    display("\nWithout a network there are dojo.datasets.strokes and dojo.datasets.stdlib.")
+    display(
+        "\nWithout a network, milestones use dojo.datasets.strokes and dojo.datasets.stdlib, which need no download."
+    )
 
 
 def _state(wanted: Dataset, home: Path) -> str:
@@ -53,7 +55,7 @@ def _state(wanted: Dataset, home: Path) -> str:
 
 
 def _teller(stack: ExitStack) -> tuple[Callable[[File], Callable[[int], None]], Callable[[str], None]]:
-    """Who is told of a file that begins, and who prints a sentence: with bars where a person sees them."""
+    """Two functions: one is called when a file begins, one prints a sentence. On a terminal there are bars."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,

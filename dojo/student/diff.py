@@ -1,4 +1,4 @@
-"""`make diff`: the changes that would make the student's module the reference."""
+"""`make diff`: the changes that turn the student's module into the reference."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def run(options: argparse.Namespace) -> int:
     yours = backups.part(kata, backups.contents(catalogue.STUDENT))
     reference = backups.part(kata, backups.contents(catalogue.SOLUTIONS))
     if not reference:
-        raise DojoError(f"There is no reference of kata {kata.name} here: solutions/ is missing.")
+        raise DojoError(f"There is no reference for kata {kata.name} here: the folder solutions/ is missing.")
     lines = list(differences(yours, reference))
     coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     for line in lines:
         colour = COLOURS.get(line[:1], "") if coloured else ""
         print(f"{colour}{line}\x1b[0m" if colour else line)
     if not lines:
-        print(f"Your kata {kata.name} is the reference, word for word.")
+        print(f"Your kata {kata.name} is the same as the reference, word for word.")
     return 0
 
 
@@ -44,7 +44,7 @@ def differences(yours: dict[Path, bytes], reference: dict[Path, bytes]) -> Itera
     for path in sorted(yours.keys() | reference.keys()):
         texts = [files.get(path, b"") for files in (yours, reference)]
         if texts[0] != texts[1] and any(b"\0" in text for text in texts):
-            yield f"tinytorch/{path} is no text, and differs"
+            yield f"tinytorch/{path} is not text, and differs"
             continue
         before, after = (text.decode(errors="replace").splitlines() for text in texts)
         names = f"tinytorch/{path} (yours)", f"solutions/tinytorch/{path} (the reference)"

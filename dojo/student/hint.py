@@ -1,10 +1,10 @@
 """`make hint`: the next hint for the first red spec, from a question to nearly the code, never the whole answer.
 
-With K= it is the first red one of the specs whose names match.
+With K=, only specs whose names match are looked at.
 
-`katas/NN_slug/hints.toml` has one table for each spec function, with the three LEVELS. What was shown already is a
-small state that may be deleted at any time: it belongs to one spec, and starts over as soon as that spec is no
-longer the first red one.
+`katas/NN_slug/hints.toml` has one table for each spec function, with the three LEVELS. What was shown already is
+kept in a small file, which may be deleted at any time. It is about one spec, and starts over as soon as that spec is
+no longer the first red one.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ STATE = ROOT / ".dojo" / "hints.json"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("n", nargs="?", metavar="N", help="the kata's number, 1 to 20")
-    parser.add_argument("-k", "--k", metavar="WORDS", help="of the specs whose names match, as pytest's -k")
+    parser.add_argument("-k", "--k", metavar="WORDS", help="only for specs whose names match, as pytest's -k")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -39,13 +39,13 @@ def run(options: argparse.Namespace) -> int:
         raise DojoError("Say which kata: `make hint N=1`.")
     kata = built_kata(options.n)
     part = f" that match K={options.k}" if options.k else ""
-    display(f"looking for the first red spec of kata {kata.name}{part and ', of those' + part} ...")
+    display(f"looking for the first red spec of kata {kata.name}{part and ', among those' + part} ...")
     verdict = run_kata(kata, args=["-x", *(["-k", options.k] if options.k else [])], relay=False)
     red = verdict.first_red
     if part and verdict.code == USAGE:
         whole = f"`make kata N={kata.number}`"
         raise DojoError(
-            f"Kata {kata.name} has no specs{part}, or cannot be imported: {whole} shows all of it."
+            f"Kata {kata.name} has no specs{part}, or its specs cannot be imported: {whole} says more."
         )
     moved_on(red)
     if red:
@@ -53,9 +53,9 @@ def run(options: argparse.Namespace) -> int:
         say(next_hint(kata, red, again))
     elif verdict.code == 0:
         green = f"The specs{part} are" if part else f"Kata {kata.name} is"
-        say(f"{green} green: there is nothing to hint at.")
+        say(f"{green} green: no hint is needed.")
     else:
-        say(f"No spec is red, and not all is well: `make kata N={kata.number}` says why.")
+        say(f"No spec is red, but the kata is not green either: `make kata N={kata.number}` says why.")
     return 0
 
 
@@ -63,7 +63,7 @@ def next_hint(kata: Kata, red: Result, again: str = "") -> str:
     """The next level for that red spec, ready to print. Remembers that it was shown. `again`: how to get more."""
     spec = name_of(red.id)
     if spec in ("", IMPORT):
-        return f"{red.text.strip()}\n\nThere is no hint for this: the module must be importable first."
+        return f"{red.text.strip()}\n\nThere is no hint for this: mend the import first."
     hint = hints(kata).get(spec)
     if hint is None:
         return f"There is no hint for {spec} in {shown(kata.folder / 'hints.toml')}."
@@ -79,9 +79,9 @@ def next_hint(kata: Kata, red: Result, again: str = "") -> str:
 
 
 def moved_on(red: Result | None) -> None:
-    """Tell what the first red spec is now: hints for any other start over."""
+    """Note which spec is the first red one now: the hints for any other start over."""
     if red is None or _levels_shown(red.id) == 0:
-        with contextlib.suppress(OSError):  # none is there, or nothing may be written: it is only a state
+        with contextlib.suppress(OSError):  # it does not exist, or may not be written: nothing depends on it
             STATE.unlink()
 
 
@@ -108,7 +108,7 @@ def _levels_shown(spec: str) -> int:
 
 def _look(kata: Kata) -> str:
     if not SOLUTIONS.is_dir():
-        return "Then read the spec itself, and the kata's README, once more."
+        return "Now read the spec and the kata's README once more."
     return f"To see the reference beside yours: `make diff N={kata.number}`."
 
 

@@ -35,14 +35,14 @@ def run(options: argparse.Namespace) -> int:
     if verdict.code:
         return verdict.code
     if narrowed(more):
-        say(f"That part is green. `make kata N={kata.number}` runs all of it.")
+        say(f"That part is green. `make kata N={kata.number}` runs the whole kata.")
         return 0
     return after_green(kata)
 
 
 def after_green(kata: Kata) -> int:
-    """Run what changed below a green kata, and say what to do next."""
-    from dojo.run import standing  # only now: it is slow to import, and red is the usual answer
+    """Run those of the katas below a green one that have changed, and say what to do next."""
+    from dojo.run import standing  # only now: it is slow to import, and a kata is usually red
 
     below = [each for each in KATAS[: kata.number - 1] if each.built]
     if below:
@@ -57,7 +57,7 @@ def after_green(kata: Kata) -> int:
 
 
 def broken(kata: Kata, found: Standing) -> str:
-    """What to say of a kata that should be green and is not."""
+    """The sentences about a lower kata that should be green and is not."""
     spec = found.red.rpartition("::")[2]
     return (
         f"But kata {kata.name} is red ({found.green}/{found.total}): {spec}: {found.summary}\n"
@@ -66,12 +66,12 @@ def broken(kata: Kata, found: Standing) -> str:
 
 
 def what_next(kata: Kata, how: str = "") -> str:
-    """What to say of a kata that is green, and so are all below it. `how` one goes on, if not with a command."""
+    """The sentences about a kata that is green, like all below it. `how` to continue, if not by a command."""
     lines = [
         f"Kata {kata.name} is green." if kata.number == 1 else f"Kata {kata.name} is green, and all below it."
     ]
     if kata.milestone:
-        lines.append(f"See what it is good for: `make milestone N={kata.number}` ({kata.milestone}).")
+        lines.append(f"See what it can do: `make milestone N={kata.number}` ({kata.milestone}).")
     following = next_kata(kata)
     if following:
         how = how or f"`make kata N={following.number}`"

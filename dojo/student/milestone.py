@@ -1,25 +1,25 @@
-"""`make milestone`: a kata's motivating scene, played on the student's own code.
+"""`make milestone`: a kata's milestone script, run on the student's own code.
 
 `katas/NN_slug/milestone.py` defines one function and imports what it likes from kata modules up to NN:
 
     def main(report: Report) -> bool:
-        report.on = "four points"                        # the data set: it is told and stored with the verdict
-        report.say("Four points that no straight line can part.")
+        report.on = "four points"                        # the data set: shown and stored with the verdict
+        report.say("Four points that no straight line can separate.")
         with report.progress(2000, "training") as step:
             for _ in range(2000):
                 ...
-                step(f"loss {loss:.4f}")                 # one step more, and a word about it
+                step(f"loss {loss:.4f}")                 # one more step, and a note about it
         figure.savefig(report.figure("surface"))         # .dojo/milestones/06_surface.png
-        right = verdicts.accuracy(logits, labels)        # dojo.student.verdicts: counted by the dojo
+        right = verdicts.accuracy(logits, labels)        # dojo.student.verdicts: computed by the dojo
         return report.verdict(right == 1.0, f"{right:.0%} of the points are right")
 
 `report.data` is the folder given with DATA=, or None; `report.args` are the words of ARGS=; `report.folder("data")` is
 a folder that stays, `report.checkpoints("run")` one that stays until the verdict. matplotlib draws without a screen.
-The scene runs in a process of its own, so that whatever happens in it this command still has an answer.
+The script runs in a process of its own, so that this command has an answer whatever happens there.
 
-What a model reached is counted by `dojo.student.verdicts`, outside the student's code, on data that this code was not
-given before the training had ended. While specs of the kata are red, nothing is passed. The last verdict and its data
-set are noted in `.dojo/milestones/NN.json`, where the board finds them.
+What a model reached is computed by `dojo.student.verdicts`, outside the student's code, on data that this code did not
+get before the training had ended. While specs of the kata are red, no milestone is reached. The last verdict and its
+data set are stored in `.dojo/milestones/NN.json`, where the board finds them.
 """
 
 from __future__ import annotations
@@ -45,17 +45,18 @@ from dojo.report.screen import say
 from dojo.run import process, standing
 from dojo.run.results import Spec, page, your_line
 from dojo.run.standing import Standing
+from dojo.student.hint import IMPORT
 from dojo.tree import overlay
 from dojo.tree.overlay import shown
 
 HOME = ROOT / ".dojo" / "milestones"
-MEASURED = 1.0  # seconds of training, to foretell how long the whole of it takes
-RUN = ".run"  # behind the names of folders of checkpoints
+MEASURED = 1.0  # seconds of training, to estimate how long the whole of it takes
+RUN = ".run"  # the suffix of folders of checkpoints
 SHOW_CURSOR = "\033[?25h"
 
 
 class Report:
-    """What a milestone talks to."""
+    """How a milestone script shows things and gives its verdict."""
 
     def __init__(self, kata: Kata, data: Path | None = None, args: tuple[str, ...] = ()) -> None:
         from rich.console import Console
@@ -72,15 +73,15 @@ class Report:
         self._console = Console(highlight=False)
 
     def say(self, text: str) -> None:
-        """A sentence for the person who watches."""
+        """Print a sentence."""
         self._console.print(text, markup=False)
 
     @contextmanager
     def progress(self, total: int, text: str, unit: str = "", done: int = 0) -> Iterator[Callable[..., None]]:
-        """A progress bar. It gives a function to be called once a step, with a word about it if you like.
+        """A progress bar. It gives a function to be called once for each step, with a note if you like.
 
-        With a `unit`, "images", the bar also says how many a second and how much time is left, and a step may be
-        several of them: step("loss 0.5", 64). `done` were done in an earlier run.
+        With a `unit`, such as "images", the bar also shows how many per second and how much time is left, and a step
+        may be several of them: step("loss 0.5", 64). `done` of them were done in an earlier run.
         """
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -98,8 +99,8 @@ class Report:
             yield step
 
     def measure(self, step: Callable[[], object]) -> float:
-        """How long a step takes here, in seconds, from doing it for a second: on a model that is thrown away."""
-        step()  # the first one is slower
+        """Measure for a second how long a step takes here, in seconds. Use a model that is thrown away."""
+        step()  # the first is slower
         began = time.perf_counter()
         done = 0
         while time.perf_counter() - began < MEASURED:
@@ -108,18 +109,20 @@ class Report:
         return (time.perf_counter() - began) / done
 
     def foretell(self, seconds: float) -> None:
-        """Say how long it will take."""
-        self.say(f"This takes about {in_words(seconds)} on this machine, by a measurement of one second.")
+        """Say how long the training will take."""
+        self.say(f"This takes about {in_words(seconds)} on this machine, judging by one second of it.")
 
     def folder(self, name: str) -> Path:
-        """A folder for what the milestone keeps: data, weights. It is there."""
+        """Make a folder for what the milestone keeps: data, weights."""
         path = HOME / f"{self.kata.id}_{name}"
         path.mkdir(parents=True, exist_ok=True)
         return path
 
     def checkpoints(self, name: str, fresh: bool = False) -> Path:
-        """A folder for the checkpoints of a run that may be interrupted, and gone on with. It is there, empty if
-        `fresh`; the verdict removes it."""
+        """Make a folder for the checkpoints of a run that can be interrupted and resumed.
+
+        It is empty if `fresh`. The verdict removes it.
+        """
         path = HOME / f"{self.kata.id}_{name}{RUN}"
         if fresh:
             shutil.rmtree(path, ignore_errors=True)
@@ -130,12 +133,12 @@ class Report:
     def figure(self, name: str) -> Path:
         """Where to save the picture of that name."""
         path = HOME / f"{self.kata.id}_{name}.png"
-        path.unlink(missing_ok=True)  # what is there afterwards is of this run
+        path.unlink(missing_ok=True)  # a picture that is there afterwards is of this run
         self.figures.append(path)
         return path
 
     def verdict(self, passed: bool, text: str) -> bool:
-        """The last word: whether the milestone is reached, and the number that says so. Returns `passed`."""
+        """End the milestone: whether it is reached, and a sentence with the number. Returns `passed`."""
         self.passed, self.text = bool(passed), text
         for path in self._runs:
             shutil.rmtree(path, ignore_errors=True)
@@ -144,9 +147,9 @@ class Report:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("n", nargs="?", metavar="N", help="the kata's number, 1 to 20")
-    parser.add_argument("--data", metavar="DIR", help="a folder with data that is there already")
+    parser.add_argument("--data", metavar="DIR", help="a folder with data that you have already")
     parser.add_argument("--impl", default="student", help="student (default), solutions, or a path")
-    parser.add_argument("--args", default="", help="words for the milestone itself")
+    parser.add_argument("--args", default="", help="words for the milestone script")
     parser.add_argument("--scene", action="store_true", help=argparse.SUPPRESS)  # in the process of its own
 
 
@@ -172,15 +175,15 @@ def run(options: argparse.Namespace) -> int:
     red = _red_specs(kata) if options.impl == "student" else None
     if red:
         say(
-            f"It is not green yet ({red.green}/{red.total}, first {_first(red)}), so it does not count. Trying all the "
-            "same.\n"
+            f"The kata is not green yet ({red.green}/{red.total}, the first red spec is {_first(red)}), so this run "
+            "does not count.\n"
         )
     started = time.monotonic()
     try:
         answer = _play(kata, options)
     except KeyboardInterrupt:
         if any(HOME.glob(f"{kata.id}_*{RUN}/*")):
-            say(f"\nWhat is finished is kept: `make milestone N={kata.number}` goes on after it.")
+            say(f"\nWhat is finished is kept: `make milestone N={kata.number}` resumes after it.")
         raise
     if options.impl == "student" and "passed" in answer:
         note = {
@@ -195,7 +198,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def reached(kata: Kata) -> str:
-    """The data set on which the last run on the student's code was a success; "" where there was none."""
+    """The data set on which the last run on the student's code was a success; "" if it was not one."""
     try:
         note = json.loads((HOME / f"{kata.id}.json").read_text(encoding="utf-8"))
         return str(note["on"]) if note["passed"] is True else ""
@@ -220,7 +223,7 @@ def _conclude(kata: Kata, answer: dict[str, Any], red: Standing | None, impl: st
     if answer.get("passed"):
         say(f"Milestone reached on {answer['on']}: {answer['text']}")
         if impl != "student":
-            say(f"This is `--impl {impl}`: its specs were not run, and nothing is noted.")
+            say(f"This was `--impl {impl}`: its specs were not run, and the verdict is not stored.")
         return 0
     if "passed" in answer:
         say(f"Not reached yet: {answer['text']}")
@@ -230,35 +233,37 @@ def _conclude(kata: Kata, answer: dict[str, Any], red: Standing | None, impl: st
     elif "error" in answer:
         say(answer["error"])
     else:
-        say(page("The milestone came to no verdict.", [answer["death"]], answer["where"]))
+        say(page("The milestone ended without a verdict.", [answer["death"]], answer["where"]))
     return RED
 
 
 def _red_specs(kata: Kata) -> Standing | None:
-    """How the kata stands, where specs of it are red. A timing that could not be judged is not red."""
+    """How the kata stands if specs of it are red, or None. A timing that could not be judged is not red."""
     found = standing.stand([kata])[kata]
     return found if found.red and found.state != "inconclusive" else None
 
 
 def _first(red: Standing) -> str:
-    return red.red.rpartition("::")[2]
+    """The name of the first red spec."""
+    file, _, name = red.red.rpartition("::")
+    return f"that {Path(file).name} can be imported" if name == IMPORT else name
 
 
 def in_words(seconds: float) -> str:
-    """A duration as a person says it: "40 seconds", "5 minutes"."""
+    """A duration in words: "40 seconds", "5 minutes"."""
     return f"{max(round(seconds, -1), 10):.0f} seconds" if seconds < 95 else f"{seconds / 60:.0f} minutes"
 
 
 def _those_that_have_one() -> str:
     names = [f"{k.number} ({k.milestone})" for k in KATAS if (k.folder / "milestone.py").is_file()]
-    return f"These have: {', '.join(names)}." if names else "None has one yet."
+    return f"These katas have one: {', '.join(names)}." if names else "No kata has one yet."
 
 
-# The scene, in a process of its own ---------------------------------------------------------------------
+# The script, in a process of its own --------------------------------------------------------------------
 
 
 def _play(kata: Kata, options: argparse.Namespace) -> dict[str, Any]:
-    """What the scene answered before it ended, or how it died."""
+    """What the script answered before it ended, or how its process died."""
     plan = overlay.plan_for(options.impl)
     words = [f"--data={options.data or ''}", f"--args={options.args}", f"--impl={options.impl}", "--scene"]
     command = [sys.executable, "-P", ENTRY, "milestone", *words, str(kata.number)]
@@ -275,7 +280,7 @@ def _play(kata: Kata, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _scene(script: Path, impl: str, report: Report) -> int:
-    """What the child does: play, and tell the parent the answer."""
+    """What the child does: run the script, and tell the parent the answer."""
     process.connect()
     os.environ["MPLBACKEND"] = "Agg"
     overlay.install(overlay.plan_for(impl))
@@ -290,7 +295,7 @@ def _scene(script: Path, impl: str, report: Report) -> int:
 def _perform(script: Path, report: Report) -> dict[str, Any]:
     from dojo.student.verdicts import Refused  # it needs NumPy, which the board does not
 
-    scene = Spec(report.kata, script, 1, "main")  # what cannot be imported is said as for a spec file
+    scene = Spec(report.kata, script, 1, "main")  # an import that fails is explained as in a spec file
     try:
         found = importlib.util.spec_from_file_location("milestone", script)
         assert found and found.loader
@@ -307,7 +312,7 @@ def _perform(script: Path, report: Report) -> dict[str, Any]:
         return {"error": f"{script.name} ended without a verdict."}
     if not report.on:
         return {
-            "error": f"{script.name} says of no data set that its verdict is about it: `report.on = ...`."
+            "error": f"{script.name} does not say which data set its verdict is about: `report.on = ...`."
         }
     figures = [shown(path) for path in report.figures if path.is_file()]
     return {"passed": report.passed, "on": report.on, "text": report.text, "figures": figures}

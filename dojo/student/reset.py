@@ -1,4 +1,4 @@
-"""`make reset`: one kata's skeleton again. What was there is in the newest backup."""
+"""`make reset`: put one kata's skeleton back. What was there is in the newest backup."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def run(options: argparse.Namespace) -> int:
     others = {path: data for path, data in yours.items() if path not in mine}
     changed = backups.change("reset", {**others, **backups.part(kata, made)})
     if not changed:
-        display(f"Kata {kata.name} is the skeleton already.")
+        display(f"Kata {kata.name} is already the skeleton.")
         return 0
     for path in changed:
         print(f"tinytorch/{path}")
-    display(f"Kata {kata.name} is the skeleton again. Yours is kept: `make restore N=1` takes it back.")
+    display(f"Kata {kata.name} is the skeleton again. Your work is kept: `make restore N=1` brings it back.")
     return 0

@@ -1,4 +1,4 @@
-"""`make restore`: the backups, the newest first, and the way back to each. It is backed up itself."""
+"""`make restore`: list the backups, the newest first, or restore one. What is there is backed up first."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     saved = backups.saved()[::-1]
     if not saved and options.n:
-        raise DojoError("There is no backup yet: nothing was ever written over your work.")
+        raise DojoError("There is no backup yet: no command has changed your files.")
     if not saved:
-        display("There is no backup yet: nothing was ever written over your work.")
+        display("There is no backup yet: no command has changed your files.")
     elif not options.n:
         display(listing(saved))
     else:
@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def listing(saved: list[Path]) -> str:
-    """The newest backups, numbered, and how far each is from what is there now."""
+    """The newest backups, numbered, and how many files of each differ from those of now."""
     now = backups.contents(catalogue.STUDENT)
     lines = []
     for number, backup in enumerate(saved[:SHOWN], 1):
@@ -42,7 +42,7 @@ def listing(saved: list[Path]) -> str:
     if len(saved) > SHOWN:
         lines.append(f"     and {len(saved) - SHOWN} older ones in .dojo/backups/")
     return "\n".join(
-        [*lines, "", "`make restore N=1` takes the newest back; that can be undone the same way."]
+        [*lines, "", "`make restore N=1` restores the newest; that can be undone in the same way."]
     )
 
 
@@ -51,7 +51,7 @@ def described(backup: Path) -> str:
     moment, _, command = backup.name.partition("-before-")
     try:
         return f"{time.strftime('%Y-%m-%d %H:%M', time.strptime(moment, backups.TIME))}, before {command}"
-    except ValueError:  # somebody renamed it
+    except ValueError:  # a person renamed it
         return backup.name
 
 
@@ -59,7 +59,7 @@ def chosen(number: str, saved: list[Path]) -> Path:
     if number.strip().isdecimal() and 1 <= int(number) <= len(saved):
         return saved[int(number) - 1]
     raise DojoError(
-        f"There is no backup {number!r}: they are numbered 1 to {len(saved)}, see `make restore`."
+        f"There is no backup {number!r}: they are numbered 1 to {len(saved)}, and `make restore` lists them."
     )
 
 
@@ -68,6 +68,6 @@ def restore(backup: Path) -> None:
     for path in changed:
         print(f"tinytorch/{path}")
     if changed:
-        display(f"tinytorch/ is what it was on {described(backup)}. `make restore N=1` undoes this.")
+        display(f"tinytorch/ is again what it was on {described(backup)}. `make restore N=1` undoes this.")
     else:
         display(f"tinytorch/ is already what it was on {described(backup)}.")

@@ -1,6 +1,6 @@
 """`make solutions-branch`: a branch whose tinytorch/ is the reference, for `git diff solutions -- tinytorch`.
 
-Only git's own store is written: neither the files nor the index of the student are touched.
+Only git's object store is written: the student's files and index are not touched.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
         "rev-parse",
         "--verify",
         f"HEAD:{prefix}solutions/tinytorch",
-        otherwise="The last commit has no solutions/tinytorch, and the branch is made from it.",
+        otherwise="The branch is made from the last commit, which has no solutions/tinytorch.",
     )
     refuse_foreign_branch()
     with tempfile.TemporaryDirectory() as folder:
@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def refuse_foreign_branch() -> None:
-    """A branch of that name that somebody else made is not ours to move."""
+    """Refuse to move a branch of that name that this command did not make."""
     try:
         subject = git("log", "-1", "--format=%s", f"refs/heads/{BRANCH}", "--")
     except DojoError:  # there is none
@@ -64,13 +64,13 @@ def refuse_foreign_branch() -> None:
 
 
 def git(*words: str, otherwise: str = "", **env: str) -> str:
-    """What one git command prints. A failure is a sentence: `otherwise`, or git's own."""
+    """Run one git command and return what it prints. A failure is the sentence `otherwise`, or git's own."""
     try:
         done = subprocess.run(
             ["git", *words], cwd=ROOT, env={**os.environ, **env}, capture_output=True, text=True
         )
     except FileNotFoundError:
-        raise DojoError("git is not installed, and the branch is made with it.") from None
+        raise DojoError("git is not installed, and this command needs it.") from None
     if done.returncode:
         raise DojoError(otherwise or f"git {words[0]}: {done.stderr.strip()}")
     return done.stdout.strip()

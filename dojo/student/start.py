@@ -19,7 +19,7 @@ from dojo.tree.overlay import plan_for, shown
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("n", nargs="?", metavar="N", help="the kata to begin with, 2 to 20")
     parser.add_argument(
-        "--force", action="store_true", help="replace those too that are green, or cannot be read"
+        "--force", action="store_true", help="also replace katas that are green, or cannot be read"
     )
 
 
@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
     kata = catalogue.kata(options.n)
     reference = backups.contents(catalogue.SOLUTIONS)
     if not reference:
-        raise DojoError("There is no solutions/ here, and `make start` copies katas from it.")
+        raise DojoError("`make start` copies katas from solutions/, and that folder is missing.")
     yours = backups.contents(catalogue.STUDENT)
     below = [each for each in KATAS[: kata.number - 1] if each.built]
     other = differing(below, yours, reference)
@@ -47,16 +47,16 @@ def run(options: argparse.Namespace) -> int:
         display("Copied from the reference:")
         for each in filled:
             display(f"  {each.name}{_was(stood.get(each))}")
-        display(f"What was there is in {shown(backups.saved()[-1])}: `make restore N=1` takes it back.")
+        display(f"What was there is in {shown(backups.saved()[-1])}: `make restore N=1` brings it back.")
     kept = [each for each in below if each not in filled]
     if kept:
-        display("Left as they are: " + ", ".join(each.name for each in kept) + ".")
+        display("Kept as they are: " + ", ".join(each.name for each in kept) + ".")
     display(_next(kata))
     return 0
 
 
 def _was(stood: Standing | None) -> str:
-    """What is lost by taking the reference."""
+    """How far the replaced kata was."""
     if stood is None:
         return ""
     if not stood.green and stood.state == "next":
@@ -66,31 +66,31 @@ def _was(stood: Standing | None) -> str:
 
 def _next(kata: Kata) -> str:
     if not kata.built:
-        return f"Kata {kata.name} is planned and not written yet; all that are written below it are filled."
+        return f"Kata {kata.name} is planned and not written yet. All katas that are written are filled in."
     return f"next: `make kata N={kata.number}` ({kata.slug}: {kata.discovery})"
 
 
 def differing(below: list[Kata], yours: dict[Path, bytes], reference: dict[Path, bytes]) -> list[Kata]:
-    """The katas where the student has something else than the reference."""
+    """The katas where the student's files differ from the reference."""
     return [each for each in below if backups.part(each, yours) != backups.part(each, reference)]
 
 
 def refuse_what_cannot_be_read(kata: Kata, katas: list[Kata]) -> None:
-    """A typo costs a kata all its specs: nobody loses a module to one."""
+    """Refuse to replace a file that cannot be read: one typo makes all specs red, and the work may be good."""
     for each in katas:
         for path in each.files(catalogue.STUDENT):
             if path.is_file() and path.suffix == ".py" and (problem := unreadable(path)):
                 raise DojoError(
-                    f"{shown(path)} is not Python yet: {problem}. Mend that line, and nothing of yours is replaced "
-                    f"that is green; or `make start N={kata.number} FORCE=1` replaces it, and all other katas below."
+                    f"{shown(path)} is not Python yet: {problem}. Mend that line and try again: katas that are "
+                    f"green are kept. Or `make start N={kata.number} FORCE=1` replaces all katas below {kata.number}."
                 )
 
 
 def standings(katas: list[Kata]) -> dict[Kata, Standing]:
-    """How each stands on the reference's katas: none is red for another's sake."""
+    """How each stands when all other katas are the reference: none is red because of another."""
     if not katas:
         return {}
-    display(f"looking at what is written of {', '.join(each.slug for each in katas)} ...")
+    display(f"looking at how far you are with {', '.join(each.slug for each in katas)} ...")
     warm.preload()
     return dict(warm.together((each, _stand(each)) for each in katas))
 

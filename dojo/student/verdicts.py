@@ -1,4 +1,4 @@
-"""What a milestone's verdict rests on, counted here in NumPy and float64, and by no code of the student's.
+"""What a milestone's verdict rests on, computed here in NumPy and float64, without the student's code.
 
     before = verdicts.weights(model)
     ...                                                     # training
@@ -7,8 +7,8 @@
     logits = verdicts.answers(ask, held_out, model)
     return report.verdict(verdicts.accuracy(logits, labels) > 0.9, "...")
 
-A check that fails raises `Refused`, and the milestone is not reached, whatever the numbers say. Labels and targets stay
-here: `ask` gets questions alone.
+A check that fails raises `Refused`, and the milestone is not reached, whatever the numbers say. Labels and
+targets stay here: `ask` gets only the questions.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 Ask = Callable[[Array], Array]
-"""A function that puts questions, one a row, to the student's model, and gives its answers as an array."""
+"""A function that gives the student's model questions, one in each row, and returns its answers as an array."""
 
 NEAR = 1e-3
 """How far two answers to one question may differ, relative to the largest answer: sums in another order round
@@ -56,7 +56,7 @@ def accuracy(logits: Array, targets: Array) -> float:
 
 
 def agrees(yours: float, counted: float, what: str, look: str) -> None:
-    """Refuse a model whose own number is not the one that is counted here."""
+    """Refuse a model whose own number is not the one that is computed here."""
     if not abs(float(yours) - counted) <= 5e-3 * abs(counted) + 1e-6:
         raise Refused(
             f"{what} is {float(yours):.4g} by your code, and {counted:.4g} counted from the outputs of your model. "
@@ -68,7 +68,7 @@ def agrees(yours: float, counted: float, what: str, look: str) -> None:
 
 
 def weights(*models: Any) -> dict[str, Array]:
-    """A copy of every parameter and buffer by name, of several models with the number of the model in front."""
+    """Copies of all parameters and buffers, by name; of several models, by their number and the name."""
     return {
         _name(name, number, models): np.array(tensor.data)
         for number, model in enumerate(models)
@@ -93,19 +93,19 @@ def moved(before: Mapping[str, Array], *models: Any) -> None:
 
 @contextmanager
 def unmoved(what: str, *models: Any) -> Iterator[None]:
-    """Refuse models of which a weight or a buffer changes in the block, while they only answer."""
+    """Refuse models if a weight or a buffer changes in the block, in which they only answer."""
     before = weights(*models)
     yield
     now = weights(*models)
     if changed := [name for name in now if not _same(before[name], now[name])]:
         raise Refused(
-            f"{what}, these changed: {_some(changed)}. A model that is only asked learns nothing: no step of the "
-            "optimizer, and eval mode, in which batch norm keeps its running statistics."
+            f"{what}, these changed: {_some(changed)}. A model that only answers may not change: no step of the "
+            "optimizer, and eval mode, in which batch norm leaves its running statistics alone."
         )
 
 
 class Untouched:
-    """Batches to validate with, which nobody learns from: while they are read, no weight and no buffer changes."""
+    """Batches to validate on: while they are read, no weight and no buffer may change."""
 
     def __init__(self, batches: Any, model: Any) -> None:
         self.batches, self.model = batches, model
@@ -136,18 +136,18 @@ def _some(names: list[str]) -> str:
 
 
 def answers(ask: Ask, questions: Array, *models: Any, batch: int = 500) -> Array:
-    """What the model answers, one row for each question, asked `batch` at a time.
+    """The model's answers, a row for each question, asked `batch` at a time.
 
-    Refused are nan and inf, another number of rows, a weight that changes, and an answer that depends on anything but
-    its question: on chance (dropout), on its place in the batch, or on the other rows of the batch.
+    A model is refused for nan and inf, for another number of rows, for a weight that changes, and for an answer that
+    depends on more than its question: on chance (dropout), its place in the batch, or the other rows of the batch.
     """
     with unmoved("While the model was asked", *models):
         parts = [_asked(ask, questions[i : i + batch]) for i in range(0, len(questions), batch)]
     first = parts[0]
     if _differ(first, _asked(ask, questions[:batch])):
         raise Refused(
-            "Asked the same twice, the model gives two answers. Is dropout off in eval mode, and is eval mode on? "
-            "Or does the answer depend on more than the question?"
+            "Asked the same question twice, the model gives two answers. Is dropout off in eval mode, and is eval mode "
+            "on? Or does the answer depend on more than the question?"
         )
     half = len(first) // 2
     others = np.concatenate([questions[half:batch], questions[len(questions) - half :]])
@@ -161,8 +161,10 @@ def answers(ask: Ask, questions: Array, *models: Any, batch: int = 500) -> Array
 
 
 def causal(ask: Ask, ids: Array, vocabulary: int) -> None:
-    """Refuse a model that sees the future: change the end of the texts `ids` (B, T), with tokens 0 to
-    `vocabulary` - 1, and what it says of the places before, logits (B, T, V), has to stay."""
+    """Refuse a model that sees the future, on texts `ids` (B, T) of tokens 0 to `vocabulary` - 1.
+
+    When the end of the texts is changed, the logits (B, T, V) of the places before must stay the same.
+    """
     said = _asked(ask, ids)
     length = ids.shape[1]
     random = np.random.default_rng(0)
@@ -175,17 +177,20 @@ def causal(ask: Ask, ids: Array, vocabulary: int) -> None:
             place = int(np.flatnonzero(differs)[-1])
             raise Refused(
                 f"The model sees the future: when only the text from place {cut} on is changed, it says something else "
-                f"at place {place}, which comes before. Whoever sees the next letter need not foretell it. Look at the "
-                "causal mask, at where it is applied, and at the axis of the softmax."
+                f"at place {place}, which comes before. A model that sees the next token does not predict it. Look at "
+                "the causal mask, at where it is applied, and at the axis of the softmax."
             )
 
 
 def writes_what_it_says(ask: Ask, written: Any, prompt: Any, window: int, who: str) -> None:
-    """Refuse a text that is not the model's own. `written`, ids, begins with `prompt`, and went on at temperature 0: so
-    each new token has the largest logit after the text before it, of which the model sees the last `window` tokens."""
+    """Refuse a text that does not follow from the model's logits.
+
+    `written` (ids) must begin with `prompt`. It was written at temperature 0, so each new token must have the largest
+    logit after the text before it, of which the model sees the last `window` tokens.
+    """
     ids, given = np.asarray(written), np.asarray(prompt)
     if not _same(ids[: len(given)], given) or len(ids) == len(given):
-        raise Refused(f"What {who} gives does not begin with the prompt, or has nothing after it.")
+        raise Refused(f"What {who} gives does not begin with the prompt, or adds nothing to it.")
     for place in range(len(given), len(ids)):
         logits = _asked(ask, ids[None, max(0, place - window) : place])[0, -1]
         if logits[ids[place]] < logits.max() - NEAR * np.abs(logits).max():
@@ -205,7 +210,7 @@ def _asked(ask: Ask, questions: Array) -> Array:
         )
     if not np.isfinite(said).all():
         raise Refused(
-            "The model answers nan or inf. After which step of the training does the loss become that?"
+            "The model answers nan or inf. After which step of the training does the loss become nan or inf?"
         )
     return said
 

@@ -1,13 +1,13 @@
-"""`make watch`: runs a kata again on every save, warm.
+"""`make watch`: runs a kata again on every save.
 
-NumPy, pytest and hypothesis are loaded once; each run is a fork of that, so `tinytorch` is never imported here and
-every run sees the source as it is on the disk. Where the system has no forks a run is a new process, and where it
-has no termios there are no keys. A save during a run ends the run and starts another. Nothing ever
-jumps ahead by itself: a green kata waits for the key `n`.
+NumPy, pytest and hypothesis are loaded once, and each run is a fork of this process. `tinytorch` is never imported
+here, so every run sees the source as it is on the disk. On a system without fork a run is a new process; without
+termios there are no keys. A save during a run ends the run and starts another. It never goes on to the next kata by
+itself: a green kata waits for the key `n`.
 
 Saves are found by looking at the files' times and sizes. That takes a fifth of a millisecond, works the same on WSL
-and on network mounts, where notifications from the system get lost, and needs no thread beside the warm. Where
-looking is slow it is done less often.
+and on network mounts, where notifications from the system get lost, and needs no thread. If
+looking is slow, it is done less often.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ KEYS = "h hint  n next  l list  r rerun  q quit"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "n", nargs="?", metavar="N", help="the kata's number; the first one that is not green"
+        "n", nargs="?", metavar="N", help="the kata's number; by default the first one that is not green"
     )
 
 
@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def first_not_green() -> Kata:
-    """The first kata with something to do; the last one where all is green."""
+    """The first kata that is not green; the last one if all are."""
     built = [kata for kata in KATAS if kata.built]
     for kata in built:
         if standing.stand([kata])[kata].red:
@@ -124,12 +124,12 @@ def _looks(kata: Kata) -> dict[str, tuple[int, int, int]]:
 
 @dataclass
 class Watch:
-    """The kata that is worked on, and the run that goes on now."""
+    """The kata that is watched, and the run that is going on."""
 
     kata: Kata
     has_keys: bool
     queue: list[Kata] = field(default_factory=list)
-    """What is still to be run: the kata itself, and when that is green those below it."""
+    """The katas still to be run: the watched one, and when it is green those below it."""
     run: Run | None = None
     key: str = ""
     counted: str = ""
@@ -151,7 +151,7 @@ class Watch:
         self.run, self.queue = None, []
 
     def poll(self) -> None:
-        """See how the run goes on."""
+        """Look at the run, and act when it has ended."""
         if self.run is None:
             return
         ended = self.run.poll()
@@ -168,7 +168,7 @@ class Watch:
                 self._went_down(kata, found)
 
     def _count(self, run: Run, ended: bool) -> None:
-        """A line that grows; when the run has ended it makes room."""
+        """Show how many specs are green; when the run has ended, clear that line."""
         green = sum(result.state == "green" for result in run.results)
         line = "\r\033[K" if ended else f"\r{green}/{specs.total(self.kata)} green"
         if line != self.counted:
@@ -176,7 +176,7 @@ class Watch:
         self.counted = line
 
     def _concluded(self, found: Standing, outcome: Outcome) -> None:
-        """The kata itself was run. Where pytest could finish, its output has explained what is red."""
+        """The watched kata was run. If pytest could finish, its output has explained what is red."""
         self.found, self.red = found, standing.first_red(self.kata, outcome.results)
         hint.moved_on(self.red)
         print(outcome.output)
@@ -216,7 +216,7 @@ class Watch:
     # Keys
 
     def press(self, key: str) -> bool:
-        """Do what a key asks. False where it asks to leave."""
+        """Do what a key asks for. False if it asks to leave."""
         if key in LEAVE:
             return False
         if key == "r":
@@ -225,7 +225,7 @@ class Watch:
             self._say(
                 hint.next_hint(self.kata, self.red, again="press h")
                 if self.red
-                else "Nothing is red: no hint is needed."
+                else "No spec is red: no hint is needed."
             )
         elif key == "l":
             self._list()
@@ -267,7 +267,7 @@ class Watch:
 
 @contextlib.contextmanager
 def _asked_to_end() -> Iterator[list[int]]:
-    """The signals that have come so far. They are not exceptions: one in the middle of a fork would get lost."""
+    """The signals that have come so far. They raise no exception: one in the middle of a fork would get lost."""
     came: list[int] = []
     numbers = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
     before = {number: signal.signal(number, lambda number, frame: came.append(number)) for number in numbers}
@@ -280,7 +280,7 @@ def _asked_to_end() -> Iterator[list[int]]:
 
 @contextlib.contextmanager
 def _raw_keyboard() -> Iterator[int | None]:
-    """The terminal gives every key at once, and is put back on every way out. None where there is no terminal."""
+    """Let the terminal give every key at once, and restore it at the end. None if there is no terminal."""
     if not sys.stdin.isatty() or importlib.util.find_spec("termios") is None:
         yield None
         return
@@ -304,6 +304,6 @@ def _raw_keyboard() -> Iterator[int | None]:
 
 
 def _fit() -> None:
-    """Say how wide the terminal is now: the runs write to a pipe, which has no width."""
+    """Tell the runs how wide the terminal is: they write to a pipe, which has no width."""
     with contextlib.suppress(OSError):
         os.environ["COLUMNS"] = str(os.get_terminal_size(sys.stdout.fileno()).columns)

@@ -1,6 +1,6 @@
-"""What keeps a student's work: every command that writes into tinytorch/ copies the whole of it first.
+"""Backups of a student's work: every command that writes into tinytorch/ copies the whole of it first.
 
-A backup is written aside and renamed, so that there is never half of one, and none is ever deleted.
+A backup is written under another name and then renamed, so it is never incomplete. None is ever deleted.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def save(command: str) -> Path:
         raise DojoError(
             f"No backup can be made in {FOLDER} ({error.strerror}), so nothing was changed."
         ) from None
-    aside.chmod(0o755)  # mkdtemp lets nobody else in
+    aside.chmod(0o755)  # mkdtemp gives nobody else access
     try:
         if catalogue.STUDENT.is_dir():
             ignored = shutil.ignore_patterns("__pycache__")
@@ -73,7 +73,7 @@ def contents(tree: Path) -> dict[Path, bytes]:
 
 
 def part(kata: Kata, files: Mapping[Path, Data]) -> dict[Path, Data]:
-    """Those of the files that are the kata's module."""
+    """Those of the files that belong to the kata's module."""
     return {path: data for path, data in files.items() if kata_of(path, Path()) == kata}
 
 
@@ -91,8 +91,8 @@ def change(command: str, new: dict[Path, bytes]) -> list[Path]:
 def replace(tree: Path, new: dict[Path, bytes]) -> list[Path]:
     """Make `tree` hold exactly these files. Returns what changed.
 
-    Everything is written aside first: a full disk or a folder that may not be written is found before any file
-    has changed. Whoever reads a file meanwhile sees all of the old one or all of the new one.
+    Everything is written under other names first: a full disk or a missing permission is found before any file
+    has changed. A program that reads a file meanwhile sees all of the old one or all of the new one.
     """
     old = contents(tree)
     written = [path for path, data in new.items() if old.get(path) != data]

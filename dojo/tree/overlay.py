@@ -1,8 +1,8 @@
 """Which file each module of `tinytorch` comes from.
 
 The student's tree, the reference's, or a mixture of both: the choice is one finder, first in `sys.meta_path`.
-`sys.path` is never used to choose, and bytecode is neither read nor written: Python takes a `.pyc` for fresh
-when the source has the same size and second, which quick edits have.
+`sys.path` does not decide. Bytecode is neither read nor written: Python takes a `.pyc` for up to date
+if the source has the same size and second, as after a quick edit.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dojo.catalogue import KATAS, ROOT, SOLUTIONS, STUDENT, kata, kata_of
 from dojo.errors import DojoError
 
 SLUGS = {k.slug: k for k in KATAS}
-DEPTHS = ("*/", "*/*/")  # where a folder may hold its `tinytorch`
+DEPTHS = ("*/", "*/*/")  # where in a folder `tinytorch` may be
 
 
 @dataclass(frozen=True)
@@ -29,19 +29,19 @@ class Plan:
     """Where `tinytorch` comes from in this process."""
 
     tree: Path
-    """The `tinytorch` directory that everything comes from, unless said otherwise below."""
+    """The `tinytorch` directory that everything comes from, except what is named below."""
     special: Mapping[str, Path] = field(default_factory=dict)
     """Slugs whose module, file or package, comes from another tree."""
     closed: frozenset[str] = frozenset()
     """Slugs that cannot be imported, because their katas are above the one under test."""
     source: Mapping[str, str] = field(default_factory=dict)
-    """Full module names whose source is this text, and not what stands in the file."""
+    """Full module names whose source is this text, and not that of the file."""
 
     def tree_of(self, slug: str) -> Path:
         return self.special.get(slug, self.tree)
 
     def arguments(self) -> list[str]:
-        """The plan as arguments of pytest. One that changes sources has none."""
+        """The plan as arguments of pytest. A plan that changes sources cannot be written so."""
         for slug, tree in self.special.items():
             return ["--impl", str(tree), "--alone", str(SLUGS[slug].number)]
         return ["--impl", str(self.tree)]
@@ -68,14 +68,17 @@ def _tree(impl: str) -> Path:
     if tree.is_dir():
         return tree
     if impl == "solutions":
-        raise DojoError("This copy has no solutions/ folder, and what you asked for needs the reference.")
+        raise DojoError("This needs the reference, and the folder solutions/ is missing.")
     if impl == "student":
-        raise DojoError("The folder tinytorch/ is missing. `make restore` lists the backups of it.")
+        raise DojoError(
+            "The folder tinytorch/ is missing. `make restore` lists its backups; without one, `git checkout tinytorch` "
+            "brings back what was last committed."
+        )
     raise DojoError(f"--impl {impl}: there is no such folder. Give `student`, `solutions`, or a path.")
 
 
 def _package(folder: Path) -> Path:
-    """The `tinytorch` in a folder, or the folder itself where that is one."""
+    """The `tinytorch` in a folder, or the folder itself if it is one."""
     if (folder / "tinytorch").is_dir():
         return folder / "tinytorch"
     is_one = (
@@ -88,15 +91,17 @@ def _package(folder: Path) -> Path:
         return found[0]
     if found:
         named = ", ".join(shown(path) for path in found[:3])
-        raise DojoError(f"--impl {folder}: there are {len(found)} in it ({named}). Say which.")
-    raise DojoError(f"--impl {folder}: there is no tinytorch in it, and no module of a kata.")
+        raise DojoError(
+            f"--impl {folder}: there are {len(found)} tinytorch folders in it ({named}). Name one of them."
+        )
+    raise DojoError(f"--impl {folder}: there is no tinytorch folder in it, and no module of a kata.")
 
 
 def install(plan: Plan) -> None:
     """Make `plan` the source of `tinytorch` for the rest of this process."""
     loaded = [name for name in sys.modules if name.partition(".")[0] == "tinytorch"]
     if loaded:
-        raise DojoError(f"{loaded[0]} is imported already, so it is too late to choose where it comes from.")
+        raise DojoError(f"{loaded[0]} is already imported, so it is too late to choose where it comes from.")
     sys.meta_path[:] = [Finder(plan), *(f for f in sys.meta_path if not isinstance(f, Finder))]
 
 
@@ -136,7 +141,7 @@ class Finder(MetaPathFinder):
 
 
 class Loader(importlib.machinery.SourceFileLoader):
-    """Compiles what stands in the file now, or `text` in its place."""
+    """Compiles what is in the file now, or `text` instead."""
 
     def __init__(self, fullname: str, path: Path, text: str | None) -> None:
         super().__init__(fullname, str(path))
@@ -151,13 +156,13 @@ class Loader(importlib.machinery.SourceFileLoader):
         data = self.get_data(self.path)
         if (place := data.find(b"\0")) >= 0:  # Python's own error names no file
             line = data.count(b"\n", 0, place) + 1
-            raise SyntaxError("it holds a null byte, is it saved as UTF-8?", (self.path, line, None, None))
+            raise SyntaxError("it holds a null byte. Is it saved as UTF-8?", (self.path, line, None, None))
         code: CodeType = self.source_to_code(data, self.path)
         return code
 
 
 def shown(path: Path | str) -> str:
-    """A path as a person at the root of the repository would write it."""
+    """A path, relative to the root of the repository if it is in it."""
     path = Path(path)
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
 
@@ -165,8 +170,8 @@ def shown(path: Path | str) -> str:
 def _closed(slug: str) -> str:
     above = SLUGS[slug]
     return (
-        f"tinytorch.{slug} is kata {above.id}, which is above the one under test, and is closed while that one "
-        "is tested alone. A kata imports only the katas below it."
+        f"tinytorch.{slug} is kata {above.id}, which is above the one under test, and cannot be imported while "
+        "that one is tested alone. A kata imports only the katas below it."
     )
 
 

@@ -58,7 +58,7 @@ def only(kata: Kata, name: str) -> tuple[str, str, Function]:
 
 
 def lines(node: Function) -> slice:
-    """Where a function stands in the lines of its module, decorators included."""
+    """The lines of a function in its module, decorators included."""
     return slice(min(each.lineno for each in (node, *node.decorator_list)) - 1, node.end_lineno)
 
 
@@ -68,12 +68,12 @@ def source(text: str, node: Function) -> str:
 
 
 def docstring(node: Function) -> list[ast.stmt]:
-    """The docstring of a function as the statements it is, none or one."""
+    """The docstring of a function as a list of statements, none or one."""
     return node.body[:1] if ast.get_docstring(node, clean=False) is not None else []
 
 
 def unwritten(kata: Kata, names: set[str]) -> dict[str, str]:
-    """The reference where the named functions are the skeleton's again. Everything else stays, helpers too."""
+    """The reference with the named functions replaced by stubs. Everything else stays, helpers too."""
 
     def taken_away(name: str) -> Edit:
         def edit(node: Function) -> None:

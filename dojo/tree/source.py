@@ -1,4 +1,4 @@
-"""What the source of a kata says of itself: what is given, what is not written yet, and which files are whose."""
+"""What the source of a kata tells: what is given, what is not written yet, and which file belongs to which kata."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ Definition = Function | ast.ClassDef
 
 
 def stub(kata: Kata, name: str) -> str:
-    """What the stub of a function raises NotImplementedError with."""
+    """The message with which the stub of a function raises NotImplementedError."""
     return f"kata {kata.id}: {name}"
 
 
 def asked_for(error: BaseException) -> tuple[int, str] | None:
-    """The kata and the function of the stub that raised `error`; None where no stub did."""
+    """The kata and the function of the stub that raised `error`; None if no stub did."""
     found = UNWRITTEN.match(str(error)) if isinstance(error, NotImplementedError) else None
     return (int(found[1]), found[2]) if found else None
 
@@ -63,7 +63,7 @@ def header(node: ast.stmt, lines: list[str]) -> tuple[int, int]:
 
 
 def _signature(node: Definition) -> Iterator[ast.expr | ast.arg]:
-    """Everything between the name and the colon that has a place."""
+    """Everything between the name and the colon that has a line number."""
     if isinstance(node, ast.ClassDef):
         yield from (*node.bases, *(each.value for each in node.keywords))
     else:
@@ -111,7 +111,6 @@ def is_student(filename: str, plan: overlay.Plan | None = None) -> bool:
 
 
 def is_of_kata(filename: str, kata: Kata) -> bool:
-    """Whether a file is the kata's module, or a file of it where that is a package, in the implementation under
-    test."""
+    """Whether a file belongs to the kata's module (a file or a package) in the implementation under test."""
     plan = overlay.installed()
     return plan is not None and kata_of(Path(filename), plan.tree_of(kata.slug)) == kata

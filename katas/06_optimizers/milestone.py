@@ -1,7 +1,7 @@
-"""XOR: four points that no straight line can part, learned by two layers with every gradient by hand.
+"""XOR: four points that no straight line can separate, learned by two layers with every gradient by hand.
 
-What decides is counted by the dojo, not by your loss: from what the network says of places near the four points, which
-are drawn after the training.
+The dojo decides, not your loss: it looks at what the network says of places near the four points, which are drawn after
+the training.
 """
 
 import math
@@ -23,7 +23,7 @@ HIDDEN, LR, STEPS = 8, 0.05, 500
 
 
 def learn_a_line(step):
-    """One layer, Linear(2, 1): a straight line. Gives the layer."""
+    """Train one layer, Linear(2, 1): a straight line. Gives the layer."""
     line = Linear(2, 1)
     optimizer = Adam(line.parameters(), lr=LR)
     for _ in range(STEPS):
@@ -37,7 +37,7 @@ def learn_a_line(step):
 
 
 def learn_two_layers(first, second, step):
-    """Linear, tanh, Linear. Gives the loss after each step."""
+    """Train Linear, tanh, Linear. Gives the loss after each step."""
     optimizer = Adam([*first.parameters(), *second.parameters()], lr=LR)
     losses = []
     for _ in range(STEPS):
@@ -65,7 +65,7 @@ def near_the_points(n, rng):
 
 
 def draw(predict, losses, path):
-    """The loss, step by step, and what the network says of every place in the square."""
+    """Draw the loss, step by step, and what the network says of every place in the square."""
     import matplotlib.pyplot as plt
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
@@ -90,7 +90,7 @@ def main(report):
     """ARGS= may hold a number, the seed of the first weights."""
     report.on = "four points"
     manual_seed(int(report.args[0]) if report.args else 0)
-    report.say("XOR: 0 for (0, 0) and (1, 1), 1 for (0, 1) and (1, 0). No straight line parts them.")
+    report.say("XOR: 0 for (0, 0) and (1, 1), 1 for (0, 1) and (1, 0). No straight line separates them.")
     with report.progress(STEPS, "one layer ") as step:
         line = learn_a_line(step)
     stuck = verdicts.binary_cross_entropy(line(Tensor(POINTS)).data, TRUTH)
@@ -121,5 +121,5 @@ def main(report):
     return report.verdict(
         right == 1 and loss < 0.05,
         f"{right:.0%} of {len(places)} places near the four points are right, the loss there is {loss:.4f} "
-        "(100% and less than 0.05 are asked for)",
+        "(needed: 100% and less than 0.05)",
     )

@@ -81,8 +81,9 @@ def test_a_block_has_its_generator():
 
 @pytest.mark.parametrize("error", [KeyError, KeyboardInterrupt])
 def test_an_error_ends_a_block_too(error):
-    """After an error inside `with drawing_from(g):`, or Ctrl-C, the default generator is current again, and the error
-    goes on.
+    """After an error or Ctrl-C inside `with drawing_from(g):`, the default generator is current again.
+
+    The error leaves the block.
     """
     with raises(error, "inside"), drawing_from(np.random.default_rng(1)):
         raise error("inside")

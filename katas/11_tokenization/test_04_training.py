@@ -116,8 +116,9 @@ def same(fast, slow):
 
 
 def test_training_does_not_rescan_the_words():
-    """60 merges of 600 words are found at least 3.5 times faster than by train_by_rescan: a merge looks only at the
-    words that hold its pair.
+    """60 merges of 600 words are found at least 3.5 times faster than by train_by_rescan.
+
+    For each merge, only the words that contain its pair are read.
     """
     seeds = iter(range(1000))
     speedup(

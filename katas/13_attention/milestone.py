@@ -1,10 +1,10 @@
 """A map of attention: one layer learns to copy what a text has said before, and shows on a sentence where it looks.
 
-A passage of real text is shown twice. The second time, whoever can look back knows every next letter. ARGS= may hold
-a sentence of your own to draw; DATA= a folder with tinyshakespeare.txt, to learn from that.
+A passage of real text is shown twice. The second time, a model that can look back knows every next letter. ARGS= may
+be a sentence of your own to draw; DATA= a folder with tinyshakespeare.txt, to learn from that.
 
-What is foretold is counted on passages from a part of the text that training never got, and only of a layer that does
-not see the next letter: when the end of a text is changed, what is said before it has to stay.
+Right predictions are counted on passages from a part of the text that training never got, and only for a layer that
+does not see the next letter: when the end of a text is changed, the predictions before it must not change.
 """
 
 import numpy as np
@@ -33,13 +33,13 @@ CHARACTERS = 500_000  # of Python's standard library
 
 
 def numbers(text):
-    """Each letter as its place in LETTERS; small ones for capitals, and nothing for those that are not there."""
+    """Each letter as its place in LETTERS. Capitals count as small letters; other characters are left out."""
     known = {letter: number for number, letter in enumerate(LETTERS)}
     return np.array([known[letter] for letter in text.lower() if letter in known])
 
 
 def said_twice(text, n, rng):
-    """`n` rows of PLACES + 1 letters: a passage of 16 to 24 letters again and again. And each passage's length."""
+    """`n` rows of PLACES + 1 letters, each a passage of 16 to 24 letters repeated, and the lengths of the passages."""
     lengths = rng.integers(16, 25, n)
     starts = rng.integers(0, len(text) - 25, n)
     rows = [
@@ -53,7 +53,7 @@ def said_twice(text, n, rng):
 
 
 class Bag(Module):
-    """What all places so far have to say, added up: each counts the same."""
+    """The mean of what all places so far have to say: each counts the same."""
 
     def __init__(self):
         self.v_proj, self.out_proj = Linear(FEATURES, FEATURES), Linear(FEATURES, FEATURES)
@@ -64,7 +64,7 @@ class Bag(Module):
 
 
 class Reader(Module):
-    """The next letter, from this one, the two before it, and what `mix` brings from further back."""
+    """Predicts the next letter from this one, the two before it, and what `mix` brings from further back."""
 
     def __init__(self, mix):
         self.this, self.one_before, self.two_before = (Embedding(len(LETTERS), FEATURES) for _ in range(3))
@@ -127,8 +127,8 @@ def check(reader, text):
     verdicts.agrees(float(yours), verdicts.cross_entropy(logits, targets), "The loss", "cross_entropy")
 
 
-def foretold(reader, text):
-    """The shares of next letters that it gets right, the first time that a passage is said, and after that."""
+def predicted(reader, text):
+    """The shares of next letters that it predicts rightly: the first time a passage is said, and after that."""
     rows, lengths = said_twice(text, 400, np.random.default_rng(1))
     logits = verdicts.answers(asking(reader), rows[:, :-1], reader, batch=100)
     right = logits.argmax(-1) == rows[:, 1:]  # (400, PLACES)
@@ -144,7 +144,7 @@ def foretold(reader, text):
 
 
 def followers(letters):
-    """(T, T) booleans: True at [i, j] where letters j - 2 and j - 1 are letters i - 1 and i: j followed them then."""
+    """(T, T) booleans: True at [i, j] where letter j followed the two letters i - 1 and i earlier in the text."""
     same = np.zeros((len(letters), len(letters)), bool)
     for i in range(1, len(letters)):
         for j in range(2, i + 1):
@@ -161,13 +161,13 @@ def check_map(mix, x, weights):
     if not np.allclose(yours, mapped, atol=1e-3 * np.abs(yours).max()):
         raise verdicts.Refused(
             "The map is not what the layer does: the values, weighted as attention_map says and sent through out_proj, "
-            f"differ from what the layer gives by up to {np.abs(yours - mapped).max():.2g}. Look at attention_map, "
+            f"differ from the layer's result by up to {np.abs(yours - mapped).max():.2g}. Look at attention_map, "
             "attention_weights and split_heads."
         )
 
 
 def in_words(weights, same):
-    """How much of a head's weight (T, T) is on what followed, over the places where there is something to follow."""
+    """A sentence: how much of a head's weight (T, T) is on what followed, where something did."""
     rows = np.flatnonzero(same.any(1))
     head = (weights * same)[rows].sum(1).mean()
     bag = (same.sum(1) / np.arange(1, len(same) + 1))[rows].mean()
@@ -175,7 +175,7 @@ def in_words(weights, same):
 
 
 def draw(sentence, weights, same, path):
-    """A panel for each head: row by row, where that place looks. Framed: what followed the same two letters before."""
+    """Draw a panel for each head: where each place looks. Framed: what followed the same two letters before."""
     import matplotlib.pyplot as plt
 
     side = 0.2 * max(len(sentence), 25)  # inches
@@ -200,16 +200,16 @@ def main(report):
     text = (folder / "tinyshakespeare.txt").read_text(encoding="utf-8") if folder else stdlib.text(CHARACTERS)
     train, validation = map(numbers, stdlib.split(text))
     report.on = "Shakespeare" if folder else "Python's standard library"
-    report.say(f"Passages of {report.on}, each said again and again. Who knows what comes next?")
+    report.say(f"Passages of {report.on}, each repeated. Which model predicts the next letter?")
 
     with report.progress(STEPS, "a bag of all places so far") as step:
         bag = learn(Bag(), train, step)
     with report.progress(STEPS, "attention") as step:
         reader = learn(MultiHeadAttention(FEATURES, HEADS), train, step)
     for name, each in (("The bag", bag), ("Attention", reader)):
-        first, again = foretold(each, validation)
+        first, again = predicted(each, validation)
         report.say(
-            f"{name} foretells {first:.0%} the first time a passage is said, {again:.0%} when it is said again."
+            f"{name} predicts {first:.0%} the first time a passage is said, {again:.0%} when it is said again."
         )
 
     letters = numbers(" ".join(report.args))
@@ -233,5 +233,5 @@ def main(report):
     draw(sentence, weights, same, report.figure("your_sentence" if own else "attention"))
     return report.verdict(
         again >= PASSED,
-        f"{again:.0%} of what is said again is foretold, in text that it never saw ({PASSED:.0%} are asked for)",
+        f"{again:.0%} of what is said again is predicted, in text that it never saw ({PASSED:.0%} is needed)",
     )

@@ -145,9 +145,7 @@ def test_both_a_mask_and_is_causal_are_refused():
 
 @pytest.mark.parametrize("dtype", [np.int64, np.float64, np.uint8])
 def test_a_mask_of_another_dtype_is_refused(dtype):
-    """A mask of integers could mean either kind, and one of float64 would make float32 scores float64: a TypeError
-    with both dtypes.
-    """
+    """A mask of integers, or of float64 for float32 scores, is a TypeError with both dtypes."""
     with raises(TypeError, np.dtype(dtype), "float32"):
         attention_weights(zeros(3, 2), zeros(3, 2), Tensor(np.ones((3, 3), dtype)))
 

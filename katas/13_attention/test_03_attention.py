@@ -53,8 +53,9 @@ def test_attention_is_a_lookup():
 
 
 def test_arguments_come_in_pytorchs_order():
-    """scaled_dot_product_attention(query, key, value, attn_mask, dropout_p, is_causal, scale): a mask hides the
-    second of three values, and a scale of 0 makes the others equal.
+    """The arguments are query, key, value, attn_mask, dropout_p, is_causal and scale, in PyTorch's order.
+
+    A mask hides the second of three values, and a scale of 0 makes the others equal.
     """
     query, key = Tensor(np.array([[1.0]])), Tensor(np.array([[1.0], [2.0], [3.0]]))
     value = Tensor(np.array([[2.0], [100.0], [4.0]]))
@@ -74,8 +75,9 @@ def test_arguments_come_in_pytorchs_order():
     data=st.data(),
 )
 def test_attention_query_by_query(batch, L, S, kind, scale, data):
-    """For any leading axes, sizes, masks and scales, query i gets the sum of exp(score) * value over the sum of
-    exp(score), and 0 where it may look nowhere. Values may have another number of features than keys.
+    """Query i gets the sum of exp(score) * value over the sum of exp(score), and 0 where it may look nowhere.
+
+    For any leading axes, sizes, masks and scales. Values may have another number of features than keys.
     """
     query = data.draw(strided((*batch[0], L, 2)), label="query")
     key = data.draw(strided((*batch[1], S, 2)), label="key")
@@ -106,6 +108,7 @@ def test_a_hidden_value_does_not_matter():
 
 def test_dropout_drops_weights():
     """With dropout_p=0.25 a weight is dropped with probability 1/4, each for itself, and the others grow by 4/3.
+
     A weight that is dropped is lost to all features of its value.
     """
     manual_seed(0)

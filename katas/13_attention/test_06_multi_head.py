@@ -1,4 +1,4 @@
-"""MultiHeadAttention: what is asked, offered and said is learned."""
+"""MultiHeadAttention: queries, keys and values are learned."""
 
 import math
 
@@ -33,8 +33,11 @@ def weights_of(attention):
 
 
 def by_loops(arrays_of, heads, query, key, value, mask, rope=False):
-    """The weights (heads, L, S) and the result (L, D) for one sequence. `mask` has the shape of the weights, and -inf
-    where a head is blind. With rope, each head's queries and keys are turned, and its values are not."""
+    """The weights (heads, L, S) and the result (L, D) for one sequence.
+
+    `mask` has the shape of the weights, and -inf where a head is blind. With rope, each head's queries and keys are
+    rotated, and its values are not.
+    """
     q, k, v = (
         x @ arrays_of[name][0].T + arrays_of[name][1]
         for x, name in zip((query, key, value), PROJECTIONS, strict=False)
@@ -63,10 +66,14 @@ def test_attention_has_four_projections():
         for kind in ("weight", "bias")
     }
     state = MultiHeadAttention(6, 2).state_dict()
-    assert_equal({name: value.shape for name, value in state.items()}, shapes, "the state_dict's shapes")
+    assert_equal(
+        {name: value.shape for name, value in state.items()}, shapes, "the table of shapes in the state_dict"
+    )
     state = MultiHeadAttention(6, 2, bias=False).state_dict()
     assert_equal(
-        list(state), [f"{name}.weight" for name in PROJECTIONS], "without bias, the state_dict's names"
+        list(state),
+        [f"{name}.weight" for name in PROJECTIONS],
+        "without bias, the list of names in the state_dict",
     )
     for name in PROJECTIONS:
         assert isinstance(getattr(MultiHeadAttention(6, 2), name), Linear), f"{name} is no Linear"
@@ -81,9 +88,7 @@ def test_every_head_needs_as_many_features(features, heads):
 
 @pytest.mark.parametrize(("features", "heads"), [(6, 2), (4, 4)])
 def test_rope_needs_features_in_pairs(features, heads):
-    """MultiHeadAttention(6, 2, rope=True) is a ValueError with both numbers, when the layer is made: a head of 3
-    features cannot be turned in pairs.
-    """
+    """MultiHeadAttention(6, 2, rope=True) is a ValueError with both numbers: rope needs heads of an even size."""
     with raises(ShapeError, features, heads):
         MultiHeadAttention(features, heads, rope=True)
 
@@ -103,12 +108,12 @@ def test_queries_and_keys_by_head():
     ):
         weight, bias = weights_of(attention)[name]
         both = x @ weight.T + bias
-        assert_close(found, np.stack([both[:, :3], both[:, 3:]]), f"what {name} makes of it, by head")
+        assert_close(found, np.stack([both[:, :3], both[:, 3:]]), f"what {name} makes of it, by head,")
 
 
 @pytest.mark.parametrize("start", [0, 3])
 def test_rope_turns_queries_and_keys(start):
-    """With rope=True each head's queries and keys are turned by apply_rope(..., start): after the split, not before."""
+    """With rope=True queries and keys are rotated by apply_rope(..., start), after the split into heads, not before."""
     plain, turned = layer(3), layer(3, rope=True)
     query, key = np.arange(12.0).reshape(2, 6), 1 - np.arange(18.0).reshape(3, 6)
     q, k = plain.queries_and_keys(Tensor(query), Tensor(key), start)
@@ -123,8 +128,9 @@ KINDS = [(1, False), (2, False), (3, False), (6, False), (1, True), (3, True)]  
 @given(x=sequences, kind=st.sampled_from(KINDS), causal=st.booleans())
 @example(np.arange(48.0).reshape(2, 4, 6) % 7 - 3, (3, True), False)
 def test_self_attention_head_by_head(x, kind, causal):
-    """attention(x): project, split, attend in each head with 1 / sqrt(D / H), merge, project. With rope=True each
-    head's queries and keys are turned, and its values are not.
+    """attention(x): project, split, attend in each head with 1 / sqrt(D / H), merge, project.
+
+    With rope=True each head's queries and keys are rotated, and its values are not.
     """
     heads, rope = kind
     attention = layer(heads, rope=rope)
@@ -138,8 +144,9 @@ def test_self_attention_head_by_head(x, kind, causal):
 
 @given(query=arrays((3, 6), np.float64), key=arrays((4, 6), np.float64), value=arrays((4, 6), np.float64))
 def test_attention_to_another_sequence(query, key, value):
-    """attention(query, key, value) asks another sequence; without a value, the key is what is said, too. One sequence
-    (T, D) needs no batch.
+    """attention(query, key, value) looks at another sequence; by default the value is the key.
+
+    One sequence (T, D) needs no batch.
     """
     attention, mask = layer(), np.zeros((2, 3, 4))
     expected = by_loops(weights_of(attention), 2, query, key, value, mask)[1]
@@ -152,8 +159,9 @@ def test_attention_to_another_sequence(query, key, value):
 
 @given(x=sequences, padding=arrays((2, 1, 1, 4), bool), head=arrays((2, 1, 1), bool))
 def test_a_mask_may_differ_by_sequence_and_by_head(x, padding, head):
-    """attn_mask broadcasts to (B, H, L, S) and is True where a head may look: (B, 1, 1, S) hides the padding of each
-    sequence, and with (B, H, 1, S) some heads see it all the same.
+    """attn_mask broadcasts to (B, H, L, S) and is True where a head may look.
+
+    (B, 1, 1, S) hides the padding of each sequence, and with (B, H, 1, S) some heads may see it.
     """
     attention, seen = layer(), padding | head  # (B, H, 1, S)
     added = np.where(np.broadcast_to(seen, (2, 2, 4, 4)), 0, -INF)
@@ -188,32 +196,34 @@ def test_heads_have_no_order(x, order):
 
 @given(x=sequences)
 def test_heads_do_not_hear_each_other(x):
-    """What head 0 says does not depend on the queries, keys and values of head 1."""
+    """The result of head 0 does not depend on the queries, keys and values of head 1."""
     attention, other = layer(2), layer(2)
     for each in (attention, other):
         each.out_proj.weight.data[...] = np.eye(6)
     for name in PROJECTIONS[:3]:
         getattr(other, name).weight.data[3:] = 1 - getattr(other, name).weight.data[3:]
     assert_close(
-        other(Tensor(x)).data[..., :3], attention(Tensor(x)).data[..., :3], "the three features of head 0"
+        other(Tensor(x)).data[..., :3],
+        attention(Tensor(x)).data[..., :3],
+        "the part of head 0, three features,",
     )
 
 
 @given(x=sequences, order=st.permutations(range(4)))
 def test_a_layer_does_not_know_the_order(x, order):
-    """Places in another order get the same as before, in that order. With rope it does know it."""
+    """Places in another order get the same as before, in that order (with rope they would not)."""
     attention = layer()
     expected = attention(Tensor(x)).data[:, order]
     assert_close(attention(Tensor(x[:, order])), expected, f"in the order {order}, what each place gets")
 
 
 def test_rope_tells_the_order():
-    """With rope=True, the same places turned round do not get the same turned round."""
+    """With rope=True, the places in reverse order do not give the same results in reverse order."""
     x = np.arange(24.0).reshape(4, 6) % 7 - 3
     attention = layer(1, rope=True)
     there, back = attention(Tensor(x)).data, attention(Tensor(x[::-1].copy())).data[::-1]
     assert np.abs(there - back).max() > 0.01, (
-        "rope=True changes nothing: are queries and keys turned in forward?"
+        "rope=True changes nothing: are queries and keys rotated in forward?"
     )
 
 
@@ -250,9 +260,7 @@ def test_dropout_has_its_probability():
 @given(x=sequences, causal=st.booleans(), rope=st.booleans())
 @example(np.arange(48.0).reshape(2, 4, 6) % 7 - 3, False, True)
 def test_a_map_shows_what_forward_does(x, causal, rope):
-    """attention_map(x) gives the weights (B, H, L, S) of every head, as forward uses them: with rope, of turned queries
-    and keys.
-    """
+    """attention_map(x) gives the weights (B, H, L, S) of every head as forward uses them, also with rope."""
     attention, mask = layer(3, rope=rope), np.zeros((3, 4, 4))
     if causal:
         mask[:, np.arange(4)[:, None] < np.arange(4)] = -INF
@@ -282,9 +290,7 @@ def test_a_map_of_another_sequence_may_be_causal():
 
 @pytest.mark.parametrize("mode", [True, False])
 def test_a_map_leaves_the_mode_alone(mode):
-    """A layer that trains still trains after attention_map, or its dropout would be off from then on; one in eval mode
-    stays there.
-    """
+    """attention_map leaves the mode of the layer, training or eval, as it is."""
     attention = layer(dropout=0.5).train(mode)
     attention.attention_map(Tensor(np.ones((2, 6))))
     for name, module in (("the layer", attention), ("its q_proj", attention.q_proj)):

@@ -1,4 +1,4 @@
-"""The place for a cache: what earlier tokens offered need not be computed again."""
+"""The place for a cache: the keys and values of earlier tokens need not be computed again."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def test_a_cache_is_given_the_new_keys_and_values():
     attention(Tensor(x[:, :2]), cache=cache, layer=1)
     attention(Tensor(x[:, 2:]), cache=cache, layer=1)
     assert_equal(
-        [len(given) for given in cache.given], [0, 2, 0], "with layer=1, the calls of update by layer"
+        [len(given) for given in cache.given], [0, 2, 0], "with layer=1, the count of update calls by layer"
     )
     for number, name in enumerate(("k_proj", "v_proj")):
         made = getattr(attention, name)(Tensor(x)).data.reshape(2, 3, 2, 2).swapaxes(1, 2)
@@ -37,8 +37,9 @@ def test_a_cache_is_given_the_new_keys_and_values():
 
 @pytest.mark.parametrize("rope", [False, True])
 def test_a_query_meets_the_keys_of_earlier_calls(rope):
-    """Without is_causal a new token looks at all that the cache gives back, and at itself. With rope it is turned by
-    its place in the text here too.
+    """Without is_causal a new token looks at all that the cache gives back, and at itself.
+
+    With rope it is rotated by its place in the text.
     """
     attention, cache = layer(rope=rope), Remembered(cat)
     x = np.arange(24.0).reshape(2, 3, 4) % 7 - 3
@@ -52,8 +53,9 @@ def test_a_query_meets_the_keys_of_earlier_calls(rope):
 @example(np.arange(48.0).reshape(2, 6, 4) % 7 - 3, [1, 2, 3, 4, 5])
 @example(np.arange(48.0).reshape(2, 6, 4) % 7 - 3, [2])
 def test_piece_by_piece_is_all_at_once(rope, x, cuts):
-    """With is_causal, a text cut anywhere, each piece attending with the cache of those before, gives what the whole
-    text gives: query i sees the keys up to place cache.length + i, and with rope it is turned by its place in the text.
+    """With is_causal, a text in pieces, each with the cache of those before it, gives what the whole text gives.
+
+    Query i sees the keys up to place cache.length + i, and with rope it is rotated by its place in the text.
     """
     attention, cache = layer(rope=rope), Remembered(cat)
     pieces = [
@@ -64,9 +66,7 @@ def test_piece_by_piece_is_all_at_once(rope, x, cuts):
 
 
 def test_the_layers_of_a_model_share_a_cache():
-    """In the second layer, too, cache.length is that of earlier passes: each layer begins at the place where the first
-    one did.
-    """
+    """In the second layer, too, cache.length is that of earlier passes: each layer begins at the same place."""
     first, second = layer(rope=True), layer(rope=True)
     second.q_proj.weight.data[...] = 1 - second.q_proj.weight.data
     x = np.arange(48.0).reshape(2, 6, 4) % 7 - 3
@@ -96,9 +96,7 @@ def test_new_keys_may_be_more_than_queries(earlier):
 
 @pytest.mark.parametrize("earlier", [0, 2])
 def test_a_cache_does_not_let_a_mask_with_is_causal_pass(earlier):
-    """attn_mask and is_causal=True together are a ValueError with both names, with a cache too, be it empty or not:
-    neither may be overwritten.
-    """
+    """attn_mask and is_causal=True together are a ValueError with both names, also with a cache, empty or not."""
     attention, cache = layer(), Remembered(cat)
     x = Tensor(np.arange(40.0).reshape(2, 5, 4) % 7 - 3)
     if earlier:
@@ -121,8 +119,9 @@ def test_a_mask_covers_cached_keys_too():
 
 @pytest.mark.parametrize("way", ["alone", "a mask", "is_causal", "a cache", "a cache and is_causal"])
 def test_dropout_acts_in_every_way(way):
-    """With dropout=1 every weight is dropped while training, with a mask, is_causal or a cache too: what is left is the
-    bias of out_proj. In eval mode none is.
+    """With dropout=1 every weight is dropped while training, with a mask, is_causal or a cache too.
+
+    What is left is the bias of out_proj. In eval mode nothing is dropped.
     """
     attention, x = layer(dropout=1.0), Tensor(np.arange(24.0).reshape(2, 3, 4) % 7 - 3)
 

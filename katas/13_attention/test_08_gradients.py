@@ -59,8 +59,9 @@ def test_a_mask_can_be_learned(mask, key):
 
 
 def test_a_blind_query_gets_no_gradient():
-    """Where a query may look nowhere, its gradient is 0 and not nan, in a boolean and in a floating-point mask, and it
-    adds nothing to those of keys and values.
+    """Where a query may look nowhere, its gradient is 0, not nan, and it adds nothing to those of keys and values.
+
+    With a boolean mask and with a floating-point one.
     """
     seen = np.array([[True, True, False], [False, False, False]])
     inputs = [np.arange(n * 2.0).reshape(n, 2) / 4 for n in (2, 3, 3)]

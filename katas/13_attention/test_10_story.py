@@ -15,8 +15,10 @@ LETTERS, DIGITS, PLACES, FEATURES = 8, 10, 5, 32
 
 
 def questions(n, rng):
-    """Letters (n, 6), digits (n, 6) and answers (n,): five different letters with their digits, then one of the letters
-    again, where the digit is a question mark (number 10)."""
+    """Letters (n, 6), digits (n, 6) and answers (n,).
+
+    Five different letters with their digits, then one of the letters again, with a question mark (number 10) as digit.
+    """
     letters = rng.permuted(np.tile(np.arange(LETTERS), (n, 1)), axis=1)[:, :PLACES]
     digits = rng.integers(0, DIGITS, (n, PLACES))
     asked = rng.integers(0, PLACES, n)

@@ -1,12 +1,12 @@
-"""A GPT that writes: it reads a million characters, and then goes on by itself.
+"""A GPT that writes: it reads a million characters, and then writes by itself.
 
-Without data it reads the Python standard library's own source; `make data NAME=shakespeare` brings Shakespeare's plays,
-and DATA= says where they are. ARGS= may hold a seed, and "fresh", which starts an interrupted run again from its
+Without data it reads the Python standard library's own source; `make data NAME=shakespeare` downloads Shakespeare's
+plays, and DATA= says where they are. ARGS= may hold a seed, and "fresh", which starts an interrupted run again from the
 beginning.
 
-Nine tenths of the text are to learn from. Of the rest some stretches are read after every hundred steps. The verdict is
-on those between them, which your code is not given before the training has ended; the dojo counts the loss from the
-model's logits. And the model may not see what it foretells, and has to write what it says.
+Nine tenths of the text are to learn from. Of the rest, every second stretch is read after every hundred steps. The
+verdict is on the others, which your code does not get before the training has ended; the dojo computes the loss from
+the model's logits. The model may not see what it predicts, and has to write what its logits say.
 """
 
 import math
@@ -61,7 +61,7 @@ def rows_of(ids, count):
 
 
 def batches_of(rows):
-    """The rows as batches to validate on, 64 at a time: texts, and what comes next."""
+    """The rows as batches to validate on, 64 at a time: texts, and the same one character later."""
     return [(Tensor(rows[i : i + 64, :-1]), Tensor(rows[i : i + 64, 1:])) for i in range(0, len(rows), 64)]
 
 
@@ -69,7 +69,7 @@ def batches_of(rows):
 
 
 class Watched(Callback):
-    """Tells the progress bar of every batch, and the person who watches of every epoch, with what the model writes."""
+    """Reports every batch to the progress bar, and every epoch, with a line that the model writes, to the terminal."""
 
     def __init__(self, step, say, write):
         self.step, self.say, self.write, self.loss = step, say, write, 0.0
@@ -103,14 +103,14 @@ def seconds_a_step(report, vocab_size, rows):
 
 
 def learn(tokenizer, train, shown, epochs, prompt, pace, report, run, fresh):
-    """Train a GPT, or go on with a run that was interrupted. Gives the trainer."""
+    """Train a GPT, or resume a run that was interrupted. Gives the trainer."""
     trainer = trainer_for(tokenizer.vocab_size, epochs * STEPS)
     before = verdicts.weights(trainer.model)
     check(trainer, shown[:16], prompt)  # a fault is found before the training
     folder = report.checkpoints(run, fresh)
     if trainer.resume(folder):
         report.say(
-            f"Going on after step {trainer.epoch * STEPS}; ARGS=fresh would start again from the beginning."
+            f"Resumed after step {trainer.epoch * STEPS}; ARGS=fresh would start again from the beginning."
         )
     size = sum(parameter.numel() for parameter in trainer.model.parameters())
     report.say(
@@ -118,10 +118,12 @@ def learn(tokenizer, train, shown, epochs, prompt, pace, report, run, fresh):
         f"Before the first step each is as likely as any other: a loss of {math.log(tokenizer.vocab_size):.2f}."
     )
     left = epochs - trainer.epoch
-    report.foretell(pace * left * (STEPS + len(shown) / BATCH / 3))  # what is only read takes no way back
+    report.foretell(
+        pace * left * (STEPS + len(shown) / BATCH / 3)
+    )  # a validation batch needs no backward pass
 
     def write(model, epoch):
-        """A line of text, from draws of its own: those of the run stay as they are, watched or not."""
+        """A line of text, from a generator of its own: the run draws the same numbers, watched or not."""
         ids = generate(model, tensor(prompt), 70, temperature=0.8, generator=np.random.default_rng(epoch))
         return tokenizer.decode(ids)
 
@@ -150,7 +152,7 @@ def asking(model):
 
 
 def numbers(tokenizer, characters):
-    """The number of each character. Refused is a tokenizer that does not keep them apart."""
+    """The number of each character. A tokenizer that does not keep them apart is refused."""
     number = {character: i for i, character in enumerate(tokenizer.vocab)}
     ids = tokenizer.encode(characters)
     if len(set(ids)) < len(characters) or ids != [number.get(character) for character in characters]:
@@ -162,13 +164,13 @@ def numbers(tokenizer, characters):
 
 
 def loss_of(model, rows):
-    """What the dojo counts on rows of CONTEXT + 1 tokens. The model gets the texts, and not what comes next."""
+    """The loss on rows of CONTEXT + 1 tokens, computed by the dojo. The model gets the texts without the targets."""
     logits = verdicts.answers(asking(model), rows[:, :-1], model, batch=64)
     return verdicts.cross_entropy(logits, rows[:, 1:])
 
 
 def check(trainer, rows, prompt):
-    """Refuse a model that sees the future or writes what it does not say, and a loss that the dojo does not count."""
+    """Refuse a model that sees the future or does not write what its logits say, and a loss unlike the dojo's."""
     model = trainer.model
     ask = asking(model)
     counted = loss_of(model, rows)
@@ -184,7 +186,7 @@ def check(trainer, rows, prompt):
 
 
 def write_aloud(model, tokenizer, prompt, count, seed, say):
-    """`count` characters after the prompt, line by line as they come. Gives the text, and tokens per second."""
+    """Write `count` characters after the prompt, line by line as they come. Gives the text, and tokens per second."""
     text = line = tokenizer.decode(prompt)
     began = time.monotonic()
     generator = np.random.default_rng(seed)
@@ -199,7 +201,7 @@ def write_aloud(model, tokenizer, prompt, count, seed, say):
 
 
 def draw_curves(history, reached, path):
-    """The losses, after every epoch."""
+    """Draw the losses after every epoch."""
     import matplotlib.pyplot as plt
 
     steps = [STEPS * (epoch + 1) for epoch in range(len(history["train_loss"]))]
@@ -213,7 +215,7 @@ def draw_curves(history, reached, path):
 
 
 def main(report):
-    """Find a text, learn it, write, and say how well what comes next is foreseen in text that was never seen."""
+    """Find a text, learn it, write, and measure the loss on text that was never seen."""
     words = list(report.args)
     seed = int(next((word for word in words if word.isdecimal()), 0))
     root = downloads.find("shakespeare", report.data)
@@ -222,7 +224,9 @@ def main(report):
     if root:
         text = (root / "tinyshakespeare.txt").read_text(encoding="utf-8")
     else:
-        report.say("The text is Python's own standard library. `make data NAME=shakespeare` brings another.")
+        report.say(
+            "The text is Python's own standard library. `make data NAME=shakespeare` downloads another."
+        )
         text = stdlib.text(CHARACTERS)
     characters = "".join(sorted(set(text)))
     tokenizer = CharTokenizer.train(characters)  # each once: that tells nothing of the end of the text

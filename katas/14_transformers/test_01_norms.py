@@ -1,4 +1,4 @@
-"""A row of numbers, shifted and scaled until it has a size that one can count on: layer_norm and rms_norm."""
+"""A row of numbers, shifted and scaled to a known size: layer_norm and rms_norm."""
 
 import math
 
@@ -93,7 +93,7 @@ def test_every_row_by_itself(norm, x, data):
 
 @pytest.mark.parametrize("norm", [layer_norm, rms_norm], ids=["layer_norm", "rms_norm"])
 def test_nothing_to_normalize(norm):
-    """No rows, and rows without entries, give just that, without a warning."""
+    """No rows, and rows without entries, give a result of the same shape, without a warning."""
     for shape in [(0, 3), (2, 0), (0,)]:
         with no_warnings():
             out = norm(zeros(shape), shape[-1])
@@ -118,7 +118,7 @@ def test_far_from_zero_the_deviations_count():
 
 
 def test_rms_norm_by_hand():
-    """[3, 4] has the mean square 12.5: rms_norm divides by sqrt(12.5) and takes no mean away; [1, 1] stays as it is."""
+    """[3, 4] has the mean square 12.5: rms_norm divides by sqrt(12.5) and subtracts no mean; [1, 1] stays as it is."""
     out = rms_norm(tensor([[3.0, 4.0], [1.0, 1.0]]), 2, eps=0.0)
     assert_close(out, np.array([[0.84852814, 1.1313709], [1, 1]], F32))
     out = rms_norm(tensor([[1.0, 1.0]]), (2,), tensor([2.0, -3.0]), 3.0)
@@ -127,6 +127,6 @@ def test_rms_norm_by_hand():
 
 @pytest.mark.parametrize(("dtype", "eps"), [(np.float32, 2.0**-23), (np.float64, 2.0**-52)], ids=str)
 def test_the_eps_of_rms_norm_is_that_of_the_dtype(dtype, eps):
-    """Where eps is left out it is that of the dtype of x: a row of sqrt(eps) becomes 1 / sqrt(2)."""
+    """By default eps is that of the dtype of x: a row of sqrt(eps) becomes 1 / sqrt(2)."""
     x = np.full((1, 4), math.sqrt(eps), dtype)
     assert_close(rms_norm(Tensor(x), 4), np.full((1, 4), math.sqrt(0.5), dtype), rtol=1e-5)

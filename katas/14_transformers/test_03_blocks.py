@@ -75,9 +75,7 @@ def arrays_of(module):
 
 
 def test_feed_forward_widens_four_times():
-    """FeedForward(4) is c_fc, a Linear from 4 to 16 features, and c_proj, from 16 back to 4; neither has a bias with
-    bias=False.
-    """
+    """FeedForward(4) has the Linears c_fc, 4 to 16 features, and c_proj, 16 to 4; with bias=False without biases."""
     expected = {"c_fc.weight": (16, 4), "c_fc.bias": (16,), "c_proj.weight": (4, 16), "c_proj.bias": (4,)}
     assert_equal(shapes_of(FeedForward(4)), expected, "the state")
     without = {"c_fc.weight": (16, 4), "c_proj.weight": (4, 16)}
@@ -132,8 +130,9 @@ def test_a_block_adds_to_what_was_there():
 
 
 def test_a_block_place_by_place():
-    """x + attn(ln_1(x)), and to that mlp(ln_2(...)) of it: the norms stand before, on what is read, and not after the
-    sum. Attention looks back only, with the config's number of heads.
+    """x = x + attn(ln_1(x)), then x + mlp(ln_2(x)): what a part reads is normalized, and not the sum.
+
+    Attention looks back only, with the config's number of heads.
     """
     block = small_block()
     expected = np.array([block_by_hand(rows, arrays_of(block), 2) for rows in X])
@@ -164,12 +163,12 @@ def test_a_block_drops_out_of_what_it_adds(part):
     last.bias.data[...] = 1
     x = np.full((2, 20, 8), 3.0, np.float32)
     found = sorted(set(block(Tensor(x)).data.ravel().tolist()))
-    assert_equal(found, [3.0, 5.0], "what comes of 3 while training")
-    assert_close(block.eval()(Tensor(x)), x + 1, "what comes of 3 in eval mode")
+    assert_equal(found, [3.0, 5.0], "what 3 becomes while training")
+    assert_close(block.eval()(Tensor(x)), x + 1, "what 3 becomes in eval mode")
 
 
 def test_weights_of_attention_are_dropped_too():
-    """The config's dropout reaches attention's own weights, as in GPT-2: block.attn.dropout is it."""
+    """The config's dropout reaches attention's own weights, as in GPT-2: block.attn.dropout is that number."""
     block = TransformerBlock(GPTConfig(n_head=2, n_embd=8, dropout=0.25))
     assert_equal(block.attn.dropout, 0.25, "the dropout of attn")
 
@@ -179,14 +178,14 @@ def test_a_block_hands_the_cache_on():
     block, cache = small_block(), Remembered(cat, 3)
     first = block(Tensor(X[:, :2]), cache, 2).data
     assert_equal(
-        [len(given) for given in cache.given], [0, 0, 1], "with layer=2, the calls of update by layer"
+        [len(given) for given in cache.given], [0, 0, 1], "with layer=2, the count of update calls by layer"
     )
     second = block(Tensor(X[:, 2:]), cache, 2).data
     assert_close(np.concatenate([first, second], 1), block(Tensor(X)).data, "the two pieces")
 
 
 def test_a_block_of_nothing():
-    """No sequences and sequences without tokens give just that."""
+    """No sequences, and sequences without tokens, give a result of the same shape."""
     block = TransformerBlock(GPTConfig(n_head=2, n_embd=4))
     for shape in [(0, 3, 4), (2, 0, 4)]:
         assert_equal(block(zeros(shape)).shape, shape, f"the shape for {shape}")

@@ -56,13 +56,14 @@ def test_the_config_is_gpt2s_smallest():
     [("small", (12, 12, 768)), ("medium", (24, 16, 1024)), ("large", (36, 20, 1280)), ("xl", (48, 25, 1600))],
 )
 def test_gpt2_has_four_sizes(size, numbers):
-    """gpt2("medium") has 24 layers, 16 heads and 1,024 features, and so on; what the published models have in
-    parameters, 124 million up to 1.5 billion, is what these numbers give.
+    """gpt2("medium") has 24 layers, 16 heads and 1,024 features, and so on.
+
+    These numbers give the published numbers of parameters, 124 million up to 1.5 billion.
     """
     c = GPTConfig.gpt2(size)
     assert_equal((c.n_layer, c.n_head, c.n_embd), numbers, f"layers, heads and features of {size}")
     count = sum(math.prod(shape) for shape in expected_shapes(c).values())
-    assert_equal(count, PUBLISHED[size], "the parameters that these numbers give")
+    assert_equal(count, PUBLISHED[size], "the number of parameters")
 
 
 def test_gpt2_may_be_changed():
@@ -110,7 +111,7 @@ def test_every_parameter_has_its_name_and_shape(heads, side, layers, vocab_size,
     found = {name: parameter.shape for name, parameter in GPT(config).named_parameters()}
     expected = expected_shapes(config)
     assert_equal(sorted(found), sorted(expected), "the names of the parameters")
-    assert_equal(found, {name: expected[name] for name in found}, "their shapes")
+    assert_equal(found, {name: expected[name] for name in found}, "the table of their shapes")
 
 
 def test_tied_weights_are_one_parameter():
@@ -151,13 +152,11 @@ def test_reset_parameters_draws_all_anew():
         elif "ln_" in name:
             assert_close(parameter, np.ones(parameter.shape, np.float32), name)
         else:
-            assert (np.abs(parameter.data) < 1).all(), f"{name} was filled with 7, and is not drawn anew"
+            assert (np.abs(parameter.data) < 1).all(), f"{name} was filled with 7, and is not drawn again"
 
 
 def test_what_is_added_begins_smaller_in_deep_models():
-    """Of 2 * n_layer parts that add to the stream, each has 0.02 / sqrt(2 * n_layer) as deviation of its last weight,
-    out_proj or c_proj: 0.00707 for 4 layers.
-    """
+    """out_proj and c_proj are drawn with the deviation 0.02 / sqrt(2 * n_layer): 0.00707 for 4 layers."""
     manual_seed(2)
     model = GPT(GPTConfig(vocab_size=5, block_size=4, n_layer=4, n_head=2, n_embd=64))
     for name, parameter in model.named_parameters():
@@ -272,8 +271,9 @@ def test_features_must_fit_the_heads(n_layer):
 
 @pytest.mark.parametrize("cuts", [[], [1], [4], [2, 3], [1, 2, 3, 4]], ids=str)
 def test_a_text_may_come_in_pieces(cuts):
-    """With a cache, a text cut anywhere gives the logits of the whole: each layer has a memory of its own, and places
-    go on from cache.length.
+    """With a cache, a text in pieces gives the logits of the whole text.
+
+    Each layer has a memory of its own, and the places of a piece begin at cache.length.
     """
     model, cache = settled(small()), Remembered(cat, 2)
     pieces = [model(Tensor(piece), cache).data for piece in np.split(IDS, cuts, axis=1)]
@@ -281,9 +281,7 @@ def test_a_text_may_come_in_pieces(cuts):
 
 
 def test_what_the_cache_holds_counts_for_block_size():
-    """4 tokens in the cache and 3 new ones are 7, one more than block_size 6: a ValueError with both numbers, and the
-    cache stays as it was.
-    """
+    """4 tokens in the cache and 3 new ones exceed block_size 6: a ValueError with 7 and 6; the cache is unchanged."""
     model, cache = small(), Remembered(cat, 2)
     model(zeros(1, 4, dtype=np.int64), cache)
     with raises(ValueError, 7, 6):
@@ -292,8 +290,9 @@ def test_what_the_cache_holds_counts_for_block_size():
 
 
 def test_a_model_with_a_cache_drops_out_too():
-    """While training with dropout=1 nothing of the text is left, with a cache neither: the logits are those of ln_f's
-    bias alone.
+    """While training with dropout=1 nothing of the text is left, also with a cache.
+
+    The logits are those of the bias of ln_f alone.
     """
     model, cache = settled(GPT(GPTConfig(11, 6, 2, 2, 4, dropout=1.0))), Remembered(cat, 2)
     expected = model.ln_f.bias.data @ model.lm_head.weight.data.T
@@ -345,8 +344,9 @@ def test_targets_must_fit_the_logits():
 
 
 def test_a_model_is_saved_and_loaded(tmp_path):
-    """save(model.state_dict(), path), and load_state_dict(load(path)) on a fresh model gives the same logits; both
-    are tied still.
+    """A model that was saved and loaded gives the same logits, and its weights are still tied.
+
+    save(model.state_dict(), path), then load_state_dict(load(path)) on a fresh model.
     """
     model, other = small(), small()
     save(model.state_dict(), tmp_path / "gpt.safetensors")

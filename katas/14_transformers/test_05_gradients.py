@@ -54,8 +54,9 @@ def test_gradients_reach_what_comes_in_and_every_parameter(make):
 
 @pytest.mark.parametrize("tie", [True, False], ids=["tied", "apart"])
 def test_the_gradients_of_a_gpt(tie):
-    """The gradient of the loss for every parameter is that of finite differences; a tied weight gets the sum of both of
-    its places, the first layer's and the last one's.
+    """The gradient of the loss for every parameter is that of finite differences.
+
+    A tied weight gets the sum of the gradients of its two places, the first layer and the last.
     """
     config = GPTConfig(vocab_size=5, block_size=4, n_layer=1, n_head=2, n_embd=4, tie_weights=tie)
     model = settled(GPT(config))

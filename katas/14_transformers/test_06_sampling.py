@@ -1,4 +1,4 @@
-"""From logits to a token: how bold, among how many, and drawn by whom."""
+"""From logits to a token: temperature, top-k, top-p, and the draw."""
 
 import math
 
@@ -60,7 +60,7 @@ def test_what_cannot_be_asked_for(options, bad):
 
 
 def test_what_can_be_asked_for():
-    """temperature=0, top_k=1 and top_p=1 are fine, and so is nothing at all."""
+    """temperature=0, top_k=1 and top_p=1 are fine, and so is leaving all three out."""
     check_sampling()
     check_sampling(0.0, 1, 1.0)
     check_sampling(temperature=2.5, top_k=1_000_000, top_p=1e-9)
@@ -98,7 +98,7 @@ def test_the_k_largest_of_every_row(x, k):
 
 @pytest.mark.parametrize("k", [0, -1])
 def test_keep_top_k_keeps_one_at_least(k):
-    """top_k below 1 is a ValueError that holds it."""
+    """top_k below 1 is a ValueError that names it."""
     with raises(ValueError, k):
         keep_top_k(zeros(4), k)
 
@@ -120,12 +120,12 @@ def test_keep_top_p_by_hand():
 @pytest.mark.parametrize(("p", "ids"), [(0.3, [1]), (0.5, [1, 3]), (0.8, [1, 2, 3]), (0.95, [0, 1, 2, 3])])
 def test_the_one_that_reaches_p_belongs_to_it(p, ids):
     """The probabilities of those that stay add up to top_p at least, and without the last one they do not."""
-    assert_equal(kept(LOGITS, p), ids, f"the ids that stay for top_p={p}")
+    assert_equal(kept(LOGITS, p), ids, f"the list of ids that stay for top_p={p}")
 
 
 def test_the_nucleus_is_never_empty():
     """However small top_p is, the most probable one stays."""
-    assert_equal(kept(LOGITS, 1e-12), [1], "the ids that stay")
+    assert_equal(kept(LOGITS, 1e-12), [1], "the list of ids that stay")
 
 
 def test_top_p_of_1_keeps_all():
@@ -136,7 +136,7 @@ def test_top_p_of_1_keeps_all():
 
 def test_equal_ones_come_in_their_order():
     """Of four equally probable ones the first two make top_p=0.4."""
-    assert_equal(kept(np.zeros(4, np.float32), 0.4), [0, 1], "the ids that stay")
+    assert_equal(kept(np.zeros(4, np.float32), 0.4), [0, 1], "the list of ids that stay")
 
 
 def test_a_sum_that_equals_p_reaches_it():
@@ -164,7 +164,7 @@ def test_the_nucleus_of_every_row(x, p):
 
 @pytest.mark.parametrize("p", [0.0, -0.5, 1.25])
 def test_keep_top_p_takes_a_share(p):
-    """top_p that is not above 0 and at most 1 is a ValueError that holds it."""
+    """top_p that is not above 0 and at most 1 is a ValueError that names it."""
     with raises(ValueError, p):
         keep_top_p(zeros(4), p)
 
@@ -180,13 +180,13 @@ def test_temperature_0_takes_the_largest():
 
 
 def test_a_tiny_temperature_takes_the_largest():
-    """sample([1, 2, 3], 1e-40) is 2: what is divided by so little may not become inf, or nan."""
+    """sample([1, 2, 3], 1e-40) is 2: dividing by so small a number may not give inf or nan."""
     assert_equal(sample(tensor([1.0, 2.0, 3.0]), 1e-40).item(), 2, "the id")
 
 
 @pytest.mark.parametrize(("options", "bad"), [({"top_k": 0}, 0), ({"top_p": 7.5}, 7.5)], ids=str)
 def test_temperature_0_excuses_nothing(options, bad):
-    """What cannot be asked for is a ValueError at temperature 0, too."""
+    """A bad option is a ValueError at temperature 0, too."""
     with raises(ValueError, bad):
         sample(Tensor(LOGITS), 0, **options)
 
@@ -240,7 +240,7 @@ def test_the_nucleus_is_of_what_top_k_has_left():
 
 
 def test_the_same_seed_draws_the_same():
-    """Two generators of one seed draw the same ids, one after the other others; without one, manual_seed decides."""
+    """Generators with one seed draw the same ids, and a second call draws others; by default manual_seed decides."""
     rows = Tensor(np.zeros((50, 100), np.float32))
     one, two = np.random.default_rng(3), np.random.default_rng(3)
     first = sample(rows, generator=one).data
@@ -263,7 +263,7 @@ def test_what_is_forbidden_is_never_drawn():
     rows = Tensor(np.tile(np.array([-INF, 5000.0, -INF, 5000.0, -INF], np.float32), (2000, 1)))
     with no_warnings():
         ids = sample(rows, generator=np.random.default_rng(0)).data
-    assert_equal(sorted(set(ids.tolist())), [1, 3], "the ids that come")
+    assert_equal(sorted(set(ids.tolist())), [1, 3], "the list of ids that come")
 
 
 @pytest.mark.parametrize("end", [0, 1])

@@ -61,7 +61,7 @@ def test_of_a_long_text_the_end_is_read():
 
 
 def test_there_must_be_something_to_read():
-    """A text without tokens is a ValueError that holds the number 0."""
+    """A text without tokens is a ValueError that names the number 0."""
     with raises(ValueError, 0):
         next_logits(GPT(GPTConfig(**TINY)), zeros(2, 0, dtype=np.int64))
 
@@ -70,7 +70,7 @@ def test_there_must_be_something_to_read():
 
 
 def test_generate_gives_the_text_and_what_follows():
-    """The model that counts goes on from [[2, 3], [6, 0]]: three more tokens make (2, 5), int64."""
+    """The model that counts continues [[2, 3], [6, 0]]: three more tokens make (2, 5), int64."""
     ids = np.array([[2, 3], [6, 0]])
     with unchanged(ids):
         out = generate(Counts(), Tensor(ids), 3, temperature=0)
@@ -112,7 +112,9 @@ def test_generate_hands_its_options_on():
     """Logits of no preference: top_k and top_p narrow them down, and the first of the equal ones are left for top_p."""
     model, ids = Counts(spread=1.0), tensor([[0]] * 30)
     found = generate(model, ids, 5, top_p=0.4, generator=np.random.default_rng(0)).data[:, 1:]
-    assert_equal(sorted(set(found.ravel().tolist())), [0, 1, 2], "the ids that top_p=0.4 of seven leaves")
+    assert_equal(
+        sorted(set(found.ravel().tolist())), [0, 1, 2], "the list of ids that top_p=0.4 leaves of seven"
+    )
     model = Counts(spread=0.98)  # the next one has a logit of 1, the others 0
     found = generate(model, ids, 5, top_k=1, generator=np.random.default_rng(0)).data
     assert_close(found[0], np.array([0, 1, 2, 3, 4, 5]), "with top_k=1")
@@ -124,7 +126,7 @@ def test_generate_hands_its_options_on():
 
 
 def test_the_same_seed_writes_the_same():
-    """Generators of one seed write the same text, and of another seed another; without one, manual_seed decides."""
+    """Generators with one seed write the same text, with another seed another; by default manual_seed decides."""
     model, ids = small(), tensor([[1, 2]] * 4)
     texts = [generate(model, ids, 10, generator=np.random.default_rng(seed)).data for seed in (1, 1, 2)]
     assert_close(texts[1], texts[0], "the text of the same seed")
@@ -175,20 +177,22 @@ def test_tokens_come_as_they_are_written():
     assert_close(next(steps), np.array([3, 0]), "the first step")
     assert_close(next(steps), np.array([4, 1]), "the second step")
     assert_equal(len(model.asked), 2, "how often the model was asked")
-    assert_equal(len(list(steps)), 3, "the steps that are left of 5")
+    assert_equal(len(list(steps)), 3, "how many steps are left of 5")
 
 
 def test_a_stream_of_one_text_gives_one_id_a_step():
     """Of ids (T,) each step is 0-d, so that int() takes it."""
     assert_equal(
-        [each.item() for each in stream(Counts(), tensor([2]), 3, temperature=0)], [3, 4, 5], "the steps"
+        [each.item() for each in stream(Counts(), tensor([2]), 3, temperature=0)],
+        [3, 4, 5],
+        "the list of steps",
     )
 
 
 def test_the_stop_token_is_streamed_too():
     """The stop token is the last step, and rows that wait repeat theirs."""
     steps = [each.data.tolist() for each in stream(Counts(), tensor([[4], [3]]), 9, temperature=0, stop=5)]
-    assert_equal(steps, [[5, 4], [5, 5]], "the steps")
+    assert_equal(steps, [[5, 4], [5, 5]], "the list of steps")
 
 
 def test_a_stream_is_what_generate_gives():
@@ -253,7 +257,7 @@ def test_with_a_cache_only_new_tokens_are_read():
     model(ids[:, :2], cache)
     out = generate(model, ids, 6, generator=np.random.default_rng(0), cache=cache)
     sizes = [key.shape[-2] for key, _ in cache.given[0]]
-    assert_equal(sizes, [2, 1, 1, 1, 1, 1, 1], "the tokens that the cache was given, call by call,")
+    assert_equal(sizes, [2, 1, 1, 1, 1, 1, 1], "the number of tokens that the cache was given, call by call,")
     assert_close(out, generate(model, ids, 6, generator=np.random.default_rng(0)).data, "the text")
 
 
@@ -284,7 +288,7 @@ def test_with_a_cache_a_long_text_is_an_error():
 
 
 def test_a_cache_may_not_hold_the_whole_text():
-    """Where the cache holds all 3 tokens there is nothing to read, and no logits: a ValueError that holds 3."""
+    """Where the cache holds all 3 tokens there is nothing to read, and no logits: a ValueError that names 3."""
     model, ids, cache = small(), tensor([[1, 2, 3]]), Remembered(cat, 2)
     model(ids, cache)
     with raises(ValueError, 3):

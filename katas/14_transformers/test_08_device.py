@@ -31,20 +31,20 @@ CASES = {
 
 @pytest.mark.parametrize("compute", CASES.values(), ids=CASES)
 def test_functions_stay_on_the_device(device, compute):
-    """Norms, filters and the greedy choice work where their Tensor lies, and give what they give on the CPU."""
+    """Norms, filters and the greedy choice work on the device of their Tensor, and give what they give on the CPU."""
     out = compute(Tensor(on_device(X, device)))
     assert type(out.data) is type(on_device(X, device)), "the result left the device"
     assert_close(out, compute(Tensor(X)).data, "the result on the device", atol=1e-5)
 
 
 def test_ids_are_drawn_on_the_device(device):
-    """Without a generator the device's own default generator draws, and the ids lie there."""
+    """Without a generator the device's own default generator draws, and the ids are on that device."""
     ids = sample(Tensor(on_device(X, device)), top_k=3, top_p=0.9)
     assert type(ids.data) is type(on_device(X, device)), "the ids left the device"
 
 
 def test_a_generator_draws_for_the_device(device):
-    """Also what a generator of the caller's draws goes to where the logits lie."""
+    """Ids that are drawn with the caller's generator are on the device of the logits, too."""
     ids = sample(Tensor(on_device(X, device)), generator=np.random.default_rng(0))
     assert type(ids.data) is type(on_device(X, device)), "the ids left the device"
 

@@ -38,8 +38,9 @@ def share_of_the_verse(text):
 
 
 def test_it_writes():
-    """A GPT that sees 12 letters learns the verse in 160 steps: its loss falls below half a nat, and what it writes by
-    itself is for the most part the verse.
+    """A GPT that sees 12 letters learns the verse in 160 steps.
+
+    Its loss falls below half a nat, and what it writes by itself is mostly the verse.
     """
     text, loss = learn(block_size=12, steps=160)
     assert loss < 0.5, f"the loss is {loss:.2f} nats a letter after 160 steps, expected less than 0.5"

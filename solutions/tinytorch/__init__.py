@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 
 __getattr__, __dir__ = face(__name__)
 
-# The tape is installed where kata 07 is written. Until then, or where it is broken, the katas below go on without it.
+# This installs the tape if kata 07 is written. Until then, or if it is broken, the katas below work without it.
 open_floor("tinytorch.autograd")
 
-# `python -m tinytorch.setup` imports this package first, and so setup with it. runpy warns of that; it does no harm.
+# `python -m tinytorch.setup` imports this package first, and so setup with it. runpy warns about that; it is harmless.
 warnings.filterwarnings("ignore", "'tinytorch.setup' found in sys.modules", RuntimeWarning)
 
 # The submodule tinytorch.tensor would hide the function of the same name, so the function is bound here, at once.

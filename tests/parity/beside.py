@@ -10,8 +10,10 @@ CLOSE = {"float32": (2e-5, 2e-6), "float64": (1e-10, 1e-10)}
 
 
 def compare(mine, theirs, *arrays, upstream=None, rtol=None, atol=None):
-    """Both functions of `arrays` have one value, and one gradient for each floating-point array, in shape, dtype and
-    entries; nan and inf stand at the same places. The upstream gradient is random where none is given.
+    """Check that both functions of `arrays` give the same value, and the same gradient for each floating-point array.
+
+    Shapes, dtypes and entries are compared; nan and inf must be at the same places. The upstream gradient is random
+    by default.
     """
     results = [_gradients(f, make, arrays, upstream) for f, make in ((mine, Tensor), (theirs, torch.tensor))]
     for place, (actual, expected) in enumerate(zip(*results, strict=True)):

@@ -288,7 +288,7 @@ def test_the_root_walks_the_katas_in_order_and_stops(repository: Path) -> None:
 def test_a_stub_of_a_lower_kata_says_whose_it_is(repository: Path) -> None:
     shown = run(repository, "-x", "katas/02_tensor")
     assert "1/2 green\n\nnext: write `double` in tinytorch/setup.py:3\n" in shown
-    assert "That belongs to kata 01: `make kata N=1` leads you there" in shown
+    assert "That belongs to kata 01: `make kata N=1` shows what it asks for" in shown
 
 
 BROKEN = {
@@ -375,4 +375,4 @@ def test_one_of_the_repositorys_own_tests_may_be_skipped(repository: Path) -> No
 
 def test_an_implementation_that_is_not_there_is_a_usage_error(repository: Path) -> None:
     assert "there is no such folder" in run(repository, "katas/03_activations", "--impl", "nowhere")
-    assert "has no solutions/ folder" in run(repository, "katas/03_activations", "--alone", "3")
+    assert "the folder solutions/ is missing" in run(repository, "katas/03_activations", "--alone", "3")

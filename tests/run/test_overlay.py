@@ -78,7 +78,7 @@ def test_a_special_file_stands_in_for_a_package(trees: tuple[Path, Path]) -> Non
         importlib.import_module("tinytorch.tensor.layout")
 
 
-def test_a_closed_floor_says_which_kata_it_is(trees: tuple[Path, Path]) -> None:
+def test_a_closed_kata_says_which_kata_it_is(trees: tuple[Path, Path]) -> None:
     overlay.install(Plan(trees[0], closed=frozenset({"autograd"})))
     with pytest.raises(ImportError, match=r"tinytorch\.autograd is kata 07, which is above"):
         importlib.import_module("tinytorch.autograd")
@@ -151,13 +151,13 @@ def test_impl_finds_the_only_tree_in_a_folder_of_homework(tmp_path: Path) -> Non
     (tmp_path / "homework/tinytorch").mkdir(parents=True)
     assert overlay.plan_for(str(tmp_path)) == Plan(tmp_path / "homework/tinytorch")
     (tmp_path / "homework/old/tinytorch").mkdir(parents=True)
-    with pytest.raises(DojoError, match=r"there are 2 in it.*Say which"):
+    with pytest.raises(DojoError, match=r"there are 2 tinytorch folders in it.*Name one"):
         overlay.plan_for(str(tmp_path))
 
 
 def test_impl_on_a_folder_with_nothing_of_a_kata_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(DojoError, match="there is no tinytorch in it"):
+    with pytest.raises(DojoError, match="there is no tinytorch folder in it"):
         overlay.plan_for(str(tmp_path))
     (tmp_path / "tensor.py").touch()
     assert overlay.plan_for(str(tmp_path)) == Plan(tmp_path)

@@ -238,7 +238,7 @@ def test_start_fills_what_is_not_green_and_keeps_what_is(home: Path) -> None:
     assert text(home, "tensor.py") == mine, "green, though kata 01 was red"
     assert "Copied from the reference:\n  01_setup (0 of 3 were green)\n" in done.stdout
     assert f"What was there is in {backups(home)[0].relative_to(home)}: `make restore N=1`" in done.stdout
-    assert "Left as they are: 02_tensor." in done.stdout
+    assert "Kept as they are: 02_tensor." in done.stdout
     assert (backups(home)[0] / "setup.py").read_text() == "# mine\n"
 
 
@@ -278,7 +278,7 @@ def test_start_needs_the_reference(home: Path) -> None:
     (home / "solutions").rename(home / "elsewhere")
     done = dojo(home, "start", "N=2")
     assert (done.returncode, done.stdout.count("\n")) == (2, 1)
-    assert "no solutions/" in done.stdout
+    assert "copies katas from solutions/" in done.stdout
 
 
 @pytest.mark.parametrize("command", [("dev-gate", "N=1"), ("test",), ("test", "ARGS='")])

@@ -1,4 +1,4 @@
-"""From any Python into .venv: built once, from whatever is there, and never by halves."""
+"""From any Python into .venv: built once, from whatever is there, and never half built."""
 
 from __future__ import annotations
 
@@ -319,4 +319,4 @@ def test_the_doctor_says_what_is_missing_and_what_to_do(home: Path, uv: dict[str
     assert done.returncode == 1
     assert "missing   in .venv: numpy 2.4.6\n          The next `make kata` installs it." in done.stdout
     assert "missing   tinytorch/setup.py cannot be read: line 1" in done.stdout
-    assert "2 to mend." in done.stdout
+    assert "2 to fix." in done.stdout

@@ -133,7 +133,10 @@ def test_make_alone_lists_every_command_within_the_width(home: Path, columns: in
 
 def test_a_command_that_is_not_there_is_a_sentence(home: Path) -> None:
     done = run(home, sys.executable, "-m", "dojo", "katta")
-    assert (done.returncode, done.stderr) == (2, "There is no command 'katta': `make` alone lists them.\n")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "There is no command 'katta': `make` alone lists the commands.\n",
+    )
 
 
 @pytest.mark.parametrize(

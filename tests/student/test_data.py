@@ -180,7 +180,7 @@ def test_another_file_of_that_name_is_set_aside(
     (tmp_path / "file.bin").write_bytes(wrong)
     assert told.fetch(server.file(), tmp_path).read_bytes() == CONTENT
     assert (tmp_path / "file.bin.wrong").read_bytes() == wrong
-    assert "set aside as file.bin.wrong" in told.words[0]
+    assert "renamed to file.bin.wrong" in told.words[0]
 
 
 @pytest.mark.parametrize("drop", [Answer(drop=100_000), Answer(drop=100_000, length=False)])
@@ -232,7 +232,7 @@ def test_when_nothing_more_comes_it_gives_up_and_the_next_run_goes_on(
         told.fetch(server.file(), tmp_path)
 
     assert "file.bin could not be downloaded: 127.0.0.1" in str(caught.value)
-    assert "0.2 MB of 0.3 MB are here, and the same command goes on there" in str(caught.value)
+    assert "0.2 MB of 0.3 MB are here, and the same command continues there" in str(caught.value)
     assert told.waits == [1, 1, 2, 4]
     assert names(tmp_path) == ["file.bin.part", "file.bin.part.tag"]
 
@@ -378,7 +378,9 @@ def test_a_busy_server_is_asked_again_later(server: Server, told: Told, tmp_path
 
 def test_a_server_that_stays_busy_is_given_up(server: Server, told: Told, tmp_path: Path) -> None:
     server.then = Answer(status=503)
-    with pytest.raises(DojoError, match=r"answers 503 Service Unavailable\. The same command tries again"):
+    with pytest.raises(
+        DojoError, match=r"answers 503 Service Unavailable\. Run the same command to try again"
+    ):
         told.fetch(server.file(), tmp_path)
     assert (len(server.ranges), told.waits) == (TRIES, [1, 2, 4])
 
@@ -388,7 +390,7 @@ def test_without_a_network_it_is_a_sentence_and_nothing_is_lost(told: Told, tmp_
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # nobody listens
         port = taken.getsockname()[1]
-        with pytest.raises(DojoError, match=f"no connection to 127.0.0.1:{port} .* goes on there"):
+        with pytest.raises(DojoError, match=f"no connection to 127.0.0.1:{port} .* continues there"):
             told.fetch(File("file.bin", f"http://127.0.0.1:{port}/", len(CONTENT), ""), tmp_path)
     assert told.waits == [1, 2, 4]
     assert (tmp_path / "file.bin.part").read_bytes() == CONTENT[:HALF]
@@ -416,7 +418,7 @@ def test_a_full_disk_is_a_sentence_and_what_arrived_is_kept(
         return Full(path, mode) if mode == "ab" else builtins.open(path, mode, **more)
 
     monkeypatch.setattr(fetching, "open", opened, raising=False)
-    with pytest.raises(DojoError, match=r"The disk is full: 0.2 MB of 0.3 MB of file.bin .* goes on there"):
+    with pytest.raises(DojoError, match=r"The disk is full: 0.2 MB of 0.3 MB of file.bin .* continues there"):
         told.fetch(server.file(), tmp_path)
     monkeypatch.undo()
 
@@ -443,7 +445,7 @@ def test_two_commands_do_not_write_one_file(server: Server, told: Told, tmp_path
     leave_half(tmp_path)
     with open(tmp_path / "file.bin.part", "ab") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
-        with pytest.raises(DojoError, match="Another command is downloading"):
+        with pytest.raises(DojoError, match="Another command is already downloading"):
             told.fetch(server.file(), tmp_path)
     assert (tmp_path / "file.bin.part").read_bytes() == CONTENT[:HALF]
     assert server.ranges == []
@@ -506,7 +508,7 @@ def test_an_archive_that_a_person_put_there_is_taken_and_stays(server: Server, t
 def test_a_folder_that_lacks_files_is_not_overwritten(server: Server, tmp_path: Path) -> None:
     (tmp_path / "box").mkdir()
     (tmp_path / "box/a").write_text("mine")
-    with pytest.raises(DojoError, match="box is there and lacks files: move it away"):
+    with pytest.raises(DojoError, match="box exists, but files are missing in it: move it away"):
         downloads.get(boxed(server.file(GOOD, "box.tar.gz")), tmp_path, begin)
     assert (tmp_path / "box/a").read_text() == "mine"
     assert server.ranges == []
@@ -563,7 +565,7 @@ def test_find_looks_where_it_is_told_or_where_it_was_downloaded(
     assert downloads.find("shakespeare") is None
     with pytest.raises(DojoError, match=r"mine does not hold shakespeare: tinyshakespeare\.txt"):
         downloads.find("shakespeare", mine)
-    with pytest.raises(DojoError, match=r"There is no data 'shakespear'\. There are mnist, "):
+    with pytest.raises(DojoError, match=r"There is no data set 'shakespear'\. There are mnist, "):
         downloads.find("shakespear")
 
     for place in (tmp_path / "data/shakespeare", mine):
@@ -632,7 +634,7 @@ def test_with_a_name_it_downloads_there_or_into_dir(
 
 
 @pytest.mark.parametrize(
-    ("words", "says"), [(["NAME=byte"], "There is no data 'byte'"), (["DIR={file}"], "is not a folder")]
+    ("words", "says"), [(["NAME=byte"], "There is no data set 'byte'"), (["DIR={file}"], "is not a folder")]
 )
 def test_what_cannot_be_is_a_sentence(home: Path, words: list[str], says: str) -> None:
     (home / "file").touch()

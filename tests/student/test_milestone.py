@@ -71,7 +71,10 @@ def test_what_is_reached_with_red_specs_does_not_count(home: Path) -> None:
 
     assert done.returncode == 1
     said = " ".join(done.stdout.split())
-    assert "It is not green yet (0/1, first test_step), so it does not count." in said
+    assert (
+        "The kata is not green yet (0/1, the first red spec is test_step), so this run does not count."
+        in said
+    )
     assert "Reached on a parabola, but 1 spec is red, so it does not count yet: x = " in said
     assert "The first red one is test_step: " in said
     assert "`make kata N=6` shows it; when all are green, `make milestone N=6` again." in said
@@ -90,7 +93,9 @@ def test_another_implementation_is_not_noted(home: Path) -> None:
     done = dojo(home, "milestone", "6", "--impl", "tinytorch")
 
     assert done.returncode == 0
-    assert "`--impl tinytorch`: its specs were not run, and nothing is noted." in done.stdout
+    assert "`--impl tinytorch`: its specs were not run, and the verdict is not stored." in " ".join(
+        done.stdout.split()
+    )
     assert not (home / ".dojo/milestones/06.json").exists()
 
 
@@ -98,7 +103,7 @@ def test_another_implementation_is_not_noted(home: Path) -> None:
     ("old", "new", "says"),
     [
         ("    x = 8.0", '    raise Refused("It sees the future.")', "Not reached yet: It sees the future."),
-        ('    report.on = "a parabola"', "", "milestone.py says of no data set"),
+        ('    report.on = "a parabola"', "", "milestone.py does not say which data set"),
     ],
 )
 def test_a_refused_model_is_not_reached(home: Path, old: str, new: str, says: str) -> None:
@@ -141,7 +146,7 @@ def test_a_milestone_that_is_not_reached_is_red(home: Path) -> None:
     done = dojo(home, "milestone", "6")
 
     assert done.returncode == 1
-    assert "not green yet (0/1, first test_step)" in done.stdout
+    assert "not green yet (0/1, the first red spec is test_step)" in done.stdout
     assert "Not reached yet: x = " in done.stdout
     assert note(home)["passed"] is False
 
@@ -170,7 +175,7 @@ def test_code_that_cannot_play_the_scene_gets_a_sentence(home: Path, body: str, 
     ("words", "says"),
     [
         ([], "make milestone N="),
-        (["2"], "has no milestone. These have: 6 (XOR by hand)."),
+        (["2"], "has no milestone. These katas have one: 6 (XOR by hand)."),
         (["6", "--data", "nowhere"], "DATA=nowhere is not a folder."),
     ],
 )
@@ -204,7 +209,7 @@ def test_a_run_that_was_interrupted_is_gone_on_with_until_its_verdict(home: Path
     try:
         stopped = dojo(home, "milestone", "6", "--impl", "tinytorch")
         assert stopped.returncode == 130
-        assert "What is finished is kept: `make milestone N=6` goes on after it." in stopped.stdout
+        assert "What is finished is kept: `make milestone N=6` resumes after it." in stopped.stdout
 
         again = dojo(home, "milestone", "6", "--impl", "tinytorch", "--args=fresh")
         assert "run 1" in again.stdout and again.returncode == 130

@@ -130,7 +130,7 @@ ROWS = np.arange(20.0)[:, None]
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda y: y * np.random.default_rng().uniform(0.5, 1.5, y.shape), "Asked the same twice"),
+        (lambda y: y * np.random.default_rng().uniform(0.5, 1.5, y.shape), "Asked the same question twice"),
         (lambda y: y - y.mean(0), "when the rest of the batch changes"),
         (lambda y: y + ROWS[: len(y)], "when the rest of the batch changes"),
         (lambda y: y * math.nan, "answers nan or inf"),
@@ -178,5 +178,5 @@ def test_a_text_is_what_the_model_says() -> None:
         with pytest.raises(Refused, match="What generate writes is not what the model says"):
             verdicts.writes_what_it_says(model.read, wrong, [0, 3], 4, "generate")
     for wrong in ([0, 3], text[1:], []):
-        with pytest.raises(Refused, match="does not begin with the prompt, or has nothing after it"):
+        with pytest.raises(Refused, match="does not begin with the prompt, or adds nothing to it"):
             verdicts.writes_what_it_says(model.read, wrong, [0, 3], 4, "generate")

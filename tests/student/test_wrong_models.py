@@ -227,7 +227,7 @@ WRONG = [
             "        dropout_p = self.dropout if self.training else 0.0",
             "        dropout_p = 0.1",
         ),
-        says="Asked the same twice",
+        says="Asked the same question twice",
     ),
     wrong(
         13,
@@ -237,7 +237,7 @@ WRONG = [
             "    scores = (query * scale) @ key.transpose(-2, -1)",
             "    scores = 0 * (query * scale) @ key.transpose(-2, -1)",
         ),
-        says="of what is said again is foretold",
+        says="of what is said again is predicted",
         learns=True,
     ),
     wrong(
@@ -289,7 +289,7 @@ WRONG = [
         ("transformers", "        x = self.drop(self.wpe(", "        x = dropout(self.wpe("),
         ("transformers", "self.wte(ids), past))  # (B, T, D)", "self.wte(ids), past), 0.1)  # (B, T, D)"),
         ("transformers", "from tinytorch.layers import ", "from tinytorch.layers import dropout, "),
-        says="Asked the same twice",
+        says="Asked the same question twice",
     ),
     wrong(14, "adam_stays_where_it_is", ("optimizers", ADAM, "            pass"), says=STUCK),
     wrong(14, "never_steps", ("training.trainer", "        self.optimizer.step()\n", ""), says=STUCK),
@@ -395,7 +395,7 @@ def test_another_right_model_is_taken(tmp_path: Path, number: int, swap: tuple[s
             "CIFAR-10",
             "of 80 of CIFAR-10's test pictures that it was",
         ),
-        (13, "", "Shakespeare", "of what is said again is foretold"),
+        (13, "", "Shakespeare", "of what is said again is predicted"),
         (
             14,
             'PLANS = {"shakespeare": {"epochs": 1, "passed": 9.0, "prompt": "def "}}',

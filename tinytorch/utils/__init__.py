@@ -1,6 +1,6 @@
-"""What stands beside models and training, under the names that PyTorch users know (torch.utils).
+"""Data loading, under the names that PyTorch users know (torch.utils).
 
-Given: a face.
+Given: a face, which only re-exports.
 """
 
 from tinytorch.utils import data as data

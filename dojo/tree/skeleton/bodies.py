@@ -1,4 +1,4 @@
-"""The bodies that go, and what vanishes with them."""
+"""Which bodies are replaced by stubs, and what is removed with them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a skeleton must be: it names nothing that vanished, and importing it runs nothing of the student's."""
+"""Checks of a skeleton: it uses no name that was removed, and importing it runs nothing that a student writes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dojo.tree.source import GIVEN, Definition, Function, stubs
 
 
 def check(source: str, text: str, kata: Kata) -> None:
-    """What is kept uses no name that vanished, and importing it runs nothing that the student writes."""
+    """Raise if the skeleton uses a name that was removed, or if importing it runs what the student writes."""
     tree = ast.parse(text)
     _check_names(ast.parse(source), tree)
     unwritten = _cannot_run(tree, kata)
@@ -40,7 +40,7 @@ def _check_names(before: ast.Module, after: ast.Module) -> None:
         else:
             continue
         raise DojoError(
-            f"`{name}` vanishes, and what the skeleton keeps uses it: mark its `def` or `class` line `# given`"
+            f"`{name}` is removed, but the skeleton still uses it: mark its `def` or `class` line `# given`"
         )
 
 

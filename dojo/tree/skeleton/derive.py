@@ -41,7 +41,7 @@ def written(source: str, kata: Kata) -> list[str]:
 def files(solutions: Path) -> dict[Path, bytes]:
     """Every file of the skeleton, by its path inside the package. What is not Python is given."""
     if not solutions.is_dir():
-        raise DojoError("There is no solutions/ here, and the skeleton is made from it.")
+        raise DojoError("The skeleton is made from solutions/, and that folder is missing.")
     texts, others = {}, {}
     for path in files_below(solutions):
         inside = path.relative_to(solutions)
@@ -62,14 +62,16 @@ def _made(path: Path, kata: Kata | None) -> str:
 
 
 def wanted(made: dict[Path, bytes], files: dict[Path, bytes]) -> dict[Path, bytes]:
-    """What a tree with these files holds when it is the skeleton. What is neither Python nor of a kata stays."""
+    """The files of a tree that was made the skeleton. Files that are neither Python nor of a kata stay."""
     stays = {p: data for p, data in files.items() if p.suffix != ".py" and kata_of(p, Path()) is None}
     return {**stays, **made}
 
 
 def work(made: dict[Path, bytes], files: dict[Path, bytes]) -> list[str]:
-    """What somebody has written in these files: functions that the skeleton does not have, or has as stubs, and
-    files that are not Python."""
+    """What a person has written in these files.
+
+    These are the functions that the skeleton does not have, or has as stubs, and the files that are not Python.
+    """
     given = {(kata, name) for _, kata, names in _written(made) for name in names or ()}
     found = []
     for path, kata, names in _written(files):

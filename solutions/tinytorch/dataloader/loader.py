@@ -83,8 +83,10 @@ def fetch(dataset: Any, indices: Sequence[Any], stop: threading.Event | None = N
 
 
 def read_stream(dataset: IterableDataset, stop: threading.Event | None = None) -> Iterator[Any]:
-    """The samples of iter(dataset), which is called at once; each is read when it is asked for. After its
-    end the stream is asked for nothing more.
+    """The samples of a stream.
+
+    iter(dataset) is called at once; each sample is read when it is asked for. After its end the stream is asked for
+    nothing more.
 
     Errors and `stop` as in `fetch`: here the note names the number of the sample, counted from 0.
     """

@@ -1,4 +1,4 @@
-"""What is done to the gradients of a model, under the names that PyTorch users know (torch.nn.utils).
+"""Clipping of gradients, under the names that PyTorch users know (torch.nn.utils).
 
 Given: a face, which only says in which kata each name is written.
 """
