@@ -298,6 +298,8 @@ def _param(value: Any, key: str, op: Primitive) -> Any:
     """NumPy's number as Python's: it would promote float32 to float64. A Tensor is refused."""
     if isinstance(value, np.generic):
         return value.item()
+    if key not in op.params:
+        return value  # Python itself says best that it does not fit
     raise TypeError(
         f"{op.name}() takes no Tensor for {key}, got one of shape {value.shape}: give the number, .item()"
     )
