@@ -50,7 +50,7 @@ def gelu(x: Tensor, approximate: str = "none") -> Tensor:
     (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x * x * x))) / 2 (Hendrycks and Gimpel, 2016).
 
     Raises:
-        ValueError: `approximate` is neither "none" nor "tanh"; the message holds it.
+        ValueError: `approximate` is neither "none" nor "tanh"; the message names it.
     """
     raise NotImplementedError("kata 03: gelu")
 

@@ -21,7 +21,7 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """(input - target) squared; both have the same shape (torch.nn.functional.mse_loss).
 
     Raises:
-        ValueError: the shapes differ, or `reduction` is unknown; the message holds both shapes, or the reduction. The
+        ValueError: the shapes differ, or `reduction` is unknown; the message names both shapes, or the reduction. The
             same for every loss below.
     """
     raise NotImplementedError("kata 05: mse_loss")
@@ -41,7 +41,7 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
     With c = min(d, delta) both are c * (d - c / 2).
 
     Raises:
-        ValueError: delta is not positive; the message holds it.
+        ValueError: delta is not positive; the message names it.
     """
     raise NotImplementedError("kata 05: huber_loss")
 
@@ -82,7 +82,7 @@ def nll_loss(
 
     Raises:
         ValueError: the shapes of input and target do not fit, or `weight` has not one entry for each class; the message
-            holds both shapes.
+            names both shapes.
         TypeError: the target does not hold integers; the message names its dtype.
         IndexError: a class number is outside 0 to C - 1; the message names it.
     """
@@ -106,7 +106,7 @@ def cross_entropy(
     class is multiplied by the weight of that class; "mean" divides as nll_loss does.
 
     Raises:
-        ValueError: label_smoothing is not between 0 and 1; the message holds it. Otherwise as nll_loss.
+        ValueError: label_smoothing is not between 0 and 1; the message names it. Otherwise as nll_loss.
     """
     raise NotImplementedError("kata 05: cross_entropy")
 

@@ -118,7 +118,7 @@ def manual_seed(seed: int) -> np.random.Generator:
     call the generators are seeded from the operating system's entropy. NumPy's own `np.random` is left alone.
 
     Raises:
-        TypeError: the seed is not an integer; the message holds it.
+        TypeError: the seed is not an integer; the message names it.
     """
     raise NotImplementedError("kata 01: manual_seed")
 
@@ -228,7 +228,7 @@ def check_versions(requirements: Mapping[str, str]) -> list[str]:
     package, the version that is installed, if any, and the one that is needed. They come in the given order.
 
     Raises:
-        ValueError: a required version is not one; the message holds it.
+        ValueError: a required version is not one; the message names it.
     """
     raise NotImplementedError("kata 01: check_versions")
 
@@ -254,7 +254,7 @@ def peak_gflops(n: int = 1024, repeats: int = 5, clock: Callable[[], float] = ti
         clock: gives the time in seconds; it is read only around products that are timed.
 
     Raises:
-        ValueError: `n` or `repeats` is less than 1; the message holds it.
+        ValueError: `n` or `repeats` is less than 1; the message names it.
     """
     raise NotImplementedError("kata 01: peak_gflops")
 

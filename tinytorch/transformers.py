@@ -48,7 +48,7 @@ def layer_norm(
     (torch.nn.functional.layer_norm; Ba et al., 2016).
 
     Raises:
-        ValueError: as normalized_axes; or weight or bias has another shape: the message holds its shape and that of x.
+        ValueError: as normalized_axes; or weight or bias has another shape: the message names its shape and that of x.
     """
     raise NotImplementedError("kata 14: layer_norm")
 
@@ -217,7 +217,7 @@ class GPT(Module):
         With a `cache`, which holds the earlier tokens, `ids` are the tokens from place cache.length on.
 
         Raises:
-            ValueError: the text is longer than block_size, with what the cache holds; the message holds the number of
+            ValueError: the text is longer than block_size, with what the cache holds; the message names the number of
                 tokens and block_size. Or ids have no axis.
         """
         raise NotImplementedError("kata 14: GPT.forward")

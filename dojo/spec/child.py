@@ -71,7 +71,7 @@ def die_at_file_change(number: int, directory: Path) -> None:
 
 
 def interrupt_at_file_change(number: int, directory: Path) -> None:
-    """Raise KeyboardInterrupt, once, right before the `number`th change in a directory, as die_at_file_change counts."""
+    """Raise KeyboardInterrupt, once, right before the `number`th change, as die_at_file_change counts."""
 
     def interrupt() -> NoReturn:
         raise KeyboardInterrupt

@@ -72,10 +72,10 @@ def attention_weights(
     short for the mask causal_mask(L, S).
 
     Raises:
-        ValueError: query and key have fewer than two axes or another E (the message holds both shapes); the mask
+        ValueError: query and key have fewer than two axes or another E (the message names both shapes); the mask
             does not broadcast to the scores (its shape and theirs); or both attn_mask and is_causal are given (both
             names).
-        TypeError: the mask is neither boolean nor of the scores' dtype; the message holds both dtypes.
+        TypeError: the mask is neither boolean nor of the scores' dtype; the message names both dtypes.
     """
     if min(query.ndim, key.ndim) < 2 or query.shape[-1] != key.shape[-1]:
         raise ValueError(
@@ -140,7 +140,7 @@ def split_heads(x: Tensor, num_heads: int) -> Tensor:
     """(..., T, D) -> (..., H, T, D / H): head h gets the features h * D / H up to (h + 1) * D / H of every place.
 
     Raises:
-        ValueError: D is not a multiple of num_heads; the message holds both. Or x has fewer than two axes.
+        ValueError: D is not a multiple of num_heads; the message names both. Or x has fewer than two axes.
     """
     if x.ndim < 2:
         raise ValueError(f"heads are cut out of (..., T, D), got {x.shape}")

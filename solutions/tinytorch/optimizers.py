@@ -134,7 +134,7 @@ class Optimizer:
 
         Raises:
             ValueError: there is no parameter, one stands in two places, or one was computed, so that backward gives it
-                no gradient; the message holds its shape.
+                no gradient; the message names its shape.
             TypeError: one is not a Tensor; the message names its type. Or `params` is a single Tensor and not a list of
                 some; the message names its shape. Or it is a "set", which has no order by which a state could be found
                 again.
@@ -185,8 +185,8 @@ class Optimizer:
         """Move every parameter that has a gradient. Each subclass writes its own step.
 
         Raises (before anything moves, in any group):
-            ValueError: a gradient has another shape than its parameter; the message holds both.
-            TypeError: a gradient is not a Tensor; the message holds its type.
+            ValueError: a gradient has another shape than its parameter; the message names both.
+            TypeError: a gradient is not a Tensor; the message names its type.
             NotImplementedError: the subclass has no step; the message names its class.
         """
         raise NotImplementedError(f"{type(self).__name__} has no step")
@@ -211,7 +211,7 @@ class Optimizer:
         Arrays are copied, to the dtype and the device of their parameter.
 
         Raises:
-            ValueError: the groups have other numbers of parameters; the message holds the list of them here and the one
+            ValueError: the groups have other numbers of parameters; the message names the list of them here and the one
                 in the state, as in [2] and [1, 2]. Nothing is changed then.
         """
         given = [len(group["params"]) for group in state_dict["param_groups"]]
@@ -253,7 +253,7 @@ class SGD(Optimizer):
     """sgd_update as an optimizer (torch.optim.SGD).
 
     Raises:
-        ValueError: lr, momentum or weight_decay is negative; the message holds its name and the number. Or nesterov is
+        ValueError: lr, momentum or weight_decay is negative; the message names its name and the number. Or nesterov is
             set without momentum or with dampening; it holds "nesterov".
     """
 
@@ -292,7 +292,7 @@ class Adam(Optimizer):
     """adam_update as an optimizer (torch.optim.Adam).
 
     Raises:
-        ValueError: lr, eps or weight_decay is negative; the message holds its name and the number. Or a beta is not in
+        ValueError: lr, eps or weight_decay is negative; the message names its name and the number. Or a beta is not in
             [0, 1); it holds the beta.
     """
 
@@ -342,7 +342,7 @@ class RMSprop(Optimizer):
     """rmsprop_update as an optimizer (torch.optim.RMSprop).
 
     Raises:
-        ValueError: lr, alpha, eps, weight_decay or momentum is negative; the message holds its name and the number.
+        ValueError: lr, alpha, eps, weight_decay or momentum is negative; the message names its name and the number.
     """
 
     def __init__(

@@ -189,7 +189,7 @@ class Tape:
 
         Raises:
             RuntimeError: as first_gradient and backpropagate; or the `.grad` that is there has another shape than its
-                leaf; the message holds both.
+                leaf; the message names both.
         """
         raise NotImplementedError("kata 07: Tape.backward")
 

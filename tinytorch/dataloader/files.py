@@ -45,9 +45,9 @@ def read_cifar10_bin(path: StrPath) -> tuple[Array, Array]:
     each row by row. The official files have 10,000 records; any number from 1 on is allowed.
 
     Raises:
-        DatasetError: the size is not that of whole records, the message holds it and 3073; or a label is above 9, the
-            message holds it and the number of its record.
-        FileNotFoundError: there is no such file; the message holds the path.
+        DatasetError: the size is not that of whole records, the message names it and 3073; or a label is above 9, the
+            message names it and the number of its record.
+        FileNotFoundError: there is no such file; the message names the path.
     """
     raise NotImplementedError("kata 10: read_cifar10_bin")
 
@@ -109,10 +109,10 @@ def read_cifar10_py(path: StrPath) -> tuple[Array, Array]:
     each row an image as in the binary layout, and b"labels" a list of N integers. N is at least 1.
 
     Raises:
-        DatasetError: whatever is wrong with it. The message holds what the pickle asks for and must not have, as in
+        DatasetError: whatever is wrong with it. The message names what the pickle asks for and must not have, as in
             "os.system"; the numbers of images and of labels, if they differ; a label that is not from 0 to 9, and
             its number.
-        FileNotFoundError: there is no such file; the message holds the path.
+        FileNotFoundError: there is no such file; the message names the path.
     """
     raise NotImplementedError("kata 10: read_cifar10_py")
 
@@ -149,8 +149,8 @@ def read_idx(path: StrPath) -> Array:
 
     Raises:
         DatasetError: the file begins with something else; it has more or fewer entries than the sizes say, the message
-            holds both numbers; gzip cannot read it. The message always holds the path.
-        FileNotFoundError: there is no such file; the message holds the path.
+            names both numbers; gzip cannot read it. The message always holds the path.
+        FileNotFoundError: there is no such file; the message names the path.
     """
     raise NotImplementedError("kata 10: read_idx")
 

@@ -42,7 +42,7 @@ def calculate_fan(tensor: Tensor) -> tuple[int, int]:
     (out, in, 3, 5) gives (15 * in, 15 * out).
 
     Raises:
-        ValueError: the Tensor has fewer than two axes; the message holds its shape.
+        ValueError: the Tensor has fewer than two axes; the message names its shape.
     """
     raise NotImplementedError("kata 04: calculate_fan")
 
@@ -54,7 +54,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     "leaky_relu" with slope `param`, 0.01 by default.
 
     Raises:
-        ValueError: another name; the message holds it.
+        ValueError: another name; the message names it.
     """
     raise NotImplementedError("kata 04: calculate_gain")
 
@@ -75,7 +75,7 @@ def kaiming_uniform_(
     """Fill uniformly from [-b, b), b = gain * sqrt(3 / fan); `a` is leaky_relu's slope (He et al., 2015).
 
     Raises:
-        ValueError: `mode` is neither "fan_in" nor "fan_out"; the message holds it.
+        ValueError: `mode` is neither "fan_in" nor "fan_out"; the message names it.
     """
     raise NotImplementedError("kata 04: kaiming_uniform_")
 

@@ -18,7 +18,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x @ weight.T + bias: (*, in) with weight (out, in) and bias (out,) -> (*, out) (torch.nn.functional.linear).
 
     Raises:
-        ValueError: the last axis of `x` is not the weight's `in`, or bias has not the shape (out,); the message holds
+        ValueError: the last axis of `x` is not the weight's `in`, or bias has not the shape (out,); the message names
             both shapes.
     """
     raise NotImplementedError("kata 04: linear")
@@ -70,7 +70,7 @@ class ModuleList(Module):
         """Add a module at the end; returns self.
 
         Raises:
-            TypeError: it is not a Module; the message holds its type.
+            TypeError: it is not a Module; the message names its type.
         """
         raise NotImplementedError("kata 04: ModuleList.append")
 
@@ -82,7 +82,7 @@ class ModuleList(Module):
         """The module at a place; negative places count from the end.
 
         Raises:
-            IndexError: there is none; the message holds the place and how many there are.
+            IndexError: there is none; the message names the place and how many there are.
         """
         raise NotImplementedError("kata 04: ModuleList.__getitem__")
 
@@ -111,7 +111,7 @@ def dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     The others are multiplied by 1 / (1 - p), so that the mean stays. With training=False, it is x itself.
 
     Raises:
-        ValueError: p is not between 0 and 1; the message holds it.
+        ValueError: p is not between 0 and 1; the message names it.
     """
     raise NotImplementedError("kata 04: dropout")
 

@@ -36,7 +36,7 @@ def add(a: Array, b: Array) -> Array:
     """a + b, entry by entry, with broadcasting (torch.add).
 
     Raises:
-        ValueError: the shapes do not broadcast; the message holds both. The same for every operation on two.
+        ValueError: the shapes do not broadcast; the message names both. The same for every operation on two.
     """
     raise NotImplementedError("kata 02: add")
 
@@ -207,7 +207,7 @@ def masked_fill(x: Tensor, mask: Tensor, value: Tensor | float) -> Tensor:
     `value` is a number, or a 0-d Tensor, and then a gradient flows to it too.
 
     Raises:
-        ValueError: `value` is a Tensor with axes; the message holds its shape.
+        ValueError: `value` is a Tensor with axes; the message names its shape.
     """
     raise NotImplementedError("kata 02: masked_fill")
 
@@ -283,7 +283,7 @@ def sum(a: Array, dim: Dims = None, keepdim: bool = False) -> Array:
     float32. NumPy's `a.sum()` is not so good; `add_up(a, axis, keepdims)` of sums.py, which is given, is.
 
     Raises:
-        IndexError: there is no such axis; the message holds it. The same for every function below that takes `dim`.
+        IndexError: there is no such axis; the message names it. The same for every function below that takes `dim`.
     """
     raise NotImplementedError("kata 02: sum")
 
@@ -454,8 +454,8 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors joined along an axis that they have (torch.cat).
 
     Raises:
-        ValueError: there is none to join, or another side differs; the message holds both sides.
-        IndexError: there is no such axis; the message holds it.
+        ValueError: there is none to join, or another side differs; the message names both sides.
+        IndexError: there is no such axis; the message names it.
     """
     raise NotImplementedError("kata 02: cat")
 
@@ -489,7 +489,7 @@ def pad(a: Array, pad: Sequence[int], mode: str = "constant", value: float = 0.0
 
     Raises:
         ValueError: the numbers do not come in pairs, one is negative, or there are more pairs than axes; the
-            message holds them. Or `mode` is another one; it holds that.
+            message names them. Or `mode` is another one; it holds that.
     """
     raise NotImplementedError("kata 02: pad")
 
@@ -530,8 +530,8 @@ def gather(a: Array, dim: int, index: Array) -> Array:
     `index` has as many axes as `a`, and on all of them but `dim` it may be shorter, not longer.
 
     Raises:
-        IndexError: an index is negative or too large; the message holds it.
-        ValueError: the shapes do not fit; the message holds both.
+        IndexError: an index is negative or too large; the message names it.
+        ValueError: the shapes do not fit; the message names both.
         TypeError: the indices are not integers.
     """
     raise NotImplementedError("kata 02: gather")
@@ -547,7 +547,7 @@ def index_add(a: Array, dim: int, index: Array, source: Array) -> Array:
         IndexError: an index is negative or too large; the message names it.
         ValueError: there are not as many indices as slices, or the slices have another shape; the message names
             the shape of `source`.
-        TypeError: `source` has another dtype than `a`; the message holds both. Or the indices are not integers.
+        TypeError: `source` has another dtype than `a`; the message names both. Or the indices are not integers.
     """
     raise NotImplementedError("kata 02: index_add")
 

@@ -34,13 +34,13 @@ class BPETokenizer:
         its name in UTF-8.
 
         Raises:
-            TypeError: `special_tokens` is a string and not a list of some; the message holds it. Or one is no string;
-                the message holds its type.
+            TypeError: `special_tokens` is a string and not a list of some; the message names it. Or one is no string;
+                the message names its type.
             ValueError: a special token is empty or given twice, or its UTF-8 or its name is that of a byte or of what
-                a merge makes: " " and "Ġ" both mean the space (the message holds the special token); a merge stands
-                there twice (the message holds it), or one of its parts is neither a byte nor made by any of the
-                merges, be it a later one (the message holds the part); `vocab` lacks a token, has one twice or one
-                that nothing makes (the message holds the token).
+                a merge makes: " " and "Ġ" both mean the space (the message names the special token); a merge stands
+                there twice (the message names it), or one of its parts is neither a byte nor made by any of the
+                merges, be it a later one (the message names the part); `vocab` lacks a token, has one twice or one
+                that nothing makes (the message names the token).
         """
         raise NotImplementedError("kata 11: BPETokenizer.__init__")
 

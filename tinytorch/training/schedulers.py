@@ -47,7 +47,7 @@ class LRScheduler:
         """One step further: `last_epoch` grows by 1, and each group gets the rate of that step.
 
         Raises:
-            ValueError: the optimizer has another number of groups than when the scheduler was made; the message holds
+            ValueError: the optimizer has another number of groups than when the scheduler was made; the message names
                 both numbers. Nothing is changed.
         """
         raise NotImplementedError("kata 08: LRScheduler.step")

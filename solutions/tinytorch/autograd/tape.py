@@ -274,7 +274,7 @@ class Tape:
 
         Raises:
             RuntimeError: as first_gradient and backpropagate; or the `.grad` that is there has another shape than its
-                leaf; the message holds both.
+                leaf; the message names both.
         """
         start = {tensor.grad_fn or tensor: first_gradient(tensor, gradient)}
         found = [

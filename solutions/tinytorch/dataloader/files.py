@@ -53,9 +53,9 @@ def read_cifar10_bin(path: StrPath) -> tuple[Array, Array]:
     each row by row. The official files have 10,000 records; any number from 1 on is allowed.
 
     Raises:
-        DatasetError: the size is not that of whole records, the message holds it and 3073; or a label is above 9, the
-            message holds it and the number of its record.
-        FileNotFoundError: there is no such file; the message holds the path.
+        DatasetError: the size is not that of whole records, the message names it and 3073; or a label is above 9, the
+            message names it and the number of its record.
+        FileNotFoundError: there is no such file; the message names the path.
     """
     data = np.frombuffer(Path(path).read_bytes(), np.uint8)
     record = 1 + math.prod(CIFAR10_SHAPE)
@@ -132,10 +132,10 @@ def read_cifar10_py(path: StrPath) -> tuple[Array, Array]:
     each row an image as in the binary layout, and b"labels" a list of N integers. N is at least 1.
 
     Raises:
-        DatasetError: whatever is wrong with it. The message holds what the pickle asks for and must not have, as in
+        DatasetError: whatever is wrong with it. The message names what the pickle asks for and must not have, as in
             "os.system"; the numbers of images and of labels, if they differ; a label that is not from 0 to 9, and
             its number.
-        FileNotFoundError: there is no such file; the message holds the path.
+        FileNotFoundError: there is no such file; the message names the path.
     """
     data = Path(path).read_bytes()
     try:
@@ -202,8 +202,8 @@ def read_idx(path: StrPath) -> Array:
 
     Raises:
         DatasetError: the file begins with something else; it has more or fewer entries than the sizes say, the message
-            holds both numbers; gzip cannot read it. The message always holds the path.
-        FileNotFoundError: there is no such file; the message holds the path.
+            names both numbers; gzip cannot read it. The message always holds the path.
+        FileNotFoundError: there is no such file; the message names the path.
     """
     data = Path(path).read_bytes()
     if data[:2] == b"\x1f\x8b":

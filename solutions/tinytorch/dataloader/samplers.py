@@ -47,7 +47,7 @@ class RandomSampler:
         """Keep the options; a `generator` of None means the default generator of the CPU.
 
         Raises:
-            TypeError: replacement is not a bool; the message holds its name and what was given.
+            TypeError: replacement is not a bool; the message names its name and what was given.
             ValueError: num_samples is given and not a positive integer; as above.
         """
         if not isinstance(replacement, bool):
@@ -95,9 +95,9 @@ class WeightedRandomSampler:
         """Keep the options. `weights` need not sum up to 1. Without replacement no index comes twice.
 
         Raises:
-            TypeError: replacement is not a bool; the message holds its name and what was given.
+            TypeError: replacement is not a bool; the message names its name and what was given.
             ValueError: num_samples is not a positive integer; as above. The weights have not one axis (the message
-                holds their shape), one is negative, infinite or nan (it holds that), or all are 0. Or, without
+                names their shape), one is negative, infinite or nan (it holds that), or all are 0. Or, without
                 replacement, more are asked for than have a weight above 0 (it holds both numbers).
         """
         if not isinstance(replacement, bool):

@@ -48,7 +48,7 @@ def calculate_fan(tensor: Tensor) -> tuple[int, int]:
     (out, in, 3, 5) gives (15 * in, 15 * out).
 
     Raises:
-        ValueError: the Tensor has fewer than two axes; the message holds its shape.
+        ValueError: the Tensor has fewer than two axes; the message names its shape.
     """
     if tensor.ndim < 2:
         raise ValueError(f"fan-in and fan-out need a weight of two axes or more, got shape {tensor.shape}")
@@ -63,7 +63,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     "leaky_relu" with slope `param`, 0.01 by default.
 
     Raises:
-        ValueError: another name; the message holds it.
+        ValueError: another name; the message names it.
     """
     if nonlinearity in ("linear", "sigmoid"):
         return 1.0
@@ -94,7 +94,7 @@ def kaiming_uniform_(
     """Fill uniformly from [-b, b), b = gain * sqrt(3 / fan); `a` is leaky_relu's slope (He et al., 2015).
 
     Raises:
-        ValueError: `mode` is neither "fan_in" nor "fan_out"; the message holds it.
+        ValueError: `mode` is neither "fan_in" nor "fan_out"; the message names it.
     """
     bound = math.sqrt(3) * _kaiming_std(tensor, a, mode, nonlinearity)
     return uniform_(tensor, -bound, bound)

@@ -40,7 +40,7 @@ def add(a: Array, b: Array) -> Array:
     """a + b, entry by entry, with broadcasting (torch.add).
 
     Raises:
-        ValueError: the shapes do not broadcast; the message holds both. The same for every operation on two.
+        ValueError: the shapes do not broadcast; the message names both. The same for every operation on two.
     """
     a, b = promote(a, b)
     return a + b
@@ -231,7 +231,7 @@ def masked_fill(x: Tensor, mask: Tensor, value: Tensor | float) -> Tensor:
     `value` is a number, or a 0-d Tensor, and then a gradient flows to it too.
 
     Raises:
-        ValueError: `value` is a Tensor with axes; the message holds its shape.
+        ValueError: `value` is a Tensor with axes; the message names its shape.
     """
     if not isinstance(value, dispatch.tensor_type):
         return where(mask, x.dtype.type(value).item(), x)
@@ -319,7 +319,7 @@ def sum(a: Array, dim: Dims = None, keepdim: bool = False) -> Array:
     float32. NumPy's `a.sum()` is not so good; `add_up(a, axis, keepdims)` of sums.py, which is given, is.
 
     Raises:
-        IndexError: there is no such axis; the message holds it. The same for every function below that takes `dim`.
+        IndexError: there is no such axis; the message names it. The same for every function below that takes `dim`.
     """
     return add_up(a, _axes(dim, a.ndim), keepdim)
 
@@ -558,8 +558,8 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors joined along an axis that they have (torch.cat).
 
     Raises:
-        ValueError: there is none to join, or another side differs; the message holds both sides.
-        IndexError: there is no such axis; the message holds it.
+        ValueError: there is none to join, or another side differs; the message names both sides.
+        IndexError: there is no such axis; the message names it.
     """
     if not tensors:
         raise ValueError("cat needs at least one Tensor, got an empty list")
@@ -608,7 +608,7 @@ def pad(a: Array, pad: Sequence[int], mode: str = "constant", value: float = 0.0
 
     Raises:
         ValueError: the numbers do not come in pairs, one is negative, or there are more pairs than axes; the
-            message holds them. Or `mode` is another one; it holds that.
+            message names them. Or `mode` is another one; it holds that.
     """
     if mode != "constant":
         raise ValueError(f'the mode of pad must be "constant", got {mode!r}')
@@ -665,8 +665,8 @@ def gather(a: Array, dim: int, index: Array) -> Array:
     `index` has as many axes as `a`, and on all of them but `dim` it may be shorter, not longer.
 
     Raises:
-        IndexError: an index is negative or too large; the message holds it.
-        ValueError: the shapes do not fit; the message holds both.
+        IndexError: an index is negative or too large; the message names it.
+        ValueError: the shapes do not fit; the message names both.
         TypeError: the indices are not integers.
     """
     side, dim = _side(a, dim), _axis(dim, a.ndim)
@@ -689,7 +689,7 @@ def index_add(a: Array, dim: int, index: Array, source: Array) -> Array:
         IndexError: an index is negative or too large; the message names it.
         ValueError: there are not as many indices as slices, or the slices have another shape; the message names
             the shape of `source`.
-        TypeError: `source` has another dtype than `a`; the message holds both. Or the indices are not integers.
+        TypeError: `source` has another dtype than `a`; the message names both. Or the indices are not integers.
     """
     xp = get_array_module(a, index, source)
     if source.dtype != a.dtype:  # add.at would cut what does not fit

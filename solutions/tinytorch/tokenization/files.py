@@ -126,10 +126,10 @@ def read_json(path: FilePath) -> Any:
     """The value in a JSON file.
 
     Raises:
-        ValueError: it is not JSON in UTF-8 (the message holds the path), or an object in it has two entries of one
-            name (the message holds the path and the name). json.loads is not as strict: it takes bytes in UTF-16, takes
+        ValueError: it is not JSON in UTF-8 (the message names the path), or an object in it has two entries of one
+            name (the message names the path and the name). json.loads is not as strict: it takes bytes in UTF-16, takes
             NaN and Infinity for numbers, and keeps the last of two entries.
-        FileNotFoundError: there is no such file; the message holds the path.
+        FileNotFoundError: there is no such file; the message names the path.
     """
     try:
         text = Path(path).read_bytes().decode("utf-8")

@@ -61,7 +61,7 @@ class LRScheduler:
         """One step further: `last_epoch` grows by 1, and each group gets the rate of that step.
 
         Raises:
-            ValueError: the optimizer has another number of groups than when the scheduler was made; the message holds
+            ValueError: the optimizer has another number of groups than when the scheduler was made; the message names
                 both numbers. Nothing is changed.
         """
         groups = self.optimizer.param_groups
