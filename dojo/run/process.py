@@ -213,8 +213,10 @@ class Child:
         """The signal that stopped the child, or 0: nobody would wake it. One at the terminal may be woken by `fg`."""
         if not self._own_group or not hasattr(os, "waitid"):  # macOS has it from Python 3.13 on
             return 0
-        found = os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT)
-        return found.si_status if found else 0
+        with contextlib.suppress(ChildProcessError):  # it has just ended
+            found = os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT)
+            return found.si_status if found else 0
+        return 0
 
     def _ask_where(self) -> None:
         """Let the child write its stack, so that its end can be explained."""

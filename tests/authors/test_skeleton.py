@@ -374,16 +374,16 @@ def test_a_section_of_a_class_that_held_only_private_methods_goes() -> None:
 @pytest.mark.parametrize(
     ("source", "says"),
     [
-        ("LIMIT = _limit()\n\n\ndef _limit():\n    return 3\n", "`_limit` vanishes"),
-        ("def f(x=_HERE()):\n    '''F.'''\n    return x\n\n\nclass _HERE:\n    pass\n", "`_HERE` vanishes"),
-        ("def f():  # given\n    return _g()\n\n\ndef _g():\n    return 1\n", "`_g` vanishes"),
+        ("LIMIT = _limit()\n\n\ndef _limit():\n    return 3\n", "`_limit` is removed"),
+        ("def f(x=_HERE()):\n    '''F.'''\n    return x\n\n\nclass _HERE:\n    pass\n", "`_HERE` is removed"),
+        ("def f():  # given\n    return _g()\n\n\ndef _g():\n    return 1\n", "`_g` is removed"),
         (
             "class A:\n    def f(self):  # given\n        return self._g()\n\n    def _g(self):\n        return 1\n",
-            "`_g` vanishes",
+            "`_g` is removed",
         ),
         (
             "@_mark\ndef f():\n    '''F.'''\n    return 1\n\n\ndef _mark(f):\n    return f\n",
-            "`_mark` vanishes",
+            "`_mark` is removed",
         ),
         ("double = lambda x: 2 * x\n", "a lambda"),
         ("TABLE = {'double': lambda x: 2 * x}\n", "a lambda"),
