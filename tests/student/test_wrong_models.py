@@ -107,6 +107,7 @@ WRONG = [
             "self.bias = Parameter(zeros(4, out_features))",
         ),
         ("layers.layers", "rows.T @ inputs, add_up(rows, 0)", "rows.T @ inputs, rows"),
+        ("layers.layers", "if bias is not None and bias.shape != weight.shape[:1]:", "if False:"),
         says="with one bias for all rows",
     ),
     wrong(
