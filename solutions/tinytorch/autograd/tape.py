@@ -277,14 +277,14 @@ class Tape:
                 leaf; the message names both.
         """
         start = {tensor.grad_fn or tensor: first_gradient(tensor, gradient)}
-        found = [
-            (to if isinstance(to, Tensor) else to.output(), total)
-            for to, total in backpropagate(start, retain_graph).items()
-        ]
-        kept = [(each, total) for each, total in found if each is not None]
-        for each, total in kept:
+        kept = []
+        for to, total in backpropagate(start, retain_graph).items():
+            each = to if isinstance(to, Tensor) else to.output()
+            if each is None:
+                continue
             if each.grad is not None and each.grad.shape != total.shape:
                 raise RuntimeError(f"a Tensor of shape {total.shape} has a .grad of shape {each.grad.shape}")
+            kept.append((each, total))
         for each, total in kept:
             each.grad = wrap(total.copy() if each.grad is None else each.grad.data + total)
 
