@@ -258,9 +258,10 @@ def primitive(function: Callable[..., Array] | None = None, *, view: bool = Fals
     def call(*args: Any, **kwargs: Any) -> Tensor:
         if not variadic and (len(args) != len(inputs) or not inputs_first):
             args, kwargs = _bind(function, names, inputs, args, kwargs)
-        for key, value in kwargs.items():
-            if isinstance(value, (np.generic, tensor_type)):
-                kwargs[key] = _param(value, key, op)
+        if kwargs:
+            for key, value in kwargs.items():
+                if isinstance(value, (np.generic, tensor_type)):
+                    kwargs[key] = _param(value, key, op)
         arrays = [a.data if isinstance(a, tensor_type) else unwrap(a, op.name) for a in args]
         try:
             if observers:

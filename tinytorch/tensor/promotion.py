@@ -47,9 +47,9 @@ def result_type(*values: Array | float) -> np.dtype[Any]:  # given
     arrays, and those before Python numbers. NumPy's numbers, such as np.float64(2), count as Python's.
     """
     ranks: dict[int, np.dtype[Any]] = {}  # 2: arrays with dimensions, 1: 0-d arrays, 0: Python numbers
-    for value in map(python_number, values):
-        plain = isinstance(value, (bool, int, float))
-        dtype = _DEFAULTS[type(value)] if plain else value.dtype
+    for value in values:
+        plain = isinstance(value, (bool, int, float, np.generic))
+        dtype = _DEFAULTS[type(python_number(value))] if plain else value.dtype
         rank = 0 if plain else 1 + (value.ndim > 0)
         ranks[rank] = promote_types(ranks[rank], dtype) if rank in ranks else dtype
     highest = max(map(_kind, ranks.values()))
@@ -68,10 +68,12 @@ def promote(*values: Array | float) -> tuple[Any, ...]:  # given
                 return values
             if a.dtype.kind == "f" and type(b) in _DEFAULTS:
                 return values
-    values = tuple(map(python_number, values))
     get_array_module(*values)
     dtype = result_type(*values)
-    return tuple(v if isinstance(v, (bool, int, float)) else v.astype(dtype, copy=False) for v in values)
+    return tuple(
+        python_number(v) if isinstance(v, (bool, int, float, np.generic)) else v.astype(dtype, copy=False)
+        for v in values
+    )
 
 
 def python_number(value: Any) -> Any:  # given
