@@ -48,9 +48,10 @@ def result_type(*values: Array | float) -> np.dtype[Any]:  # given
     """
     ranks: dict[int, np.dtype[Any]] = {}  # 2: arrays with dimensions, 1: 0-d arrays, 0: Python numbers
     for value in values:
-        plain = isinstance(value, (bool, int, float, np.generic))
-        dtype = _DEFAULTS[type(python_number(value))] if plain else value.dtype
-        rank = 0 if plain else 1 + (value.ndim > 0)
+        if isinstance(value, (bool, int, float, np.generic)):
+            rank, dtype = 0, _DEFAULTS[type(python_number(value))]
+        else:
+            rank, dtype = 1 + (value.ndim > 0), value.dtype
         ranks[rank] = promote_types(ranks[rank], dtype) if rank in ranks else dtype
     highest = max(map(_kind, ranks.values()))
     return next(ranks[rank] for rank in (2, 1, 0) if rank in ranks and _kind(ranks[rank]) == highest)
