@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from dojo.bootstrap import forget_pytest_options, pin_blas
 from dojo.run import process
 from dojo.run.jobs import Job, Run, cold
-from dojo.run.results import Outcome, Result
+from dojo.run.results import Outcome
 from dojo.run.session import run_pytest
 from dojo.tree import overlay
 
@@ -84,11 +84,6 @@ def tell(thing: Any) -> None:
 
 
 # Many ---------------------------------------------------------------------------------------------------
-
-
-def run(args: list[str], plan: overlay.Plan, limit: float = 120.0) -> list[Result]:
-    """Run pytest with `args` in a fork of this process, where tinytorch is what `plan` says."""
-    return start(Job(args, plan, limit)).wait().results
 
 
 def together(tasks: Iterable[tuple[Key, Task[Answer]]], at_once: int = 2) -> Iterator[tuple[Key, Answer]]:

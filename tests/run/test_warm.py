@@ -49,7 +49,7 @@ def script(tmp_path: Path) -> Script:
 
 
 RUN = """
-results = warm.run(["katas/02_tensor"], plan, limit={limit})
+results = warm.start(Job(["katas/02_tensor"], plan, {limit})).wait().results
 print(json.dumps([[r.id.rpartition(":")[2], r.state, r.summary, r.text] for r in results]))
 """
 
