@@ -38,6 +38,5 @@ def fitted(line: str, hang: int = 0, width: int = 0) -> str:
     if len(line) <= width:
         return line
     indent = " " * min(len(line) - len(line.lstrip()) + hang, width // 2)
-    return textwrap.fill(
-        line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-    )
+    whole = {"replace_whitespace": False, "break_long_words": False, "break_on_hyphens": False}
+    return textwrap.fill(line, width, subsequent_indent=indent, **whole)  # type: ignore[arg-type]

@@ -161,7 +161,9 @@ def collected(kata: Kata, plan: Plan) -> Task[tuple[list[str], list[str]]]:
     """The ids of the kata's specs that pytest collects, and what went wrong."""
     outcome = yield Job([where(kata), "--collect-only", "-q"], plan, LIMIT, (_Collected(),))
     ids: list[str] = outcome.told[0] if outcome.told else []
-    problems = [f"{id} stands for a file that cannot be imported" for id in ids if id.endswith("::import")]
+    problems = [
+        f"{id} stands for a file that cannot be imported" for id in ids if name_of(id) == specs.IMPORT
+    ]
     if outcome.code != 0:
         problems.append(f"collection fails\n{outcome.output}")
     return ids, problems

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import inspect
 import re
-import textwrap
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
 from dojo.catalogue import ROOT
+from dojo.errors import fitted
 from dojo.report.suspects import is_given, suspects, where_to_import
 from dojo.run.results import LABEL, Explanation, Spec, labelled, page
 from dojo.tree.overlay import shown
@@ -320,16 +320,6 @@ def wrap(text: str, width: int) -> list[str]:
     """The lines of an explanation for a terminal that wide. Continuation lines are indented like their line."""
     lines = []
     for line in text.splitlines():
-        hang = len(line) - len(line.lstrip())
-        if width > 50 and line[2:].startswith(LABELS):
-            hang += LABEL
-        lines += textwrap.wrap(
-            line,
-            width,
-            subsequent_indent=" " * min(hang, width // 2),
-            replace_whitespace=False,
-            drop_whitespace=True,
-            break_long_words=False,
-            break_on_hyphens=False,
-        ) or [""]
+        hang = LABEL if width > 50 and line[2:].startswith(LABELS) else 0
+        lines += fitted(line.rstrip(), hang, width).split("\n")
     return lines

@@ -33,7 +33,6 @@ from dojo.tree import overlay
 GRACE = 2.0  # seconds from the alarm, which code can swallow, to the end of the process
 ALARM = hasattr(signal, "setitimer")  # without it, as on Windows, a spec that takes too long ends the process
 PRINTED = 20_000  # characters of a spec's output that are kept
-IMPORT = "import"  # the name of the red result for a spec file that cannot be imported
 PLAIN = (bool, int, float, str, tuple, list, type(None))
 
 pin_blas()
@@ -200,7 +199,7 @@ class SpecFile(pytest.Module):
         except BaseException as error:
             if isinstance(error, Hang):
                 self.config.stash[HUNG] = error
-            return [ImportSpec.from_parent(self, name=IMPORT, error=error)]
+            return [ImportSpec.from_parent(self, name=specs.IMPORT, error=error)]
         return super().collect()
 
 

@@ -18,7 +18,6 @@ from dojo.run.results import LABEL, Result, labelled, page
 from dojo.run.specs import kata_of_id
 
 LISTED = 12
-IMPORT = "::import"  # ends the id of the red result for a spec file that cannot be imported
 COLOURS = {"green": "green", "next": "cyan", "wrong": "red", "inconclusive": "yellow", "elsewhere": "yellow"}
 WORDS = {
     "wrong": "wrong",
@@ -153,7 +152,7 @@ class KataTerminal:
         return line
 
     def total(self, kata: Kata, ids: list[str]) -> int:
-        if any(id.endswith(IMPORT) for id in ids):  # it stands for all specs of its file
+        if any(specs.name_of(id) == specs.IMPORT for id in ids):  # it stands for all specs of its file
             return max(len(ids), specs.total(kata))
         return len(ids)
 
@@ -164,7 +163,7 @@ class KataTerminal:
 
     def stuck(self, kata: Kata, result: Result) -> None:
         """Say how to get a hint, if there is one: a file that cannot be imported has none."""
-        if not result.id.endswith(IMPORT):
+        if specs.name_of(result.id) != specs.IMPORT:
             self.line(
                 f"  {'stuck?':<{LABEL}}{self.config.getoption('stuck') or f'make hint N={kata.number}'}"
             )

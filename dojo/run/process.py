@@ -303,7 +303,6 @@ def spawn(
     cwd: Path,
     limit: float | None = None,
     terminal: bool = False,
-    stdout: bool = True,
     kept: Sequence[str] = (),
     env: Mapping[str, str] | None = None,
 ) -> Child:
@@ -311,7 +310,7 @@ def spawn(
 
     With `terminal` it shares the terminal and Ctrl-C with this process; else its input is empty, and at its end all
     that it started is ended too. The streams in `kept`, "stdout" or "stderr", are not shown, and their last part is
-    `output`; without `stdout` what it prints is lost.
+    `output`.
     """
     folder = tempfile.TemporaryDirectory(prefix="dojo-", ignore_cleanup_errors=True)
     try:
@@ -326,7 +325,7 @@ def spawn(
                 cwd=cwd,
                 env={**(os.environ if env is None else env), CHANNEL: folder.name},
                 stdin=None if terminal else subprocess.DEVNULL,
-                stdout=printed if "stdout" in kept else None if stdout else subprocess.DEVNULL,
+                stdout=printed if "stdout" in kept else None,
                 stderr=printed if "stderr" in kept else None,
                 start_new_session=not terminal,
             )

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from dojo.catalogue import Kata, kata_of
 
+IMPORT = "import"  # the name of the red result that stands for all specs of a file that cannot be imported
+
 
 def path(kata: Kata) -> Path:
     return kata.folder / "specs.txt"

@@ -20,12 +20,11 @@ from dojo.errors import USAGE, DojoError, display
 from dojo.report.screen import say
 from dojo.run.cold import run_kata
 from dojo.run.results import Result
-from dojo.run.specs import name_of
+from dojo.run.specs import IMPORT, name_of
 from dojo.run.standing import write_json
 from dojo.tree.overlay import shown
 
 LEVELS = ("question", "method", "code")
-IMPORT = "import"  # stands for the specs of a file while the student's module cannot be imported
 STATE = ROOT / ".dojo" / "hints.json"
 
 

@@ -42,10 +42,9 @@ from dojo.commands import split
 from dojo.errors import INTERRUPTED, RED, DojoError, display
 from dojo.report.explain import explain
 from dojo.report.screen import say
-from dojo.run import process, standing
+from dojo.run import process, specs, standing
 from dojo.run.results import Spec, page, your_line
 from dojo.run.standing import Standing
-from dojo.student.hint import IMPORT
 from dojo.tree import overlay
 from dojo.tree.overlay import shown
 
@@ -246,7 +245,7 @@ def _red_specs(kata: Kata) -> Standing | None:
 def _first(red: Standing) -> str:
     """The name of the first red spec."""
     file, _, name = red.red.rpartition("::")
-    return f"that {Path(file).name} can be imported" if name == IMPORT else name
+    return f"that {Path(file).name} can be imported" if name == specs.IMPORT else name
 
 
 def in_words(seconds: float) -> str:

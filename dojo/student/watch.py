@@ -132,6 +132,8 @@ class Watch:
     """The katas still to be run: the watched one, and when it is green those below it."""
     run: Run | None = None
     key: str = ""
+    total: int = 0
+    """How many cases the kata's specs have."""
     counted: str = ""
     found: Standing | None = None
     red: Result | None = None
@@ -142,6 +144,7 @@ class Watch:
             print("\033[2J\033[H", end="")
         print(f"running kata {self.kata.name} ...", flush=True)
         self.found = self.red = None
+        self.total = specs.total(self.kata)
         self.queue = [self.kata]
         self._start(self.kata, "-x")
 
@@ -170,7 +173,7 @@ class Watch:
     def _count(self, run: Run, ended: bool) -> None:
         """Show how many specs are green; when the run has ended, clear that line."""
         green = sum(result.state == "green" for result in run.results)
-        line = "\r\033[K" if ended else f"\r{green}/{specs.total(self.kata)} green"
+        line = "\r\033[K" if ended else f"\r{green}/{self.total} green"
         if line != self.counted:
             print(line, end="", flush=True)
         self.counted = line

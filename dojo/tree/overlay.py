@@ -17,10 +17,9 @@ from importlib.abc import MetaPathFinder
 from pathlib import Path
 from types import CodeType, ModuleType
 
-from dojo.catalogue import KATAS, ROOT, SOLUTIONS, STUDENT, kata, kata_of
+from dojo.catalogue import KATAS, NAMED, ROOT, SOLUTIONS, STUDENT, kata, kata_of
 from dojo.errors import DojoError
 
-SLUGS = {k.slug: k for k in KATAS}
 DEPTHS = ("*/", "*/*/")  # where in a folder `tinytorch` may be
 
 
@@ -43,7 +42,7 @@ class Plan:
     def arguments(self) -> list[str]:
         """The plan as arguments of pytest. A plan that changes sources cannot be written so."""
         for slug, tree in self.special.items():
-            return ["--impl", str(tree), "--alone", str(SLUGS[slug].number)]
+            return ["--impl", str(tree), "--alone", str(NAMED[slug].number)]
         return ["--impl", str(self.tree)]
 
 
@@ -168,7 +167,7 @@ def shown(path: Path | str) -> str:
 
 
 def _closed(slug: str) -> str:
-    above = SLUGS[slug]
+    above = NAMED[slug]
     return (
         f"tinytorch.{slug} is kata {above.id}, which is above the one under test, and cannot be imported while "
         "that one is tested alone. A kata imports only the katas below it."
@@ -176,7 +175,7 @@ def _closed(slug: str) -> str:
 
 
 def _missing(base: Path, slug: str) -> str:
-    owner = SLUGS.get(slug)
+    owner = NAMED.get(slug)
     if owner is not None and base.name == slug:
         if not owner.built:
             return f"Kata {owner.name} is planned and not written yet, so there is no tinytorch.{slug}."
