@@ -13,6 +13,7 @@ from dojo.authors.gate import spec_ids
 from dojo.authors.mistakes import Mistake, mistake
 from dojo.catalogue import ROOT, SOLUTIONS
 from dojo.run import warm
+from dojo.run.jobs import Job
 from dojo.tree.overlay import Plan
 
 
@@ -120,7 +121,11 @@ def judge() -> None:
     warm.preload()
     found = {}
     for each in RIGHT:
-        results = warm.run(spec_ids(each.kata, each.spec), Plan(SOLUTIONS, source=each.plant()))
+        results = (
+            warm.start(Job(spec_ids(each.kata, each.spec), Plan(SOLUTIONS, source=each.plant())))
+            .wait()
+            .results
+        )
         found[name_of(each)] = [f"{result.state}: {result.text}" for result in results]
     print(json.dumps(found))
 
