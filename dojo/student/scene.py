@@ -26,7 +26,7 @@ from dojo.tree import overlay
 
 SHOW_CURSOR = "\033[?25h"
 Answer = dict[str, Any]
-"""What the script ended with: what `perform` gave, or "next", "error", "death" and "where"."""
+"""What the script ended with: what the script came to, or "next", "error", "death" and "where"."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,24 +51,25 @@ def play(command: str, kata: Kata, impl: str, *words: str) -> Answer:
     return answers[-1] if answers else {"death": str(ending), "where": your_line(ending, plan)}
 
 
-def answer(kata: Kata, script: Path, impl: str, function: str, perform: Callable[[Any], Answer]) -> int:
-    """What the scene does: import the script, call `perform` with its `function`, and tell the parent the answer."""
+def answer(kata: Kata, script: Path, impl: str, function: str, run: Callable[[Any], Answer]) -> int:
+    """What the scene does: `perform`, and tell the parent the answer."""
     process.connect()
     os.environ["MPLBACKEND"] = "Agg"
     overlay.install(overlay.plan_for(impl))
     try:
-        process.tell(_perform(kata, script, function, perform))
+        process.tell(perform(kata, script, function, run))
     except KeyboardInterrupt:  # the parent says so
         return INTERRUPTED
     process.tell({"ended": 0})
     return 0
 
 
-def _perform(kata: Kata, script: Path, function: str, perform: Callable[[Any], Answer]) -> Answer:
+def perform(kata: Kata, script: Path, function: str, run: Callable[[Any], Answer]) -> Answer:
+    """Import the script and give its function to `run`: the answer, or what to tell about an error."""
     spec = Spec(kata, script, 1, function)  # an import that fails is explained as in a spec file
     try:
         spec.function = getattr(_imported(script), function)
-        return perform(spec.function)
+        return run(spec.function)
     except (Exception, SystemExit) as error:
         why = explain(error, spec)
         return {"next": why.owner} if why.owner else {"error": why.text}
