@@ -519,7 +519,7 @@ def backpropagate_keeps_the_last():
 @mistake(
     "autograd.backpropagate",
     spec="test_gradients_that_meet_are_not_written_into",
-    says="the gradient of y",
+    says="read-only",
     swap=(
         "gradients[to] = gradients[to] + result if to in gradients else result",
         """if to in gradients:
@@ -641,7 +641,7 @@ def grad_of_an_output_once():
     "autograd.Node.backward",
     spec="test_a_rule_must_not_write_into_its_gradient",
     says="nothing was raised",
-    swap=("gradient.flags.writeable = False", "pass"),
+    swap=("gradient.setflags(write=False)", "pass"),
 )
 def rules_may_write():
     """The rule gets the gradient itself, and what it writes changes the gradients of others."""

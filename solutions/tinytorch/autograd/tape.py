@@ -128,7 +128,7 @@ class Node:
             raise RuntimeError(f"{self.name} has no derivative")
         if isinstance(gradient, np.ndarray):
             gradient = gradient.view()
-            gradient.flags.writeable = False
+            gradient.setflags(write=False)
         args = (gradient, *(self.saved or ()))
         try:
             result = observed("rule", self.name, self.rule, *args) if observers else self.rule(*args)
