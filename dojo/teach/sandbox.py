@@ -44,10 +44,11 @@ MAIN = "import sys; sys.path.append(sys.argv.pop(1)); from dojo.teach.inside imp
 class Limits:
     """What one run of student code may use."""
 
-    wall: float = 300.0
+    wall: float = 180.0
     """Seconds."""
-    cpu: float = 200.0
-    """Seconds, of all processes together. The kernel's own limit would make the clock of CPU time too coarse for specs."""
+    cpu: float = 120.0
+    """Seconds, of all processes together. The kernel's own limit is not used: with it the clock of CPU time is too
+    coarse for the specs that measure."""
     memory: int = 2 << 30
     """Bytes of address space, of each process."""
     together: int = 2 << 30
@@ -367,7 +368,7 @@ class _Dead(Exception):
 
 @cache
 def _readable() -> tuple[str, ...]:
-    """What student code may read besides the two trees: the system's libraries, the interpreter, the dojo, the specs."""
+    """What student code may read besides the two trees: the system, the interpreter, the dojo, the specs."""
     system = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/localtime"]
     python = [sys.base_prefix, sys.prefix]
     ours = [str(ROOT / name) for name in ("dojo", "katas", "conftest.py", "pyproject.toml")]
@@ -393,7 +394,7 @@ def _free_uid() -> int:
 
 
 def _used(pid: int) -> tuple[int, float]:
-    """The bytes in memory and the seconds of CPU time of a process and all below it. What they share counts for each."""
+    """The bytes in memory and the seconds of CPU time of a process and all below it. Shared memory counts for each."""
     pages, ticks = 0, 0
     for each in (pid, *rights.descendants(pid)):
         with contextlib.suppress(OSError):
