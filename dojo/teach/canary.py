@@ -20,7 +20,6 @@ from tokenize import detect_encoding
 
 from dojo import catalogue
 from dojo.catalogue import KATAS, Kata
-from dojo.errors import DojoError
 from dojo.tree import mistakes, reference
 from dojo.tree.mistakes import Mistake, parts
 from dojo.tree.source import Function, definitions
@@ -112,12 +111,12 @@ def _simple(body: Iterable[ast.AST]) -> Iterator[ast.stmt]:
 def known(number: int) -> tuple[tuple[Mistake, str, str], ...]:
     """The kata's mistakes, each with the reference's function and the wrong one."""
     kata = KATAS[number - 1]
-    found = []
-    for each in mistakes.load(kata):
-        _, text, node = reference.only(kata, each.function)
-        right = reference.source(text, node)
-        found.append((each, right, each.wrong(right)))
-    return tuple(found)
+    rights: dict[str, str] = {}
+    for path in reference.modules(kata).values():
+        text = path.read_text(encoding="utf-8")
+        rights |= {name: reference.source(text, node) for name, node in definitions(ast.parse(text))}
+    found = mistakes.load(kata)
+    return tuple((each, rights[each.function], each.wrong(rights[each.function])) for each in found)
 
 
 def fitting(kata: Kata, green: Iterable[str], draw: random.Random) -> list[tuple[Mistake, str, str]]:
@@ -291,12 +290,8 @@ def _imports(files: Files) -> set[str]:
     return found
 
 
-def loaded() -> None:
-    """Read all mistakes now: the processes that grade are copies of this one."""
-    for kata in KATAS:
-        if kata.built:
-            try:
-                known(kata.number)
-                specs_naming(kata.number)
-            except SyntaxError as error:
-                raise DojoError(f"the mistakes of kata {kata.id} cannot be read: {error}") from error
+def prepare(katas: Iterable[Kata]) -> None:
+    """Read the katas' mistakes now: the processes that grade are copies of this one."""
+    for kata in katas:
+        known(kata.number)
+        specs_naming(kata.number)

@@ -52,6 +52,7 @@ class Settings(NamedTuple):
 def main() -> None:
     settings = Settings(*json.loads(sys.argv[2]))
     warm.preload()
+    rights.die_with_parent()
     rights.be_unreadable()
     rights.adopt_orphans()
     with socket.socket(fileno=int(sys.argv[1])) as grader, grader.makefile("rb") as asked:

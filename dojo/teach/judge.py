@@ -74,7 +74,7 @@ def grade(match: Match, settings: Settings, say: Say = lambda text: None) -> Sub
         content = submissions.read(match.path, row.commit)
     except Unreadable as error:
         return replace(submission, status=Status.UNREADABLE, message=_line(str(error)), graded_at=_now())
-    with Grader(content, settings, say) as grader:
+    with Grader(row.student, content, settings, say) as grader:
         katas = grader.katas()
         whole = grader.whole()
     flagged = any(not each.believed for each in katas)
@@ -102,7 +102,8 @@ def _line(text: str) -> str:
 class Grader:
     """Grades the katas of one submission in one sandbox."""
 
-    def __init__(self, content: Content, settings: Settings, say: Say) -> None:
+    def __init__(self, student: str, content: Content, settings: Settings, say: Say) -> None:
+        self.student = student
         self.content = content
         self.settings = settings
         self.say = say
@@ -125,23 +126,34 @@ class Grader:
         timed = []
         for kata in self.settings.katas:
             key = self._key(kata)
-            known = self.kept.get(key)
-            if known is None:
+            if found := self.kept.get(key):
+                [known] = found
+            else:
                 self.say(f"kata {kata.id}")
                 with beside():
                     known = replace(self.kata(kata), key=key)
                 if known.status in RUN and timings(kata.number):
                     timed.append(kata)
                 else:
-                    self.kept.put(known)
+                    self._keep(known)
             done[kata] = known
         if timed:
             self.say("timings")
             with alone():
                 for kata in timed:
                     done[kata] = self._timed(kata, done[kata])
-                    self.kept.put(done[kata])
+                    self._keep(done[kata])
         return [done[kata] for kata in self.settings.katas]
+
+    def _keep(self, graded: KataResult) -> None:
+        """Store the result, and a line that says what was run for it: no kata of a student should have two."""
+        self.kept.put(graded.key, [graded])
+        line = f"{_now()} {results.folder_name(self.student)} {graded.kata.id} {graded.key}\n"
+        fd = os.open(self.settings.out / "graded.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(fd, line.encode())
+        finally:
+            os.close(fd)
 
     def _key(self, kata: Kata) -> str:
         """One hash of everything that the kata's results depend on."""
@@ -327,7 +339,7 @@ class Grader:
         digest = sha256(f"whole {self.settings.whole} {_common(len(KATAS))} {self.content.sha256}".encode())
         digest.update(json.dumps([kata.number for kata in katas]).encode())
         key = digest.hexdigest()
-        if (known := self.kept.get_all(key)) is not None:
+        if (known := self.kept.get(key)) is not None:
             return known
         self.say("the whole")
         self.box.show(self.box.tree, canary.disturbed(self.content.files, self.draw))
@@ -344,7 +356,7 @@ class Grader:
             seconds = round(sum(each.duration for each in mine), 2)
             specs = [spec for spec in specs if spec.file in files]
             found.append(KataResult(kata.number, status, message, specs, seconds=seconds))
-        self.kept.put_all(key, found)
+        self.kept.put(key, found)
         return found
 
     def _modules(self) -> set[str]:
@@ -537,11 +549,7 @@ class Kept:
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.json"
 
-    def get(self, key: str) -> KataResult | None:
-        found = self.get_all(key)
-        return found[0] if found else None
-
-    def get_all(self, key: str) -> list[KataResult] | None:
+    def get(self, key: str) -> list[KataResult] | None:
         try:
             return [
                 results.kata_from(each) for each in json.loads(self._path(key).read_text(encoding="utf-8"))
@@ -549,10 +557,7 @@ class Kept:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def put(self, graded: KataResult) -> None:
-        self.put_all(graded.key, [graded])
-
-    def put_all(self, key: str, graded: list[KataResult]) -> None:
+    def put(self, key: str, graded: list[KataResult]) -> None:
         results.write(self._path(key), f"[{','.join(map(results.to_json, graded))}]\n")
 
 

@@ -26,6 +26,7 @@ from typing import IO
 
 from dojo.catalogue import NAMED
 from dojo.errors import DojoError
+from dojo.teach.roster import Student
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 SKIPPED = {"__MACOSX", "__pycache__", "node_modules", "site-packages", "solutions", "venv"}
@@ -42,22 +43,6 @@ NOTHING = "nothing was submitted"
 
 class Unreadable(Exception):
     """A submission that cannot be read. The message says why."""
-
-
-@dataclass(frozen=True)
-class Student:
-    """A row of the roster, or what the name of a submission says."""
-
-    student: str
-    name: str = ""
-    email: str = ""
-    section: str = ""
-    submission: str = ""
-    """The folder, archive or repository in SUBMISSIONS; without it, the one that is called as the student is."""
-    commit: str = ""
-    """A commit, or a date: then the last commit before its end."""
-    submitted_at: str = ""
-    extension_days: int = 0
 
 
 @dataclass(frozen=True)
