@@ -10,11 +10,17 @@ override DATA := $(value DATA)
 # WSL has a NAME in every environment: these two count only if they were typed.
 override NAME := $(if $(findstring command,$(origin NAME)),$(value NAME))
 override DIR := $(if $(findstring command,$(origin DIR)),$(value DIR))
+# Those of the instructor's commands, which count only if they were typed, too.
+INSTRUCTOR = SUBMISSIONS OUT ROSTER POINTS JOBS ONLY SHARD DASK DRY WHOLE CHECK UNSAFE
+typed = $(if $(findstring command,$(origin $1)),$(value $1))
+$(foreach each,$(INSTRUCTOR),$(eval override $(each) := $$(call typed,$(each))))
+export $(INSTRUCTOR)
 export N K ARGS FORCE DATA NAME DIR
 
 DOJO = @$(PYTHON) dojo/__main__.py
 
 .PHONY: help kata watch hint board milestone show data diff start reset restore solutions-branch doctor
+.PHONY: grade
 .PHONY: test dev-gate dev-skeleton dev-specs dev-pictures
 
 help:             ; $(DOJO)
@@ -31,6 +37,9 @@ reset:            ; $(DOJO) reset N="$$N"
 restore:          ; $(DOJO) restore N="$$N"
 solutions-branch: ; $(DOJO) solutions-branch
 doctor:           ; $(DOJO) doctor
+
+# For instructors: docs/instructor-guide.md.
+grade:            ; $(DOJO) grade N="$$N" $(foreach each,$(INSTRUCTOR),$(each)="$$$(each)")
 
 # For maintainers: docs/development.md.
 test:             ; $(DOJO) test ARGS="$$ARGS"

@@ -39,6 +39,8 @@ COMMANDS = {
         PYTHON,
     ),
     "doctor": Command("doctor", "what is installed, what is missing, what to do", "doctor", ANY),
+    # For instructors: docs/instructor-guide.md. Not listed.
+    "grade": Command("", "grade the submissions of a class", "teach.grade", VENV),
     # For maintainers: not listed.
     "test": Command("", "the repository's own tests", "authors.own_tests", DEV),
     "dev-gate": Command("", "a deeper and slower check of the katas; N=2 for one", "authors.gate", VENV),
@@ -70,6 +72,14 @@ def split(args: str) -> list[str]:
         raise DojoError(f"ARGS={args} cannot be read: {str(error).lower()}.") from None
 
 
+VALUES = (
+    *("N", "K", "ARGS", "DATA", "NAME", "DIR"),
+    *("SUBMISSIONS", "OUT", "ROSTER", "POINTS", "JOBS", "ONLY", "SHARD", "DASK"),
+)
+SWITCHES = ("FORCE", "DRY", "WHOLE", "CHECK", "UNSAFE")
+"""The variables that `make` passes."""
+
+
 def words(arguments: list[str]) -> list[str]:
     """Turn make's variables into a command line: N=7 is `7`, K=relu is `--k=relu`, FORCE=1 is `--force`.
 
@@ -78,12 +88,12 @@ def words(arguments: list[str]) -> list[str]:
     options, positional = [], []
     for argument in arguments:
         name, equals, value = argument.partition("=")
-        if not equals or name not in ("N", "K", "ARGS", "FORCE", "DATA", "NAME", "DIR"):
+        if not equals or name not in (*VALUES, *SWITCHES):
             options.append(argument)
         elif name in ("N", "NAME"):
             positional += ["--", value] if value.strip() else []
-        elif name == "FORCE":
-            options += ["--force"] if value not in ("", "0") else []
+        elif name in SWITCHES:
+            options += [f"--{name.lower()}"] if value not in ("", "0") else []
         elif value:
             options.append(f"--{name.lower()}={value}")
     return options + positional

@@ -27,7 +27,6 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from dojo.authors import mistakes
 from dojo.authors.walk import Walk, questioned
 from dojo.catalogue import KATAS, SOLUTIONS, Kata, kata
 from dojo.errors import RED, DojoError
@@ -36,7 +35,7 @@ from dojo.run.jobs import LIMIT, Job
 from dojo.run.results import Outcome
 from dojo.run.specs import name_of
 from dojo.run.warm import Task
-from dojo.tree import reference
+from dojo.tree import mistakes, reference
 from dojo.tree.overlay import Plan, plan_for, shown
 from dojo.tree.skeleton import derive
 
