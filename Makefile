@@ -20,7 +20,7 @@ export N K ARGS FORCE DATA NAME DIR
 DOJO = @$(PYTHON) dojo/__main__.py
 
 .PHONY: help kata watch hint board milestone show data diff start reset restore solutions-branch doctor
-.PHONY: grade
+.PHONY: grade nbgrader
 .PHONY: test dev-gate dev-skeleton dev-specs dev-pictures
 
 help:             ; $(DOJO)
@@ -40,6 +40,7 @@ doctor:           ; $(DOJO) doctor
 
 # For instructors: docs/instructor-guide.md.
 grade:            ; $(DOJO) grade N="$$N" $(foreach each,$(INSTRUCTOR),$(each)="$$$(each)")
+nbgrader:         ; $(DOJO) nbgrader N="$$N" OUT="$$OUT"
 
 # For maintainers: docs/development.md.
 test:             ; $(DOJO) test ARGS="$$ARGS"

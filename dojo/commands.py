@@ -41,6 +41,7 @@ COMMANDS = {
     "doctor": Command("doctor", "what is installed, what is missing, what to do", "doctor", ANY),
     # For instructors: docs/instructor-guide.md. Not listed.
     "grade": Command("", "grade the submissions of a class", "teach.grade", VENV),
+    "nbgrader": Command("", "the katas as assignments of nbgrader's", "teach.notebooks", VENV),
     # For maintainers: not listed.
     "test": Command("", "the repository's own tests", "authors.own_tests", DEV),
     "dev-gate": Command("", "a deeper and slower check of the katas; N=2 for one", "authors.gate", VENV),
