@@ -42,6 +42,7 @@ COMMANDS = {
     # For instructors: docs/instructor-guide.md. Not listed.
     "grade": Command("", "grade the submissions of a class", "teach.grade", VENV),
     "nbgrader": Command("", "the katas as assignments of nbgrader's", "teach.notebooks", VENV),
+    "site": Command("", "the course as a static site", "teach.site", VENV),
     # For maintainers: not listed.
     "test": Command("", "the repository's own tests", "authors.own_tests", DEV),
     "dev-gate": Command("", "a deeper and slower check of the katas; N=2 for one", "authors.gate", VENV),
@@ -77,7 +78,7 @@ VALUES = (
     *("N", "K", "ARGS", "DATA", "NAME", "DIR"),
     *("SUBMISSIONS", "OUT", "ROSTER", "POINTS", "JOBS", "ONLY", "SHARD", "DASK"),
 )
-SWITCHES = ("FORCE", "DRY", "WHOLE", "CHECK", "UNSAFE")
+SWITCHES = ("FORCE", "DRY", "WHOLE", "CHECK", "UNSAFE", "SOLUTIONS")
 """The variables that `make` passes."""
 
 
