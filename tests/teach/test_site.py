@@ -44,16 +44,16 @@ def test_the_site_shows_no_answer(site: Path) -> None:
     )
 
 
-def test_the_site_is_read_and_searched_without_a_network(site: Path) -> None:
-    for theme in ("light", "dark"):
-        with opened(site / "index.html", viewport={"width": 360, "height": 800}, color_scheme=theme) as page:
-            asked: list[str] = []
-            page.on("request", lambda request: asked.append(request.url))
-            page.goto((site / "search.html").as_uri() + "?q=softmax")
-            page.wait_for_selector("#search-results li")
-            page.goto((site / "katas/13_attention/README.html").as_uri())
-            assert asked and all(url.startswith(("file:", "data:")) for url in asked)
-            assert page.evaluate("document.documentElement.scrollWidth") <= 360
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_site_is_read_and_searched_without_a_network(site: Path, theme: str) -> None:
+    asked: list[str] = []
+    with opened(site / "index.html", viewport={"width": 360, "height": 800}, color_scheme=theme) as page:
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto((site / "search.html").as_uri() + "?q=softmax")
+        page.wait_for_selector("#search-results li")
+        page.goto((site / "katas/13_attention/README.html").as_uri())
+        assert asked and all(url.startswith(("file:", "data:")) for url in asked)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
 def test_a_folder_that_is_no_site_is_left_alone(tmp_path: Path) -> None:
