@@ -117,7 +117,7 @@ def _run(function: Callable[[], Any]) -> tuple[Ending, Told]:
     """How the child ended, and what it sent: its arrays, or its error. The spec's time limit ends it too."""
     if not process.can_fork():
         raise Elsewhere(
-            "This spec kills a copy of its process, and only Linux, macOS and WSL can make such a copy."
+            "This spec needs a copy of its process, and only Linux, macOS and WSL can make such a copy."
         )
     child = process.fork(lambda: process.tell(_told(function)), own_group=False)
     try:

@@ -21,7 +21,7 @@ def test_of_equal_entries_nothing_else_can_be_drawn():
 
 
 def test_the_interval_of_a_mean():
-    """For the mean of 400 normal numbers the interval is mean -+ 1.96 * deviation / sqrt(400), up to a tenth of that."""
+    """For the mean of 400 normal numbers the interval is mean -+ 1.96 * deviation / sqrt(400), to a tenth of that."""
     sample = np.random.default_rng(1).normal(5.0, 2.0, 400)
     half = 1.96 * sample.std() / 20
     low, high = bootstrap(sample, np.mean, resamples=4000)

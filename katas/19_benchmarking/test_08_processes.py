@@ -14,7 +14,7 @@ from dojo.spec import assert_close, assert_equal, no_warnings, raises
 from dojo.spec.child import in_child
 from tinytorch.benchmarking import ProcessGroup, shared_array, spawn, work
 
-GIANT = 10.0  # seconds that no spec should ever wait
+PATIENCE = 10.0  # seconds that no spec should ever wait
 
 
 def rank_and_size(group):
@@ -128,7 +128,7 @@ def test_nobody_passes_a_barrier_alone():
             group.barrier()
             return written.copy()
 
-        return {"found": spawn(function, timeout=GIANT)}
+        return {"found": spawn(function, timeout=PATIENCE)}
 
     assert_close(in_child(run)["found"], np.ones((2, 2), np.float32), "what each sees behind the barrier")
 
@@ -158,7 +158,7 @@ def test_all_reduce_of_two():
             assert_equal(group.all_reduce(array), None, "what all_reduce returns")
             return array
 
-        return {"found": spawn(function, timeout=GIANT)}
+        return {"found": spawn(function, timeout=PATIENCE)}
 
     assert_close(in_child(run)["found"], np.array([[11.0, 22.0, 33.0]] * 2), "the arrays of both")
 
@@ -183,7 +183,7 @@ def test_all_reduce_of_any_array(kind):
             group.all_reduce(mine)
             return mine
 
-        return {"found": np.stack(spawn(function, 3, timeout=GIANT))}
+        return {"found": np.stack(spawn(function, 3, timeout=PATIENCE))}
 
     assert_close(
         in_child(run)["found"], np.stack([3 * (array + 1).astype(array.dtype)] * 3), f"of {kind}, the sums"
@@ -199,7 +199,7 @@ def test_all_have_the_same_sum_bit_for_bit():
             group.all_reduce(array)
             return array
 
-        return {"found": spawn(function, 3, timeout=GIANT)}
+        return {"found": spawn(function, 3, timeout=PATIENCE)}
 
     first, *others = in_child(run)["found"]
     for rank, other in enumerate(others, 1):
@@ -218,7 +218,7 @@ def test_one_after_the_other():
                 wrong += bool((array != 2 * turn + 1).any())
             return wrong
 
-        return {"found": spawn(function, timeout=GIANT)}
+        return {"found": spawn(function, timeout=PATIENCE)}
 
     assert_close(
         in_child(run)["found"], [0, 0], "of 300 sums in each of two processes, the number of wrong ones"
@@ -234,7 +234,7 @@ def test_an_array_must_fit():
             with raises(ValueError, 20, 16):
                 group.all_reduce(np.zeros(5, np.float32))
 
-        spawn(function, buffer_bytes=16, timeout=GIANT)
+        spawn(function, buffer_bytes=16, timeout=PATIENCE)
 
     in_child(run)
 
@@ -259,9 +259,9 @@ def fails(how, *values):
 
         start = time.monotonic()
         with raises(RuntimeError, *values):
-            spawn(function, timeout=5 * GIANT)
+            spawn(function, timeout=5 * PATIENCE)
         waited = time.monotonic() - start
-        assert waited < 2 * GIANT, f"spawn waited {waited:.0f} s for a process that has failed"
+        assert waited < 2 * PATIENCE, f"spawn waited {waited:.0f} s for a process that has failed"
         nobody_left()
 
     in_child(run)

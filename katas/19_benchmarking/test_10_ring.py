@@ -7,12 +7,12 @@ from dojo.spec import assert_close, assert_equal
 from dojo.spec.child import in_child
 from tinytorch.benchmarking import ring_all_reduce, ring_steps, spawn
 
-GIANT = 10.0
+PATIENCE = 10.0
 """Seconds that no process should ever wait for another one."""
 
 
 def test_two_in_a_ring():
-    """Of two, rank 0 adds piece 1 of its neighbour to its own, and then takes over piece 0. Rank 1 has them reversed."""
+    """Of two, rank 0 adds piece 1 of its neighbour to its own and then copies piece 0; rank 1 has them reversed."""
     assert_equal([ring_steps(0, 2), ring_steps(1, 2)], [[1, 0], [0, 1]], "the pieces of both")
 
 
@@ -23,7 +23,7 @@ def test_one_is_no_ring():
 
 @pytest.mark.parametrize("n", [2, 3, 4, 7])
 def test_a_ring_step_by_step(n):
-    """Played by the rules, adding for n - 1 steps and copying for n - 1, everyone has the sum of every piece at last."""
+    """After n - 1 steps that add and n - 1 that copy, as ring_steps says, every process has the sum of every piece."""
     plans = [ring_steps(rank, n) for rank in range(n)]
     assert_equal(
         {len(plan) for plan in plans}, {2 * (n - 1)}, f"for {n} processes, the set of the numbers of steps"
@@ -56,7 +56,7 @@ def test_nobody_reads_what_is_being_written(n):
 
 @pytest.mark.parametrize(("n", "shape"), [(1, (3,)), (2, (7,)), (3, (2, 5)), (4, (2,)), (3, (0,))])
 def test_ring_all_reduce(n, shape):
-    """ring_all_reduce(group, array) leaves the sum in every process, for any shape, fewer entries than processes too."""
+    """ring_all_reduce(group, array) leaves the sum in every process, also of fewer entries than there are processes."""
 
     def run():
         def function(group):
@@ -64,7 +64,7 @@ def test_ring_all_reduce(n, shape):
             ring_all_reduce(group, array)
             return array
 
-        return {"found": np.stack(spawn(function, n, timeout=GIANT))}
+        return {"found": np.stack(spawn(function, n, timeout=PATIENCE))}
 
     one = np.arange(np.prod(shape), dtype=np.float32).reshape(shape) + 1
     expected = np.stack([one * sum(10**rank for rank in range(n))] * n).astype(np.float32)
@@ -83,7 +83,7 @@ def test_one_ring_after_the_other():
                 wrong += bool((array != 3 * turn + 3).any())
             return wrong
 
-        return {"found": spawn(function, 3, timeout=GIANT)}
+        return {"found": spawn(function, 3, timeout=PATIENCE)}
 
     assert_close(
         in_child(run)["found"], [0] * 3, "of 200 sums in each of three processes, the number of wrong ones"

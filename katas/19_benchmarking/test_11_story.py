@@ -76,7 +76,7 @@ def test_it_is_faster_all_the_same():
 
 
 def test_and_the_memory():
-    """Weighed, it costs memory: a batch of 64 has 64 results at once. Its roof says that a Linear of 32 is bound by it."""
+    """Weighed, a batch has 64 results in memory at once; and a single row is bound by the memory's speed."""
     layer, rows = layer_and_rows()
     with no_grad():
         whole = peak_memory(lambda: layer(Tensor(rows)))

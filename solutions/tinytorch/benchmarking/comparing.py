@@ -26,7 +26,7 @@ def bootstrap(
     sample: Sequence[float] | Array,
     statistic: Callable[..., Any] = np.median,
     confidence: float = 0.95,
-    resamples: int = 2000,
+    resamples: int = 1000,
     generator: np.random.Generator | None = None,
 ) -> tuple[float, float]:
     """An interval for `statistic`, by the percentiles of resampled experiments (scipy.stats.bootstrap).

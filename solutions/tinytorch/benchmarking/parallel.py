@@ -47,7 +47,7 @@ class DistributedSampler:
         self.shuffle, self.seed, self.drop_last = shuffle, seed, drop_last
         self.epoch = 0
 
-    def set_epoch(self, epoch: int) -> None:
+    def set_epoch(self, epoch: int) -> None:  # given
         """Let the next iteration have the order of this epoch. Call it in every process, or all epochs are alike."""
         self.epoch = epoch
 

@@ -58,13 +58,11 @@ class profile:
         self.records: list[Record] = []
         self.inside = Inside()
 
-    def __enter__(self) -> profile:
-        """Be one of the dispatcher's observers."""
+    def __enter__(self) -> profile:  # given
         observers.append(self)
         return self
 
-    def __exit__(self, *error: Any) -> None:
-        """Be none any more, also after an error."""
+    def __exit__(self, *error: Any) -> None:  # given
         observers.remove(self)
 
     def __call__(self, event: Event, run: Callable[[], Any]) -> Any:
