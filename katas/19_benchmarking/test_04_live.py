@@ -81,7 +81,7 @@ def test_the_rounds_alternate():
 
 def test_the_one_that_begins_takes_turns():
     """`before` begins in every other round: where every call is slower than the last one, none has an advantage."""
-    before, after, timer, _ = programs(lambda n: 1 + n / 50)
+    before, after, timer, _ = programs(lambda n: 1.05**n)
     found = compare(*alternate(before, after, rounds=20, min_block=1.0, timer=timer))
     assert_equal(
         found.verdict,

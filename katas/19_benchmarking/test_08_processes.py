@@ -249,7 +249,7 @@ def nobody_left():
 
 
 def fails(how, *values):
-    """Let rank 1 end in this way, while rank 0 waits for it: spawn must say so, at once, and leave nothing behind."""
+    """Let rank 1 end in this way, while rank 0 waits for it: spawn must say so at once, before rank 0 gives up."""
 
     def run():
         def function(group):
@@ -257,11 +257,8 @@ def fails(how, *values):
                 how()
             group.barrier()
 
-        start = time.monotonic()
         with raises(RuntimeError, *values):
-            spawn(function, timeout=5 * PATIENCE)
-        waited = time.monotonic() - start
-        assert waited < 2 * PATIENCE, f"spawn waited {waited:.0f} s for a process that has failed"
+            spawn(function, timeout=PATIENCE / 5)
         nobody_left()
 
     in_child(run)
