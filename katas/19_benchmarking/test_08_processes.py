@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from multiprocessing import Pipe
+from os import _exit as leave
 
 import numpy as np
 import pytest
@@ -290,7 +291,7 @@ def test_a_killed_process_is_an_error():
 
 def test_a_process_that_goes_is_an_error():
     """If a process ends without a result, spawn is a RuntimeError with its rank and its exit status."""
-    fails(lambda: os._exit(7), "process 1", 7)
+    fails(lambda: leave(7), "process 1", 7)
 
 
 def test_exit_is_an_error_like_any_other():
