@@ -69,9 +69,8 @@ def _disturbed(content: bytes, draw: random.Random) -> bytes:
     found = parsed(content)
     if found is None:
         return content  # it cannot be imported either
-    text, tree = found
-    lines = [line.encode() for line in text.split("\n")]
-    for line, column in sorted(_places(tree, draw), reverse=True):
+    lines = [line.encode() for line in found[0].split("\n")]
+    for line, column in sorted(map(draw.choice, _places(content)), reverse=True):
         lines[line] = lines[line][:column] + f"{_nothing(draw)}; ".encode() + lines[line][column:]
     lines.append(_nothing(draw).encode())
     changed = _encoded(b"\n".join(lines).decode() + "\n", content)
@@ -82,15 +81,20 @@ def _nothing(draw: random.Random) -> str:
     return f"({draw.randrange(10**6)}).{draw.choice(NOTHING)}"
 
 
-def _places(tree: ast.Module, draw: random.Random) -> Iterator[tuple[int, int]]:
-    """For each function the line and the column (in bytes) of one of its statements."""
-    for node in ast.walk(tree):
+@lru_cache(maxsize=64)
+def _places(content: bytes) -> list[list[tuple[int, int]]]:
+    """For each function the lines and the columns (in bytes) of its statements."""
+    found = parsed(content)
+    assert found is not None
+    places = []
+    for node in ast.walk(found[1]):
         if isinstance(node, Function):
             docstring = node.body[0] if ast.get_docstring(node, clean=False) is not None else None
-            places = [each for each in _simple(node.body) if each is not docstring]
-            if places:
-                chosen = draw.choice(places)
-                yield chosen.lineno - 1, chosen.col_offset
+            mine = [
+                (each.lineno - 1, each.col_offset) for each in _simple(node.body) if each is not docstring
+            ]
+            places += [mine] if mine else []
+    return places
 
 
 def _simple(body: Iterable[ast.AST]) -> Iterator[ast.stmt]:
@@ -288,10 +292,3 @@ def _imports(files: Files) -> set[str]:
                 elif isinstance(node, ast.ImportFrom) and not node.level:
                     found.add(node.module or "")
     return found
-
-
-def prepare(katas: Iterable[Kata]) -> None:
-    """Read the katas' mistakes now: the processes that grade are copies of this one."""
-    for kata in katas:
-        known(kata.number)
-        specs_naming(kata.number)

@@ -26,7 +26,7 @@ from dojo.catalogue import KATAS, Kata, kata
 from dojo.errors import DojoError, display
 from dojo.run import process
 from dojo.run.process import Child
-from dojo.teach import canary, judge, report, results, rights, roster, sandbox, submissions
+from dojo.teach import judge, report, results, rights, roster, sandbox, submissions
 from dojo.teach.judge import Settings
 from dojo.teach.points import Points, read as read_points
 from dojo.teach.results import Status, Submission, folder_name, path_of
@@ -176,8 +176,7 @@ def grade_all(matches: Sequence[Match], settings: Settings, jobs: int) -> None:
     """Grade these, `jobs` at a time. Each result is in its file when it is told."""
     sandbox.remove_leftovers()
     rights.adopt_orphans()  # what a grader that died leaves behind comes here
-    canary.prepare(settings.katas)
-    results.reference_version()
+    judge.prepare(settings.katas)
     progress = Progress(len(matches))
     waiting = iter(matches)
     live: list[Live] = []

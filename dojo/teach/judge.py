@@ -75,8 +75,7 @@ def grade(match: Match, settings: Settings, say: Say = lambda text: None) -> Sub
     except Unreadable as error:
         return replace(submission, status=Status.UNREADABLE, message=_line(str(error)), graded_at=_now())
     with Grader(row.student, content, settings, say) as grader:
-        katas = grader.katas()
-        whole = grader.whole()
+        katas, whole = grader.grade()
     flagged = any(not each.believed for each in katas)
     return replace(
         submission,
@@ -120,30 +119,37 @@ class Grader:
 
     # All katas -------------------------------------------------------------------------------------------
 
-    def katas(self) -> list[KataResult]:
-        """Every kata: first the specs and the canaries, and after all of them the specs that measure time."""
+    def grade(self) -> tuple[list[KataResult], list[KataResult]]:
+        """Every kata alone, and the stories of the whole.
+
+        First the specs and the canaries of each; then the stories; then, with nothing beside them, what measures time.
+        """
         done: dict[Kata, KataResult] = {}
-        timed = []
+        fresh = []
         for kata in self.settings.katas:
             key = self._key(kata)
             if found := self.kept.get(key):
-                [known] = found
-            else:
-                self.say(f"kata {kata.id}")
-                with beside():
-                    known = replace(self.kata(kata), key=key)
-                if known.status in RUN and timings(kata.number):
-                    timed.append(kata)
-                else:
-                    self._keep(known)
-            done[kata] = known
-        if timed:
+                [done[kata]] = found
+                continue
+            self.say(f"kata {kata.id}")
+            with beside():
+                done[kata] = replace(self.kata(kata), key=key)
+            fresh.append(kata)
+        whole = self.whole()
+        running = [kata for kata in fresh if done[kata].status in RUN]
+        honest = all(each.believed for each in done.values())
+        for kata in running:
+            with beside():
+                done[kata] = self._told(kata, done[kata], whole if honest else [])
+        measured = [kata for kata in running if timings(kata.number)]
+        if measured:
             self.say("timings")
             with alone():
-                for kata in timed:
+                for kata in measured:
                     done[kata] = self._timed(kata, done[kata])
-                    self._keep(done[kata])
-        return [done[kata] for kata in self.settings.katas]
+        for kata in fresh:
+            self._keep(done[kata])
+        return [done[kata] for kata in self.settings.katas], whole
 
     def _keep(self, graded: KataResult) -> None:
         """Store the result, and a line that says what was run for it: no kata of a student should have two."""
@@ -184,7 +190,11 @@ class Grader:
         if written(kata.number) <= canary.unwritten(own, kata):
             return replace(unseen, status=Status.NOT_WRITTEN, message="it is as the skeleton has it")
         self._show_reference(kata)
-        found = self._run(kata, files, [f"katas/{kata.name}"], skip=timing_ids(kata.number))
+        later = [
+            *timing_ids(kata.number),
+            *(f"katas/{kata.name}/{name}" for name in story_files(kata.number)),
+        ]
+        found = self._run(kata, files, [f"katas/{kata.name}"], skip=later)
         graded = self._judged(kata, found)
         graded = replace(graded, imports=canary.imports(own, kata), helpers=helpers)
         if not graded.flags:
@@ -195,7 +205,7 @@ class Grader:
 
     def _judged(self, kata: Kata, found: Found) -> KataResult:
         """What the reports say, as far as it can be believed without another run."""
-        specs, flags = specs_of(kata, found.results, timings(kata.number), skipped=timings(kata.number))
+        specs, flags = specs_of(kata, found.results, skipped=timings(kata.number) | stories(kata.number))
         status, message = _status(found, specs)
         green = [spec.name for spec in specs if spec.green]
         flags += canary.forged(self._files(kata), kata, green)[:5]
@@ -294,45 +304,57 @@ class Grader:
             found = self._run(kata, runs[each], where, limit=SHORT)
             if each == "planted" and any(name_of(result.id) == IMPORT for result in found.results):
                 return None
-            [now] = [one for one in specs_of(kata, found.results, frozenset())[0] if one.name == spec.name]
+            [now] = [one for one in specs_of(kata, found.results)[0] if one.name == spec.name]
             states[each] = "green" if now.green == now.cases else now.state
             if states[each] == "not run" and found.report.kind != process.DONE:
                 states[each] = "died"
         return states["own"], states["planted"]
 
-    # Timings ---------------------------------------------------------------------------------------------
+    # Stories and timings ---------------------------------------------------------------------------------
+
+    def _told(self, kata: Kata, graded: KataResult, whole: Sequence[KataResult]) -> KataResult:
+        """The stories. Those that are green on the student's whole tree are green; the others are run alone."""
+        told = next((each.specs for each in whole if each.number == kata.number), [])
+        green = {
+            spec.name: spec for spec in told if spec.name in stories(kata.number) and spec.green == spec.cases
+        }
+        left = stories(kata.number) - green.keys()
+        graded = replace(graded, specs=[green.get(spec.name, spec) for spec in graded.specs])
+        return self._added(kata, graded, left) if left else graded
 
     def _timed(self, kata: Kata, graded: KataResult) -> KataResult:
-        """Run the specs that measure time, with nothing beside them; again, those that cannot be judged."""
-        self._show_reference(kata)
-        names = timings(kata.number)
-        left = set(names)
-        specs = {spec.name: spec for spec in graded.specs}
-        flags: list[str] = []
+        """What measures time: again, as long as it cannot be judged."""
+        left = timings(kata.number)
         for _ in range(TIMINGS):
-            where = [f"katas/{kata.name}/{specs[name].file}::{name}" for name in specs if name in left]
-            found = self._run(kata, self._files(kata), where)
-            again, more = specs_of(kata, found.results, names)
-            specs |= {each.name: each for each in again if each.name in left}
-            flags += more
-            left = {name for name in left if specs[name].state == "inconclusive"}
+            graded = self._added(kata, graded, left)
+            left = frozenset(spec.name for spec in graded.specs if spec.name in left and not spec.counts)
             if not left:
                 break
-        forged = canary.forged(self._files(kata), kata, [name for name in names if specs[name].green])
-        flags += forged
-        graded = replace(graded, specs=list(specs.values()), flags=[*graded.flags, *flags])
-        return replace(graded, status=Status.FLAGGED, message=flags[0]) if flags else graded
+        return graded
+
+    def _added(self, kata: Kata, graded: KataResult, names: frozenset[str]) -> KataResult:
+        """The result with these specs, which are run now."""
+        self._show_reference(kata)
+        where = [f"katas/{kata.name}/{spec.file}::{spec.name}" for spec in graded.specs if spec.name in names]
+        found = self._run(kata, self._files(kata), where)
+        specs, flags = specs_of(kata, found.results, timings(kata.number))
+        new = {spec.name: spec for spec in specs if spec.name in names}
+        flags += canary.forged(self._files(kata), kata, [name for name in new if new[name].green])
+        graded = replace(graded, specs=[new.get(spec.name, spec) for spec in graded.specs])
+        if not flags:
+            return graded
+        return replace(graded, status=Status.FLAGGED, message=flags[0], flags=[*graded.flags, *flags])
 
     # The whole -------------------------------------------------------------------------------------------
 
     def whole(self) -> list[KataResult]:
         """The stories of the student's whole tree, or all its specs."""
-        katas = [kata for kata in self.settings.katas if f"{kata.slug}" in self._modules()]
+        katas = [kata for kata in self.settings.katas if kata.slug in self._modules()]
         paths = [
             path
             for kata in katas
             for path in sorted(kata.folder.glob("test_*.py"))
-            if self.settings.whole or path.stem.endswith("_story")
+            if self.settings.whole or path.name in story_files(kata.number)
         ]
         if not paths:
             return []
@@ -379,7 +401,10 @@ RUN = (Status.GRADED, Status.TIMED_OUT, Status.KILLED)
 
 
 def specs_of(
-    kata: Kata, found: Iterable[Result], timed: frozenset[str], skipped: frozenset[str] = frozenset()
+    kata: Kata,
+    found: Iterable[Result],
+    timed: frozenset[str] = frozenset(),
+    skipped: frozenset[str] = frozenset(),
 ) -> tuple[list[SpecResult], list[str]]:
     """The listed specs with what was reported of each, and what no honest report would say.
 
@@ -499,6 +524,17 @@ def timings(number: int) -> frozenset[str]:
 
 
 @cache
+def stories(number: int) -> frozenset[str]:
+    """The specs of a kata that tell its story: what all of it together is good for."""
+    return frozenset(spec.name for spec in results.listed(number) if spec.file in story_files(number))
+
+
+@cache
+def story_files(number: int) -> frozenset[str]:
+    return frozenset(path.name for path in KATAS[number - 1].folder.glob("test_*_story.py"))
+
+
+@cache
 def timing_ids(number: int) -> tuple[str, ...]:
     kata = KATAS[number - 1]
     found = []
@@ -516,11 +552,19 @@ def timing_ids(number: int) -> tuple[str, ...]:
 
 @cache
 def _reference(hidden: frozenset[str]) -> dict[str, bytes]:
-    return {
-        path.relative_to(SOLUTIONS).as_posix(): path.read_bytes()
-        for path in files_below(SOLUTIONS)
-        if path.relative_to(SOLUTIONS).parts[0].removesuffix(".py") not in hidden
-    }
+    """The files of the reference without those of the hidden katas. What only imports is shown: the faces read it."""
+    found = {}
+    for path in files_below(SOLUTIONS):
+        name = path.relative_to(SOLUTIONS).as_posix()
+        content = path.read_bytes()
+        if name.partition("/")[0].removesuffix(".py") not in hidden or _only_imports(path, content):
+            found[name] = content
+    return found
+
+
+def _only_imports(path: Path, content: bytes) -> bool:
+    statements = ast.parse(content).body[1:] if path.suffix == ".py" else [ast.Pass()]
+    return all(isinstance(each, (ast.Import, ast.ImportFrom)) for each in statements)
 
 
 @cache
@@ -535,6 +579,20 @@ def _common(number: int) -> str:
         if path.suffix not in (".md", ".toml"):
             digest.update(b"\0" + os.fsencode(path.relative_to(ROOT)) + b"\0" + path.read_bytes())
     return digest.hexdigest()
+
+
+def prepare(katas: Iterable[Kata]) -> None:
+    """Read all of this now: the processes that grade are copies of this one."""
+    results.reference_version()
+    _common(len(KATAS))
+    for kata in katas:
+        canary.known(kata.number)
+        canary.specs_naming(kata.number)
+        results.listed(kata.number)
+        written(kata.number)
+        timings(kata.number)
+        stories(kata.number)
+        _common(kata.number)
 
 
 # What is known from before ------------------------------------------------------------------------------
