@@ -11,7 +11,7 @@ override DATA := $(value DATA)
 override NAME := $(if $(findstring command,$(origin NAME)),$(value NAME))
 override DIR := $(if $(findstring command,$(origin DIR)),$(value DIR))
 # Those of the instructor's commands, which count only if they were typed, too.
-INSTRUCTOR = SUBMISSIONS OUT ROSTER POINTS JOBS ONLY SHARD DASK DRY WHOLE CHECK UNSAFE SOLUTIONS
+INSTRUCTOR = SUBMISSIONS OUT ROSTER POINTS JOBS ONLY SHARD DASK DIFF DRY WHOLE CHECK UNSAFE SOLUTIONS
 typed = $(if $(findstring command,$(origin $1)),$(value $1))
 $(foreach each,$(INSTRUCTOR),$(eval override $(each) := $$(call typed,$(each))))
 export $(INSTRUCTOR)
@@ -20,7 +20,7 @@ export N K ARGS FORCE DATA NAME DIR
 DOJO = @$(PYTHON) dojo/__main__.py
 
 .PHONY: help kata watch hint board milestone show data diff start reset restore solutions-branch doctor
-.PHONY: grade nbgrader site
+.PHONY: grade gradescope student-edition nbgrader site
 .PHONY: test dev-gate dev-skeleton dev-specs dev-pictures
 
 help:             ; $(DOJO)
@@ -40,6 +40,8 @@ doctor:           ; $(DOJO) doctor
 
 # For instructors: docs/instructor-guide.md.
 grade:            ; $(DOJO) grade N="$$N" $(foreach each,$(INSTRUCTOR),$(each)="$$$(each)")
+gradescope:       ; $(DOJO) gradescope N="$$N" OUT="$$OUT" POINTS="$$POINTS"
+student-edition:  ; $(DOJO) student-edition N="$$N" OUT="$$OUT" DIFF="$$DIFF"
 nbgrader:         ; $(DOJO) nbgrader N="$$N" OUT="$$OUT"
 site:             ; $(DOJO) site OUT="$$OUT" SOLUTIONS="$$SOLUTIONS"
 

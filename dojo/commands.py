@@ -41,6 +41,8 @@ COMMANDS = {
     "doctor": Command("doctor", "what is installed, what is missing, what to do", "doctor", ANY),
     # For instructors: docs/instructor-guide.md. Not listed.
     "grade": Command("", "grade the submissions of a class", "teach.grade", VENV),
+    "gradescope": Command("", "the autograder that Gradescope takes", "teach.gradescope", VENV),
+    "student-edition": Command("", "a repository for students", "teach.student_edition", VENV),
     "nbgrader": Command("", "the katas as assignments of nbgrader's", "teach.notebooks", VENV),
     "site": Command("", "the course as a static site", "teach.site", VENV),
     # For maintainers: not listed.
@@ -76,7 +78,7 @@ def split(args: str) -> list[str]:
 
 VALUES = (
     *("N", "K", "ARGS", "DATA", "NAME", "DIR"),
-    *("SUBMISSIONS", "OUT", "ROSTER", "POINTS", "JOBS", "ONLY", "SHARD", "DASK"),
+    *("SUBMISSIONS", "OUT", "ROSTER", "POINTS", "JOBS", "ONLY", "SHARD", "DASK", "DIFF"),
 )
 SWITCHES = ("FORCE", "DRY", "WHOLE", "CHECK", "UNSAFE", "SOLUTIONS")
 """The variables that `make` passes."""
