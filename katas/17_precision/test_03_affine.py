@@ -92,9 +92,9 @@ def test_a_range_that_is_none_is_refused(low, high):
 
 
 def test_quantize_by_hand():
-    """round(x / scale) + zero_point: with scale 0.5 and zero point 10, -1, 0, 0.7 and 2 become 8, 10, 11 and 14."""
-    found = quantize_per_tensor(numbers_of(-1, 0, 0.7, 2), 0.5, 10)
-    assert_close(found, np.array([8, 10, 11, 14], np.int8), "the integers")
+    """round(x / scale) + zero_point: with scale 0.5 and zero point 10, -1, 0, 0.8 and 2 become 8, 10, 12 and 14."""
+    found = quantize_per_tensor(numbers_of(-1, 0, 0.8, 2), 0.5, 10)
+    assert_close(found, np.array([8, 10, 12, 14], np.int8), "the integers")
 
 
 def test_halfway_goes_to_the_even_integer():

@@ -17,15 +17,15 @@ def gaussian(rows, features, seed=0):
 
 
 def test_two_integers_fill_a_byte():
-    """pack_int4([1, -1, 7, -8]) is [0xF1, 0x87]: the first of two in the lower four bits, in two's complement."""
-    found = pack_int4(Tensor(np.array([1, -1, 7, -8], np.int8)))
-    assert_close(found, np.array([0xF1, 0x87], np.uint8), "the bytes")
+    """pack_int4([1, -1, -8, 7]) is [0xF1, 0x78]: the first of two in the lower four bits, in two's complement."""
+    found = pack_int4(Tensor(np.array([1, -1, -8, 7], np.int8)))
+    assert_close(found, np.array([0xF1, 0x78], np.uint8), "the bytes")
 
 
 def test_unpacking_by_hand():
-    """unpack_int4([0xF1, 0x87]) is [1, -1, 7, -8], int8."""
-    found = unpack_int4(Tensor(np.array([0xF1, 0x87], np.uint8)))
-    assert_close(found, np.array([1, -1, 7, -8], np.int8), "the integers")
+    """unpack_int4([0xF1, 0x78]) is [1, -1, -8, 7], int8."""
+    found = unpack_int4(Tensor(np.array([0xF1, 0x78], np.uint8)))
+    assert_close(found, np.array([1, -1, -8, 7], np.int8), "the integers")
 
 
 @given(data=st.data(), shape=st.sampled_from([(2,), (0,), (3, 4), (2, 0, 2), (2, 3, 2)]))

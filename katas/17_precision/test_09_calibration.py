@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from dojo.spec import assert_close, assert_equal, raises
 from dojo.spec.strategies import arrays
@@ -44,6 +44,7 @@ def test_an_observer_remembers_the_ends():
 
 
 @given(batches=st.lists(arrays((2, 3)), min_size=1, max_size=4))
+@example(batches=[np.ones((2, 3), np.float32)])
 def test_an_observer_batch_by_batch(batches):
     """Whatever passes, the ends are the smallest and the largest entry of all batches."""
     observer = MinMaxObserver()
