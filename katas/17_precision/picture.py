@@ -4,25 +4,18 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from dojo.datasets import stdlib
+from tinytorch import precision
 from tinytorch.optimizers import AdamW
-from tinytorch.precision import (
-    QuantizedRows,
-    dequantize_rows,
-    from_bfloat16,
-    quantize_dynamic,
-    quantize_rows,
-    to_bfloat16,
-)
 from tinytorch.setup import manual_seed
 from tinytorch.tensor import Tensor
 from tinytorch.tokenization import CharTokenizer
 from tinytorch.transformers import GPT, GPTConfig
 
-SETTINGS = [
-    (8, None, "8 bits, a scale for each row"),
-    (4, 32, "4 bits, a scale for 32"),
-    (4, 64, "4 bits, a scale for 64"),
-]
+SETTINGS = {  # bits and group_size
+    "8 bits,\na scale for each row": (8, None),
+    "4 bits,\na scale for 32": (4, 32),
+    "4 bits,\na scale for 64": (4, 64),
+}
 
 
 def trained(steps=80, length=32):
@@ -47,24 +40,24 @@ def draw():
     model = trained()
     figure, (left, right) = plt.subplots(1, 2, figsize=(13, 5), width_ratios=(3, 2), layout="constrained")
     row = model.h[0].mlp.c_fc.weight.detach()[:1]
-    rows = {"float32": row.data, "bfloat16": from_bfloat16(to_bfloat16(row.data))}
-    for bits, size, name in SETTINGS:
-        rows[name.replace(", ", ",\n")] = dequantize_rows(*quantize_rows(row, bits, size), row.shape[1]).data
+    rows = {"float32": row.data, "bfloat16": precision.from_bfloat16(precision.to_bfloat16(row.data))}
+    floats = dict(model.named_modules())
+    for color, (name, (bits, size)) in enumerate(SETTINGS.items(), len(rows)):
+        rows[name] = precision.dequantize_rows(*precision.quantize_rows(row, bits, size), row.shape[1]).data
+        errors = {}
+        for path, layer in precision.quantize_dynamic(model, bits, size).named_modules():
+            if isinstance(layer, precision.QuantizedRows):
+                exact = floats[path].weight.data
+                errors[path] = np.linalg.norm(layer.weight.data - exact) / np.linalg.norm(exact) * 100
+        right.plot(list(errors.values()), list(errors), "o", color=f"C{color}", label=name.replace("\n", " "))
     for place, values in enumerate(rows.values()):
         left.plot(values.ravel(), np.full(row.shape[1], -place), "|", markersize=22)
     left.set_yticks(range(0, -len(rows), -1), list(rows))
-    left.set_xlabel("weight (no unit)")
-    left.set_title("64 weights of one row of h.0.mlp.c_fc: fewer bits, fewer places to stand")
-    for bits, size, name in SETTINGS:
-        errors = {}
-        floats = dict(model.named_modules())
-        for path, layer in quantize_dynamic(model, bits, size).named_modules():
-            if isinstance(layer, QuantizedRows):
-                exact = floats[path].weight.data
-                errors[path] = np.linalg.norm(layer.weight.data - exact) / np.linalg.norm(exact) * 100
-        right.plot(list(errors.values()), list(errors), "o", label=name)
+    left.set(
+        xlabel="weight (no unit)", title="64 weights of one row of h.0.mlp.c_fc: fewer bits, fewer places"
+    )
     right.set(xlabel="error of the matrix: length of the difference / length (%)", xlim=(0, None))
-    right.invert_yaxis()
     right.set_title("Each layer errs by about as much")
+    right.invert_yaxis()
     right.legend()
     return figure

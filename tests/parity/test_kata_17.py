@@ -13,7 +13,7 @@ from torch.nn.utils import fusion
 
 from tests.parity.beside import compare, drawn
 from tinytorch import precision as ours
-from tinytorch.layers import Linear
+from tinytorch.layers import Linear, Sequential
 from tinytorch.spatial import BatchNorm2d, Conv2d
 from tinytorch.tensor import Tensor
 from tinytorch.training import load_with_metadata
@@ -327,3 +327,45 @@ def test_a_QuantizedEmbedding_of_8_bits():
     ids = np.array([[0, 6], [3, 3]])
     expected = torch.nn.functional.embedding(torch.tensor(ids), torch.tensor(layer.weight.data))
     np.testing.assert_allclose(layer(Tensor(ids)).data, expected.numpy(), rtol=1e-6)
+
+
+def test_pack_int4_and_unpack_int4():
+    q = np.random.default_rng(0).integers(-8, 8, (3, 10)).astype(np.int8)
+    bits = torch.tensor(q).view(torch.uint8)
+    expected = (bits[:, 0::2] & 15) | (bits[:, 1::2] << 4)
+    packed = ours.pack_int4(Tensor(q))
+    np.testing.assert_array_equal(packed.data, expected.numpy())
+    signed = torch.stack([expected << 4, expected], -1).view(torch.int8) >> 4  # shifts that keep the sign
+    np.testing.assert_array_equal(ours.unpack_int4(packed).data, signed.reshape(3, 10).numpy())
+
+
+def test_QuantizedRows_is_what_fake_quantize_leaves():
+    """quantize_ in groups of 32 beside torch.fake_quantize_per_channel_affine of the reshaped matrix."""
+    w = some(6, 64)
+    layer = ours.QuantizedRows(6, 64, bits=4)
+    layer.quantize_(Tensor(w))
+    groups, scales = torch.tensor(w).reshape(-1, 32), torch.tensor(layer.scales.data).reshape(-1)
+    expected = torch.fake_quantize_per_channel_affine(groups, scales, torch.zeros(12).int(), 0, -8, 7)
+    halfway = np.isclose(np.abs(groups.numpy() / scales.numpy()[:, None]), 7.5, rtol=1e-6)
+    found = layer.weight.data.reshape(-1, 32)
+    np.testing.assert_allclose(found[~halfway], expected.numpy()[~halfway], rtol=1e-5, atol=1e-6)
+
+
+def test_quantize_layers_leaves_the_others():
+    model = Sequential(Linear(8, 6), Linear(6, 4))
+    found = ours.quantize_layers(model, {"1": (ours.QuantizedLinear, 8, None)})
+    peer = torch.nn.Sequential(*map(their_linear, model))
+    with torch.no_grad():
+        peer[1].weight.copy_(torch.tensor(found[1].weight.data))
+    x = some(3, 8)
+    np.testing.assert_allclose(
+        found(Tensor(x)).data, peer(torch.tensor(x)).detach().numpy(), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_memory_footprint():
+    """As transformers counts: parameters and buffers, each once."""
+    mine = Sequential(Conv2d(2, 3, 3), BatchNorm2d(3))
+    peer = torch.nn.Sequential(torch.nn.Conv2d(2, 3, 3), torch.nn.BatchNorm2d(3))
+    expected = sum(each.nbytes for each in [*peer.parameters(), *peer.buffers()])
+    assert ours.memory_footprint(mine) == expected

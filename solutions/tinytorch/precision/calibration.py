@@ -129,6 +129,9 @@ class StaticQuantizedLinear(QuantizedLinear):
     """A Linear of 8 bits whose input is put on a fixed grid: a product of integers (torch.ao.nn.quantized.Linear).
 
     Buffers input_scale and input_zero_point, 0-d, are at first 1.0 and 0.
+
+    Raises:
+        ValueError: bits is not 8, or group_size not None; the message names both.
     """
 
     def __init__(  # given
@@ -139,6 +142,8 @@ class StaticQuantizedLinear(QuantizedLinear):
         bits: int = 8,
         group_size: int | None = None,
     ) -> None:
+        if bits != 8 or group_size is not None:
+            raise ValueError(f"its weight has 8 bits and a scale for each row, got {bits=} and {group_size=}")
         super().__init__(in_features, out_features, bias, bits, group_size)
         self.input_scale = Buffer(full((), 1.0))
         self.input_zero_point = Buffer(zeros((), dtype=int32))
@@ -158,7 +163,8 @@ class StaticQuantizedLinear(QuantizedLinear):
 def prepare(model: Module) -> Module:
     """A copy of the model that watches its inputs: each Linear is Sequential(MinMaxObserver(), Linear).
 
-    Only what is exactly a Linear is replaced, no subclass. Then run some batches through it, in eval mode
+    Only what is exactly a Linear is replaced, no subclass. Observers are on the device of their Linear, and everything
+    keeps its mode, training or not. Then run some batches through it, in eval mode
     (torch.ao.quantization.prepare).
     """
     memo: dict[int, Any] = {}
@@ -172,7 +178,8 @@ def prepare(model: Module) -> Module:
 def convert(model: Module) -> Module:
     """A copy of a prepared model with a StaticQuantizedLinear for each watched Linear (torch.ao.quantization.convert).
 
-    Its weight is on a grid of 8 bits for each row, its input on that of calculate_qparams of the observer.
+    Its weight is on a grid of 8 bits for each row, its input on that of the observer's calculate_qparams. What is not a
+    Sequential of a MinMaxObserver and a Linear, as prepare makes them, is only copied.
 
     Raises:
         RuntimeError: an observer has seen nothing, see calculate_qparams; the message names its place in the model.

@@ -67,7 +67,10 @@ class QuantizedLinear(QuantizedRows):
 
     @classmethod
     def from_float(cls, module: Linear, bits: int = 8, group_size: int | None = None) -> Self:
-        """The layer with the weight of `module` on a grid, and a copy of its bias. `module` stays as it is."""
+        """The layer with the weight of `module` on a grid, and a copy of its bias, all on its device.
+
+        `module` stays as it is.
+        """
         layer = cls(module.in_features, module.out_features, module.bias is not None, bits, group_size)
         layer.quantize_(module.weight)
         layer.bias = copy.deepcopy(module.bias)
@@ -88,7 +91,7 @@ class QuantizedEmbedding(QuantizedRows):
 
     @classmethod
     def from_float(cls, module: Embedding, bits: int = 8, group_size: int | None = None) -> Self:
-        """The layer with the weight of `module` on a grid. `module` stays as it is."""
+        """The layer with the weight of `module` on a grid, on its device. `module` stays as it is."""
         layer = cls(module.num_embeddings, module.embedding_dim, bits, group_size)
         layer.quantize_(module.weight)
         return layer
@@ -105,9 +108,9 @@ Recipe = Mapping[str, tuple[type[QuantizedLinear] | type[QuantizedEmbedding], in
 def quantize_layers(model: Module, recipe: Recipe) -> Module:
     """A copy of the model in which the named modules are replaced by kind.from_float(module, bits, group_size).
 
-    The rest is a copy with memory of its own, as copy.deepcopy gives it; `model` stays as it is. A module that stands
-    in two places is replaced in both by the same one. Where two modules share a weight (tied weights), the new ones
-    share their buffers.
+    The rest is a copy with memory of its own, as copy.deepcopy gives it; `model` stays as it is. A new layer is in
+    training mode or not, as the old one. A module that stands in two places is replaced in both by the same one. Where
+    two modules share a weight (tied weights), the new ones share their buffers.
 
     Raises:
         ValueError: the model has no module of such a name (the message names it), or that one is neither Linear nor
