@@ -53,11 +53,8 @@ def draw():
     for place, values in enumerate(rows.values()):
         left.plot(values.ravel(), np.full(row.shape[1], -place), "|", markersize=22)
     left.set_yticks(range(0, -len(rows), -1), list(rows))
-    left.set(
-        xlabel="weight (no unit)", title="64 weights of one row of h.0.mlp.c_fc: fewer bits, fewer places"
-    )
-    right.set(xlabel="error of the matrix: length of the difference / length (%)", xlim=(0, None))
-    right.set_title("Each layer errs by about as much")
+    left.set(xlabel="weight (no unit)", title="one row of h.0.mlp.c_fc: fewer bits, fewer places")
+    right.set(xlabel="|difference| / |matrix| (%)", title="Each layer errs by about as much", xlim=(0, None))
     right.invert_yaxis()
     right.legend()
     return figure

