@@ -1,4 +1,4 @@
-"""A small GPT learns to read, and then loses three quarters of its bits, and seven eighths."""
+"""A small GPT learns to read, and then loses three quarters of its bits, and five sixths."""
 
 import copy
 
