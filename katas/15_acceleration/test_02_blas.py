@@ -50,7 +50,7 @@ def counted(multiply, n, lines=16, line=8):
 
 
 def test_three_loops_and_the_cache():
-    """add_product sums up one entry after the other: of two 24 * 24 matrices, it fetches a line for each multiplication.
+    """add_product adds up one entry after the other: of 24 * 24 numbers each, it fetches a line for each product.
 
     A column of b lies in 24 lines, only 16 stay in the cache, and the next column finds none of them.
     """
@@ -63,7 +63,7 @@ def test_three_loops_and_the_cache():
 @given(data=st.data(), sizes=sizes, block=st.integers(1, 6))
 @example(data=None, sizes=(5, 5, 5), block=2)
 def test_blocks_of_all_sizes(data, sizes, block):
-    """add_product_in_blocks adds a @ b too, also where the block does not divide the sides, or is larger than they are."""
+    """add_product_in_blocks adds a @ b too, also where the block does not divide the sides or is larger."""
     n, k, m = sizes
     a = np.arange(n * k).reshape(n, k) / 4 if data is None else data.draw(arrays((n, k), np.float64))
     b = np.arange(k * m).reshape(k, m) / 4 if data is None else data.draw(arrays((k, m), np.float64))
@@ -82,7 +82,7 @@ def test_a_block_has_a_row(block):
 
 
 def test_blocks_stay_in_the_cache():
-    """In blocks of 4 * 4, of which three fit into the cache, the same product fetches less than a sixth of the lines."""
+    """In blocks of 4 * 4, of which three fit into the cache, the same product fetches a sixth of the lines."""
     plain = counted(add_product, 24)
     blocked = counted(lambda a, b, out: add_product_in_blocks(a, b, out, 4), 24)
     assert blocked * 6 <= plain, (

@@ -82,9 +82,7 @@ def test_columns_number_by_number(data, shape, kernel, stride, padding, last):
 
 
 def test_every_pixel_counts_its_places():
-    """col2im of ones says for each pixel how many places see it: in the middle all positions of the kernel, less at the
-    border.
-    """
+    """col2im of ones says for each pixel how many places see it: fewer at the border."""
     columns = columns_of((4, 4, 1), (3, 3))
     total = columns.col2im(np.ones((4, 9)))
     assert_close(
@@ -116,7 +114,7 @@ def test_sums_number_by_number(data, shape, kernel, stride, padding, last):
 
 @given(data=st.data(), shape=shapes, kernel=kernels, stride=strides, padding=paddings)
 def test_each_is_the_adjoint_of_the_other(data, shape, kernel, stride, padding):
-    """sum(im2col(x) * m) equals sum(x * col2im(m)) for every x and m: that is what makes col2im the gradient of im2col."""
+    """sum(im2col(x) * m) equals sum(x * col2im(m)) for every x and m: so col2im is the gradient of im2col."""
     columns = columns_of(shape, kernel, stride, padding)
     x = data.draw(arrays(shape, np.float64))
     m = data.draw(arrays(columns.matrix.shape, np.float64))

@@ -89,7 +89,7 @@ def test_kept_of_any_shape(data, shape, dtype):
 
 
 def test_kept_of_views():
-    """x may be a view that cannot be written to, such as a gradient that backward gives, and in another order of memory."""
+    """x may be a view that cannot be written to, as a gradient in backward is, and in another order of memory."""
     x = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
     x.flags.writeable = False
     kept = x % 3 != 1
@@ -98,7 +98,7 @@ def test_kept_of_views():
 
 
 def test_keeping_is_faster_than_choosing():
-    """where_kept of random numbers takes less than a fifth of the time of np.where, which guesses wrong at every second."""
+    """where_kept takes less than a fifth of the time of np.where, which guesses wrong half of the time."""
     rng = np.random.default_rng(0)
 
     def inputs():
@@ -158,7 +158,7 @@ def order_of(array):
 
 
 def test_relu_keeps_the_order_of_memory():
-    """Where the channels of x come last in memory, those of the result do too: what comes next finds them side by side."""
+    """Where the channels of x come last in memory, so do those of the result."""
     x = channels_last(np.arange(-60, 60, dtype=np.float32).reshape(2, 3, 4, 5))
     assert_equal(
         order_of(ReluKernel.apply(Tensor(x)).data), [0, 2, 3, 1], "the order of the axes of the result"

@@ -20,7 +20,7 @@ REST = (None, -100, "mean", 0.0)
 
 @both_dtypes
 def test_cross_entropy_by_hand(dtype):
-    """Logits 0 and log(3) are probabilities 1/4 and 3/4: the losses are log(4) and log(4 / 3), the gradient p - truth."""
+    """Logits 0 and log(3) are probabilities of 1/4 and 3/4: losses of log(4) and log(4 / 3), gradients p - truth."""
     input = Tensor(np.log(np.array([[1.0, 3.0], [1.0, 3.0]], dtype)), requires_grad=True)
     loss = CrossEntropyKernel.apply(input, Tensor(np.array([0, 1])), None, -100, "sum", 0.0)
     assert_close(loss, np.array(np.log(4) + np.log(4 / 3), dtype), "the sum of the losses")

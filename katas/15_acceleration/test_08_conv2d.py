@@ -33,12 +33,12 @@ few = settings(max_examples=25)
 
 def seven_loops(x, weight, bias, stride, padding):
     """The definition, number by number."""
-    (N, C, H, W), (O, _, kh, kw) = x.shape, weight.shape
+    (N, C, H, W), (K, _, kh, kw) = x.shape, weight.shape
     padded = np.pad(x, [(0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2])
     OH, OW = (H + 2 * padding[0] - kh) // stride[0] + 1, (W + 2 * padding[1] - kw) // stride[1] + 1
-    out = np.zeros((N, O, OH, OW), x.dtype)
+    out = np.zeros((N, K, OH, OW), x.dtype)
     for n in range(N):
-        for o in range(O):
+        for o in range(K):
             for r in range(OH):
                 for c in range(OW):
                     total = 0.0 if bias is None else bias[o]
@@ -98,11 +98,11 @@ def order_of(array):
 
 
 def test_many_channels_come_last_in_memory():
-    """With 32 kernels the channels of the result are neighbours in memory, with 3 its columns are: `pictures` sees to it."""
-    for O, expected in ((32, [0, 2, 3, 1]), (3, [0, 1, 2, 3])):
-        x, weight = drawn((2, 3, 6, 7), (O, 3, 3, 3))
+    """With 32 kernels, channels come last in the memory of the result, with 3 first: `pictures` gives it."""
+    for K, expected in ((32, [0, 2, 3, 1]), (3, [0, 1, 2, 3])):
+        x, weight = drawn((2, 3, 6, 7), (K, 3, 3, 3))
         out = conv2d_forward(x, weight, None, (1, 1), (1, 1))
-        assert_equal(order_of(out), expected, f"the order of the axes in memory, with {O} kernels")
+        assert_equal(order_of(out), expected, f"the order of the axes in memory, with {K} kernels")
 
 
 # Backwards
@@ -117,7 +117,7 @@ def test_the_gradient_for_the_weight_by_hand():
 
 
 def test_the_gradient_for_the_input_by_hand():
-    """conv2d_input: each pixel gets, from every place that saw it, the upstream gradient times the number of the kernel."""
+    """conv2d_input: each pixel gets, from every place that saw it, its gradient times the number of the kernel."""
     grad = np.array([[[[1.0, 10.0]]]])
     result = conv2d_input(grad, np.array([[[[2.0, 3.0]]]]), (1, 3), (1, 1), (0, 0))
     assert_close(result, np.array([[[[2.0, 23.0, 30.0]]]]), "the gradient for the input")
@@ -150,7 +150,7 @@ def test_both_gradients_belong_to_the_convolution(size, kernels, stride, padding
 @pytest.mark.parametrize("padding", [(0, 0), (1, 1), (0, 1), (2, 1)])
 @pytest.mark.parametrize("C", [1, 3, 32])
 def test_both_gradients_at_once(C, padding):
-    """With a stride of 1, conv2d_gradients gives what conv2d_input and conv2d_weight give, from columns of grad alone."""
+    """With a stride of 1, conv2d_gradients gives what conv2d_input and conv2d_weight give."""
     x, weight = drawn((2, C, 5, 6), (4, C, 3, 2))
     (grad,) = drawn((2, 4, 5 + 2 * padding[0] - 2, 6 + 2 * padding[1] - 1), seed=1)
     for order in (np.array, channels_last):
@@ -179,10 +179,10 @@ def test_both_gradients_at_once(C, padding):
 @few
 def test_conv2d_is_what_it_was(data, N, channels, kernel, stride, padding, dtype, biased, last):
     """Value and all gradients are those of kata 09, in both orders of memory."""
-    C, O = channels
+    C, K = channels
     x = data.draw(arrays((N, C, 4, 5), dtype))
-    weight = data.draw(arrays((O, C, *kernel), dtype))
-    bias = data.draw(arrays((O,), dtype)) if biased else None
+    weight = data.draw(arrays((K, C, *kernel), dtype))
+    bias = data.draw(arrays((K,), dtype)) if biased else None
     x = channels_last(x) if last else x
     check_kernel(Tensor, disabled, Conv2dKernel, conv2d, x, weight, bias, stride, padding)
 

@@ -87,7 +87,7 @@ def test_max_pool2d_of_infinity(dtype):
 
 @both_dtypes
 def test_nan_is_handed_back(dtype):
-    """nan is the largest of its window and equals nothing, so == does not find it: hand it back, kata 09 knows where it is."""
+    """nan is the largest of its window and equals nothing, so == does not find it: hand it back."""
     x = np.array([[[[1.0, NAN, 2.0, 3.0], [4.0, NAN, 2.0, 1.0]]]], dtype)
     leaf = Tensor(x, requires_grad=True)
     assert MaxPool2dKernel.apply(leaf, 2, *REST) is NotImplemented, "the kernel pooled nan: hand it back"
@@ -140,7 +140,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("args", "error"), REFUSED.values(), ids=REFUSED)
 def test_max_pool2d_refuses_as_before(args, error):
-    """What max_pool2d refuses is refused with its own words: hand it back, or ask the windows of kata 09, which refuse it."""
+    """What max_pool2d refuses stays refused, with its own words: hand it back, or leave it to `windows` of kata 09."""
     x, *rest = args
     with raises(error):
         if MaxPool2dKernel.apply(Tensor(x), *rest) is NotImplemented:

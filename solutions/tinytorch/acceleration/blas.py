@@ -1,8 +1,8 @@
 """Why a library multiplies matrices faster than three loops do, though it does the same additions.
 
-A processor computes faster than memory answers. Between the two lies the cache: it keeps what was used last, in lines of
-neighbours. Who asks for a number gets the whole line, and what falls out of the cache has to be fetched again. The number
-of lines fetched says how fast a product can be, and it depends on the order of the loops alone.
+A processor computes faster than memory answers. Between the two lies the cache. It keeps what was used last, in lines
+of neighbours: who asks for a number gets the whole line, and what has fallen out of the cache is fetched again. How
+many lines are fetched depends on the order of the loops alone, and it decides how fast a product can be.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ class Counted:  # given
 
     def __getitem__(self, index: Any) -> Any:  # given
         if isinstance(index[0], slice):
-            corner = tuple(start + (part.start or 0) for start, part in zip(self.corner, index, strict=True))
+            rows, columns = index
+            corner = self.corner[0] + (rows.start or 0), self.corner[1] + (columns.start or 0)
             return Counted(self.array[index], self.cache, corner, self.width)
         self._touch(index)
         return self.array[index]
@@ -80,8 +81,8 @@ class Counted:  # given
 def add_product(a: Matrix, b: Matrix, out: Matrix) -> None:
     """Add a @ b to `out`: (n, k), (k, m), (n, m). Three loops, one multiplication at a time, as on paper.
 
-    Read and write single numbers only, `a[i, k]`: they are counted. Keep the sum of products of one entry in a variable,
-    and write each entry of `out` once.
+    Read and write single numbers only, `a[i, k]`: they are counted. Keep the sum of products of one entry in a
+    variable, and write each entry of `out` once.
     """
     n, m = out.shape
     for i in range(n):

@@ -1,8 +1,8 @@
-"""conv2d and max_pool2d as kernels: products of columns, and maxima of whole windows at once.
+"""conv2d and max_pool2d as kernels: products of columns, and the largest of whole windows at once.
 
-Pictures have shape (N, C, H, W), and channels may still come last in memory: then the C numbers of a pixel are
-neighbours, and a copy of a window moves long runs of them instead of single ones. Nobody sees it, because shapes and results are the
-same; relu and pooling keep the order that they are given.
+Pictures have the shape (N, C, H, W), and yet their channels may come last in memory. The C numbers of a pixel are then
+neighbours, and to copy a window means to copy a few long runs of numbers. Nobody sees it: shapes and results are
+the same, and relu and pooling keep the order that they are given.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from tinytorch import spatial
 from tinytorch.acceleration.columns import Columns
 from tinytorch.acceleration.kernels import covered, empty, empty_like, in_order_of, where_kept
-from tinytorch.autograd import Context, Function
+from tinytorch.autograd import Function
 from tinytorch.dispatch import Array, accelerates
 from tinytorch.spatial import Pair, pair, windows
 from tinytorch.tensor import Tensor, add_up
@@ -47,17 +47,17 @@ def channels_first(x: Array) -> Array:  # given
 def conv2d_forward(
     x: Array, weight: Array, bias: Array | None, stride: tuple[int, int], padding: tuple[int, int]
 ) -> Array:
-    """x (N, C, H, W) and weight (O, C, kh, kw) give (N, O, OH, OW): one picture after the other, one product for each.
+    """x (N, C, H, W) and weight (K, C, kh, kw) give (N, K, OH, OW): one product for each picture.
 
-    The columns of a picture, (OH * OW, kh * kw * C), times the kernels as (kh * kw * C, O), written with matmul's `out`
-    into a view (OH * OW, O) of the result. The bias is added while the product is still in the cache.
+    The columns of a picture, (OH * OW, kh * kw * C), times the kernels as (kh * kw * C, K), written with matmul's `out`
+    into a view (OH * OW, K) of the result. The bias is added while the product is still in the cache.
     """
-    (N, C, H, W), (O, _, kh, kw) = x.shape, weight.shape
-    columns = Columns((H, W, C), (kh, kw), stride, padding, x.dtype, last=O >= MANY)
-    kernels = weight.transpose(2, 3, 1, 0).reshape(kh * kw * C, O)
-    out = pictures(N, *columns.shape[:2], O, x.dtype)
+    (N, C, H, W), (K, _, kh, kw) = x.shape, weight.shape
+    columns = Columns((H, W, C), (kh, kw), stride, padding, x.dtype, last=K >= MANY)
+    kernels = weight.transpose(2, 3, 1, 0).reshape(kh * kw * C, K)
+    out = pictures(N, *columns.shape[:2], K, x.dtype)
     for picture, result in zip(channels_last(x), out, strict=True):
-        places = result.reshape(-1, O)
+        places = result.reshape(-1, K)
         np.matmul(columns.im2col(picture), kernels, out=places)
         if bias is not None:
             places += bias
@@ -67,16 +67,16 @@ def conv2d_forward(
 def conv2d_weight(
     grad: Array, x: Array, kernel: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int]
 ) -> Array:
-    """The gradient for the weight (torch.nn.grad.conv2d_weight): the columns, transposed, times `grad`, added up.
+    """The gradient for the weight (torch.nn.grad.conv2d_weight): transposed columns times `grad`, over all pictures.
 
-    grad (N, O, OH, OW) and x (N, C, H, W) give (O, C, kh, kw).
+    grad (N, K, OH, OW) and x (N, C, H, W) give (K, C, kh, kw).
     """
-    (N, C, H, W), O, (kh, kw) = x.shape, grad.shape[1], kernel
-    columns = Columns((H, W, C), kernel, stride, padding, x.dtype, last=O >= MANY)
-    total = np.zeros((kh * kw * C, O), x.dtype)
+    (_, C, H, W), K, (kh, kw) = x.shape, grad.shape[1], kernel
+    columns = Columns((H, W, C), kernel, stride, padding, x.dtype, last=K >= MANY)
+    total = np.zeros((kh * kw * C, K), x.dtype)
     for picture, upstream in zip(channels_last(x), channels_last(grad), strict=True):
-        total += columns.im2col(picture).T @ upstream.reshape(-1, O)
-    return total.reshape(kh, kw, C, O).transpose(3, 2, 0, 1)
+        total += columns.im2col(picture).T @ upstream.reshape(-1, K)
+    return total.reshape(kh, kw, C, K).transpose(3, 2, 0, 1)
 
 
 def conv2d_input(
@@ -84,37 +84,36 @@ def conv2d_input(
 ) -> Array:
     """The gradient for x, of `size` (H, W) (torch.nn.grad.conv2d_input): col2im of `grad` times the kernels.
 
-    grad (N, O, OH, OW) and weight (O, C, kh, kw) give (N, C, H, W).
+    grad (N, K, OH, OW) and weight (K, C, kh, kw) give (N, C, H, W).
     """
-    O, C, kh, kw = weight.shape
+    K, C, kh, kw = weight.shape
     columns = Columns((*size, C), (kh, kw), stride, padding, grad.dtype, last=C >= MANY)
-    kernels = weight.transpose(0, 2, 3, 1).reshape(O, kh * kw * C)
+    kernels = weight.transpose(0, 2, 3, 1).reshape(K, kh * kw * C)
     out = pictures(len(grad), *size, C, grad.dtype)
     for upstream, result in zip(channels_last(grad), out, strict=True):
-        result[...] = columns.col2im(np.matmul(upstream.reshape(-1, O), kernels, out=columns.matrix))
+        result[...] = columns.col2im(np.matmul(upstream.reshape(-1, K), kernels, out=columns.matrix))
     return channels_first(out)
 
 
 def conv2d_gradients(grad: Array, x: Array, weight: Array, padding: tuple[int, int]) -> tuple[Array, Array]:
-    """conv2d_input and conv2d_weight for a stride of 1 and padding below the kernel's size, from columns of `grad` alone.
+    """The gradients for x and for weight, for a stride of 1 and less padding than the kernel has rows and columns.
 
-    With a stride of 1, the gradient for x is a convolution too: of `grad`, padded by kernel - 1 - padding, with the
-    kernels turned by 180 degrees (rows and columns from the last to the first), from O channels to C. And the same
-    columns, transposed, times x, are the gradient for the turned weight. So windows are copied once, not twice, and nothing is added up
-    by col2im.
+    With a stride of 1, the gradient for x is a convolution too: of `grad`, with kernel - 1 - padding zeros on each
+    side, with the weight turned by 180 degrees (its rows and columns from the last to the first), from K channels to C.
+    The same columns of `grad`, transposed, times x are the gradient for the turned weight. So windows are copied once
+    for both, and there is nothing to add up by col2im.
     """
-    (N, C, H, W), (O, _, kh, kw) = x.shape, weight.shape
+    (N, C, H, W), (K, _, kh, kw) = x.shape, weight.shape
     around = kh - 1 - padding[0], kw - 1 - padding[1]
-    columns = Columns((*grad.shape[2:], O), (kh, kw), (1, 1), around, x.dtype, last=O >= MANY)
-    kernels = weight[:, :, ::-1, ::-1].transpose(2, 3, 0, 1).reshape(kh * kw * O, C)
-    total = np.zeros_like(kernels)
+    columns = Columns((*grad.shape[2:], K), (kh, kw), (1, 1), around, x.dtype, last=K >= MANY)
+    turned = weight[:, :, ::-1, ::-1].transpose(2, 3, 0, 1).reshape(kh * kw * K, C)
+    total = np.zeros_like(turned)
     out = pictures(N, H, W, C, x.dtype)
     for picture, upstream, result in zip(channels_last(x), channels_last(grad), out, strict=True):
         matrix = columns.im2col(upstream)
-        np.matmul(matrix, kernels, out=result.reshape(-1, C))
+        np.matmul(matrix, turned, out=result.reshape(-1, C))
         total += matrix.T @ picture.reshape(-1, C)
-    turned = total.reshape(kh, kw, O, C).transpose(2, 3, 0, 1)
-    return channels_first(out), turned[:, :, ::-1, ::-1]
+    return channels_first(out), total.reshape(kh, kw, K, C).transpose(2, 3, 0, 1)[:, :, ::-1, ::-1]
 
 
 @accelerates(spatial.conv2d)
@@ -124,7 +123,7 @@ class Conv2dKernel(Function):
     @staticmethod
     @quiet
     def forward(
-        ctx: Context,
+        ctx: Any,
         x: Array,
         weight: Array,
         bias: Array | None = None,
@@ -133,8 +132,10 @@ class Conv2dKernel(Function):
         dilation: Pair = 1,
         groups: int = 1,
     ) -> Array:
-        """conv2d_forward. Handed back: dilation and groups other than 1, padding in words, one picture (C, H, W), kernels
-        larger than the padded picture, and what else conv2d refuses.
+        """conv2d_forward of what it can do.
+
+        Handed back: dilation and groups other than 1, padding in words, one picture (C, H, W), a weight without
+        entries, and what conv2d refuses.
         """
         if not covered(x, weight, bias) or x.ndim != 4 or weight.ndim != 4 or isinstance(padding, str):
             return NotImplemented
@@ -158,11 +159,11 @@ class Conv2dKernel(Function):
         return conv2d_forward(x, weight, bias, strides, sides)
 
     @staticmethod
-    def backward(ctx: Context, grad: Array) -> tuple[Array | None, ...]:
+    def backward(ctx: Any, grad: Array) -> tuple[Array | None, ...]:
         """The gradients for x, weight and bias, those that ctx.needs_input_grad asks for.
 
-        conv2d_gradients gives the first two together where it can. In its sums the zeros of the padding meet all of x and
-        weight, and 0 * inf is nan: unless its gradient for weight and weight itself are finite, use the other two.
+        conv2d_gradients gives the first two together where it can. But the zeros around `grad` meet all of x and weight
+        there, and 0 * inf is nan: unless weight and its gradient are finite, take the other two functions.
         The gradient for bias is the sum over pictures (first, because that is quickest) and places, with add_up.
         """
         x, weight = ctx.saved_tensors
@@ -173,9 +174,11 @@ class Conv2dKernel(Function):
             for_x, for_weight = conv2d_gradients(grad, x, weight, ctx.padding)
             if np.isfinite(for_weight).all():
                 return for_x, for_weight, for_bias, None, None, None, None
-        for_x = conv2d_input(grad, weight, x.shape[2:], *options) if wanted[0] else None
-        for_weight = conv2d_weight(grad, x, kernel, *options) if wanted[1] else None
-        return for_x, for_weight, for_bias, None, None, None, None
+        return (
+            conv2d_input(grad, weight, x.shape[2:], *options) if wanted[0] else None,
+            conv2d_weight(grad, x, kernel, *options) if wanted[1] else None,
+            *(for_bias, None, None, None, None),
+        )
 
 
 # Pooling ------------------------------------------------------------------------------------------------
@@ -187,7 +190,7 @@ class MaxPool2dKernel(Function):
 
     @staticmethod
     def forward(
-        ctx: Context,
+        ctx: Any,
         x: Array,
         kernel_size: Pair,
         stride: Pair | None = None,
@@ -218,7 +221,7 @@ class MaxPool2dKernel(Function):
         return out
 
     @staticmethod
-    def backward(ctx: Context, grad: Array) -> tuple[Array | None, ...]:
+    def backward(ctx: Any, grad: Array) -> tuple[Array | None, ...]:
         """A pixel that equals the largest of its window gets the gradient of the window, unless one before it got it.
 
         So go through the windows in order, and remember which gradients are still free.

@@ -4,9 +4,9 @@ A composition reads and writes all its numbers once for every operation in it, a
 kernel reads them once. It must give what the composition gives, value and gradient, nan and infinity included: the
 composition is its specification, and `with disabled():` runs it.
 
-Every kernel is a Function of kata 07 that @accelerates something. Where `forward` returns NotImplemented, the composition
-runs instead: for other dtypes and devices, for rare options, and for what is wrong, whose error the composition words
-best. The dispatcher calls no kernel whose `forward` or `backward` is still a stub.
+Every kernel is a Function of kata 07 that @accelerates something. Where its `forward` returns NotImplemented, the
+composition runs instead: for other dtypes and devices, for rare options, and for what is wrong, because the composition
+knows the right error. The dispatcher calls no kernel whose `forward` or `backward` is still a stub.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from tinytorch import activations, layers, losses, transformers
 from tinytorch.acceleration import memory
 from tinytorch.activations import SQRT_2_OVER_PI
-from tinytorch.autograd import Context, Function
+from tinytorch.autograd import Function
 from tinytorch.dispatch import Array, accelerates, is_stub
 from tinytorch.tensor import add_up
 from tinytorch.tensor.primitives import quiet
@@ -66,7 +66,7 @@ def in_order_of(like: Array, x: Array) -> Array:  # given
 def where_kept(kept: Array, x: Array) -> Array:
     """x where the booleans `kept` are True, and 0 elsewhere, even where x is infinite or nan.
 
-    A processor guesses the outcome of every `if`, and in where(...) it guesses wrong half of the time. A product does not
+    A processor guesses the outcome of every `if`, and in np.where it guesses wrong half of the time. A product does not
     branch, but inf * 0 is nan. So multiply bits: x.view("i4") (or "i8") is the same memory read as integers, and
     times 1 a number stays what it is, times 0 it is 0.
     """
@@ -84,7 +84,7 @@ class ReluKernel(Function):
     """relu without a branch: forwards and backwards, the same numbers are kept."""
 
     @staticmethod
-    def forward(ctx: Context, x: Array) -> Array:
+    def forward(ctx: Any, x: Array) -> Array:
         """where_kept of x, with all that is not 0 or less: nan is kept. Save the booleans, a quarter of x's memory."""
         if not covered(x):
             return NotImplemented
@@ -93,7 +93,7 @@ class ReluKernel(Function):
         return where_kept(kept, x)
 
     @staticmethod
-    def backward(ctx: Context, grad: Array) -> Array:
+    def backward(ctx: Any, grad: Array) -> Array:
         """where_kept of `grad`."""
         (kept,) = ctx.saved_tensors
         return where_kept(kept, grad)
@@ -108,7 +108,7 @@ class LinearKernel(Function):
 
     @staticmethod
     @quiet
-    def forward(ctx: Context, x: Array, weight: Array, bias: Array | None = None) -> Array:
+    def forward(ctx: Any, x: Array, weight: Array, bias: Array | None = None) -> Array:
         """x @ weight.T + bias: (*, in) is (N, in) for BLAS. The bias is added in place.
 
         What linear refuses is handed back to it.
@@ -125,8 +125,11 @@ class LinearKernel(Function):
         return out
 
     @staticmethod
-    def backward(ctx: Context, grad: Array) -> tuple[Array | None, Array | None, Array | None]:
-        """The gradients for x, weight and bias, those that ctx.needs_input_grad asks for, each as one product or sum."""
+    def backward(ctx: Any, grad: Array) -> tuple[Array | None, Array | None, Array | None]:
+        """The gradients for x, weight and bias, those that ctx.needs_input_grad asks for: two products and a sum.
+
+        The sum is add_up's.
+        """
         x, weight = ctx.saved_tensors
         for_x = for_weight = for_bias = None
         if ctx.needs_input_grad[0]:
@@ -154,7 +157,7 @@ class CrossEntropyKernel(Function):
     @staticmethod
     @quiet
     def forward(
-        ctx: Context,
+        ctx: Any,
         input: Array,
         target: Array,
         weight: Array | None = None,
@@ -164,8 +167,8 @@ class CrossEntropyKernel(Function):
     ) -> Array:
         """log(sum of exp(z)) - z[target], with z = input - the largest of the row; then their mean, sum or all.
 
-        Handed back: other shapes, also empty ones; targets that are no class numbers of int64, or outside 0 to C - 1, so
-        ignored ones too; weights, label smoothing and unknown reductions.
+        Handed back: other shapes, also empty ones; targets that are no class numbers of int64, or outside 0 to C - 1,
+        so ignored ones too; weights, label smoothing and unknown reductions.
         """
         if not covered(input) or input.ndim != 2 or input.size == 0 or weight is not None or label_smoothing:
             return NotImplemented
@@ -185,7 +188,7 @@ class CrossEntropyKernel(Function):
         return each if reduction == "none" else add_up(each) * ctx.share
 
     @staticmethod
-    def backward(ctx: Context, grad: Array) -> tuple[Array | None, ...]:
+    def backward(ctx: Any, grad: Array) -> tuple[Array | None, ...]:
         """What the model says minus what is true: softmax(input), minus 1 at the target, times what each loss counts.
 
         A loss counts `grad`, by N for a mean. Times and not plus: e * (grad / total) takes one multiplication a number.
@@ -207,9 +210,9 @@ def chunks(size: int) -> Iterator[slice]:
 
 
 def tanh_inside(x: Array, out: Array) -> None:
-    """Write the tanh in gelu's formula, tanh(sqrt(2 / pi) * (x + 0.044715 * x * x * x)), to `out`, an array of x's shape.
+    """Write the tanh of gelu's formula, tanh(sqrt(2 / pi) * (x + 0.044715 * x * x * x)), to `out`, of x's shape.
 
-    Make no other array: every operation writes to `out`. x times (a * x * x + b) is the same polynomial, and takes one
+    Make no other array: every operation writes to `out`. x times (a * x * x + b) is the same polynomial, with one
     multiplication less.
     """
     np.multiply(x, x, out=out)
@@ -221,11 +224,11 @@ def tanh_inside(x: Array, out: Array) -> None:
 
 @accelerates(activations.gelu)
 class GeluKernel(Function):
-    """gelu with approximate="tanh", chunk by chunk and in place: what lies between x and the result stays in the cache."""
+    """gelu with approximate="tanh", chunk by chunk and in place, so that what lies between stays in the cache."""
 
     @staticmethod
     @quiet
-    def forward(ctx: Context, x: Array, approximate: str = "none") -> Array:
+    def forward(ctx: Any, x: Array, approximate: str = "none") -> Array:
         """x * (0.5 * (1 + t)) with t from tanh_inside, one chunk after the other. approximate="none" is handed back."""
         if not covered(x) or approximate != "tanh":
             return NotImplemented
@@ -241,7 +244,7 @@ class GeluKernel(Function):
         return out
 
     @staticmethod
-    def backward(ctx: Context, grad: Array) -> tuple[Array, None]:
+    def backward(ctx: Any, grad: Array) -> tuple[Array, None]:
         """grad * 0.5 * (1 + t + x * (1 - t * t) * slope), with slope = sqrt(2 / pi) * (1 + 3 * 0.044715 * x * x).
 
         t is computed again, which is cheaper than to keep it. Two pieces of memory of a chunk, for t and slope, are
@@ -278,7 +281,7 @@ class LayerNormKernel(Function):
     @staticmethod
     @quiet
     def forward(
-        ctx: Context,
+        ctx: Any,
         x: Array,
         normalized_shape: int | Sequence[int],
         weight: Array | None = None,
@@ -308,7 +311,7 @@ class LayerNormKernel(Function):
         return out.reshape(x.shape)
 
     @staticmethod
-    def backward(ctx: Context, grad: Array) -> tuple[Array | None, ...]:
+    def backward(ctx: Any, grad: Array) -> tuple[Array | None, ...]:
         """The gradients for x, weight and bias, with h = grad * weight, and `normal` the rows before the weight.
 
         For a row of x it is (h - mean(h) - normal * mean(h * normal)) * scale, where scale is 1 / sqrt(variance + eps):

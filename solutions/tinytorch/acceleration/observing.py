@@ -44,8 +44,8 @@ def page_faults() -> int | None:
 def new_arrays(result: Any, given: Iterable[Any] = ()) -> list[np.ndarray[Any, Any]]:
     """The arrays in the result of a call whose memory is not that of something `given` to the call.
 
-    A result is an array, a Tensor, or a tuple of arrays and None; anything else has none. A view does not own its memory:
-    its `base` does, or the base of that one, and so on to an array whose base is no array.
+    A result is an array, a Tensor, or a tuple of arrays and None; anything else has none. A view does not own its
+    memory: its `base` does, or the base of that one, and so on to an array whose base is no array.
     """
     parts = result if isinstance(result, tuple) else (result,)
     arrays = [part.data if isinstance(part, Tensor) else part for part in parts]
