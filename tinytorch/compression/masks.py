@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tinytorch.layers import Module
+from tinytorch.layers import Linear, Module
+from tinytorch.spatial import Conv2d
 from tinytorch.tensor import Tensor
 from tinytorch.training import Callback, Trainer
 
@@ -43,9 +44,9 @@ def magnitude_mask(weight: Tensor, amount: float, mask: Tensor | None = None) ->
     raise NotImplementedError("kata 18: magnitude_mask")
 
 
-def prunable(model: Module) -> list[tuple[Module, str]]:
+def prunable(model: Module) -> list[tuple[Module, str]]:  # given
     """(layer, "weight") for every Linear and Conv2d in the tree, in its order: what is worth pruning."""
-    raise NotImplementedError("kata 18: prunable")
+    return [(each, "weight") for each in model.modules() if isinstance(each, (Linear, Conv2d))]
 
 
 def sparsity(parameters: Pruned) -> float:

@@ -77,7 +77,7 @@ def add_lora(
     return model
 
 
-def lora_state_dict(model: Module) -> dict[str, Tensor]:
+def lora_state_dict(model: Module) -> dict[str, Tensor]:  # given
     """The part of model.state_dict() that was learned: lora_A and lora_B (peft.get_peft_model_state_dict).
 
     model.load_state_dict(state, strict=False) takes it.

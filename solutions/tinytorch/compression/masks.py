@@ -56,7 +56,7 @@ def magnitude_mask(weight: Tensor, amount: float, mask: Tensor | None = None) ->
     return flat.reshape(weight.shape)
 
 
-def prunable(model: Module) -> list[tuple[Module, str]]:
+def prunable(model: Module) -> list[tuple[Module, str]]:  # given
     """(layer, "weight") for every Linear and Conv2d in the tree, in its order: what is worth pruning."""
     return [(each, "weight") for each in model.modules() if isinstance(each, (Linear, Conv2d))]
 
