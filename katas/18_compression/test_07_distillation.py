@@ -130,7 +130,11 @@ def test_class_numbers_may_be_left_out_only_with_alpha_1():
 RNG = np.random.default_rng(4)
 X = RNG.standard_normal((12, 3)).astype(np.float32)
 Y = np.arange(12) % 4
-BATCHES = [(Tensor(X[i : i + 5]), Tensor(Y[i : i + 5])) for i in (0, 5, 10)]  # the last one is smaller
+
+
+def batches():
+    """12 samples in batches of 5, 5 and 2."""
+    return [(Tensor(X[i : i + 5]), Tensor(Y[i : i + 5])) for i in (0, 5, 10)]
 
 
 def test_an_epoch_of_distillation():
@@ -139,12 +143,12 @@ def test_an_epoch_of_distillation():
     student, teacher = Linear(3, 4), Linear(3, 4)
     for alpha in (1.0, 0.6):
         expected = []
-        for x, y in BATCHES:
+        for x, y in batches():
             logits, answers = student(x).data.astype(np.float64), teacher(x).data.astype(np.float64)
             picked = np.exp(logits)[np.arange(len(y.data)), y.data] / np.exp(logits).sum(1)
             loss = alpha * by_loops(logits, answers, 2.0) - (1 - alpha) * np.log(picked).mean()
             expected.append(len(y.data) * loss)
-        mean = distill(student, teacher, BATCHES, SGD(student.parameters(), lr=0.0), 2.0, alpha)
+        mean = distill(student, teacher, batches(), SGD(student.parameters(), lr=0.0), 2.0, alpha)
         assert isinstance(mean, float), f"the mean loss is {type(mean).__name__}, expected a float"
         assert_close(mean, sum(expected) / 12, f"with alpha={alpha}, the mean loss", rtol=1e-4)
 
@@ -155,7 +159,7 @@ def test_a_student_comes_near_its_teacher():
     student, teacher = Linear(3, 4), Linear(3, 4)
     optimizer = Adam(student.parameters(), lr=0.1)
     with unchanged(*teacher.parameters()):
-        losses = [distill(student, teacher, BATCHES, optimizer, alpha=1.0) for _ in range(60)]
+        losses = [distill(student, teacher, batches(), optimizer, alpha=1.0) for _ in range(60)]
     assert losses[-1] < losses[0] / 100, f"the loss went from {losses[0]:.3g} to {losses[-1]:.3g}"
     assert all(p.grad is None for p in teacher.parameters()), "the teacher got gradients"
 
@@ -164,8 +168,8 @@ def test_batches_may_come_from_any_iterable():
     """Batches are gone through once: an iterable without a length will do."""
     student, teacher = Linear(3, 4), Linear(3, 4)
     optimizer = SGD(student.parameters(), lr=0.0)
-    one = distill(student, teacher, BATCHES, optimizer)
-    assert_close(distill(student, teacher, Again(lambda: iter(BATCHES)), optimizer), one, "the mean loss")
+    one = distill(student, teacher, batches(), optimizer)
+    assert_close(distill(student, teacher, Again(lambda: iter(batches())), optimizer), one, "the mean loss")
 
 
 class Modes(Module):
@@ -186,7 +190,7 @@ def test_the_teacher_is_in_eval_mode_and_the_student_learns():
     Afterwards the teacher is in the mode that it had before.
     """
     student, teacher = Modes().eval(), Modes()
-    distill(student, teacher, BATCHES, SGD(student.parameters(), lr=0.1))
+    distill(student, teacher, batches(), SGD(student.parameters(), lr=0.1))
     assert_equal(
         teacher.seen, [(False, False)] * 3, "for each batch, whether the teacher trains and is recorded,"
     )
@@ -200,7 +204,7 @@ def test_a_teacher_without_dropout():
     """A teacher with a Dropout says the same each time, because it is in eval mode."""
     manual_seed(3)
     student, teacher = Linear(3, 4), Sequential(Linear(3, 4), Dropout(0.5))
-    losses = [distill(student, teacher, BATCHES, SGD(student.parameters(), lr=0.0)) for _ in range(2)]
+    losses = [distill(student, teacher, batches(), SGD(student.parameters(), lr=0.0)) for _ in range(2)]
     assert_equal(
         losses[0], losses[1], "the second mean loss beside the first one, of a student that does not move,"
     )
