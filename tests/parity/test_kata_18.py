@@ -1,4 +1,4 @@
-"""Kata 18 beside PyTorch: masks, of one layer and of several, and in training; the rest beside a few lines of theirs."""
+"""Kata 18 beside PyTorch: masks, of one layer and of several and in training; the rest beside a few lines of theirs."""
 
 import numpy as np
 import pytest
