@@ -28,8 +28,8 @@ def channel_scores(layer: Linear | Conv2d, n: float = 2.0) -> Tensor:
 def keep_entries(tensor: Tensor, dim: int, keep: Tensor, optimizer: Optimizer | None = None) -> None:
     """Leave only the entries `keep`, (k,) integers, along axis `dim` of a parameter or buffer, in that order.
 
-    The Tensor stays the same object with another array. So do its gradient, if it has one, and every array of its
-    shape that the optimizer has for it: momentum belongs to an entry, and goes with it.
+    The Tensor stays the same object, and gets another array. Its gradient, if it has one, loses the same entries, as
+    does every array of its shape in optimizer.state[tensor]: momentum belongs to an entry, and goes with it.
     """
 
     def kept(array: Array) -> Array:

@@ -44,8 +44,8 @@ def magnitude_mask(weight: Tensor, amount: float, mask: Tensor | None = None) ->
     """Ones for the weights that stay, zeros for those that go: the smallest in absolute value.
 
     `how_many` says how many go. What is 0 in `mask`, the result of an earlier call, stays 0 and does not count:
-    `amount` is of the others. The result has the shape, the dtype and the device
-    of `weight`; it is not recorded. Raises as how_many.
+    `amount` is of the others. The result has shape, dtype and device of `weight`, and is not recorded. Raises as
+    how_many.
     """
     kept = ones_like(weight.detach()) if mask is None else mask.detach()
     gone = int((kept.data == 0).sum())
@@ -78,9 +78,9 @@ def custom_from_mask(module: Module, name: str, mask: Tensor) -> Module:
     """Hold the entries of a parameter at 0 where `mask` is 0 (torch.nn.utils.prune.custom_from_mask).
 
     The Parameter itself becomes module.<name>_orig, so an optimizer that has it still moves it. <name>_mask is a new
-    Buffer of its dtype, and <name> their product: a plain Tensor, recorded, so it is no parameter any more. From now on
-    calling the module calls `masked_forward`. If the parameter has a mask already, both hold: the masks are
-    multiplied. Returns the module.
+    Buffer of its dtype, and <name> their product: a plain Tensor, recorded, so it is no parameter any more. The module
+    gets an attribute `forward` of its own, which comes before that of its class, and calls `masked_forward` with the
+    module. If the parameter has a mask already, both hold: the masks are multiplied. Returns the module.
 
     Raises:
         KeyError: the module has no parameter of this name; the message names it.
