@@ -26,10 +26,10 @@ def trained(model, *callbacks):
 
 
 def variants():
+    manual_seed(0)
     whole = trained(Sequential(Flatten(), Linear(256, 128), ReLU(), Linear(128, 10)))
     yield "as it was trained", whole
-    yield "8 and 4 bits (kata 17)", quantize_dynamic(whole, 8)
-    yield "8 and 4 bits (kata 17)", quantize_dynamic(whole, 4, 32)
+    yield from (("8 and 4 bits (kata 17)", quantize_dynamic(whole, *each)) for each in ((8,), (4, 32)))
     for share in (0.8, 0.95, 0.98):
         weights = smaller.prunable(pruned := copy.deepcopy(whole))
         trained(pruned, smaller.GradualPruning(weights, share, begin=1, end=90, every=5))
@@ -40,12 +40,11 @@ def variants():
     for left in (64, 32, 16):
         smaller.remove_channels(cut := copy.deepcopy(whole), 1, 128 - left)
         yield "64, 32 and 16 of 128 channels", trained(cut)
-        thin = smaller.low_rank(whole[1], left // 2)
-        yield "rank 32, 16 and 8", Sequential(Flatten(), thin, ReLU(), whole[3])
+        thin = Sequential(Flatten(), smaller.low_rank(whole[1], left // 2), ReLU(), whole[3])
+        yield "rank 32, 16 and 8", thin
 
 
 def draw():
-    manual_seed(0)
     every = []
     with tempfile.TemporaryDirectory() as folder:
         for kind, model in variants():
@@ -53,13 +52,7 @@ def draw():
             every.append((path.stat().st_size / 1000, accuracy(model(X[1500:]), Y[1500:]) * 100, kind))
     front = sorted(each for each in every if not any(o[0] < each[0] and o[1] >= each[1] for o in every))
     figure, axes = plt.subplots(figsize=(9, 6))
-    axes.plot(
-        [each[0] for each in front],
-        [each[1] for each in front],
-        "0.75",
-        linewidth=6,
-        label="best for its size",
-    )
+    axes.plot(*list(zip(*front, strict=True))[:2], "0.75", linewidth=6, label="best for its size")
     for kind, marker in zip(dict.fromkeys(each[2] for each in every), "*sovD^", strict=True):
         axes.plot(*zip(*[each[:2] for each in every if each[2] == kind], strict=True), marker, label=kind)
     axes.set(xscale="log", xlabel="size of the file (kB)", ylabel="digits read right (% of 1000 new ones)")
