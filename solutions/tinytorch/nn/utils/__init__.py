@@ -1,4 +1,4 @@
-"""Clipping of gradients and fusion of modules, under the names that PyTorch users know (torch.nn.utils).
+"""Clipping of gradients, fusion of modules and pruning, under the names that PyTorch users know (torch.nn.utils).
 
 Given: a face, which only says in which kata each name is written.
 """
@@ -6,6 +6,7 @@ Given: a face, which only says in which kata each name is written.
 from typing import TYPE_CHECKING
 
 from tinytorch.faces import face
+from tinytorch.nn.utils import prune as prune
 
 if TYPE_CHECKING:
     from tinytorch.precision import (
