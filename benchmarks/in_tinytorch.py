@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import functools
+import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from benchmarks.workloads import Step
 from dojo.tree import overlay
 
 
@@ -15,6 +19,7 @@ def use_the_reference() -> None:
     overlay.install(overlay.plan_for("solutions", None))
 
 
+@functools.cache
 def library(accelerated: bool = True) -> Any:
     """tinytorch as the workloads know it, with kernels or as it is composed."""
     use_the_reference()
@@ -42,6 +47,37 @@ def library(accelerated: bool = True) -> Any:
         cache=cache,
         generate=generate,
     )
+
+
+def shared(make: Callable[..., Step], sizes: dict[str, Any], calls: int = 3) -> float:
+    """CPU time of a training step in the slower one of two processes, each with a batch of these sizes.
+
+    After each backward they average their gradients, as kata 19's fit_parallel does.
+    """
+    lib = library()
+    from tinytorch.benchmarking import average_gradients, spawn
+
+    def averaging(kind: Any, group: Any) -> Any:
+        class Averaging(kind):  # type: ignore[misc]
+            def step(self) -> None:
+                average_gradients(
+                    [each for options in self.param_groups for each in options["params"]], group
+                )
+                super().step()
+
+        return Averaging
+
+    def measured(group: Any) -> float:
+        kinds = {kind: averaging(getattr(lib.optim, kind), group) for kind in ("SGD", "Adam", "AdamW")}
+        step = make(SimpleNamespace(**{**vars(lib), "optim": SimpleNamespace(**kinds)}), **sizes)
+        step()
+        group.barrier()
+        start = time.process_time()
+        for _ in range(calls):
+            step()
+        return (time.process_time() - start) / calls
+
+    return max(spawn(measured, 2))
 
 
 def about() -> dict[str, str]:

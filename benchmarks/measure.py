@@ -24,9 +24,12 @@ Say = Callable[[str], None]
 Times = dict[str, dict[str, list[float]]]
 """Seconds for a call: by workload, by implementation, one number a round."""
 
-ROUNDS = 5
 MEMORY = ("W3", "W4")
 """The workloads whose memory is measured."""
+
+
+SHARED = {"W3": {"batch": 32}, "W4": {"batch": 4}}
+"""The workloads that are also run in two processes, and what each of the two has."""
 
 
 class Growth(NamedTuple):
@@ -151,6 +154,21 @@ def peaks(workloads: Sequence[str], names: Sequence[str], say: Say) -> dict[str,
     for workload in (each for each in MEMORY if each in workloads):
         say(f"{workload}  memory ...")
         found[workload] = {name: cost(name, workload, {}).peak for name in names}
+    return found
+
+
+def shared(workloads: Sequence[str], rounds: int, say: Say) -> Times:
+    """The times of the workloads in SHARED in one process and, with half the batch each, in the slower one of two."""
+    found: Times = {}
+    for workload in (each for each in SHARED if each in workloads):
+        say(f"{workload}  in two processes ...")
+        found[workload] = {"one": [], "two": []}
+        with Process("tinytorch") as process:
+            process.ask("prepare", workload, {})
+            process.ask("warm_up")
+            for _ in range(rounds):
+                found[workload]["one"].append(process.ask("time"))
+                found[workload]["two"].append(process.ask("shared", workload, SHARED[workload]))
     return found
 
 

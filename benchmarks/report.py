@@ -26,6 +26,8 @@ LABELS = {
     "composed": "composed",
     "mygrad": "MyGrad",
     "autograd": "autograd",
+    "one": "one process",
+    "two": "two processes",
 }
 
 
@@ -67,6 +69,19 @@ def memory_table(peaks: dict[str, dict[str, int]]) -> Table:
     return table("Memory of a step, above what was held before it. Ratios to PyTorch", peaks, cell)
 
 
+def shared_table(shared: Times) -> Table:
+    """A row for each workload: milliseconds of CPU time in one process and in the slower of two, and the ratio."""
+
+    def cell(name: str, found: dict[str, list[float]]) -> str:
+        time = f"{statistics.median(found[name]) * 1e3:.3g} ms"
+        if name == "one":
+            return time
+        middle, low, high = ratio(found["one"], found["two"])
+        return f"{middle:.2f} times as fast, {low:.2f}-{high:.2f}\n{time}"
+
+    return table("tinytorch in one process, and in the slower one of two that share the batch", shared, cell)
+
+
 def table(title: str, measured: dict[str, dict[str, Any]], cell: Callable[[str, Any], str]) -> Table:
     """A row for each workload, a column for each implementation."""
     names = list(dict.fromkeys(name for found in measured.values() for name in found))
@@ -102,6 +117,7 @@ def processor() -> str:
 def record(
     times: Times,
     peaks: dict[str, dict[str, int]],
+    shared: Times,
     grown: Sequence[dict[str, list[Cost]]],
     versions: dict[str, str],
 ) -> dict[str, Any]:
@@ -119,6 +135,7 @@ def record(
             if BASE in found
         },
         "peak_bytes": peaks,
+        "seconds_in_two_processes": shared,
         "growth": [
             {
                 **growth._asdict(),
@@ -157,7 +174,7 @@ def draw(times: Times) -> Any:
     axes.set_xticks(ticks, [str(each) for each in ticks])
     axes.set_xlabel("CPU time, as a multiple of PyTorch's (less is faster)")
     axes.set_yticks(range(len(workloads)), [f"{name}  {WORKLOADS[name].title}" for name in workloads])
-    axes.invert_yaxis()
+    axes.set_ylim(len(workloads) - 0.5, -0.5)
     axes.grid(axis="x", alpha=0.3)
     axes.legend(fontsize=8)
     return figure

@@ -80,6 +80,10 @@ class Worker:
         """The sum of what each of some steps gives: for training it is the loss."""
         return [self.step().sum().item() for _ in range(steps)]
 
+    def shared(self, workload: str, sizes: dict[str, Any]) -> float:
+        """Seconds of CPU time of a step in the slower one of two processes, where there are such."""
+        return self.module.shared(WORKLOADS[workload].make, sizes)  # type: ignore[no-any-return]
+
     def peak(self) -> int:
         """How many bytes more than now the process holds at most during some steps."""
         before = most_held(from_now_on=True)

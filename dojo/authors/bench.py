@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--scaling", action="store_true", help="also time and memory against batch, length, depth"
     )
-    parser.add_argument("--rounds", type=int, default=0, metavar="N", help="how often they take turns")
+    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="how often they take turns")
     parser.add_argument(
         "--dir",
         type=Path,
@@ -42,16 +42,18 @@ def run(options: argparse.Namespace) -> int:
     workloads = measure.chosen([*" ".join(options.workloads).split(), *split(options.args)])
     names = measure.implementations(options.peers, say)
     ours = [name for name in names if name in ("torch", "tinytorch", "composed")]
-    times = measure.compare(workloads, names, options.rounds or measure.ROUNDS, say)
+    times = measure.compare(workloads, names, options.rounds, say)
     peaks = measure.peaks(workloads, ours, say)
+    shared = measure.shared(workloads, options.rounds, say)
     grown = measure.grown(ours, say) if options.scaling else []
 
     console = Console()
     console.print(report.time_table(times))
     if peaks:
         console.print(report.memory_table(peaks))
+        console.print(report.shared_table(shared))
     folder: Path = options.dir
-    report.write(folder / "bench.json", report.record(times, peaks, grown, measure.versions(names)))
+    report.write(folder / "bench.json", report.record(times, peaks, shared, grown, measure.versions(names)))
     report.draw(times).savefig(folder / "bench.svg")
     if grown:
         report.draw_growth(grown).savefig(folder / "growth.svg")

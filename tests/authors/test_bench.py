@@ -48,7 +48,7 @@ def test_everything_is_in_the_file(times: measure.Times, tmp_path: Path) -> None
     times = {"W1": {**times["W1"], "torch": [each / 2 for each in times["W1"]["tinytorch"]]}}
     costs = {"tinytorch": [measure.Cost(1.0, 100), measure.Cost(2.0, 200)]}
     report.write(
-        tmp_path / "new/bench.json", report.record(times, {"W3": {"torch": 7}}, [costs], {"numpy": "2"})
+        tmp_path / "new/bench.json", report.record(times, {"W3": {"torch": 7}}, {}, [costs], {"numpy": "2"})
     )
     assert [each.name for each in (tmp_path / "new").iterdir()] == ["bench.json"]
     found = json.loads((tmp_path / "new/bench.json").read_text())
@@ -65,6 +65,16 @@ def test_kernels_and_compositions_compute_the_same() -> None:
                 assert process.ask("prepare", workload, sizes)
                 results.append(process.ask("results", 3))
             assert results[0] == pytest.approx(results[1], rel=1e-5)
+
+
+def test_two_processes_share_a_batch() -> None:
+    with measure.Process("tinytorch") as process:
+        assert process.ask("shared", "W2", {"batch": 16}) > 0
+    table = report.shared_table({"W3": {"one": [3.0, 4.0], "two": [2.0, 2.0]}})
+    assert [list(column.cells) for column in table.columns[1:]] == [
+        ["3.5e+03 ms"],
+        ["1.75 times as fast, 1.50-2.00\n2e+03 ms"],
+    ]
 
 
 def test_memory_and_time_of_a_process_of_its_own() -> None:
