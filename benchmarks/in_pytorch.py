@@ -115,7 +115,7 @@ def library(tuned: bool = False) -> Any:
 
 
 def keep_memory() -> None:
-    """Raise the sizes from which the malloc of glibc maps new memory, and from which it gives memory back to the system.
+    """Raise the sizes from which glibc's malloc maps new memory, and from which it gives memory back to the system.
 
     By default large arrays are mapped when they are made and unmapped when they are freed, and each page of them
     costs a fault again. Kata 15's pool does the same for tinytorch.

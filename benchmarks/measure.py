@@ -1,8 +1,8 @@
 """Measure the workloads: each implementation in a process of its own, in turns, in CPU time.
 
 A machine has quick and slow minutes. So the implementations take turns within a round, and what counts is the ratio of
-two times of the same round. The processes are new for each workload: how malloc treats large arrays depends on what a
-process has freed before.
+two times of the same round. The processes are new in each round: how malloc treats large arrays depends on what a
+process has freed before, and two processes of one program may differ by a fifth.
 """
 
 from __future__ import annotations
@@ -118,15 +118,16 @@ def compare(workloads: Sequence[str], names: Sequence[str], rounds: int, say: Sa
     times: Times = {}
     for workload in workloads:
         say(f"{workload}  {WORKLOADS[workload].title} ...")
-        with ExitStack() as stack:
-            processes = [stack.enter_context(Process(name)) for name in names]
-            able = [each for each in processes if each.ask("prepare", workload, {})]
-            for each in able:
-                each.ask("warm_up")
-            times[workload] = {each.name: [] for each in able}
-            for turn in range(rounds):
-                for each in able if turn % 2 else reversed(able):
-                    times[workload][each.name].append(each.ask("time"))
+        found: dict[str, list[float]] = {name: [] for name in names}
+        for _ in range(rounds):
+            with ExitStack() as stack:
+                processes = [stack.enter_context(Process(name)) for name in names]
+                able = [each for each in processes if each.ask("prepare", workload, {})]
+                for each in able:
+                    each.ask("warm_up")
+                for each in able:
+                    found[each.name].append(each.ask("time"))
+        times[workload] = {name: each for name, each in found.items() if each}
     return times
 
 

@@ -108,12 +108,10 @@ def most_held(from_now_on: bool = False) -> int:
 def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a library prints is no answer
-    worker: Worker | None = None
+    worker = Worker(sys.argv[1])
     for line in sys.stdin:
         question, arguments = json.loads(line)
         try:
-            if worker is None:
-                worker = Worker(sys.argv[1])
             answer = {"answer": getattr(worker, question)(*arguments)}
         except Exception:
             answer = {"error": traceback.format_exc()}
