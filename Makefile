@@ -14,7 +14,7 @@ export N K ARGS FORCE DATA NAME DIR
 
 DOJO = @$(PYTHON) dojo/__main__.py
 
-.PHONY: help kata watch hint board milestone data diff start reset restore solutions-branch doctor
+.PHONY: help kata watch hint board milestone show data diff start reset restore solutions-branch doctor
 .PHONY: test dev-gate dev-skeleton dev-specs dev-pictures
 
 help:             ; $(DOJO)
@@ -23,6 +23,7 @@ watch:            ; $(DOJO) watch N="$$N"
 hint:             ; $(DOJO) hint N="$$N" K="$$K"
 board:            ; $(DOJO) board
 milestone:        ; $(DOJO) milestone N="$$N" DATA="$$DATA" ARGS="$$ARGS"
+show:             ; $(DOJO) show N="$$N"
 data:             ; $(DOJO) data NAME="$$NAME" DIR="$$DIR"
 diff:             ; $(DOJO) diff N="$$N"
 start:            ; $(DOJO) start N="$$N" FORCE="$$FORCE"

@@ -26,6 +26,7 @@ COMMANDS = {
     "hint": Command("hint N=2", "the next hint for the first red spec", "student.hint", VENV),
     "board": Command("board", "the twenty katas: what is green, what is red", "student.board", VENV),
     "milestone": Command("milestone N=6", "see what your code can do by now", "student.milestone", VENV),
+    "show": Command("show N=15", "a picture that your code draws", "student.show", VENV),
     "data": Command("data", "the data sets; NAME=mnist downloads one", "student.data", VENV),
     "diff": Command("diff N=2", "how your module differs from the reference", "student.diff", PYTHON),
     "start": Command("start N=4", "begin at kata 4: the katas below are filled in", "student.start", VENV),

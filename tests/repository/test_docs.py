@@ -23,6 +23,7 @@ OUTPUT = {
     "make diff": "raise NotImplementedError",
     "make board": "setup",
     "make milestone": "write",
+    "make show": "write",
     "make data": "cifar10",
     "make start": "03_activations",
     "make reset": "02_tensor",

@@ -16,7 +16,7 @@ from safetensors.numpy import load_file
 from dojo.catalogue import KATAS, SOLUTIONS
 from dojo.datasets import stdlib, strokes
 from dojo.run import process
-from dojo.student import milestone
+from dojo.student import milestone, scene
 from dojo.tree import overlay
 
 pytestmark = pytest.mark.skipif(
@@ -356,7 +356,9 @@ def _play(number: int, script: Path, source: dict[str, str], data: Path | None) 
     for name in [name for name in sys.modules if name.partition(".")[0] == "tinytorch"]:
         del sys.modules[name]  # what other tests have imported here
     overlay.install(overlay.Plan(SOLUTIONS, source=source))
-    process.tell(milestone._perform(script, milestone.Report(KATAS[number - 1], data)))
+    kata = KATAS[number - 1]
+    report = milestone.Report(kata, data)
+    process.tell(scene.perform(kata, script, "main", lambda main: milestone._perform(main, report)))
 
 
 @pytest.mark.parametrize("number", SMALL)
