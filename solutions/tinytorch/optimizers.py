@@ -241,9 +241,9 @@ class Optimizer:
             states = [self.state[each] for each in group["params"] if each in self.state]
             for name in dict.fromkeys(name for state in states for name in state):
                 holders = [state for state in states if hasattr(state.get(name), "dtype")]
-                for state, own in zip(holders, zeros_like_all([s[name] for s in holders]), strict=True):
-                    own[...] = state[name]
-                    state[name] = own
+                for state, zeros in zip(holders, zeros_like_all([s[name] for s in holders]), strict=True):
+                    zeros[...] = state[name]
+                    state[name] = zeros
 
     def _all_params(self) -> list[Tensor]:
         return [each for group in self.param_groups for each in group["params"]]

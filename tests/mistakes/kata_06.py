@@ -304,7 +304,7 @@ def state_dict_counts_in_each_group():
     says="in the first optimizer",
     swap=[
         ("{name: _copied(value, params[number]) for name, value in saved.items()}", "dict(saved)"),
-        ("state[name] = own", "pass"),
+        ("state[name] = zeros", "pass"),
     ],
 )
 def load_state_dict_shares():

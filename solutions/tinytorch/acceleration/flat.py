@@ -1,7 +1,7 @@
 """One flat buffer: an optimizer moves all parameters with one call of each operation.
 
-An update in a loop over the parameters costs a dozen calls of NumPy for each of them, and a bias of ten numbers takes as
-long as one of ten thousand. Where all parameters are pieces of one buffer, and so is each kind of state, a step is the
+An update in a loop over the parameters costs a dozen calls of NumPy for each of them, and a bias of ten numbers takes
+as long as one of a thousand. Where all parameters are pieces of one buffer, and so is each kind of state, a step is the
 same dozen calls for all of them together. A parameter remains what it was, an array of its shape; only its memory lies
 beside that of the next one.
 """
@@ -13,7 +13,6 @@ import operator
 import weakref
 from collections.abc import Iterator, Sequence
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
@@ -95,7 +94,7 @@ def flatten(optimizer: Optimizer) -> None:
 
 @accelerates(zeros_like_all)
 def zeros_side_by_side(arrays: Arrays) -> Arrays:
-    """zeros_like_all as the pieces of one Buffer; NotImplemented if they are not NumPy's, or of several dtypes, or none."""
+    """zeros_like_all as the pieces of one Buffer; NotImplemented if some are not NumPy's, for several dtypes, or none."""
     if not arrays or not all(isinstance(each, np.ndarray) for each in arrays):
         return NotImplemented
     if any(each.dtype != arrays[0].dtype for each in arrays):
@@ -107,7 +106,7 @@ def zeros_side_by_side(arrays: Arrays) -> Arrays:
 
 
 def gathered(grads: Arrays, params: Arrays) -> Array | None:
-    """A new array (n,) of all entries of `grads`, in order; None unless each has the shape and dtype of its parameter."""
+    """A new array (n,) of all entries of `grads`, in order; None if one has not the shape and dtype of its parameter."""
     dtype = params[0].dtype
     if any(g.dtype != dtype or g.shape != p.shape for g, p in zip(grads, params, strict=True)):
         return None
@@ -162,6 +161,7 @@ def adam_flat(
         t += eps
         np.multiply(m_, lr / correction1, out=g_)
         p_ -= np.divide(g_, t, out=t)
+    return None
 
 
 @accelerates(sgd_update)
@@ -205,3 +205,4 @@ def sgd_flat(
         if nesterov:
             g_ += np.multiply(buffer_, momentum, out=t)
         p_ -= np.multiply(g_ if nesterov else buffer_, lr, out=t)
+    return None

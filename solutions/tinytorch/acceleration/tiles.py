@@ -1,8 +1,8 @@
 """Attention in tiles: the (L, S) matrix of weights never stands in memory as a whole.
 
 Composed attention keeps every score, every exponential and every weight until backward, three matrices of L * S for
-each head: twice the length, four times the memory. But a row of the weights needs only its own scores. So take a tile of
-64 queries at a time, mix their values and forget their weights. Keep two numbers for each query, its largest score and
+each head: twice the length, four times the memory. But a row of the weights needs only its own scores. So take a tile
+of 64 queries at a time, mix their values and forget their weights. Keep two numbers for each query, its largest score and
 the sum of its exponentials: from them, backward computes the weights of a tile again (Dao et al., 2022).
 
 Shapes of one head: L queries (L, E), S keys (S, E), S values (S, Ev); a tile has R rows.
@@ -17,9 +17,9 @@ import numpy as np
 
 from tinytorch.acceleration.memory import empty
 from tinytorch.attention import scaled_dot_product_attention
-from tinytorch.autograd import Context, Function
+from tinytorch.autograd import Function
 from tinytorch.dispatch import Array, accelerates
-from tinytorch.tensor import Tensor, broadcast_shapes
+from tinytorch.tensor import Tensor
 
 TILE = 64
 """Queries in a tile: its scores for some hundred keys stay in the processor's cache."""
@@ -174,13 +174,12 @@ def fits_tiles(query: Any, key: Any, value: Any, mask: Any) -> bool:
     lead, scores = query.shape[:-2], (*query.shape[:-1], key.shape[-2])
     if key.shape != (*lead, key.shape[-2], query.shape[-1]) or value.shape[:-1] != key.shape[:-1]:
         return False
-    if mask is not None and (
-        mask.requires_grad
-        or mask.dtype not in (np.bool_, query.dtype)
-        or mask.shape != scores[len(scores) - mask.ndim :]
-        and broadcast_shapes(mask.shape, scores) != scores
-    ):
-        return False
+    if mask is not None:
+        sides = zip(mask.shape[::-1], scores[::-1], strict=False)
+        if mask.ndim > len(scores) or any(side not in (1, whole) for side, whole in sides):
+            return False
+        if mask.requires_grad or mask.dtype not in (np.bool_, query.dtype):
+            return False
     with np.errstate(all="ignore"):
         return all(math.isfinite(each.data.sum()) for each in (query, key, value))
 
