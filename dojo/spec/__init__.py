@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dojo.spec import strategies
 from dojo.spec.again import Again
-from dojo.spec.cache import Remembered
+from dojo.spec.cache import Remembered, Together
 from dojo.spec.close import assert_close, assert_equal, unchanged
 from dojo.spec.device import hide_cupy, on_device, to_numpy
 from dojo.spec.draws import extreme
@@ -22,6 +22,7 @@ __all__ = [
     "Inconclusive",
     "Remembered",
     "ShapeError",
+    "Together",
     "assert_close",
     "assert_equal",
     "assert_followed",
