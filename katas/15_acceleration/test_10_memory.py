@@ -208,7 +208,7 @@ def test_an_array_may_die_in_another_thread(fresh):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_no_array_is_ever_overwritten(seed):
-    """Four threads make, keep, exchange and drop arrays: each array keeps what was written into it until it is dropped."""
+    """Four threads make, keep, exchange and drop arrays: each keeps what was written into it until it is dropped."""
     mail, wrong, rounds = queue.SimpleQueue(), [], 150
 
     def work(name):

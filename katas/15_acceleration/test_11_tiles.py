@@ -52,7 +52,7 @@ def seen(L, S, share=0.6):
 
 
 def test_the_scores_of_a_tile():
-    """A tile has the queries from `start` on, at most TILE: their products with all keys, which are given transposed."""
+    """A tile has the queries from `start` on, at most TILE: their products with all keys, given transposed."""
     q, k = drawn((TILE + 6, 3), (5, 3))
     with unchanged(q, k):
         assert_close(tile_scores(q, k.T, 0, None, False), q[:TILE] @ k.T, "the scores of the first tile")
@@ -174,7 +174,7 @@ def test_gradients_of_attend(kind, mask, is_causal, shape, monkeypatch):
 
 
 def test_memory_lies_as_merge_heads_reads_it():
-    """like_heads((..., H, T, E), dtype) has that shape, and its memory the order (..., T, H, E); two axes are ordinary."""
+    """like_heads((..., H, T, E), dtype) has that shape, and memory in the order (..., T, H, E), if there is an H."""
     out = like_heads((2, 3, 5, 4), np.float64)
     assert_equal((out.shape, out.dtype), ((2, 3, 5, 4), np.dtype(np.float64)), "shape and dtype")
     assert out.swapaxes(-3, -2).flags.c_contiguous, f"the strides are {out.strides}"

@@ -134,7 +134,7 @@ def test_a_buffer_dies_with_its_pieces():
 
 
 def test_zeros_side_by_side():
-    """zeros_side_by_side gives zeros for each array, as pieces of one buffer. No array or several dtypes are handed back."""
+    """zeros_side_by_side gives zeros for each array, as pieces of one buffer. Several dtypes are handed back."""
     arrays = arrays_of()
     pieces = zeros_side_by_side(arrays)
     for number, (piece, array) in enumerate(zip(pieces, arrays, strict=True)):
@@ -219,7 +219,7 @@ def test_parameters_of_two_dtypes_do_not_fit_one_buffer():
 
 
 def test_parameters_that_share_memory_are_not_torn_apart():
-    """Two Parameters over one memory, as tied weights may be, are a ValueError with both shapes, and nothing is moved."""
+    """Two Parameters over one memory, as tied weights may be, are a ValueError with both shapes; nothing is moved."""
     array = np.ones((2, 3))
     a, b = Parameter(array), Parameter(array.T)
     optimizer = SGD([a, b], lr=0.1)
@@ -314,7 +314,7 @@ def test_blocks_cover_everything():
 
 
 def test_gradients_are_gathered():
-    """gathered gives one new array of all gradients, in order; None where a dtype or shape is not its parameter's."""
+    """gathered gives one new array of all gradients; None where a dtype or shape is not its parameter's."""
     g, p = arrays_of(seed=1), arrays_of()
     with unchanged(*g):
         whole = gathered(g, p)

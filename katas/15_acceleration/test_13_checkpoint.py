@@ -124,7 +124,7 @@ def test_several_inputs_and_numbers():
 
 
 def test_parameters_get_their_gradients():
-    """Parameters that the function uses are no inputs, and get their gradients too, even where no input requires one."""
+    """Parameters that the function uses are no inputs, and get their gradients too, even if no input requires one."""
     layer = Linear(3, 2)
     layer.to(np.float64)
     check(layer, leaf(4, 3), parameters=list(layer.parameters()))
@@ -161,7 +161,7 @@ def test_gradients_are_added_up():
 
 
 def test_the_function_is_called_twice():
-    """It is called at once and again in backward; once only without recording, or if the result requires no gradient."""
+    """It is called at once and again in backward; once only without recording, or where no gradient is needed."""
     calls = []
 
     def function(x):
@@ -182,7 +182,7 @@ def test_the_function_is_called_twice():
 
 
 def test_dropout_drops_the_same_again():
-    """The second time the function draws the same random numbers, so gradients fit the value. Draws go on as before."""
+    """The second time the function draws the same numbers, so gradients fit the value. Draws go on as before."""
     manual_seed(0)
     x = Tensor(np.ones(1000), requires_grad=True)
     y = checkpoint(Dropout(0.5), x)
@@ -285,7 +285,7 @@ def test_an_error_leaves_everything_as_it_was():
 
 
 def test_what_was_computed_is_forgotten():
-    """After the checkpoint nothing of what the function computed is in memory, but its result; no collector is needed."""
+    """After the checkpoint nothing that the function computed is in memory but its result; no collector is needed."""
     kept = []
 
     def function(x):

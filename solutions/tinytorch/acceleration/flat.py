@@ -94,7 +94,7 @@ def flatten(optimizer: Optimizer) -> None:
 
 @accelerates(zeros_like_all)
 def zeros_side_by_side(arrays: Arrays) -> Arrays:
-    """zeros_like_all as the pieces of one Buffer; NotImplemented if some are not NumPy's, for several dtypes, or none."""
+    """zeros_like_all as the pieces of one Buffer; NotImplemented for several dtypes, CuPy, or none."""
     if not arrays or not all(isinstance(each, np.ndarray) for each in arrays):
         return NotImplemented
     if any(each.dtype != arrays[0].dtype for each in arrays):
@@ -106,7 +106,7 @@ def zeros_side_by_side(arrays: Arrays) -> Arrays:
 
 
 def gathered(grads: Arrays, params: Arrays) -> Array | None:
-    """A new array (n,) of all entries of `grads`, in order; None if one has not the shape and dtype of its parameter."""
+    """All entries of `grads` in a new array (n,); None if one has not the shape and dtype of its parameter."""
     dtype = params[0].dtype
     if any(g.dtype != dtype or g.shape != p.shape for g, p in zip(grads, params, strict=True)):
         return None

@@ -2,8 +2,8 @@
 
 Composed attention keeps every score, every exponential and every weight until backward, three matrices of L * S for
 each head: twice the length, four times the memory. But a row of the weights needs only its own scores. So take a tile
-of 64 queries at a time, mix their values and forget their weights. Keep two numbers for each query, its largest score and
-the sum of its exponentials: from them, backward computes the weights of a tile again (Dao et al., 2022).
+of 64 queries at a time, mix their values and forget their weights. Keep two numbers for each query, its largest score
+and the sum of its exponentials: from them, backward computes the weights of a tile again (Dao et al., 2022).
 
 Shapes of one head: L queries (L, E), S keys (S, E), S values (S, Ev); a tile has R rows.
 """
