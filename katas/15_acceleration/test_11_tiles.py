@@ -319,11 +319,15 @@ def test_attention_calls_the_kernel(monkeypatch):
         TiledAttention, "forward", staticmethod(lambda *args: calls.append(1) or forward(*args))
     )
     q, k, v = (Tensor(each) for each in drawn((3, 4), (5, 4), (5, 6)))
-    scaled_dot_product_attention(q, k, v)
+    attention_in_tiles(q, k, v)
     assert_equal(len(calls), 1, "the number of calls of TiledAttention")
+    scaled_dot_product_attention(q, k, v)
+    assert_equal(
+        len(calls), 2, "the number of calls of TiledAttention, with one of scaled_dot_product_attention"
+    )
     with disabled():
         scaled_dot_product_attention(q, k, v)
-    assert_equal(len(calls), 1, "the number of calls of TiledAttention, after one that is disabled")
+    assert_equal(len(calls), 2, "the number of calls of TiledAttention, after one that is disabled")
 
 
 # Memory and time

@@ -16,8 +16,6 @@ from tinytorch.layers import Dropout, Linear, Module, Parameter, Sequential, Tan
 from tinytorch.setup import Device, default_generator, manual_seed
 from tinytorch.tensor import Tensor, cat, rand, tanh
 
-CPU = Device("cpu")
-
 
 def leaf(*shape, seed=0, dtype=np.float64):
     return Tensor(np.random.default_rng(seed).standard_normal(shape).astype(dtype), requires_grad=True)
@@ -47,7 +45,7 @@ def check(function, *inputs, parameters=()):
 def test_a_generator_can_draw_again():
     """generator_again(device) gives a function that makes generators, each drawing what the default one draws next."""
     manual_seed(0)
-    again = generator_again(CPU)
+    again = generator_again(Device("cpu"))
     expected = default_generator("cpu").random(5)
     for which in ("first", "second"):
         assert_close(again().random(5), expected, f"the draws of the {which} generator")
@@ -59,13 +57,13 @@ def test_a_generator_can_draw_again():
 def test_generators_are_exchanged_for_a_while():
     """In drawing_from_again(generators) they are the default ones; afterwards, and after an error, the old ones are."""
     manual_seed(1)
-    again = generator_again(CPU)
+    again = generator_again(Device("cpu"))
     mine = default_generator("cpu")
     expected = rand(4)
-    with drawing_from_again({CPU: again()}):
+    with drawing_from_again({Device("cpu"): again()}):
         assert_close(rand(4), expected.data, "the draws inside")
     assert default_generator("cpu") is mine, "the default generator is another one afterwards"
-    with raises(ZeroDivisionError), drawing_from_again({CPU: again()}):
+    with raises(ZeroDivisionError), drawing_from_again({Device("cpu"): again()}):
         manual_seed(7)
         math.floor(1 / 0)
     assert default_generator("cpu") is mine, "the default generator is another one after an error"

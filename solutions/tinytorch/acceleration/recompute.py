@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch.autograd import Node, backpropagate, edges_to, enable_grad, youngest_first
-from tinytorch.dispatch import Array, recording
+from tinytorch.dispatch import Array
 from tinytorch.setup import Device, default_generator, generators
 from tinytorch.tensor import Tensor
 
@@ -80,8 +80,6 @@ def checkpoint(function: Callable[..., Tensor], *inputs: Any) -> Tensor:
             backward, an input or a parameter was changed "in place" since.
         TypeError: `function` gives no Tensor; the message names the type.
     """
-    if not recording():
-        return function(*inputs)
     devices = {Device("cpu"), *(each.device for each in inputs if isinstance(each, Tensor))}
     again = {device: generator_again(device) for device in devices}
 
