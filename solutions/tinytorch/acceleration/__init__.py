@@ -1,5 +1,6 @@
 """Kata 15: the simple version is the specification of the fast one. Given: the names that the files define."""
 
+from tinytorch.acceleration import given as given
 from tinytorch.acceleration.blas import (
     Cache as Cache,
     Counted as Counted,

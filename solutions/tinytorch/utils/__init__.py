@@ -1,6 +1,6 @@
-"""Data loading, under the names that PyTorch users know (torch.utils).
+"""Data loading and checkpoints, under the names that PyTorch users know (torch.utils).
 
 Given: a face, which only re-exports.
 """
 
-from tinytorch.utils import data as data
+from tinytorch.utils import checkpoint as checkpoint, data as data
