@@ -198,7 +198,7 @@ def test_conv2d_of_infinity_and_nan(dtype, where, stride):
     check_kernel(Tensor, disabled, Conv2dKernel, conv2d, x, weight, bias, stride, 1)
 
 
-def test_only_the_gradients_that_are_wanted():
+def test_the_first_layer_needs_no_gradient_for_pictures():
     """The first layer of a model needs no gradient for its pictures, and with weights that are frozen only for them."""
     x, weight, bias = drawn((2, 3, 5, 5), (4, 3, 3, 3), (4,))
     for wanted in ((False, True, True), (True, False, False), (False, False, True), (True, True, False)):

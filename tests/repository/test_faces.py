@@ -13,7 +13,7 @@ import pytest
 from dojo.catalogue import KATAS, SOLUTIONS
 
 FACES = ["tinytorch", "tinytorch.nn", "tinytorch.nn.functional", "tinytorch.nn.utils", "tinytorch.optim"]
-FACES += ["tinytorch.optim.lr_scheduler", "tinytorch.utils.data"]
+FACES += ["tinytorch.optim.lr_scheduler", "tinytorch.utils.benchmark", "tinytorch.utils.data"]
 
 
 @pytest.mark.parametrize("name", FACES)

@@ -101,7 +101,7 @@ class Conv2dKernel(Function):
         """conv2d_forward of what it can do.
 
         Handed back: dilation and groups other than 1, padding in words, one picture (C, H, W), a weight without
-        entries, and what conv2d refuses.
+        entries, and shapes that do not fit. What does not fit into the picture is conv_output_size's error.
         """
         raise NotImplementedError("kata 15: Conv2dKernel.forward")
 
