@@ -14,6 +14,7 @@ from dojo.catalogue import KATAS, SOLUTIONS
 
 FACES = ["tinytorch", "tinytorch.nn", "tinytorch.nn.functional", "tinytorch.nn.utils", "tinytorch.optim"]
 FACES += ["tinytorch.optim.lr_scheduler", "tinytorch.utils.benchmark", "tinytorch.utils.data"]
+FACES += ["tinytorch.amp", "tinytorch.ao.quantization"]
 
 
 @pytest.mark.parametrize("name", FACES)

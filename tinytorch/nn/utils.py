@@ -1,4 +1,4 @@
-"""Clipping of gradients, under the names that PyTorch users know (torch.nn.utils).
+"""Clipping of gradients and fusion of modules, under the names that PyTorch users know (torch.nn.utils).
 
 Given: a face, which only says in which kata each name is written.
 """
@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING
 from tinytorch.faces import face
 
 if TYPE_CHECKING:
+    from tinytorch.precision import (
+        fuse_conv_bn_eval as fuse_conv_bn_eval,
+        fuse_conv_bn_weights as fuse_conv_bn_weights,
+    )
     from tinytorch.training import (
         clip_grad_norm_ as clip_grad_norm_,
         clip_grad_value_ as clip_grad_value_,
