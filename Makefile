@@ -6,6 +6,8 @@ override N := $(value N)
 override K := $(value K)
 override ARGS := $(value ARGS)
 override FORCE := $(value FORCE)
+override PEERS := $(value PEERS)
+override SCALING := $(value SCALING)
 override DATA := $(value DATA)
 # WSL has a NAME in every environment: these two count only if they were typed.
 override NAME := $(if $(findstring command,$(origin NAME)),$(value NAME))
@@ -15,13 +17,13 @@ INSTRUCTOR = SUBMISSIONS OUT ROSTER POINTS JOBS ONLY SHARD DASK DIFF DRY WHOLE C
 typed = $(if $(findstring command,$(origin $1)),$(value $1))
 $(foreach each,$(INSTRUCTOR),$(eval override $(each) := $$(call typed,$(each))))
 export $(INSTRUCTOR)
-export N K ARGS FORCE DATA NAME DIR
+export N K ARGS FORCE PEERS SCALING DATA NAME DIR
 
 DOJO = @$(PYTHON) dojo/__main__.py
 
 .PHONY: help kata watch hint board milestone show data diff start reset restore solutions-branch doctor
 .PHONY: grade gradescope student-edition nbgrader site
-.PHONY: test dev-gate dev-skeleton dev-specs dev-pictures
+.PHONY: test bench dev-gate dev-skeleton dev-specs dev-pictures
 
 help:             ; $(DOJO)
 kata:             ; $(DOJO) kata N="$$N" K="$$K" ARGS="$$ARGS"
@@ -47,6 +49,7 @@ site:             ; $(DOJO) site OUT="$$OUT" SOLUTIONS="$$SOLUTIONS"
 
 # For maintainers: docs/development.md.
 test:             ; $(DOJO) test ARGS="$$ARGS"
+bench:            ; $(DOJO) bench ARGS="$$ARGS" PEERS="$$PEERS" SCALING="$$SCALING" DIR="$$DIR"
 dev-gate:         ; $(DOJO) dev-gate N="$$N"
 dev-skeleton:     ; $(DOJO) dev-skeleton FORCE="$$FORCE"
 dev-specs:        ; $(DOJO) dev-specs

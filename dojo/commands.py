@@ -51,6 +51,7 @@ COMMANDS = {
     "dev-skeleton": Command("", "derive tinytorch/ from the reference", "authors.skeleton", PYTHON),
     "dev-specs": Command("", "write the lists of specs", "authors.specs", VENV),
     "dev-pictures": Command("", "draw the README's pictures from real runs", "authors.pictures", VENV),
+    "bench": Command("", "how fast the reference is beside PyTorch; ARGS=W3 for one", "authors.bench", VENV),
     "pytest": Command("", "pytest as the other commands run it; arguments behind --", "run.session", VENV),
 }
 
@@ -80,8 +81,8 @@ VALUES = (
     *("N", "K", "ARGS", "DATA", "NAME", "DIR"),
     *("SUBMISSIONS", "OUT", "ROSTER", "POINTS", "JOBS", "ONLY", "SHARD", "DASK", "DIFF"),
 )
-SWITCHES = ("FORCE", "DRY", "WHOLE", "CHECK", "UNSAFE", "SOLUTIONS")
-"""The variables that `make` passes."""
+SWITCHES = ("FORCE", "DRY", "WHOLE", "CHECK", "UNSAFE", "SOLUTIONS", "PEERS", "SCALING")
+"""The variables that `make` passes: those with a value, and those that are on or off."""
 
 
 def words(arguments: list[str]) -> list[str]:
