@@ -15,7 +15,7 @@ from tinytorch.autograd import grad
 from tinytorch.layers import Parameter
 from tinytorch.tensor import Tensor, tanh
 
-# Attention: TiledAttention, which scaled_dot_product_attention calls
+# Attention: TiledAttention, its forward and its backward, which scaled_dot_product_attention calls
 
 
 def seen(L, S):
