@@ -147,6 +147,9 @@ def test_only_what_is_there_can_be_copied():
     for row, length, bad in ((0, 6, 6), (0, -1, -1), (0, None, 5)):
         with raises(ValueError, bad):
             cache.copy_row(row, source, 0, length)
+    source.truncate(2)
+    with raises(ValueError, 3):
+        cache.copy_row(0, source, 0, 3)
     assert_equal(cache.length, 0, "the length")
 
 

@@ -17,7 +17,7 @@ def model_of(block_size, n_embd, n_layer):
 
 
 def test_the_last_tokens_of_a_long_text():
-    """The tokens 501 to 512 of a text are written in at most half of the CPU time that they take without a cache.
+    """The tokens 501 to 512 of a text are written in at most a third of the CPU time that they take without a cache.
 
     That the first 500 are read into the cache counts too. The kernel of one token is off: the cache alone does it.
     """
@@ -31,7 +31,7 @@ def test_the_last_tokens_of_a_long_text():
     speedup(
         fast=lambda: write(KVCache(model.config)),
         slow=lambda: write(None),
-        at_least=2,
+        at_least=3,
         check=lambda fast, slow: assert_equal(fast.shape, slow.shape, "the shape of the text"),
         what="writing with a cache",
         baseline="writing without one",
@@ -39,7 +39,7 @@ def test_the_last_tokens_of_a_long_text():
 
 
 def test_one_token_a_row_on_arrays():
-    """One step of the kernel takes at most half of the CPU time that next_logits takes with the same cache."""
+    """One step of the kernel takes at most a third of the CPU time that next_logits takes with the same cache."""
     model = model_of(64, 128, 4)
     cache = KVCache(model.config)
     ids = Tensor(np.arange(33).reshape(1, 33))
@@ -53,7 +53,7 @@ def test_one_token_a_row_on_arrays():
         with dispatch.disabled():
             return step()
 
-    speedup(fast=step, slow=composed, at_least=2, what="the kernel", baseline="the model")
+    speedup(fast=step, slow=composed, at_least=3, what="the kernel", baseline="the model")
 
 
 def test_eight_texts_at_once():
@@ -61,7 +61,7 @@ def test_eight_texts_at_once():
     model = model_of(64, 128, 4)
 
     def write(rows):
-        requests = [Request([row, 5, 7], 12, temperature=0) for row in range(8)]
+        requests = [Request([row], 12, temperature=0) for row in range(8)]
         return [len(text) for text in generate_all(model, requests, rows)]
 
     speedup(

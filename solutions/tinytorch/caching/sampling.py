@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from tinytorch.dispatch import Array, wrap
-from tinytorch.setup import get_array_module
-from tinytorch.tensor import Tensor, float64, rand
+from tinytorch.setup import default_generator, get_array_module
+from tinytorch.tensor import Tensor, float64
 from tinytorch.transformers import check_sampling
 
 
@@ -67,8 +67,9 @@ def sample_rows(
         scores = keep_rows(scores, ks, ps)
     reached = xp.cumsum(xp.exp(scores), -1)
     reached /= reached[:, -1:]  # (R, V), rising to 1
+    default = default_generator(logits.device)
     places = [
-        rand(1, generator=generator, dtype=float64, device=logits.device).item() if each else 0.0
+        float((generator or default).random()) if each else 0.0
         for each, generator in zip(temperature, generators, strict=True)
     ]
     drawn = (reached > xp.asarray(places)[:, None]).argmax(-1)  # the first that lies beyond
