@@ -48,8 +48,8 @@ def fetched(known, ids):
 
 
 def test_the_common_beginning_of_two_texts():
-    """common_prefix([5, 7, 1], [5, 7, 2, 1]) is 2: what comes after the first difference does not count."""
-    assert_equal(common_prefix([5, 7, 1], [5, 7, 2, 1]), 2, "the number of common tokens")
+    """common_prefix([5, 7, 1, 3], [5, 7, 2, 3]) is 2: what comes after the first difference does not count."""
+    assert_equal(common_prefix([5, 7, 1, 3], [5, 7, 2, 3]), 2, "the number of common tokens")
     assert_equal(
         common_prefix([5, 7], (5, 7, 2)), 2, "the number of common tokens, where one text is the other's,"
     )
@@ -147,7 +147,7 @@ def test_the_beginning_of_a_known_text_needs_no_entry():
 
 def test_a_text_that_grew_takes_the_place_of_its_beginning():
     """[1, 1, 1, 1] after [1, 1] replaces it: both would say the same twice."""
-    known = remembering([1, 1], [2, 2, 2], [1, 1, 1, 1], entries=2)
+    known = remembering([2, 2, 2], [1, 1], [1, 1, 1, 1], entries=2)
     found = [fetched(known, [token] * 5) for token in (1, 2)]
     assert_equal(found, [4, 3], "the list of what is known of two texts")
 

@@ -11,7 +11,7 @@ from tinytorch.transformers import GPTConfig
 
 
 def common_prefix(a: Sequence[int], b: Sequence[int]) -> int:
-    """How many tokens at the beginning of both texts are the same: 2 for [5, 7, 1] and [5, 7, 2, 1]."""
+    """How many tokens at the beginning of both texts are the same: 2 for [5, 7, 1, 3] and [5, 7, 2, 3]."""
     raise NotImplementedError("kata 16: common_prefix")
 
 
