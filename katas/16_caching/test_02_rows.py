@@ -8,7 +8,9 @@ from tinytorch.caching import KVCache
 from tinytorch.tensor import Tensor
 from tinytorch.transformers import GPTConfig
 
-CONFIG = GPTConfig(vocab_size=7, block_size=6, n_layer=2, n_head=3, n_embd=6)
+
+def config():
+    return GPTConfig(vocab_size=7, block_size=6, n_layer=2, n_head=3, n_embd=6)
 
 
 def numbers(rows, tokens, first=1.0):
@@ -19,7 +21,7 @@ def numbers(rows, tokens, first=1.0):
 
 def filled(rows, tokens, first=1.0, **options):
     """A cache that has read `tokens` in every row; the values are the negative keys, layer 1 has 1000 more."""
-    cache, keys = KVCache(CONFIG, rows, **options), numbers(rows, tokens, first)
+    cache, keys = KVCache(config(), rows, **options), numbers(rows, tokens, first)
     for layer in (0, 1):
         cache.update(layer, Tensor(keys + 1000 * layer), Tensor(-keys - 1000 * layer))
     return cache, keys
@@ -143,7 +145,7 @@ def test_a_row_moves_within_a_cache():
 def test_only_what_is_there_can_be_copied():
     """More tokens than the row of the source holds, or than there are places, are a ValueError with their number."""
     source, _ = filled(2, 5)
-    cache = KVCache(CONFIG, 2, max_length=4)
+    cache = KVCache(config(), 2, max_length=4)
     for row, length, bad in ((0, 6, 6), (0, -1, -1), (0, None, 5)):
         with raises(ValueError, bad):
             cache.copy_row(row, source, 0, length)

@@ -11,13 +11,17 @@ from tinytorch.setup import manual_seed
 from tinytorch.tensor import Tensor, tensor
 from tinytorch.transformers import GPT, GPTConfig, next_logits
 
-CONFIG = GPTConfig(vocab_size=11, block_size=16, n_layer=2, n_head=2, n_embd=4)
+
+def config():
+    return GPTConfig(vocab_size=11, block_size=16, n_layer=2, n_head=2, n_embd=4)
+
+
 texts = st.lists(st.integers(0, 2), max_size=6)
 
 
 def holding(*rows):
     """A cache with these texts in its rows. The key of a token at a place is 100 * token + place, in all layers."""
-    cache = KVCache(CONFIG, len(rows))
+    cache = KVCache(config(), len(rows))
     for row, ids in enumerate(rows):
         marks = np.array([100 * token + place for place, token in enumerate(ids)], np.float32)
         new = np.broadcast_to(marks[:, None], (1, 2, len(ids), 2))
@@ -28,7 +32,7 @@ def holding(*rows):
 
 def remembering(*ids, entries=3):
     """A prefix cache that was told of these texts, one after the other."""
-    known = PrefixCache(CONFIG, entries)
+    known = PrefixCache(config(), entries)
     for text in ids:
         known.store(text, holding(text), 0)
     return known
@@ -69,13 +73,13 @@ def test_what_is_common_is_the_same_in_both(a, b):
 
 def test_nothing_is_known_at_first():
     """fetch gives 0, and the row is empty."""
-    assert_equal(fetched(PrefixCache(CONFIG, 2), [1, 2, 3]), 0, "what is known")
+    assert_equal(fetched(PrefixCache(config(), 2), [1, 2, 3]), 0, "what is known")
 
 
 def test_at_least_one_text_is_remembered():
     """entries=0 is a ValueError that names 0."""
     with raises(ValueError, 0):
-        PrefixCache(CONFIG, 0)
+        PrefixCache(config(), 0)
 
 
 def test_a_known_beginning_is_copied():
@@ -102,7 +106,7 @@ def test_the_longest_beginning_counts():
 
 def test_what_was_stored_stays():
     """The prefix cache keeps a copy: what happens to the row afterwards does not change it."""
-    cache, known = holding([1, 2, 3]), PrefixCache(CONFIG, 2)
+    cache, known = holding([1, 2, 3]), PrefixCache(config(), 2)
     known.store([1, 2, 3], cache, 0)
     cache.keys[...] = 0
     cache.truncate(0)
@@ -154,7 +158,7 @@ def test_a_text_that_grew_takes_the_place_of_its_beginning():
 
 def test_a_text_is_what_the_row_holds():
     """Three tokens for a row that holds two are a ValueError with both numbers, and nothing is remembered."""
-    known = PrefixCache(CONFIG, 2)
+    known = PrefixCache(config(), 2)
     with raises(ValueError, 3, 2):
         known.store([1, 2, 3], holding([1, 2]), 0)
     assert_equal(len(known.texts), 0, "how many texts are remembered")
@@ -167,13 +171,13 @@ def test_a_text_is_what_the_row_holds():
 def test_the_logits_are_the_same(ids):
     """After fetch a model reads the rest alone, and its logits are those of the whole text."""
     manual_seed(0)
-    model, known, cache = GPT(CONFIG), PrefixCache(CONFIG), KVCache(CONFIG)
+    model, known, cache = GPT(config()), PrefixCache(config()), KVCache(config())
     for parameter in model.parameters():
         parameter.data *= 25
     with no_grad():
         model(tensor([[1, 2, 3, 4]]), cache)
     known.store([1, 2, 3, 4], cache, 0)
-    other = KVCache(CONFIG)
+    other = KVCache(config())
     known.fetch(ids, other, 0)
     expected = next_logits(model, tensor([ids])).data
     assert_close(next_logits(model, tensor([ids]), other), expected, "the logits", atol=1e-4, rtol=1e-4)

@@ -10,7 +10,9 @@ from tinytorch.setup import manual_seed
 from tinytorch.tensor import tensor
 from tinytorch.transformers import GPT, GPTConfig, generate, next_logits
 
-CONFIG = GPTConfig(vocab_size=11, block_size=32, n_layer=2, n_head=2, n_embd=8, tie_weights=False)
+
+def config():
+    return GPTConfig(vocab_size=11, block_size=32, n_layer=2, n_head=2, n_embd=8, tie_weights=False)
 
 
 class Counted(GPT):
@@ -18,7 +20,7 @@ class Counted(GPT):
 
     def __init__(self):
         manual_seed(3)
-        super().__init__(CONFIG)
+        super().__init__(config())
         for parameter in self.parameters():
             parameter.data *= 50
         self.to(np.float64)
@@ -262,7 +264,7 @@ def test_a_full_batch_takes_nobody():
 def test_a_known_beginning_is_not_read_again():
     """With a PrefixCache the second text that begins with the same 6 tokens reads only what follows them."""
     shared = [1, 5, 2, 9, 4, 4]
-    batch = Batch(model(), 2, PrefixCache(CONFIG, 4, dtype=np.float64))
+    batch = Batch(model(), 2, PrefixCache(config(), 4, dtype=np.float64))
     requests = [Request([*shared, *rest], 4, temperature=0) for rest in ([3, 8], [7, 0, 2])]
     for each in requests:
         batch.add(each)

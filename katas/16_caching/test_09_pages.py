@@ -9,7 +9,9 @@ from tinytorch.setup import manual_seed
 from tinytorch.tensor import Tensor, tensor
 from tinytorch.transformers import GPT, GPTConfig, generate
 
-CONFIG = GPTConfig(vocab_size=7, block_size=32, n_layer=2, n_head=3, n_embd=6)
+
+def config():
+    return GPTConfig(vocab_size=7, block_size=32, n_layer=2, n_head=3, n_embd=6)
 
 
 def numbers(tokens, first=1.0):
@@ -30,7 +32,7 @@ def read(cache, *passes):
 
 def test_a_pool_is_pages_that_nobody_uses():
     """PagePool(config, 5, page_size=4): keys and values are zeros (n_layer, 5, n_head, 4, E), and counts are five 0."""
-    pool = PagePool(CONFIG, 5, page_size=4)
+    pool = PagePool(config(), 5, page_size=4)
     assert_close(pool.keys, np.zeros((2, 5, 3, 4, 2), np.float32), "the keys")
     assert_close(pool.values, np.zeros((2, 5, 3, 4, 2), np.float32), "the values")
     assert_equal(list(pool.counts), [0] * 5, "the list of counts")
@@ -38,7 +40,7 @@ def test_a_pool_is_pages_that_nobody_uses():
 
 def test_a_page_that_is_taken_is_in_use():
     """allocate(2) gives two different pages and counts each once; the next call gives others."""
-    pool = PagePool(CONFIG, 3, page_size=4)
+    pool = PagePool(config(), 3, page_size=4)
     first = pool.allocate(2)
     assert_equal(sum(pool.counts), 2, "the sum of the counts")
     assert_equal(sorted(first + pool.allocate(1)), [0, 1, 2], "the list of pages that were taken")
@@ -47,7 +49,7 @@ def test_a_page_that_is_taken_is_in_use():
 
 def test_more_pages_than_there_are():
     """allocate(3) with 2 free pages is a MemoryError with 3 and 2, and no page is taken."""
-    pool = PagePool(CONFIG, 4, page_size=4)
+    pool = PagePool(config(), 4, page_size=4)
     pool.allocate(2)
     with raises(MemoryError, 3, 2):
         pool.allocate(3)
@@ -60,7 +62,7 @@ def test_more_pages_than_there_are():
 @given(cuts=st.lists(st.integers(1, 5), min_size=1, max_size=5), size=st.integers(1, 4))
 def test_a_text_in_pages_is_given_back_whole(cuts, size):
     """Whatever the size of the pages, and in whatever pieces a text comes: update gives all of it, in order."""
-    cache, keys = PagedCache(PagePool(CONFIG, 30, size)), numbers(sum(cuts))
+    cache, keys = PagedCache(PagePool(config(), 30, size)), numbers(sum(cuts))
     pieces = np.split(keys, np.cumsum(cuts)[:-1], axis=2)
     key, value = read(cache, *pieces)
     assert_close(key, keys + 1000, "the keys of layer 1")
@@ -72,7 +74,7 @@ def test_a_text_in_pages_is_given_back_whole(cuts, size):
 
 def test_the_length_grows_with_the_last_layer():
     """During a pass `length` is that of before; both layers write into the same pages."""
-    cache = PagedCache(PagePool(CONFIG, 4, 4))
+    cache = PagedCache(PagePool(config(), 4, 4))
     cache.update(0, Tensor(numbers(3)), Tensor(numbers(3)))
     assert_equal((cache.length, sum(cache.pool.counts)), (0, 1), "length and pages after the first layer")
     cache.update(1, Tensor(numbers(3)), Tensor(numbers(3)))
@@ -81,7 +83,7 @@ def test_the_length_grows_with_the_last_layer():
 
 def test_a_pass_that_breaks_off_loses_no_page():
     """A pass that ends after the first layer keeps its pages for the next one: none is lost."""
-    cache = PagedCache(PagePool(CONFIG, 3, 2))
+    cache = PagedCache(PagePool(config(), 3, 2))
     read(cache, numbers(2))
     cache.update(0, Tensor(numbers(4)), Tensor(numbers(4)))
     key, _ = read(cache, numbers(1, 500))
@@ -92,7 +94,7 @@ def test_a_pass_that_breaks_off_loses_no_page():
 
 def test_a_full_pool_refuses_a_text_whole():
     """9 tokens in pages of 4 need a third page, and there are two: a MemoryError, and the text is as it was."""
-    cache = PagedCache(PagePool(CONFIG, 2, 4))
+    cache = PagedCache(PagePool(config(), 2, 4))
     read(cache, numbers(6))
     before = cache.pool.keys.copy()
     with raises(MemoryError):
@@ -105,7 +107,7 @@ def test_a_full_pool_refuses_a_text_whole():
 
 def test_pages_are_given_back():
     """release() frees all pages of a text, and it is empty."""
-    cache = PagedCache(PagePool(CONFIG, 2, 4))
+    cache = PagedCache(PagePool(config(), 2, 4))
     read(cache, numbers(6))
     cache.release()
     assert_equal((cache.length, list(cache.pool.counts)), (0, [0, 0]), "the length and the counts")
@@ -118,7 +120,7 @@ def test_pages_are_given_back():
 
 def test_a_fork_takes_no_pages():
     """fork() gives a text with the same beginning: no page more is in use, and each is used twice."""
-    cache = PagedCache(PagePool(CONFIG, 4, 4))
+    cache = PagedCache(PagePool(config(), 4, 4))
     read(cache, numbers(6))
     other = cache.fork()
     assert_equal(other.length, 6, "the length of the fork")
@@ -127,7 +129,7 @@ def test_a_fork_takes_no_pages():
 
 def test_two_texts_go_on_apart():
     """After a fork each goes on for itself. The page that both write into is copied, once; full pages stay shared."""
-    cache = PagedCache(PagePool(CONFIG, 4, 4))
+    cache = PagedCache(PagePool(config(), 4, 4))
     read(cache, numbers(6))
     other = cache.fork()
     theirs, _ = read(other, numbers(1, 900))
@@ -139,7 +141,7 @@ def test_two_texts_go_on_apart():
 
 def test_a_full_page_is_never_copied():
     """A text of 8 tokens in pages of 4 goes on in a new page: nothing of a shared page changes, nothing is copied."""
-    cache = PagedCache(PagePool(CONFIG, 3, 4))
+    cache = PagedCache(PagePool(config(), 3, 4))
     read(cache, numbers(8))
     other = cache.fork()
     read(other, numbers(1, 900))
@@ -148,7 +150,7 @@ def test_a_full_page_is_never_copied():
 
 def test_the_last_who_leaves_frees_a_page():
     """A page that two texts use is in use until both have released it."""
-    cache = PagedCache(PagePool(CONFIG, 2, 4))
+    cache = PagedCache(PagePool(config(), 2, 4))
     read(cache, numbers(6))
     other = cache.fork()
     cache.release()
@@ -162,10 +164,10 @@ def test_the_last_who_leaves_frees_a_page():
 def test_a_model_writes_from_pages():
     """A PagedCache is a cache as any other: a GPT writes the same text, and two ends after one beginning."""
     manual_seed(0)
-    model = GPT(CONFIG)
+    model = GPT(config())
     for parameter in model.parameters():
         parameter.data *= 25
-    cache = PagedCache(PagePool(CONFIG, 12, 4))
+    cache = PagedCache(PagePool(config(), 12, 4))
     ids = tensor([[1, 5, 2, 3, 3]])
     generate(model, ids, 2, temperature=0, cache=cache)
     other = cache.fork()

@@ -17,12 +17,14 @@ from tinytorch.setup import manual_seed
 from tinytorch.tensor import Tensor
 from tinytorch.transformers import GPT, GPTConfig, generate
 
-CONFIG = GPTConfig(vocab_size=7, block_size=12, n_layer=2, n_head=2, n_embd=4, tie_weights=False)
+
+def config():
+    return GPTConfig(vocab_size=7, block_size=12, n_layer=2, n_head=2, n_embd=4, tie_weights=False)
 
 
 def model_of():
     manual_seed(0)
-    model = GPT(CONFIG)
+    model = GPT(config())
     for parameter in model.parameters():
         parameter.data *= 50
     return model
@@ -31,7 +33,7 @@ def model_of():
 def test_a_cache_stays_on_the_device(device):
     """KVCache(..., device="cuda") lies on the GPU; keys from there stay there, in rows of unequal length too."""
     keys = np.arange(24, dtype=np.float32).reshape(2, 2, 3, 2)
-    cache = KVCache(CONFIG, 2, device=device)
+    cache = KVCache(config(), 2, device=device)
     put = Tensor(on_device(keys, device))
     for layer in (0, 1):
         key, _ = cache.update(layer, put, put)
@@ -45,7 +47,7 @@ def test_a_cache_stays_on_the_device(device):
 
 def test_keys_from_elsewhere_are_refused(device):
     """Keys on the CPU for a cache on a GPU are an error that names both devices."""
-    cache, keys = KVCache(CONFIG, device=device), Tensor(np.ones((1, 2, 1, 2), np.float32))
+    cache, keys = KVCache(config(), device=device), Tensor(np.ones((1, 2, 1, 2), np.float32))
     with refuses_to_mix(device):
         cache.update(0, keys, keys)
 
@@ -70,7 +72,7 @@ def test_rows_draw_on_the_device(device):
 def test_the_kernel_is_for_the_cpu(device):
     """can_decode is False for a cache on a GPU: the kernel is written for NumPy."""
     model, ids = model_of().to(device), Tensor(on_device(np.array([[1]]), device))
-    assert_equal(can_decode(model, ids, KVCache(CONFIG, device=device)), False, "can_decode")
+    assert_equal(can_decode(model, ids, KVCache(config(), device=device)), False, "can_decode")
 
 
 def test_a_crowd_writes_on_the_device(device):
@@ -79,7 +81,7 @@ def test_a_crowd_writes_on_the_device(device):
     for place in ("cpu", device):
         model = model_of().to(place)
         requests = [Request([1, 5, 2, *rest], 12, temperature=0) for rest in ([3], [4, 0], [])]
-        texts[place] = generate_all(model, requests, 2, PrefixCache(CONFIG, 2, device=place))
+        texts[place] = generate_all(model, requests, 2, PrefixCache(config(), 2, device=place))
     assert_equal(texts[device], texts["cpu"], "the list of texts")
 
 
@@ -88,6 +90,6 @@ def test_pages_stay_on_the_device(device):
     texts = {}
     for place in ("cpu", device):
         model, ids = model_of().to(place), Tensor(on_device(np.array([[1, 5, 2]]), place))
-        cache = PagedCache(PagePool(CONFIG, 6, 2, device=place))
+        cache = PagedCache(PagePool(config(), 6, 2, device=place))
         texts[place] = generate(model, ids, 6, temperature=0, cache=cache)
     assert_close(texts[device], texts["cpu"].data, "the text")

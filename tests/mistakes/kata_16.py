@@ -740,3 +740,46 @@ def the_first_who_leaves_frees_all():
 )
 def every_layer_counts():
     """The length grows with every layer."""
+
+
+# What is made at first
+
+
+@mistake(
+    "caching.PrefixCache.__init__",
+    spec="test_at_least_one_text_is_remembered",
+    says="nothing was raised",
+    swap=("if entries < 1:", "if False:"),
+)
+def no_entries_will_do():
+    """A prefix cache without entries is made, and fails at the first text."""
+
+
+@mistake(
+    "caching.Batch.__init__",
+    spec="test_a_text_is_written_token_by_token",
+    says="float32",
+    swap=("dtype=weight.dtype, ", ""),
+)
+def a_batch_of_float32():
+    """The cache is float32, whatever the model is."""
+
+
+@mistake(
+    "caching.PagePool.__init__",
+    spec="test_a_pool_is_pages_that_nobody_uses",
+    says="the keys",
+    swap=("config.n_head, page_size", "page_size, config.n_head"),
+)
+def pages_of_other_axes():
+    """Places stand before heads."""
+
+
+@mistake(
+    "caching.PagedCache.__init__",
+    spec="test_a_fork_takes_no_pages",
+    says="MemoryError",
+    swap=("self.table: list[int] = []", "self.table = pool.allocate(3)"),
+)
+def a_text_begins_with_pages():
+    """Pages are taken before there is a token."""

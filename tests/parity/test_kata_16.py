@@ -135,3 +135,93 @@ def test_ids_come_as_often_as_from_multinomial():
     drawn = torch.multinomial(there.softmax(-1), 6000, True, generator=torch.Generator().manual_seed(0))
     shares = [np.bincount(each.ravel(), minlength=6) / 6000 for each in (ids, drawn.numpy())]
     np.testing.assert_allclose(*shares, atol=0.03)
+
+
+def model_of():
+    manual_seed(3)
+    model, rng = GPT(CONFIG), np.random.default_rng(5)
+    for parameter in model.parameters():
+        parameter.data += rng.standard_normal(parameter.shape).astype(np.float32) * 0.1
+    return model
+
+
+def greedy(model, ids, tokens):
+    """The text that PyTorch writes alone, with its own cache."""
+    ids, cache, start = list(ids), StaticCache(1), 0
+    for _ in range(tokens):
+        logits = theirs(model, torch.tensor([ids[start:]]), cache, start)
+        start = len(ids)
+        ids.append(int(logits.argmax()))
+    return ids[-tokens:]
+
+
+def test_a_crowd_writes_what_pytorch_writes_for_each_alone():
+    model, prompts = model_of(), [[1, 5, 2], [7], [1, 5, 2, 9, 4], [3, 3], [1, 5]]
+    requests = [ours.Request(ids, 6 + 3 * (place % 3), temperature=0) for place, ids in enumerate(prompts)]
+    texts = ours.generate_all(model, requests, 2, ours.PrefixCache(CONFIG, 2))
+    assert texts == [greedy(model, each.ids, each.max_new_tokens) for each in requests]
+
+
+def test_a_batch_goes_on_when_one_is_released():
+    model = model_of()
+    batch = ours.Batch(model, 2)
+    gone, stays = (ours.Request(ids, 9, temperature=0) for ids in ([4, 4], [1, 5, 2]))
+    batch.add(gone)
+    batch.add(stays)
+    batch.step()
+    batch.release(gone)
+    batch.read(stays, 0)  # all but its last token again: nothing changes
+    while batch.requests:
+        batch.step()
+    assert stays.written == greedy(model, [1, 5, 2], 9)
+
+
+def test_known_beginnings_and_rows_that_were_copied_or_cut():
+    model, ids = model_of(), RNG.integers(0, 97, (1, 12))
+    expected = theirs(model, torch.tensor(ids), StaticCache(1), 0).numpy()
+    cache, known, other = ours.KVCache(CONFIG), ours.PrefixCache(CONFIG), ours.KVCache(CONFIG, 2)
+    next_logits(model, Tensor(ids[:, :10]), cache)
+    known.store(ids[0, :10].tolist(), cache, 0)
+    assert known.fetch(ids[0].tolist(), other, 1) == 10
+    other.copy_row(0, other, 1, 7)
+    other.truncate([5, 5])
+    assert other.length == 5
+    found = next_logits(model, Tensor(np.repeat(ids, 2, 0)), other)
+    np.testing.assert_allclose(found.data, np.repeat(expected, 2, 0), rtol=1e-4, atol=1e-4)
+
+
+def test_what_is_common_by_a_cumulative_product():
+    for _ in range(50):
+        a, b = RNG.integers(0, 2, (2, 6))
+        expected = int((torch.tensor(a) == torch.tensor(b)).long().cumprod(0).sum())
+        assert ours.common_prefix(a.tolist(), b.tolist()) == expected
+
+
+def test_decode_takes_the_step_of_pytorch():
+    model, ids = model_of(), RNG.integers(0, 97, (2, 6))
+    cache, other = ours.KVCache(CONFIG, 2), StaticCache(2)
+    for end in range(1, 7):
+        each = Tensor(ids[:, :end])
+        assert ours.can_decode(model, each, cache)
+        expected = theirs(model, torch.tensor(ids[:, end - 1 : end]), other, end - 1)
+        np.testing.assert_allclose(
+            ours.decode(model, each, cache).data, expected.numpy(), rtol=1e-4, atol=1e-4
+        )
+
+
+def test_two_texts_in_shared_pages():
+    model, ids = model_of(), RNG.integers(0, 97, (1, 9))
+    pool = ours.PagePool(CONFIG, 6, page_size=4)
+    cache = ours.PagedCache(pool)
+    next_logits(model, Tensor(ids), cache)
+    cache.reserve(1)
+    fork = cache.fork()
+    for token, each in ((5, cache), (8, fork)):
+        longer = np.append(ids, [[token]], 1)
+        expected = theirs(model, torch.tensor(longer), StaticCache(1), 0).numpy()
+        np.testing.assert_allclose(
+            next_logits(model, Tensor(longer), each).data, expected, rtol=1e-4, atol=1e-4
+        )
+    cache.release()
+    fork.release()
+    assert pool.allocate(6) == list(range(6))

@@ -44,7 +44,7 @@ class PrefixCache:
         At least the last token is left to be read: its logits are not kept. The text that was used counts as used now.
         """
         found = {each: min(common_prefix(ids, text), len(ids) - 1) for each, text in self.texts.items()}
-        best = max(found, key=lambda each: found[each], default=None)
+        best = max(found, key=found.__getitem__, default=None)
         if best is None or found[best] <= 0:
             cache[row : row + 1].truncate(0)
             return 0
