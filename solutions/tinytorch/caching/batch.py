@@ -1,6 +1,6 @@
 """Continuous batching: many texts are written at once, and each joins and leaves when it likes.
 
-A step for eight rows costs little more than a step for one: the weights are read from memory once for all of them. But
+A step for eight rows takes about twice as long as a step for one, not eight times: every function is called once. But
 texts do not begin and end together. So a new one joins between two steps, and the row of one that has ended is free
 at once (Yu et al., 2022, Orca).
 """
