@@ -29,6 +29,7 @@ ROWS, HIDDEN = 64, 256  # samples of the MLP and of the CNN, and what is in the 
 PICTURES, CHANNELS, SIDE = 16, (32, 64), 32
 LAYERS, HEADS, FEATURES, CONTEXT, WORDS = 4, 4, 128, 128, 65
 TEXTS = 8  # of a training step of the GPT
+GAIN = 6  # of the weights of the GPT that writes
 READERS, PROMPT, NEW = 32, 16, 64  # tokens of a prompt, and of what is written after it
 ROUNDS = {"quick": 14, "slow": 6}
 NEEDED = 10  # times, of the MLP and of the readers
@@ -68,7 +69,7 @@ def talkative():
     model = gpt()
     for each in model.parameters():
         if each.ndim > 1:
-            each.data *= 6
+            each.data *= GAIN
     return model
 
 
