@@ -358,7 +358,7 @@ WRONG = [
         19,
         "integers_without_their_scale",
         ("precision.groups", "    values = grouped * scales.data[..., None]", "    values = grouped * 1e-3"),
-        says="With int8 the model's logits differ",
+        says="With int8 the model's logits are off",
     ),
     wrong(
         19,
