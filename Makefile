@@ -6,16 +6,18 @@ override N := $(value N)
 override K := $(value K)
 override ARGS := $(value ARGS)
 override FORCE := $(value FORCE)
+override PEERS := $(value PEERS)
+override SCALING := $(value SCALING)
 override DATA := $(value DATA)
 # WSL has a NAME in every environment: these two count only if they were typed.
 override NAME := $(if $(findstring command,$(origin NAME)),$(value NAME))
 override DIR := $(if $(findstring command,$(origin DIR)),$(value DIR))
-export N K ARGS FORCE DATA NAME DIR
+export N K ARGS FORCE PEERS SCALING DATA NAME DIR
 
 DOJO = @$(PYTHON) dojo/__main__.py
 
 .PHONY: help kata watch hint board milestone show data diff start reset restore solutions-branch doctor
-.PHONY: test dev-gate dev-skeleton dev-specs dev-pictures
+.PHONY: test bench dev-gate dev-skeleton dev-specs dev-pictures
 
 help:             ; $(DOJO)
 kata:             ; $(DOJO) kata N="$$N" K="$$K" ARGS="$$ARGS"
@@ -34,6 +36,7 @@ doctor:           ; $(DOJO) doctor
 
 # For maintainers: docs/development.md.
 test:             ; $(DOJO) test ARGS="$$ARGS"
+bench:            ; $(DOJO) bench ARGS="$$ARGS" PEERS="$$PEERS" SCALING="$$SCALING" DIR="$$DIR"
 dev-gate:         ; $(DOJO) dev-gate N="$$N"
 dev-skeleton:     ; $(DOJO) dev-skeleton FORCE="$$FORCE"
 dev-specs:        ; $(DOJO) dev-specs

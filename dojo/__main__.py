@@ -29,7 +29,7 @@ from dojo import bootstrap, commands  # noqa: E402
 from dojo.errors import INTERRUPTED, USAGE, DojoError, display  # noqa: E402
 
 BROKEN_PIPE = 141  # as shells count it
-MAKE = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "N", "K", "ARGS", "FORCE", "DATA", "NAME", "DIR")
+MAKE = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "N", "K", "ARGS", "DATA", "NAME", "DIR", *commands.FLAGS)
 
 
 def main() -> int:

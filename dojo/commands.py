@@ -45,8 +45,13 @@ COMMANDS = {
     "dev-skeleton": Command("", "derive tinytorch/ from the reference", "authors.skeleton", PYTHON),
     "dev-specs": Command("", "write the lists of specs", "authors.specs", VENV),
     "dev-pictures": Command("", "draw the README's pictures from real runs", "authors.pictures", VENV),
+    "bench": Command("", "how fast the reference is beside PyTorch; ARGS=W3 for one", "authors.bench", VENV),
     "pytest": Command("", "pytest as the other commands run it; arguments behind --", "run.session", VENV),
 }
+
+
+FLAGS = ("FORCE", "PEERS", "SCALING")
+"""Variables of make that are on or off."""
 
 
 def listing(columns: int) -> str:
@@ -78,12 +83,12 @@ def words(arguments: list[str]) -> list[str]:
     options, positional = [], []
     for argument in arguments:
         name, equals, value = argument.partition("=")
-        if not equals or name not in ("N", "K", "ARGS", "FORCE", "DATA", "NAME", "DIR"):
+        if not equals or name not in ("N", "K", "ARGS", "DATA", "NAME", "DIR", *FLAGS):
             options.append(argument)
         elif name in ("N", "NAME"):
             positional += ["--", value] if value.strip() else []
-        elif name == "FORCE":
-            options += ["--force"] if value not in ("", "0") else []
+        elif name in FLAGS:
+            options += [f"--{name.lower()}"] if value not in ("", "0") else []
         elif value:
             options.append(f"--{name.lower()}={value}")
     return options + positional

@@ -7,7 +7,7 @@ import sys
 import warnings
 from typing import TYPE_CHECKING
 
-from tinytorch import dispatch, nn as nn, optim as optim, utils as utils
+from tinytorch import amp as amp, ao as ao, dispatch, nn as nn, optim as optim, utils as utils
 from tinytorch.faces import face, open_floor
 
 if TYPE_CHECKING:

@@ -1,5 +1,6 @@
-"""Kata 15 beside PyTorch: every kernel, value and gradients; columns, convolution gradients, and the profiler."""
+"""Kata 15 beside PyTorch: kernels, value and gradients; columns, the profiler, checkpoints, flat optimizers."""
 
+import math
 import resource
 
 import numpy as np
@@ -7,10 +8,11 @@ import pytest
 import torch
 from torch.nn import functional as theirs
 from torch.nn.grad import conv2d_input as their_conv2d_input, conv2d_weight as their_conv2d_weight
+from torch.utils.checkpoint import checkpoint as their_checkpoint
 
 from dojo.spec import channels_last
 from tests.parity.beside import compare, drawn
-from tinytorch import acceleration as ours
+from tinytorch import acceleration as ours, optimizers
 from tinytorch.acceleration.convolution import Conv2dKernel, MaxPool2dKernel
 from tinytorch.acceleration.kernels import (
     CHUNK,
@@ -20,9 +22,11 @@ from tinytorch.acceleration.kernels import (
     LinearKernel,
     ReluKernel,
 )
-from tinytorch.autograd import Context
+from tinytorch.attention import scaled_dot_product_attention
+from tinytorch.autograd import Context, grad
 from tinytorch.dispatch import Event
-from tinytorch.tensor import Tensor
+from tinytorch.layers import Parameter
+from tinytorch.tensor import Tensor, tanh
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 
@@ -197,17 +201,19 @@ def test_the_gradients_of_conv2d(sizes, stride, padding):
     np.testing.assert_allclose(
         ours.conv2d_forward(x, weight, None, stride, padding), out, rtol=1e-10, atol=1e-12
     )
-    (grad,) = drawn(out.shape, seed=1)
-    arrays = torch.tensor(grad), stride, padding
+    (upstream,) = drawn(out.shape, seed=1)
+    arrays = torch.tensor(upstream), stride, padding
     for_x = their_conv2d_input(x.shape, torch.tensor(weight), *arrays).numpy()
     for_weight = their_conv2d_weight(torch.tensor(x), weight.shape, *arrays).numpy()
     close = {"rtol": 1e-10, "atol": 1e-12}
-    np.testing.assert_allclose(ours.conv2d_input(grad, weight, x.shape[2:], stride, padding), for_x, **close)
     np.testing.assert_allclose(
-        ours.conv2d_weight(grad, x, weight.shape[2:], stride, padding), for_weight, **close
+        ours.conv2d_input(upstream, weight, x.shape[2:], stride, padding), for_x, **close
+    )
+    np.testing.assert_allclose(
+        ours.conv2d_weight(upstream, x, weight.shape[2:], stride, padding), for_weight, **close
     )
     if stride == (1, 1):
-        both = ours.conv2d_gradients(grad, x, weight, padding)
+        both = ours.conv2d_gradients(upstream, x, weight, padding)
         np.testing.assert_allclose(both[0], for_x, **close)
         np.testing.assert_allclose(both[1], for_weight, **close)
 
@@ -230,3 +236,95 @@ def test_what_a_kernel_is_called_with():
     out = ReluKernel.forward(ctx, np.array([-1.0, 2.0]))
     np.testing.assert_array_equal(out, [0.0, 2.0])
     np.testing.assert_array_equal(ReluKernel.backward(ctx, np.array([3.0, 4.0])), [0.0, 4.0])
+
+
+# Attention in tiles: TiledAttention, which scaled_dot_product_attention calls -----------------------------
+
+
+def seen(L, S):
+    mask = np.random.default_rng(2).random((L, S)) < 0.6
+    mask[L // 2] = False  # a query that may look nowhere
+    return mask
+
+
+@pytest.mark.parametrize("kind", ["none", "causal", "boolean", "number"])
+@pytest.mark.parametrize(("L", "S"), [(5, 5), (70, 130), (200, 64)])
+@pytest.mark.parametrize(("dtype", "scale"), [(np.float64, None), (np.float32, 0.3)])
+def test_attention_in_tiles(L, S, kind, dtype, scale):
+    mask = {"boolean": seen(L, S), "number": np.where(seen(L, S), dtype(0.5), -math.inf)}.get(kind)
+    options = {"is_causal": kind == "causal", "scale": scale}
+    compare(
+        lambda q, k, v: scaled_dot_product_attention(
+            q, k, v, None if mask is None else Tensor(mask), **options
+        ),
+        lambda q, k, v: theirs.scaled_dot_product_attention(
+            q, k, v, None if mask is None else torch.tensor(mask), **options
+        ),
+        *drawn((2, 3, L, 8), (2, 3, S, 8), (2, 3, S, 4), dtype=dtype),
+    )
+
+
+# checkpoint
+
+
+def test_checkpoint():
+    def function(a, b, ours_):
+        once = tanh if ours_ else torch.tanh
+        return once(a * b) * a
+
+    compare(
+        lambda a, b: ours.checkpoint(lambda x, y: function(x, y, True), tanh(a), b),
+        lambda a, b: their_checkpoint(
+            lambda x, y: function(x, y, False), torch.tanh(a), b, use_reentrant=False
+        ),
+        *drawn((3, 4), (3, 4)),
+    )
+
+
+def test_checkpoint_of_what_is_not_an_input():
+    x, w = drawn((3, 4), (4,))
+    weight, their_weight = Parameter(w), torch.tensor(w, requires_grad=True)
+    mine = ours.checkpoint(lambda x: tanh(x * weight), Tensor(x))
+    other = their_checkpoint(lambda x: torch.tanh(x * their_weight), torch.tensor(x), use_reentrant=False)
+    (found,) = grad(mine.sum(), weight)
+    (expected,) = torch.autograd.grad(other.sum(), their_weight)
+    np.testing.assert_allclose(found.data, expected.numpy(), rtol=1e-12)
+
+
+# flatten: the same steps as PyTorch's, with the state loaded half-way
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("SGD", {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.1}),
+        ("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
+        ("Adam", {"lr": 0.05, "weight_decay": 0.1}),
+        ("AdamW", {"lr": 0.05}),
+    ],
+)
+def test_flatten(name, options):
+    arrays = drawn((3, 4), (4,), (2, 2, 2))
+    params, others = (
+        [Parameter(each.copy()) for each in arrays],
+        [torch.tensor(each, requires_grad=True) for each in arrays],
+    )
+    mine, other = getattr(optimizers, name)(params, **options), getattr(torch.optim, name)(others, **options)
+    ours.flatten(mine)
+    for step in range(6):
+        for p, q in zip(params, others, strict=True):
+            g = np.random.default_rng(step).standard_normal(p.shape)
+            p.grad, q.grad = Tensor(g), torch.tensor(g)
+        mine.step()
+        other.step()
+        if step == 3:
+            mine.load_state_dict(mine.state_dict())
+    for p, q in zip(params, others, strict=True):
+        np.testing.assert_allclose(p.data, q.detach().numpy(), rtol=1e-11)
+
+
+def test_empty_and_empty_cache():
+    """torch.empty and torch.cuda.empty_cache: what they give has a shape and a dtype, and no values to compare."""
+    mine, other = ours.empty((300, 70), np.float64), torch.empty(300, 70, dtype=torch.float64)
+    assert mine.shape == tuple(other.shape) and str(other.dtype).endswith(mine.dtype.name)
+    ours.empty_cache()

@@ -39,6 +39,7 @@ ELSEWHERE = {
     "make test": "it is what runs this",
     "make dev-gate": "tests/authors/test_gate.py runs the same functions",
     ".ci/run": "continuous integration runs it",
+    "make bench": "tests/authors/test_bench.py and tests/parity/test_bench.py run it on the smallest workloads",
     "make watch": "tests/student/test_watch.py runs it in a terminal, with keys",
     "make dev-pictures": "tests/authors/test_pictures.py draws one",
     "make data NAME=cifar10": "it needs the network; tests/student/test_data.py downloads from its own server",

@@ -1,5 +1,6 @@
 """Kata 15: the simple version is the specification of the fast one. Given: the names that the files define."""
 
+from tinytorch.acceleration import given as given
 from tinytorch.acceleration.blas import (
     Cache as Cache,
     Counted as Counted,
@@ -14,6 +15,9 @@ from tinytorch.acceleration.convolution import (
     conv2d_gradients as conv2d_gradients,
     conv2d_input as conv2d_input,
     conv2d_weight as conv2d_weight,
+)
+from tinytorch.acceleration.flat import (
+    flatten as flatten,
 )
 from tinytorch.acceleration.kernels import (
     CrossEntropyKernel as CrossEntropyKernel,
@@ -38,4 +42,10 @@ from tinytorch.acceleration.observing import (
     page_faults as page_faults,
     profile as profile,
     table as table,
+)
+from tinytorch.acceleration.recompute import (
+    checkpoint as checkpoint,
+)
+from tinytorch.acceleration.tiles import (
+    TiledAttention as TiledAttention,
 )
