@@ -287,7 +287,7 @@ def one_memory_for_both_ways(self, matrix):
     "acceleration.covered",
     spec="test_kernels_work_on_one_floating_point_dtype",
     says="covered",
-    swap=("arrays = [each for each in values if each is not None]", "arrays = list(values)"),
+    swap=("        if each is None:\n            continue\n", ""),
 )
 def none_is_not_covered():
     """Without a bias there is no kernel."""
@@ -297,7 +297,7 @@ def none_is_not_covered():
     "acceleration.covered",
     spec="test_other_dtypes_are_not_covered",
     says="float16",
-    swap=("first in (np.float32, np.float64)", "first is not None"),
+    swap=("dtype in (float32, float64)", "dtype is not None"),
 )
 def every_dtype_is_covered():
     """float16 and integers are taken too."""
@@ -307,7 +307,7 @@ def every_dtype_is_covered():
     "acceleration.covered",
     spec="test_other_dtypes_are_not_covered",
     says="float32 and float64",
-    swap=("each.dtype == first for", "each.dtype in (np.float32, np.float64) for"),
+    swap=("each.dtype != dtype)", "each.dtype not in (float32, float64))"),
 )
 def two_dtypes_are_covered():
     """float32 and float64 together are taken."""
@@ -317,7 +317,7 @@ def two_dtypes_are_covered():
     "acceleration.covered",
     spec="test_other_things_are_not_covered",
     says="float32",
-    swap=("type(each) is np.ndarray and ", 'hasattr(each, "dtype") and '),
+    swap=("type(each) is not np.ndarray", 'not hasattr(each, "dtype")'),
 )
 def whatever_has_a_dtype():
     """NumPy's numbers and what is no array of NumPy's are taken."""
@@ -462,10 +462,10 @@ def linear_as_before(ctx, x, weight, bias=None):
     "acceleration.LinearKernel.backward",
     spec="test_linear_by_hand",
     says="gradient for bias",
-    swap=("add_up(_rows(grad), 0)", "add_up(_rows(grad), 0) / max(len(_rows(grad)), 1) * 2"),
+    swap=("add_up(rows, 0)", "add_up(rows, 0) / 2"),
 )
-def linear_bias_of_the_mean():
-    """The gradient of the bias is divided by the number of rows."""
+def linear_half_the_bias():
+    """The gradient of the bias is half of what it is."""
 
 
 @mistake(
@@ -482,7 +482,7 @@ def linear_computes_everything():
     "acceleration.LinearKernel.backward",
     spec="test_a_million_rows_keep_their_digits",
     says="gradient for bias",
-    swap=("add_up(_rows(grad), 0)", "_rows(grad).sum(0)"),
+    swap=("add_up(rows, 0)", "rows.sum(0)"),
 )
 def linear_loses_digits():
     """NumPy adds one row after the other."""

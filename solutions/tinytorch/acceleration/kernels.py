@@ -22,7 +22,7 @@ from tinytorch.acceleration import memory
 from tinytorch.activations import SQRT_2_OVER_PI
 from tinytorch.autograd import Function
 from tinytorch.dispatch import Array, accelerates, is_stub
-from tinytorch.tensor import add_up
+from tinytorch.tensor import add_up, float32, float64
 from tinytorch.tensor.primitives import quiet
 
 CHUNK = 32768
@@ -49,10 +49,14 @@ def covered(*values: Any) -> bool:
 
     A kernel asks this first. Arrays on a GPU, other dtypes, two dtypes together and Python numbers are not covered.
     """
-    arrays = [each for each in values if each is not None]
-    first = getattr(arrays[0], "dtype", None)
-    alike = all(type(each) is np.ndarray and each.dtype == first for each in arrays)
-    return alike and first in (np.float32, np.float64)
+    dtype = None
+    for each in values:
+        if each is None:
+            continue
+        if type(each) is not np.ndarray or (dtype is not None and each.dtype != dtype):
+            return False
+        dtype = each.dtype
+    return dtype in (float32, float64)
 
 
 def in_order_of(like: Array, x: Array) -> Array:  # given
@@ -132,20 +136,21 @@ class LinearKernel(Function):
         The sum is add_up's.
         """
         x, weight = ctx.saved_tensors
+        rows = _rows(grad)
         for_x = for_weight = for_bias = None
         if ctx.needs_input_grad[0]:
             for_x = empty(x.shape, x.dtype)
-            np.matmul(_rows(grad), weight, out=_rows(for_x))
+            np.matmul(rows, weight, out=_rows(for_x))
         if ctx.needs_input_grad[1]:
-            for_weight = np.matmul(_rows(grad).T, _rows(x), out=empty(weight.shape, weight.dtype))
+            for_weight = np.matmul(rows.T, _rows(x), out=empty(weight.shape, weight.dtype))
         if ctx.needs_input_grad[2]:
-            for_bias = add_up(_rows(grad), 0)
+            for_bias = add_up(rows, 0)
         return for_x, for_weight, for_bias
 
 
 def _rows(x: Array) -> Array:
     """(*, n) as (N, n)."""
-    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+    return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
 # cross entropy ------------------------------------------------------------------------------------------
