@@ -62,7 +62,7 @@ class Measurement:
 
     @property
     def median(self) -> float:
-        """The time in the middle (np.median). A block that was disturbed moves the mean, and hardly moves the median."""
+        """The time in the middle (np.median). A disturbed block moves the mean, and hardly moves the median."""
         raise NotImplementedError("kata 19: Measurement.median")
 
     @property

@@ -82,7 +82,7 @@ class Measurement:
 
     @property
     def median(self) -> float:
-        """The time in the middle (np.median). A block that was disturbed moves the mean, and hardly moves the median."""
+        """The time in the middle (np.median). A disturbed block moves the mean, and hardly moves the median."""
         return float(np.median(self.times))
 
     @property
