@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from dojo.spec import assert_equal
+from dojo.spec import assert_equal, raises
 from tinytorch.acceleration.observing import Cost, Profile, new_arrays, page_faults, profile, table
 from tinytorch.dispatch import Event, disabled, observers
 from tinytorch.tensor import Tensor
@@ -146,7 +146,7 @@ def test_a_call_that_raises_took_time_too():
         raise ZeroDivisionError("of the operation")
 
     def outer():
-        with pytest.raises(ZeroDivisionError):
+        with raises(ZeroDivisionError):
             seen(event("div"), broken)
         clock.work(1.0)()
 
@@ -188,7 +188,7 @@ def test_profile_ends_with_an_error():
     """An error leaves no observer behind. Of two blocks, one in the other, both see what is in the inner one."""
     x = Tensor(np.ones(3, np.float32))
     before = list(observers)
-    with pytest.raises(ZeroDivisionError), profile(), profile():
+    with raises(ZeroDivisionError), profile(), profile():
         raise ZeroDivisionError
     assert_equal(observers, before, "the observers after an error")
     with profile() as outer:

@@ -1,4 +1,4 @@
-"""What it is for: the end of a long text is written as fast as its beginning, and eight texts in about twice the time of one."""
+"""What it is for: the end of a long text takes no longer than its beginning, and eight texts about twice one."""
 
 import numpy as np
 
