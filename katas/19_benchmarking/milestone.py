@@ -25,7 +25,7 @@ from tinytorch.spatial import Conv2d, max_pool2d
 from tinytorch.tensor import Tensor
 from tinytorch.transformers import GPT, GPTConfig, generate, next_logits
 
-ROWS, HIDDEN = 64, 256  # samples of the MLP and of the CNN, and what is in the middle of the MLP
+ROWS, HIDDEN = 64, 256  # samples of the MLP, and the features in its middle
 PICTURES, CHANNELS, SIDE = 16, (32, 64), 32
 LAYERS, HEADS, FEATURES, CONTEXT, WORDS = 4, 4, 128, 128, 65
 TEXTS = 8  # of a training step of the GPT
@@ -48,9 +48,9 @@ class CNN(Module):
     def __init__(self):
         super().__init__()
         a, b = CHANNELS
-        self.convs = [Conv2d(3, a, 3, padding=1), Conv2d(a, a, 3, padding=1), Conv2d(a, b, 3, padding=1)]
-        for number, conv in enumerate(self.convs):
-            setattr(self, f"conv{number}", conv)
+        self.conv0 = Conv2d(3, a, 3, padding=1)
+        self.conv1 = Conv2d(a, a, 3, padding=1)
+        self.conv2 = Conv2d(a, b, 3, padding=1)
         self.head = Linear(b * (SIDE // 4) ** 2, 10)
 
     def forward(self, x):
