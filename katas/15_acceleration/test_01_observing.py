@@ -5,30 +5,11 @@ import sys
 import numpy as np
 import pytest
 
-from dojo.spec import assert_equal, raises
+from dojo.spec import Clock, assert_equal, raises
 from tinytorch.acceleration.observing import Cost, Profile, new_arrays, page_faults, profile, table
 from tinytorch.dispatch import Event, disabled, observers
 from tinytorch.tensor import Tensor
 from tinytorch.transformers import GPT, GPTConfig
-
-
-class Clock:
-    """A clock that stands still until something takes time."""
-
-    def __init__(self):
-        self.now = 100.0
-
-    def __call__(self):
-        return self.now
-
-    def work(self, seconds, result=None):
-        """What a call does: it takes so many seconds, and gives the result."""
-
-        def run():
-            self.now += seconds
-            return result
-
-        return run
 
 
 def event(name, *args, kind="primitive"):
