@@ -5,7 +5,6 @@ from __future__ import annotations
 from dojo.spec import strategies
 from dojo.spec.again import Again
 from dojo.spec.cache import Remembered, Together
-from dojo.spec.clock import Clock
 from dojo.spec.close import assert_close, assert_equal, unchanged
 from dojo.spec.device import hide_cupy, on_device, to_numpy
 from dojo.spec.draws import extreme
@@ -21,7 +20,6 @@ from dojo.spec.timing import Inconclusive, speedup
 
 __all__ = [
     "Again",
-    "Clock",
     "Inconclusive",
     "Remembered",
     "ShapeError",

@@ -5,15 +5,13 @@ import sys
 import numpy as np
 import pytest
 
-from dojo.spec import Clock, assert_equal, raises
+from dojo.spec import assert_equal, raises
 from tinytorch.acceleration.observing import Cost, Profile, new_arrays, page_faults, profile, table
 from tinytorch.dispatch import Event, disabled, observers
 from tinytorch.tensor import Tensor
 from tinytorch.transformers import GPT, GPTConfig
 
 
-<<<<<<< HEAD
-=======
 def new_clock():
     """A clock that stands still until something takes time, and `work(seconds, result)`, a call that takes time."""
     now = [100.0]
@@ -28,7 +26,6 @@ def new_clock():
     return lambda: now[0], work
 
 
->>>>>>> accel
 def event(name, *args, kind="primitive"):
     return Event(kind, name, args, {})
 
