@@ -197,7 +197,8 @@ def draw_growth(grown: Sequence[dict[str, list[Cost]]]) -> Any:
             line = [first * value / growth.values[0] for value in growth.values]
             here.plot(growth.values, line, color="gray", linestyle=":", label="linear")
             here.set_xscale("log", base=2)
-            here.set_yscale("log")
+            here.set_yscale("log", base=2)
+            here.yaxis.set_major_formatter("{x:g}")
             here.set_xticks(growth.values, [str(value) for value in growth.values])
             here.set_xlabel(growth.size)
             here.grid(alpha=0.3)

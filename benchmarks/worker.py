@@ -28,7 +28,7 @@ IMPLEMENTATIONS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 """For each name its module here, and the options of that module's `library`."""
 
-BATCH = 0.15
+BATCH = 0.1
 """The least number of seconds that a measurement takes."""
 
 STEPS = 3

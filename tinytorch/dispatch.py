@@ -427,6 +427,8 @@ def _by_position(apply: Callable[..., Any], function: Callable[..., Any]) -> Cal
     every = len(signature.parameters)
 
     def kernel(*args: Any, **kwargs: Any) -> Any:
+        if np.ndarray in [type(each) for each in args]:
+            return NotImplemented  # `apply` would take an array for a Tensor; `function` says that it is none
         if kwargs or len(args) != every:
             try:
                 bound = signature.bind(*args, **kwargs)

@@ -97,6 +97,17 @@ def test_kept_of_views():
         assert_close(where_kept(chosen, view), np.where(chosen, view, 0), "where_kept of a view")
 
 
+def test_kept_in_memory_that_is_given():
+    """With `out`, where_kept writes there, into a view too, and returns it."""
+    memory = np.full((4, 6), 7.0)
+    out = memory[::2, ::3]
+    x, kept = np.array([[1.0, np.inf], [np.nan, 4.0]]), np.array([[True, False], [False, True]])
+    result = where_kept(kept, x, out)
+    assert result is out, "where_kept(kept, x, out) returns out"
+    assert_close(out, np.array([[1.0, 0.0], [0.0, 4.0]]), "out")
+    assert_equal((memory == 7).sum().item(), 20, "the entries beside out that kept their value")
+
+
 def test_keeping_is_faster_than_choosing():
     """where_kept takes less than a fifth of the time of np.where, which guesses wrong half of the time."""
     rng = np.random.default_rng(0)

@@ -31,6 +31,7 @@ def test_chunks_cover_everything_once(size):
     for part in parts:
         assert 0 < len(part) <= CHUNK, f"a part of {len(part)} numbers, expected 1 to {CHUNK}"
     assert_equal(len(parts), -(-size // CHUNK), f"the number of parts of {size}")
+    assert_equal(list(chunks(7, 3)), [slice(0, 3), slice(3, 6), slice(6, 9)], "chunks(7, 3)")
 
 
 @both_dtypes

@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks import measure, report
 from dojo.authors import bench
+from dojo.commands import words
 from dojo.errors import DojoError
 
 SMALLEST = ["W1", "W6a"]
@@ -110,6 +111,20 @@ def test_workloads_are_chosen_by_name_or_by_its_beginning() -> None:
     assert measure.chosen(["W5"]) == ["W5"]
     with pytest.raises(DojoError, match="no workload W9: there are W1, W2"):
         measure.chosen(["W9"])
+
+
+def test_makes_variables_are_its_options() -> None:
+    assert words(["ARGS=W3 W4", "PEERS=1", "SCALING=0"]) == ["--args=W3 W4", "--peers"]
+
+
+def test_growth_is_drawn_beside_a_line_for_linear_growth() -> None:
+    costs = [measure.Cost(0.001 * side, 1_000_000 * side) for side in (1, 2, 4, 8)]
+    figure = report.draw_growth([{"torch": costs, "tinytorch": costs}])
+    times, memory = figure.axes
+    assert [line.get_label() for line in times.lines] == ["PyTorch", "tinytorch", "linear"]
+    assert all(
+        list(line.get_ydata()) == pytest.approx([1, 2, 4, 8]) for line in (*times.lines, *memory.lines)
+    )
 
 
 def test_where_it_cannot_run_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -287,7 +287,7 @@ def one_memory_for_both_ways(self, matrix):
     "acceleration.covered",
     spec="test_kernels_work_on_one_floating_point_dtype",
     says="covered",
-    swap=("arrays = [each for each in values if each is not None]", "arrays = list(values)"),
+    swap=("        if each is None:\n            continue\n", ""),
 )
 def none_is_not_covered():
     """Without a bias there is no kernel."""
@@ -297,7 +297,7 @@ def none_is_not_covered():
     "acceleration.covered",
     spec="test_other_dtypes_are_not_covered",
     says="float16",
-    swap=("first in (np.float32, np.float64)", "first is not None"),
+    swap=("dtype in (float32, float64)", "dtype is not None"),
 )
 def every_dtype_is_covered():
     """float16 and integers are taken too."""
@@ -307,7 +307,7 @@ def every_dtype_is_covered():
     "acceleration.covered",
     spec="test_other_dtypes_are_not_covered",
     says="float32 and float64",
-    swap=("each.dtype == first for", "each.dtype in (np.float32, np.float64) for"),
+    swap=("each.dtype != dtype)", "each.dtype not in (float32, float64))"),
 )
 def two_dtypes_are_covered():
     """float32 and float64 together are taken."""
@@ -317,7 +317,7 @@ def two_dtypes_are_covered():
     "acceleration.covered",
     spec="test_other_things_are_not_covered",
     says="float32",
-    swap=("type(each) is np.ndarray and ", 'hasattr(each, "dtype") and '),
+    swap=("type(each) is not np.ndarray", 'not hasattr(each, "dtype")'),
 )
 def whatever_has_a_dtype():
     """NumPy's numbers and what is no array of NumPy's are taken."""
@@ -328,7 +328,7 @@ def whatever_has_a_dtype():
     spec="test_what_is_kept_and_what_is_not",
     says="kept",
 )
-def product_of_floats(kept, x):
+def product_of_floats(kept, x, out=None):
     """0 * inf is nan."""
     return x * kept
 
@@ -338,7 +338,7 @@ def product_of_floats(kept, x):
     spec="test_keeping_is_faster_than_choosing",
     says="faster",
 )
-def chosen_one_by_one(kept, x):
+def chosen_one_by_one(kept, x, out=None):
     """The choice itself: right, and slow."""
     return np.where(kept, x, x.dtype.type(0))
 
@@ -462,10 +462,10 @@ def linear_as_before(ctx, x, weight, bias=None):
     "acceleration.LinearKernel.backward",
     spec="test_linear_by_hand",
     says="gradient for bias",
-    swap=("add_up(_rows(grad), 0)", "add_up(_rows(grad), 0) / max(len(_rows(grad)), 1) * 2"),
+    swap=("add_up(rows, 0)", "add_up(rows, 0) / 2"),
 )
-def linear_bias_of_the_mean():
-    """The gradient of the bias is divided by the number of rows."""
+def linear_half_the_bias():
+    """The gradient of the bias is half of what it is."""
 
 
 @mistake(
@@ -482,7 +482,7 @@ def linear_computes_everything():
     "acceleration.LinearKernel.backward",
     spec="test_a_million_rows_keep_their_digits",
     says="gradient for bias",
-    swap=("add_up(_rows(grad), 0)", "_rows(grad).sum(0)"),
+    swap=("add_up(rows, 0)", "rows.sum(0)"),
 )
 def linear_loses_digits():
     """NumPy adds one row after the other."""
@@ -581,7 +581,7 @@ def cross_entropy_in_float64():
     "acceleration.chunks",
     spec="test_chunks_cover_everything_once",
     says="numbers",
-    swap=("range(0, size, CHUNK)", "range(0, size - CHUNK + 1, CHUNK)"),
+    swap=("range(0, size, step)", "range(0, size - step + 1, step)"),
 )
 def chunks_without_the_rest():
     """What is left over at the end is left out."""
@@ -825,7 +825,7 @@ def pool_keeps_nan():
     "acceleration.MaxPool2dKernel.forward",
     spec="test_max_pool2d_is_what_it_was",
     says="result",
-    swap=("kernel_size if stride is None else stride", "1 if stride is None else stride"),
+    swap=("kernel if stride is None", "(1, 1) if stride is None"),
 )
 def pool_steps_by_one():
     """Without a stride, windows overlap."""
@@ -845,7 +845,7 @@ def pool_gives_to_all():
     "acceleration.MaxPool2dKernel.backward",
     spec="test_windows_that_overlap_add_up",
     says="gradient",
-    swap=("gradients += where_kept", "gradients[...] = where_kept"),
+    swap=("if sh < kh or sw < kw:", "if False:"),
 )
 def pool_overwrites():
     """Where windows overlap, the last one replaces the others."""
@@ -855,7 +855,7 @@ def pool_overwrites():
     "acceleration.MaxPool2dKernel.backward",
     spec="test_max_pool2d_of_infinity",
     says="nan",
-    swap=("where_kept(largest, grad)", "grad * largest"),
+    swap=("where_kept(largest, grad[part], gradients)", "gradients[...] = grad[part] * largest"),
 )
 def pool_makes_nan():
     """An infinite gradient makes nan of its neighbours."""

@@ -380,6 +380,12 @@ def test_a_function_hands_back_too() -> None:
     assert scale(leaf([2], np.int64), leaf([7], np.int64), times=1).tolist() == [14]
 
 
+def test_an_array_is_no_tensor_with_a_kernel_either() -> None:
+    accelerates(scale)(Scale)
+    with pytest.raises(TypeError, match="takes Tensors and numbers, not ndarray"):
+        scale(np.ones(2), leaf([7.0]))  # type: ignore[arg-type]
+
+
 def test_arguments_that_fit_neither_are_named_as_without_a_kernel() -> None:
     accelerates(scale)(Scale)
     with pytest.raises(TypeError, match=r"scale\(\) missing 1 required positional argument: 'by'"):

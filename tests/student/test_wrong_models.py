@@ -37,7 +37,8 @@ PLANS = {"stdlib": {"epochs": 2, "passed": 2.6, "prompt": "def "}}
 """,
     19: """
 ROWS, HIDDEN, PICTURES, CHANNELS, SIDE, TEXTS = 32, 16, 2, (4, 8), 8, 2
-LAYERS, HEADS, FEATURES, CONTEXT, WORDS, READERS, PROMPT, NEW = 1, 2, 32, 24, 11, 16, 4, 12
+LAYERS, HEADS, FEATURES, CONTEXT, WORDS, GAIN = 1, 2, 32, 24, 65, 12
+READERS, PROMPT, NEW = 16, 4, 12
 ROUNDS, NEEDED = {"quick": 6, "slow": 6}, 6
 """,
 }
@@ -357,7 +358,7 @@ WRONG = [
         19,
         "integers_without_their_scale",
         ("precision.groups", "    values = grouped * scales.data[..., None]", "    values = grouped * 1e-3"),
-        says="With int8 the model's logits differ",
+        says="With int8 the model's logits are off",
     ),
     wrong(
         19,

@@ -16,6 +16,9 @@ from tinytorch.dispatch import Array, accelerates
 from tinytorch.spatial import Pair
 from tinytorch.tensor.primitives import quiet
 
+MEMORY = 1 << 18
+"""So many numbers, 1 MiB of float32, are what pooling works on at a time."""
+
 MANY = 32
 """From so many channels on, they come last in memory: shorter runs are not worth it."""
 
@@ -143,6 +146,8 @@ class MaxPool2dKernel(Function):
     def backward(ctx: Any, grad: Array) -> tuple[Array | None, ...]:
         """A pixel that equals the largest of its window gets the gradient of the window, unless one before it got it.
 
-        So go through the windows in order, and remember which gradients are still free.
+        So go through the windows in order, and remember which gradients are still free. Where windows overlap, add;
+        where they do not, where_kept writes into the view. A few pictures at a time, of MEMORY numbers or one, stay in
+        the cache meanwhile.
         """
         raise NotImplementedError("kata 15: MaxPool2dKernel.backward")

@@ -36,8 +36,9 @@ def empty_like(x: Array, dtype: Any = None) -> Array:  # given
     dtype = x.dtype if dtype is None else dtype
     if x.flags.c_contiguous:
         return empty(x.shape, dtype)
-    order = np.argsort([-abs(stride) for stride in x.strides], kind="stable").tolist()
-    return empty(tuple(x.shape[axis] for axis in order), dtype).transpose(np.argsort(order))
+    order = sorted(range(x.ndim), key=x.strides.__getitem__, reverse=True)
+    places = sorted(range(x.ndim), key=order.__getitem__)
+    return empty(tuple([x.shape[axis] for axis in order]), dtype).transpose(places)
 
 
 def covered(*values: Any) -> bool:
@@ -57,12 +58,12 @@ def in_order_of(like: Array, x: Array) -> Array:  # given
     return copy
 
 
-def where_kept(kept: Array, x: Array) -> Array:
+def where_kept(kept: Array, x: Array, out: Array | None = None) -> Array:
     """x where the booleans `kept` are True, and 0 elsewhere, even where x is infinite or nan.
 
     A processor guesses the outcome of every `if`, and in np.where it guesses wrong half of the time. A product does not
     branch, but inf * 0 is nan. So multiply bits: x.view("i4") (or "i8") is the same memory read as integers, and
-    times 1 a number stays what it is, times 0 it is 0.
+    times 1 a number stays what it is, times 0 it is 0. The result is `out`, if it is given, else new memory.
     """
     raise NotImplementedError("kata 15: where_kept")
 
@@ -147,8 +148,8 @@ class CrossEntropyKernel(Function):
 # gelu ---------------------------------------------------------------------------------------------------
 
 
-def chunks(size: int) -> Iterator[slice]:
-    """The slices of CHUNK numbers, one after the other, that make up `size` numbers; the last one may be shorter."""
+def chunks(size: int, step: int = CHUNK) -> Iterator[slice]:
+    """The slices of `step` numbers, one after the other, that make up `size` numbers; the last one may be shorter."""
     raise NotImplementedError("kata 15: chunks")
 
 

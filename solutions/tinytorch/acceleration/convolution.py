@@ -7,18 +7,22 @@ the same, and relu and pooling keep the order that they are given.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from tinytorch import spatial
 from tinytorch.acceleration.columns import Columns
-from tinytorch.acceleration.kernels import covered, empty, empty_like, in_order_of, where_kept
+from tinytorch.acceleration.kernels import chunks, covered, empty, empty_like, in_order_of, where_kept
 from tinytorch.autograd import Function
 from tinytorch.dispatch import Array, accelerates
 from tinytorch.spatial import Pair, pair, windows
 from tinytorch.tensor import Tensor, add_up
 from tinytorch.tensor.primitives import quiet
+
+MEMORY = 1 << 18
+"""So many numbers, 1 MiB of float32, are what pooling works on at a time."""
 
 MANY = 32
 """From so many channels on, they come last in memory: shorter runs are not worth it."""
@@ -196,14 +200,11 @@ class MaxPool2dKernel(Function):
         Handed back: padding and dilation, one picture (C, H, W), what max_pool2d refuses, and a result with nan in it
         (its sum is nan): there a number equals the largest one and is not found by ==.
         """
-        if (
-            not covered(x)
-            or x.ndim != 4
-            or pair(padding, "padding") != (0, 0)
-            or pair(dilation, "dilation") != (1, 1)
-        ):
+        plain = pair(padding, "padding") == (0, 0) and pair(dilation, "dilation") == (1, 1)
+        if not covered(x) or x.ndim != 4 or not plain:
             return NotImplemented
-        ctx.options = kernel_size, kernel_size if stride is None else stride
+        kernel = pair(kernel_size, "kernel_size")
+        ctx.options = kernel, kernel if stride is None else pair(stride, "stride")
         first, *others = _views(x, ctx.options)
         out = empty_like(first)
         out[...] = first
@@ -218,19 +219,29 @@ class MaxPool2dKernel(Function):
     def backward(ctx: Any, grad: Array) -> tuple[Array | None, ...]:
         """A pixel that equals the largest of its window gets the gradient of the window, unless one before it got it.
 
-        So go through the windows in order, and remember which gradients are still free.
+        So go through the windows in order, and remember which gradients are still free. Where windows overlap, add;
+        where they do not, where_kept writes into the view. A few pictures at a time, of MEMORY numbers or one, stay in
+        the cache meanwhile.
         """
         x, out = ctx.saved_tensors
         grad, result = in_order_of(out, grad), empty_like(x)
-        result[...] = 0
-        free = out == out
-        for pixels, gradients in zip(_views(x, ctx.options), _views(result, ctx.options), strict=True):
-            largest = (pixels == out) & free
-            gradients += where_kept(largest, grad)
-            free ^= largest
+        (kh, kw), (sh, sw) = ctx.options
+        step = max(MEMORY // max(math.prod(x.shape[1:]), 1), 1)
+        for part in chunks(len(x), step):
+            result[part] = 0
+            free = out[part] == out[part]
+            for pixels, gradients in zip(
+                _views(x[part], ctx.options), _views(result[part], ctx.options), strict=True
+            ):
+                largest = (pixels == out[part]) & free
+                if sh < kh or sw < kw:
+                    gradients += where_kept(largest, grad[part])
+                else:
+                    where_kept(largest, grad[part], gradients)
+                free ^= largest
         return result, None, None, None, None
 
 
-def _views(x: Array, options: tuple[Pair, Pair]) -> list[Array]:
+def _views(x: Array, options: tuple[tuple[int, int], tuple[int, int]]) -> list[Array]:
     """The windows of kata 09, as arrays."""
     return [each.data for each in windows(Tensor(x), *options)]

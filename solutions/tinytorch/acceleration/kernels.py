@@ -22,7 +22,7 @@ from tinytorch.acceleration import memory
 from tinytorch.activations import SQRT_2_OVER_PI
 from tinytorch.autograd import Function
 from tinytorch.dispatch import Array, accelerates, is_stub
-from tinytorch.tensor import add_up
+from tinytorch.tensor import add_up, float32, float64
 from tinytorch.tensor.primitives import quiet
 
 CHUNK = 32768
@@ -39,8 +39,9 @@ def empty_like(x: Array, dtype: Any = None) -> Array:  # given
     dtype = x.dtype if dtype is None else dtype
     if x.flags.c_contiguous:
         return empty(x.shape, dtype)
-    order = np.argsort([-abs(stride) for stride in x.strides], kind="stable").tolist()
-    return empty(tuple(x.shape[axis] for axis in order), dtype).transpose(np.argsort(order))
+    order = sorted(range(x.ndim), key=x.strides.__getitem__, reverse=True)
+    places = sorted(range(x.ndim), key=order.__getitem__)
+    return empty(tuple([x.shape[axis] for axis in order]), dtype).transpose(places)
 
 
 def covered(*values: Any) -> bool:
@@ -48,10 +49,14 @@ def covered(*values: Any) -> bool:
 
     A kernel asks this first. Arrays on a GPU, other dtypes, two dtypes together and Python numbers are not covered.
     """
-    arrays = [each for each in values if each is not None]
-    first = getattr(arrays[0], "dtype", None)
-    alike = all(type(each) is np.ndarray and each.dtype == first for each in arrays)
-    return alike and first in (np.float32, np.float64)
+    dtype = None
+    for each in values:
+        if each is None:
+            continue
+        if type(each) is not np.ndarray or (dtype is not None and each.dtype != dtype):
+            return False
+        dtype = each.dtype
+    return dtype in (float32, float64)
 
 
 def in_order_of(like: Array, x: Array) -> Array:  # given
@@ -63,17 +68,17 @@ def in_order_of(like: Array, x: Array) -> Array:  # given
     return copy
 
 
-def where_kept(kept: Array, x: Array) -> Array:
+def where_kept(kept: Array, x: Array, out: Array | None = None) -> Array:
     """x where the booleans `kept` are True, and 0 elsewhere, even where x is infinite or nan.
 
     A processor guesses the outcome of every `if`, and in np.where it guesses wrong half of the time. A product does not
     branch, but inf * 0 is nan. So multiply bits: x.view("i4") (or "i8") is the same memory read as integers, and
-    times 1 a number stays what it is, times 0 it is 0.
+    times 1 a number stays what it is, times 0 it is 0. The result is `out`, if it is given, else new memory.
     """
     integers = f"i{x.itemsize}"
-    result = empty_like(kept, x.dtype)
-    np.multiply(x.view(integers), kept, out=result.view(integers))
-    return result
+    out = empty_like(kept, x.dtype) if out is None else out
+    np.multiply(x.view(integers), kept, out=out.view(integers))
+    return out
 
 
 # relu ---------------------------------------------------------------------------------------------------
@@ -131,20 +136,21 @@ class LinearKernel(Function):
         The sum is add_up's.
         """
         x, weight = ctx.saved_tensors
+        rows = _rows(grad)
         for_x = for_weight = for_bias = None
         if ctx.needs_input_grad[0]:
             for_x = empty(x.shape, x.dtype)
-            np.matmul(_rows(grad), weight, out=_rows(for_x))
+            np.matmul(rows, weight, out=_rows(for_x))
         if ctx.needs_input_grad[1]:
-            for_weight = np.matmul(_rows(grad).T, _rows(x), out=empty(weight.shape, weight.dtype))
+            for_weight = np.matmul(rows.T, _rows(x), out=empty(weight.shape, weight.dtype))
         if ctx.needs_input_grad[2]:
-            for_bias = add_up(_rows(grad), 0)
+            for_bias = add_up(rows, 0)
         return for_x, for_weight, for_bias
 
 
 def _rows(x: Array) -> Array:
     """(*, n) as (N, n)."""
-    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+    return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
 # cross entropy ------------------------------------------------------------------------------------------
@@ -203,10 +209,10 @@ class CrossEntropyKernel(Function):
 # gelu ---------------------------------------------------------------------------------------------------
 
 
-def chunks(size: int) -> Iterator[slice]:
-    """The slices of CHUNK numbers, one after the other, that make up `size` numbers; the last one may be shorter."""
-    for start in range(0, size, CHUNK):
-        yield slice(start, start + CHUNK)
+def chunks(size: int, step: int = CHUNK) -> Iterator[slice]:
+    """The slices of `step` numbers, one after the other, that make up `size` numbers; the last one may be shorter."""
+    for start in range(0, size, step):
+        yield slice(start, start + step)
 
 
 def tanh_inside(x: Array, out: Array) -> None:

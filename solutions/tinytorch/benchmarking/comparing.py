@@ -86,12 +86,12 @@ def compare(
 ) -> Comparison:
     """How many times faster `after` is, from the times of both, round by round.
 
-    The ratio is the median of before[i] / after[i] over the rounds i, and (low, high) its bootstrap interval. Both are
-    computed of the logarithms, so that compare(b, a) is one over compare(a, b).
+    The ratio is the median of before[i] / after[i] over the rounds i, and (low, high) its bootstrap interval. Median
+    and interval are taken of log(before / after), and then exp of them: so compare(b, a) is one over compare(a, b).
 
     Args:
-        margin: a difference that is smaller than this part is none: it comes from where the code happens to lie
-            in the memory.
+        margin: a difference of less than this share counts as none: where code and arrays happen to lie in the
+            memory makes as much.
 
     Raises:
         ValueError: the two have not equally many rounds, or fewer than MIN_ROUNDS (the message names the numbers), or

@@ -20,7 +20,7 @@ Observer = Callable[[Event, Callable[[], Any]], Any]
 
 @contextmanager
 def observing(observer: Observer) -> Iterator[None]:
-    """Inside `with observing(observer):` the dispatcher shows it every operation. After an error no longer, too."""
+    """Inside `with observing(observer):` the dispatcher shows it each operation; after it, or an error, none."""
     observers.append(observer)
     try:
         yield

@@ -82,7 +82,7 @@ class Measurement:
 
     @property
     def median(self) -> float:
-        """The time in the middle. A block that something disturbed moves the mean, and hardly moves the median."""
+        """The time in the middle (np.median). A disturbed block moves the mean, and hardly moves the median."""
         return float(np.median(self.times))
 
     @property
@@ -94,10 +94,11 @@ class Measurement:
     def interval(self, confidence: float = 0.95) -> tuple[float, float]:
         """Two of the times, between which the true median lies with this probability at least.
 
-        Each time is below the true median as a coin falls, so how many are below it is binomial. Sorted, the interval
-        goes from times[k] to times[n - 1 - k], with the largest k for which at most k of n coins fall on heads with a
-        probability of at most (1 - confidence) / 2. It assumes no distribution. If there are so few times that no k
-        will do, it goes from the smallest to the largest.
+        Whether a time is below the true median is like the toss of a coin, so how many of the n times are below it is
+        binomial. Of the sorted times the interval goes from times[k] to times[n - 1 - k]. k is the largest number for
+        which n coins show at most k heads with a probability of at most (1 - confidence) / 2. If there are so few
+        times that not even 0 is such a number, k is 0. It assumes nothing else of the times
+        (scipy.stats.quantile_test).
         """
         times, n = np.sort(self.times), len(self.times)
         k, below = 0, 0.0

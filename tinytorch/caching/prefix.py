@@ -1,0 +1,51 @@
+"""Texts that begin alike need not be read twice: a bounded memory of the beginnings that were read last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tinytorch.caching.cache import KVCache
+from tinytorch.tensor import float32
+from tinytorch.transformers import GPTConfig
+
+
+def common_prefix(a: Sequence[int], b: Sequence[int]) -> int:
+    """How many tokens at the beginning of both texts are the same: 2 for [5, 7, 1, 3] and [5, 7, 2, 3]."""
+    raise NotImplementedError("kata 16: common_prefix")
+
+
+class PrefixCache:
+    """Keys and values of the texts that were used last, at most `entries` of them (prefix caching in vLLM).
+
+    `cache` is a KVCache with a row for each. `texts` is a dict from the row to its tokens, a tuple; the text that was
+    not used for the longest time stands first.
+    """
+
+    def __init__(
+        self, config: GPTConfig, entries: int = 8, dtype: Any = float32, device: Any = "cpu"
+    ) -> None:
+        """Take the memory for `entries` texts, and hold none.
+
+        Raises:
+            ValueError: `entries` is less than 1; the message names it.
+        """
+        raise NotImplementedError("kata 16: PrefixCache.__init__")
+
+    def fetch(self, ids: Sequence[int], cache: KVCache, row: int) -> int:
+        """Let `row` of `cache` hold the longest beginning of `ids` that is known; return its number of tokens.
+
+        At least the last token is left to be read: its logits are not kept. The text that was used counts as used now.
+        """
+        raise NotImplementedError("kata 16: PrefixCache.fetch")
+
+    def store(self, ids: Sequence[int], cache: KVCache, row: int) -> None:
+        """Remember `ids`, the tokens that `row` of `cache` holds.
+
+        If there is no room, the text that was not used for the longest time is forgotten. A known text that begins with
+        `ids` counts as used now, and nothing is copied. A known text with which `ids` begins is replaced.
+
+        Raises:
+            ValueError: the row does not hold as many tokens; the message names both numbers.
+        """
+        raise NotImplementedError("kata 16: PrefixCache.store")
