@@ -32,7 +32,7 @@ from dojo.teach.sandbox import Limits, Report, Sandbox
 from dojo.teach.submissions import Content, Match, Unreadable
 from dojo.tree.skeleton import derive
 
-DEATHS = 3  # a run that dies in a spec goes on with the next one, so often
+DEATHS = 10  # a run that dies in a spec goes on with the next one, so often
 TIMINGS = 3  # runs of a timing that cannot be judged
 SHORT = 60.0  # seconds for one spec and all its cases
 VOID = 6  # canaries that may fail to be imported before the results are not believed
@@ -250,7 +250,7 @@ class Grader:
             words = report.spoiled or report.words
             found.results.append(Result(report.running, "wrong", words, death, None, 0.0))
             skipped += [each.id for each in found.results if each.id not in skipped]
-            if _timed_out(report):
+            if _timed_out(report) or report.spoiled:  # another one would be as dear
                 break
         return found
 
