@@ -11,7 +11,7 @@ from tests.hostile.cell import RIGHT, judged, needs_sandbox, points, prevented, 
 
 pytestmark = needs_sandbox
 
-ENDLESS = "n = 0\nwhile True:\n    try:\n        while True: n += 1\n    except BaseException:\n        n = 0"
+ENDLESS = "import time\nwhile True:\n    try:\n        time.sleep(1)\n    except BaseException:\n        pass"
 
 BOMBS = {
     "forks": "import os\ntry:\n    while True: os.fork()\nexcept OSError:\n    raise SystemExit",
