@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from dojo.bootstrap import ENTRY
 from dojo.errors import DojoError, display
+from dojo.teach import rights
 from dojo.teach.submissions import Match
 
 AHEAD = 100  # students that are given to the scheduler at a time
@@ -50,6 +51,13 @@ def grade(address: str, matches: Sequence[Match], arguments: Sequence[str]) -> N
 def one(entry: str, student: str, arguments: Sequence[str]) -> str:
     """On a worker: grade one student in a process of its own, which ends with the worker."""
     command = [sys.executable, entry, "grade", f"--only={student}", *arguments]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=rights.die_with_parent,
+    )
     lines = (done.stdout if done.returncode == 0 else done.stderr).strip().splitlines()
     return lines[-1].strip().removeprefix("1/1").strip() if lines else f"{student}: nothing was said"
