@@ -6,22 +6,24 @@ override N := $(value N)
 override K := $(value K)
 override ARGS := $(value ARGS)
 override FORCE := $(value FORCE)
+override PEERS := $(value PEERS)
+override SCALING := $(value SCALING)
 override DATA := $(value DATA)
 # WSL has a NAME in every environment: these two count only if they were typed.
 override NAME := $(if $(findstring command,$(origin NAME)),$(value NAME))
 override DIR := $(if $(findstring command,$(origin DIR)),$(value DIR))
 # Those of the instructor's commands, which count only if they were typed, too.
-INSTRUCTOR = SUBMISSIONS OUT ROSTER POINTS JOBS ONLY SHARD DASK DRY WHOLE CHECK UNSAFE
+INSTRUCTOR = SUBMISSIONS OUT ROSTER POINTS JOBS ONLY SHARD DASK DIFF DRY WHOLE CHECK UNSAFE SOLUTIONS
 typed = $(if $(findstring command,$(origin $1)),$(value $1))
 $(foreach each,$(INSTRUCTOR),$(eval override $(each) := $$(call typed,$(each))))
 export $(INSTRUCTOR)
-export N K ARGS FORCE DATA NAME DIR
+export N K ARGS FORCE PEERS SCALING DATA NAME DIR
 
 DOJO = @$(PYTHON) dojo/__main__.py
 
-.PHONY: help kata watch hint board milestone data diff start reset restore solutions-branch doctor
-.PHONY: grade
-.PHONY: test dev-gate dev-skeleton dev-specs dev-pictures
+.PHONY: help kata watch hint board milestone show data diff start reset restore solutions-branch doctor
+.PHONY: grade gradescope student-edition nbgrader site
+.PHONY: test bench dev-gate dev-skeleton dev-specs dev-pictures
 
 help:             ; $(DOJO)
 kata:             ; $(DOJO) kata N="$$N" K="$$K" ARGS="$$ARGS"
@@ -29,6 +31,7 @@ watch:            ; $(DOJO) watch N="$$N"
 hint:             ; $(DOJO) hint N="$$N" K="$$K"
 board:            ; $(DOJO) board
 milestone:        ; $(DOJO) milestone N="$$N" DATA="$$DATA" ARGS="$$ARGS"
+show:             ; $(DOJO) show N="$$N"
 data:             ; $(DOJO) data NAME="$$NAME" DIR="$$DIR"
 diff:             ; $(DOJO) diff N="$$N"
 start:            ; $(DOJO) start N="$$N" FORCE="$$FORCE"
@@ -39,9 +42,14 @@ doctor:           ; $(DOJO) doctor
 
 # For instructors: docs/instructor-guide.md.
 grade:            ; $(DOJO) grade N="$$N" $(foreach each,$(INSTRUCTOR),$(each)="$$$(each)")
+gradescope:       ; $(DOJO) gradescope N="$$N" OUT="$$OUT" POINTS="$$POINTS"
+student-edition:  ; $(DOJO) student-edition N="$$N" OUT="$$OUT" DIFF="$$DIFF"
+nbgrader:         ; $(DOJO) nbgrader N="$$N" OUT="$$OUT"
+site:             ; $(DOJO) site OUT="$$OUT" SOLUTIONS="$$SOLUTIONS"
 
 # For maintainers: docs/development.md.
 test:             ; $(DOJO) test ARGS="$$ARGS"
+bench:            ; $(DOJO) bench ARGS="$$ARGS" PEERS="$$PEERS" SCALING="$$SCALING" DIR="$$DIR"
 dev-gate:         ; $(DOJO) dev-gate N="$$N"
 dev-skeleton:     ; $(DOJO) dev-skeleton FORCE="$$FORCE"
 dev-specs:        ; $(DOJO) dev-specs

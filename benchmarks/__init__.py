@@ -1,4 +1,4 @@
-"""The reference beside PyTorch, measured as ratios in one run. PyTorch is needed: `pip install torch==2.13.0`."""
+"""The reference beside PyTorch, measured as ratios in one run: `make bench`. See README.md."""
 
 from dojo.bootstrap import pin_blas
 

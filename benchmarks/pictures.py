@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.side_by_side import use_the_reference
+from benchmarks.in_tinytorch import use_the_reference
 from dojo.datasets import strokes
 
 EPOCHS, BATCH = 4, 64

@@ -26,6 +26,7 @@ COMMANDS = {
     "hint": Command("hint N=2", "the next hint for the first red spec", "student.hint", VENV),
     "board": Command("board", "the twenty katas: what is green, what is red", "student.board", VENV),
     "milestone": Command("milestone N=6", "see what your code can do by now", "student.milestone", VENV),
+    "show": Command("show N=15", "a picture that your code draws", "student.show", VENV),
     "data": Command("data", "the data sets; NAME=mnist downloads one", "student.data", VENV),
     "diff": Command("diff N=2", "how your module differs from the reference", "student.diff", PYTHON),
     "start": Command("start N=4", "begin at kata 4: the katas below are filled in", "student.start", VENV),
@@ -40,12 +41,17 @@ COMMANDS = {
     "doctor": Command("doctor", "what is installed, what is missing, what to do", "doctor", ANY),
     # For instructors: docs/instructor-guide.md. Not listed.
     "grade": Command("", "grade the submissions of a class", "teach.grade", VENV),
+    "gradescope": Command("", "the autograder that Gradescope takes", "teach.gradescope", VENV),
+    "student-edition": Command("", "a repository for students", "teach.student_edition", VENV),
+    "nbgrader": Command("", "the katas as assignments of nbgrader's", "teach.notebooks", VENV),
+    "site": Command("", "the course as a static site", "teach.site", VENV),
     # For maintainers: not listed.
     "test": Command("", "the repository's own tests", "authors.own_tests", DEV),
     "dev-gate": Command("", "a deeper and slower check of the katas; N=2 for one", "authors.gate", VENV),
     "dev-skeleton": Command("", "derive tinytorch/ from the reference", "authors.skeleton", PYTHON),
     "dev-specs": Command("", "write the lists of specs", "authors.specs", VENV),
     "dev-pictures": Command("", "draw the README's pictures from real runs", "authors.pictures", VENV),
+    "bench": Command("", "how fast the reference is beside PyTorch; ARGS=W3 for one", "authors.bench", VENV),
     "pytest": Command("", "pytest as the other commands run it; arguments behind --", "run.session", VENV),
 }
 
@@ -73,10 +79,10 @@ def split(args: str) -> list[str]:
 
 VALUES = (
     *("N", "K", "ARGS", "DATA", "NAME", "DIR"),
-    *("SUBMISSIONS", "OUT", "ROSTER", "POINTS", "JOBS", "ONLY", "SHARD", "DASK"),
+    *("SUBMISSIONS", "OUT", "ROSTER", "POINTS", "JOBS", "ONLY", "SHARD", "DASK", "DIFF"),
 )
-SWITCHES = ("FORCE", "DRY", "WHOLE", "CHECK", "UNSAFE")
-"""The variables that `make` passes."""
+SWITCHES = ("FORCE", "DRY", "WHOLE", "CHECK", "UNSAFE", "SOLUTIONS", "PEERS", "SCALING")
+"""The variables that `make` passes: those with a value, and those that are on or off."""
 
 
 def words(arguments: list[str]) -> list[str]:

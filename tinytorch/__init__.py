@@ -7,7 +7,7 @@ import sys
 import warnings
 from typing import TYPE_CHECKING
 
-from tinytorch import nn as nn, optim as optim, utils as utils
+from tinytorch import amp as amp, ao as ao, dispatch, nn as nn, optim as optim, utils as utils
 from tinytorch.faces import face, open_floor
 
 if TYPE_CHECKING:
@@ -39,6 +39,9 @@ __getattr__, __dir__ = face(__name__)
 
 # This installs the tape if kata 07 is written. Until then, or if it is broken, the katas below work without it.
 open_floor("tinytorch.autograd")
+
+# The kernels of kata 15, if they are written and not broken. They are imported when one is first needed.
+dispatch.load_kernels_with(lambda: open_floor("tinytorch.acceleration"))
 
 # `python -m tinytorch.setup` imports this package first, and so setup with it. runpy warns about that; it is harmless.
 warnings.filterwarnings("ignore", "'tinytorch.setup' found in sys.modules", RuntimeWarning)

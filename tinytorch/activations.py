@@ -22,6 +22,7 @@ SQRT_2_OVER_PI = math.sqrt(2 / math.pi)
 # Functions of one entry ---------------------------------------------------------------------------------
 
 
+@accelerable
 @primitive
 def relu(x: Array) -> Array:
     """max(x, 0); nan stays nan (torch.nn.functional.relu)."""

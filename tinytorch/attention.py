@@ -11,18 +11,20 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from tinytorch.dispatch import accelerable
+from tinytorch.dispatch import Array, accelerable
 from tinytorch.layers import Module
 from tinytorch.tensor import Tensor, at_least_float32
 
 # Who may look where -------------------------------------------------------------------------------------
 
 
-def causal_mask(L: int, S: int | None = None, offset: int = 0, device: Any = "cpu") -> Tensor:
+def causal_mask(L: int, S: int | None = None, offset: int | Array = 0, device: Any = "cpu") -> Tensor:
     """(L, S) booleans, True where query i may look at key j: j <= i + offset. S is L by default.
 
     `offset` is the place of the first query among the keys: 0 if both begin together, P if P earlier keys come
     from a cache. causal_mask(3) is [[T, F, F], [T, T, F], [T, T, T]], causal_mask(1, 3, offset=2) is [[T, T, T]].
+    In a batch each text may have an offset of its own: an array (B,) of integers gives a mask (B, 1, L, S), where the
+    1 stands for the heads.
     """
     raise NotImplementedError("kata 13: causal_mask")
 
@@ -107,11 +109,23 @@ class Cache(Protocol):  # given
     """Remembers the keys and values of earlier tokens, for every layer of a model. Kata 16 writes one."""
 
     @property
-    def length(self) -> int:  # given
-        """How many tokens every layer holds; during a forward pass, those of the passes before it."""
+    def length(self) -> int | Array:  # given
+        """How many tokens every layer holds; during a forward pass, those of the passes before it.
+
+        An int if it is the same for every text of the batch, else an array (B,) of integers, one for each text.
+        """
 
     def update(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:  # given
-        """Append the keys and values of new tokens, both (B, H, L, D / H); return all of the layer's, old and new."""
+        """Append the keys and values of new tokens, both (B, H, L, D / H); return all of the layer's, old and new.
+
+        Where the texts have unequal lengths, those of a text stand at its places 0, 1, 2, ..., and what stands
+        behind the end of a shorter text is never looked at: both have the shape (B, H, longest(length) + L, D / H).
+        """
+
+
+def longest(length: int | Array) -> int:  # given
+    """The largest of the lengths of a cache, which is an int or an array (B,)."""
+    return length if isinstance(length, int) else max(length.tolist(), default=0)
 
 
 class MultiHeadAttention(Module):
@@ -132,11 +146,11 @@ class MultiHeadAttention(Module):
         """
         raise NotImplementedError("kata 13: MultiHeadAttention.__init__")
 
-    def queries_and_keys(self, query: Tensor, key: Tensor, start: int = 0) -> tuple[Tensor, Tensor]:
+    def queries_and_keys(self, query: Tensor, key: Tensor, start: int | Array = 0) -> tuple[Tensor, Tensor]:
         """Queries and keys by head: (..., L, D), (..., S, D) -> (..., H, L, D / H), (..., H, S, D / H).
 
         They are projected by q_proj and k_proj and split into heads. With rope they are also rotated; the first row
-        of each is at place `start`.
+        of each is at place `start`, or that of text b at place start[b] (apply_rope).
         """
         raise NotImplementedError("kata 13: MultiHeadAttention.queries_and_keys")
 
@@ -158,7 +172,8 @@ class MultiHeadAttention(Module):
 
         With a `cache`, the new keys and values are appended to the earlier ones of `layer`, and the queries meet all
         of them. The first new token is at place cache.length: rope rotates by that place, and with `is_causal` query i
-        sees the keys up to place cache.length + i.
+        sees the keys up to place cache.length + i. All of this is so for each text of the batch with its own length, if
+        cache.length is an array. A call that raises one of the errors below has put nothing into the cache.
 
         Raises:
             ValueError: attn_mask and is_causal are both given, with a cache too (the message names both); or as

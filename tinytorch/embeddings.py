@@ -98,9 +98,9 @@ class Embedding(Module):
 
 
 def position_angles(places: Array, d_model: int, base: float = 10000.0) -> Array:
-    """The angle of each clock hand at each place: (T,) -> (T, ceil(d_model / 2)), one hand for two features.
+    """The angle of each clock hand at each place: (..., T) -> (..., T, ceil(d_model / 2)), one hand for two features.
 
-        angles[t, i] = places[t] / base ** (2 * i / d_model)
+        angles[..., t, i] = places[..., t] / base ** (2 * i / d_model)
 
     Hand 0 turns by one radian a place and the last ones hardly at all, like the hands for seconds, minutes and hours.
     `places` and the result are arrays; the result is float64, because a float32 at place 100,000 is only accurate to a
@@ -109,14 +109,30 @@ def position_angles(places: Array, d_model: int, base: float = 10000.0) -> Array
     raise NotImplementedError("kata 12: position_angles")
 
 
-def rows_for(table: Tensor, x: Tensor, start: int) -> Tensor:
-    """The rows of `table` (max_len, D) for x (..., T, D) whose first row is at place `start`: (T, D), a view.
+def places_of(x: Tensor, start: int | Array) -> Array:
+    """The place of each row of x (..., T, D): start, start + 1, ... as an array (T,), on the device of x.
 
-    Any of max_len, D and T may be 0.
+    In a batch each text may begin at a place of its own: with `start` an array (B,) of integers, text b of
+    x (B, ..., T, D) begins at start[b]. Then the places are (B, ..., T), with axes of 1 between: (B, 1, T) for an x
+    (B, H, T, D).
 
     Raises:
-        ValueError: x has fewer than two axes or another D; the message names the shape of x and D. `start` is
+        ValueError: `start` is an array and does not have one number for each text; the message names its shape and
+            that of x.
+    """
+    raise NotImplementedError("kata 12: places_of")
+
+
+def rows_for(table: Tensor, x: Tensor, start: int | Array) -> Tensor:
+    """The rows of `table` (max_len, D) for x (..., T, D) whose first row is at place `start`: (T, D), a view.
+
+    With an array of starts, one for each text, they are the rows at places_of(x, start): (B, ..., T, D). Any of
+    max_len, D and T may be 0.
+
+    Raises:
+        ValueError: x has fewer than two axes or another D; the message names the shape of x and D. A start is
             negative; the message names it. Or start + T is above max_len, even if T is 0; the message names both.
+            Or as places_of.
     """
     raise NotImplementedError("kata 12: rows_for")
 
@@ -136,7 +152,7 @@ class SinusoidalPositions(Module):
     def __init__(self, max_len: int, d_model: int) -> None:
         raise NotImplementedError("kata 12: SinusoidalPositions.__init__")
 
-    def forward(self, x: Tensor, start: int = 0) -> Tensor:
+    def forward(self, x: Tensor, start: int | Array = 0) -> Tensor:
         """x + the rows of the table from place `start` on, in the dtype of x.
 
         Raises:
@@ -163,7 +179,7 @@ class LearnedPositions(Module):
         """Draw the weight again."""
         raise NotImplementedError("kata 12: LearnedPositions.reset_parameters")
 
-    def forward(self, x: Tensor, start: int = 0) -> Tensor:
+    def forward(self, x: Tensor, start: int | Array = 0) -> Tensor:
         """x + the rows of the weight from place `start` on; errors as rows_for."""
         raise NotImplementedError("kata 12: LearnedPositions.forward")
 
@@ -174,11 +190,12 @@ class LearnedPositions(Module):
 # Places that turn ---------------------------------------------------------------------------------------
 
 
-def apply_rope(x: Tensor, start: int = 0, base: float = 10000.0) -> Tensor:
+def apply_rope(x: Tensor, start: int | Array = 0, base: float = 10000.0) -> Tensor:
     """Each row rotated by its place: (..., T, D) -> the same shape and dtype (Su et al. 2021, RoPE).
 
-    Row t is at place start + t. Its features i and i + D / 2 are the coordinates of a point, which is rotated by
-    angles[t, i] of position_angles(places, D, base):
+    Row t is at place start + t; `start` may also be an array of starts, one for each text, as in places_of. Features
+    i and i + D / 2 of a row are the coordinates of a point, which is rotated by angles[t, i] of
+    position_angles(places, D, base):
 
         out[..., t, i]         = x[..., t, i] * cos(angle) - x[..., t, i + D / 2] * sin(angle)
         out[..., t, i + D / 2] = x[..., t, i] * sin(angle) + x[..., t, i + D / 2] * cos(angle)
@@ -189,7 +206,7 @@ def apply_rope(x: Tensor, start: int = 0, base: float = 10000.0) -> Tensor:
     dtype of x.
 
     Raises:
-        ValueError: x has fewer than two axes, or D is odd; the message names the shape.
+        ValueError: x has fewer than two axes, or D is odd; the message names the shape. Or as places_of.
         TypeError: x is not floating point; the message names its dtype.
     """
     raise NotImplementedError("kata 12: apply_rope")

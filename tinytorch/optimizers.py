@@ -91,6 +91,15 @@ def rmsprop_update(
 # Optimizers: who is updated, and what is remembered -----------------------------------------------------
 
 
+@accelerable
+def zeros_like_all(arrays: Arrays) -> Arrays:
+    """Zeros for each array, of its shape, dtype and device: every array in the state of an optimizer begins as one.
+
+    They are apart from each other and from `arrays`. Kata 15 lays those of one call side by side in memory.
+    """
+    raise NotImplementedError("kata 06: zeros_like_all")
+
+
 class Optimizer:
     """Groups of parameters with their options, and the state of each parameter (torch.optim.Optimizer).
 
@@ -141,7 +150,8 @@ class Optimizer:
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take options and state from the `state_dict` of an optimizer whose parameters have the same shapes.
 
-        Arrays are copied, to the dtype and the device of their parameter.
+        Arrays are copied, to the dtype and the device of their parameter, into zeros_like_all: those of one name and
+        group with one call, in the order of the group's parameters.
 
         Raises:
             ValueError: the groups have other numbers of parameters; the message names the list of them here and the one

@@ -214,11 +214,13 @@ class GPT(Module):
     def forward(self, ids: Tensor, cache: Cache | None = None) -> Tensor:
         """Logits for the token after each one: (B, T) -> (B, T, V). Row t sees the tokens 0 to t, and no later one.
 
-        With a `cache`, which holds the earlier tokens, `ids` are the tokens from place cache.length on.
+        With a `cache`, which holds the earlier tokens, `ids` are the tokens from place cache.length on, in each text
+        with its own length if that is an array. A call that raises one of the errors below has put nothing into it.
 
         Raises:
-            ValueError: the text is longer than block_size, with what the cache holds; the message names the number of
-                tokens and block_size. Or ids have no axis.
+            ValueError: a text is longer than block_size, with what the cache holds; the message names the number of
+                tokens, of the longest text, and block_size. Or ids have no axis.
+            IndexError: as embedding.
         """
         raise NotImplementedError("kata 14: GPT.forward")
 
@@ -295,15 +297,19 @@ def sample(
     raise NotImplementedError("kata 14: sample")
 
 
+@accelerable
 def next_logits(model: GPT, ids: Tensor, cache: Cache | None = None) -> Tensor:
     """The model's logits for the token after `ids`, evaluating: (..., T) -> (..., V).
 
     It reads the last block_size tokens of a longer text. With a `cache` it reads only what the cache does not hold
     yet, ids[..., cache.length:]; then a text longer than block_size is the model's ValueError.
 
+    If the texts in the cache have unequal lengths, they all end in the last column of ids, and each has the same
+    number of new tokens: the columns from longest(cache.length) on. What stands before a shorter text is not read.
+
     Raises:
         ValueError: there is no token to read: T is 0, or the cache holds them all. The message names T and the
-            cache's length.
+            cache's length, that of the longest text.
     """
     raise NotImplementedError("kata 14: next_logits")
 

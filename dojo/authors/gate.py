@@ -6,6 +6,7 @@
 (d) import  every module of the skeleton imports without a warning
 (e) walk    a perfect student who writes what the first red spec asks for gets from skeleton to green, is asked
             for every function, and each function alone taken away again is missed by some spec
+(f) kernels with the kernels of kata 15 on, every spec of a kata below is green too: they have no other specification
 mistakes    every classic mistake is caught by the spec it names, with words that point at it
 first       the same beside all the kata's other specs, with a note of the one that is red first: only where asked
             for with --only first, because it runs the whole kata for each mistake
@@ -23,9 +24,11 @@ import random
 import textwrap
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
+
+import pytest
 
 from dojo.authors.walk import Walk, questioned
 from dojo.catalogue import KATAS, SOLUTIONS, Kata, kata
@@ -38,9 +41,6 @@ from dojo.run.warm import Task
 from dojo.tree import mistakes, reference
 from dojo.tree.overlay import Plan, plan_for, shown
 from dojo.tree.skeleton import derive
-
-if TYPE_CHECKING:
-    import pytest
 
 SEEDS = 5  # random runs of each kata in the deep gate
 SLOW = 2.0  # seconds of a spec that are worth a note
@@ -108,9 +108,14 @@ def red(kata: Kata) -> Part:
     return Finding(len(outcome.results), problems)
 
 
-def green(kata: Kata, *args: str, plugins: tuple[object, ...] = (), how: str = "") -> Part:
-    """(b) The higher katas skeletons, this one and the lower ones the reference: every spec is green."""
-    plan = Plan(SOLUTIONS, source=skeletons(above(kata)))
+def green(
+    kata: Kata, *args: str, plugins: tuple[object, ...] = (), how: str = "", alone: bool = True
+) -> Part:
+    """(b) The higher katas skeletons, this one and the lower ones the reference: every spec is green.
+
+    If not `alone`, the higher katas are the reference, too.
+    """
+    plan = Plan(SOLUTIONS, source=skeletons(above(kata)) if alone else {})
     outcome = yield Job([where(kata), *args], plan, LIMIT, plugins)
     problems = [] if outcome.results else [f"no spec ran\n{outcome.output}"]
     notes = []
@@ -135,6 +140,23 @@ def green_deeply(kata: Kata) -> list[Part]:
         )
         for seed in range(1, SEEDS + 1)
     ]
+
+
+def with_kernels(kata: Kata) -> list[Part]:
+    """(f) The specs of katas 03 to 14, those that may call a function with a kernel, once more with kernels on."""
+    how = " with the kernels of kata 15"
+    return [green(kata, plugins=(_Kernels(),), how=how, alone=False)] if 3 <= kata.number < 15 else []
+
+
+class _Kernels:
+    def pytest_collection_finish(self) -> None:
+        importlib.import_module("tinytorch.acceleration")  # an error would otherwise mean: no kernels
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_call(self) -> Generator[None]:
+        """The dojo closes what is above the kata of the spec; this opens it inside of that."""
+        with importlib.import_module("tinytorch.dispatch").closed_above(len(KATAS)):
+            return (yield)
 
 
 class _Shuffled:
@@ -328,6 +350,7 @@ CHECKS = {
     "e": Check(
         "the walk", "steps", lambda kata: [walked(kata)], lambda kata: [walked(kata), walked_anew(kata)]
     ),
+    "f": Check("green with kernels", "specs", with_kernels, with_kernels),
     "mistakes": Check("mistakes caught", "mistakes", all_caught, all_caught),
     "first": Check(
         "mistakes, first red", "mistakes", lambda kata: [], lambda kata: all_caught(kata, whole=True)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,6 +31,14 @@ UNARY = {"neg": "negative", "pos": "positive", "abs": "absolute", "invert": "inv
 
 
 # The array ----------------------------------------------------------------------------------------------
+
+
+class Flags(NamedTuple):
+    """What CuPy tells of an array's memory. Nothing here can be set: its arrays cannot be made read-only."""
+
+    c_contiguous: bool
+    f_contiguous: bool
+    owndata: bool
 
 
 class ndarray:
@@ -136,9 +143,8 @@ class ndarray:
         return wrap(self._host.base)
 
     @property
-    def flags(self) -> SimpleNamespace:
-        names = ("c_contiguous", "f_contiguous", "owndata")
-        return SimpleNamespace(**{name: getattr(self._host.flags, name) for name in names})
+    def flags(self) -> Flags:
+        return Flags(*[getattr(self._host.flags, name) for name in Flags._fields])
 
     @property
     def device(self) -> Device:

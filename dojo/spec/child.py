@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import io
 import os
+import re
 import signal
 import sys
 import traceback
@@ -117,7 +118,7 @@ def _run(function: Callable[[], Any]) -> tuple[Ending, Told]:
     """How the child ended, and what it sent: its arrays, or its error. The spec's time limit ends it too."""
     if not process.can_fork():
         raise Elsewhere(
-            "This spec kills a copy of its process, and only Linux, macOS and WSL can make such a copy."
+            "This spec needs a copy of its process, and only Linux, macOS and WSL can make such a copy."
         )
     child = process.fork(lambda: process.tell(_told(function)), own_group=False)
     try:
@@ -152,8 +153,9 @@ def _result(ending: Ending, told: Told) -> dict[str, Array]:
     if "arrays" in told:
         with np.load(io.BytesIO(base64.b64decode(told["arrays"])), allow_pickle=False) as arrays:
             return dict(arrays)
-    if told["kind"] == "NotImplementedError":
-        error = NotImplementedError(told["message"])
+    unwritten = re.search(r"NotImplementedError: (kata \d\d: .+)", f"{told['kind']}: {told['message']}")
+    if unwritten:  # here, or in a process that the child started: then the message is a traceback
+        error = NotImplementedError(unwritten[1])
     else:
         error = AssertionError(f"in a child process of this spec: {told['kind']}: {told['message']}")
     error.child_frames = [traceback.FrameSummary(*each[:3], line=each[3]) for each in told["frames"]]

@@ -25,33 +25,26 @@ data set are stored in `.dojo/milestones/NN.json`, where the board finds them.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
-import os
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from dojo.bootstrap import ENTRY
 from dojo.catalogue import KATAS, ROOT, Kata, built_kata
 from dojo.commands import split
-from dojo.errors import INTERRUPTED, RED, DojoError, display
-from dojo.report.explain import explain
+from dojo.errors import RED, DojoError, display
 from dojo.report.screen import say
-from dojo.run import process, specs, standing
-from dojo.run.results import Spec, page, your_line
+from dojo.run import specs, standing
 from dojo.run.standing import Standing
-from dojo.tree import overlay
+from dojo.student import scene
+from dojo.student.scene import Answer
 from dojo.tree.overlay import shown
 
 HOME = ROOT / ".dojo" / "milestones"
 MEASURED = 1.0  # seconds of training, to estimate how long the whole of it takes
 RUN = ".run"  # the suffix of folders of checkpoints
-SHOW_CURSOR = "\033[?25h"
 
 
 class Report:
@@ -145,11 +138,9 @@ class Report:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("n", nargs="?", metavar="N", help="the kata's number, 1 to 20")
+    scene.add_arguments(parser)
     parser.add_argument("--data", metavar="DIR", help="a folder with data that you have already")
-    parser.add_argument("--impl", default="student", help="student (default), solutions, or a path")
     parser.add_argument("--args", default="", help="words for the milestone script")
-    parser.add_argument("--scene", action="store_true", help=argparse.SUPPRESS)  # in the process of its own
 
 
 def run(options: argparse.Namespace) -> int:
@@ -164,7 +155,8 @@ def run(options: argparse.Namespace) -> int:
         raise DojoError(f"DATA={options.data} is not a folder.")
     args = tuple(split(options.args))
     if options.scene:
-        return _scene(script, options.impl, Report(kata, data, args))
+        report = Report(kata, data, args)
+        return scene.answer(kata, script, options.impl, "main", lambda main: _perform(main, report))
     try:
         HOME.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -179,7 +171,8 @@ def run(options: argparse.Namespace) -> int:
         )
     started = time.monotonic()
     try:
-        answer = _play(kata, options)
+        words = [f"--data={options.data or ''}", f"--args={options.args}"]
+        answer = scene.play("milestone", kata, options.impl, *words)
     except KeyboardInterrupt:
         if any(HOME.glob(f"{kata.id}_*{RUN}/*")):
             say(f"\nWhat is finished is kept: `make milestone N={kata.number}` resumes after it.")
@@ -205,7 +198,7 @@ def reached(kata: Kata) -> str:
         return ""
 
 
-def _conclude(kata: Kata, answer: dict[str, Any], red: Standing | None, impl: str) -> int:
+def _conclude(kata: Kata, answer: Answer, red: Standing | None, impl: str) -> int:
     for path in answer.get("figures", ()):
         print(f"picture: {path}")
     if answer.get("passed") and red:
@@ -226,13 +219,8 @@ def _conclude(kata: Kata, answer: dict[str, Any], red: Standing | None, impl: st
         return 0
     if "passed" in answer:
         say(f"Not reached yet: {answer['text']}")
-    elif "next" in answer:
-        number, name = answer["next"]
-        say(f"next: write `{name}` (kata {number:02d}), then `make milestone N={kata.number}` again.")
-    elif "error" in answer:
-        say(answer["error"])
     else:
-        say(page("The milestone ended without a verdict.", [answer["death"]], answer["where"]))
+        scene.say_why(answer, "The milestone", f"make milestone N={kata.number}")
     return RED
 
 
@@ -261,57 +249,16 @@ def _those_that_have_one() -> str:
 # The script, in a process of its own --------------------------------------------------------------------
 
 
-def _play(kata: Kata, options: argparse.Namespace) -> dict[str, Any]:
-    """What the script answered before it ended, or how its process died."""
-    plan = overlay.plan_for(options.impl)
-    words = [f"--data={options.data or ''}", f"--args={options.args}", f"--impl={options.impl}", "--scene"]
-    command = [sys.executable, "-P", ENTRY, "milestone", *words, str(kata.number)]
-    child = process.spawn(command, cwd=Path.cwd(), terminal=True)
-    try:
-        ending = child.wait()
-    finally:
-        if sys.stdout.isatty():
-            print(SHOW_CURSOR, end="", flush=True)  # a progress bar hides it, and may have been killed
-    if ending.kind == process.INTERRUPTED:
-        raise KeyboardInterrupt
-    answers = [record for record in child.take() if "ended" not in record]
-    return answers[-1] if answers else {"death": str(ending), "where": your_line(ending, plan)}
-
-
-def _scene(script: Path, impl: str, report: Report) -> int:
-    """What the child does: run the script, and tell the parent the answer."""
-    process.connect()
-    os.environ["MPLBACKEND"] = "Agg"
-    overlay.install(overlay.plan_for(impl))
-    try:
-        process.tell(_perform(script, report))
-    except KeyboardInterrupt:  # the parent says so
-        return INTERRUPTED
-    process.tell({"ended": 0})
-    return 0
-
-
-def _perform(script: Path, report: Report) -> dict[str, Any]:
+def _perform(main: Callable[[Report], object], report: Report) -> Answer:
     from dojo.student.verdicts import Refused  # it needs NumPy, which the board does not
 
-    scene = Spec(report.kata, script, 1, "main")  # an import that fails is explained as in a spec file
     try:
-        found = importlib.util.spec_from_file_location("milestone", script)
-        assert found and found.loader
-        module = importlib.util.module_from_spec(found)
-        found.loader.exec_module(module)
-        scene.function = module.main
-        module.main(report)
+        main(report)
     except Refused as refusal:
         report.verdict(False, str(refusal))
-    except (Exception, SystemExit) as error:
-        why = explain(error, scene)
-        return {"next": why.owner} if why.owner else {"error": why.text}
     if report.passed is None:
-        return {"error": f"{script.name} ended without a verdict."}
+        return {"error": "milestone.py ended without a verdict."}
     if not report.on:
-        return {
-            "error": f"{script.name} does not say which data set its verdict is about: `report.on = ...`."
-        }
+        return {"error": "milestone.py does not say which data set its verdict is about: `report.on = ...`."}
     figures = [shown(path) for path in report.figures if path.is_file()]
     return {"passed": report.passed, "on": report.on, "text": report.text, "figures": figures}

@@ -13,6 +13,8 @@ targets stay here: `ask` gets only the questions.
 
 from __future__ import annotations
 
+import time
+import tracemalloc
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -27,6 +29,10 @@ Ask = Callable[[Array], Array]
 NEAR = 1e-3
 """How far two answers to one question may differ, relative to the largest answer: sums in another order round
 differently."""
+
+
+ENOUGH = 2.0
+"""The factor by which two measurements of a speed may differ: a busy machine disturbs one more than the other."""
 
 
 class Refused(Exception):
@@ -55,9 +61,9 @@ def accuracy(logits: Array, targets: Array) -> float:
     return float((np.argmax(logits, -1) == targets).mean())
 
 
-def agrees(yours: float, counted: float, what: str, look: str) -> None:
-    """Refuse a model whose own number is not the one that is computed here."""
-    if not abs(float(yours) - counted) <= 5e-3 * abs(counted) + 1e-6:
+def agrees(yours: float, counted: float, what: str, look: str, within: float = 5e-3) -> None:
+    """Refuse a model whose own number is not the one that is computed here, up to the share `within` of it."""
+    if not abs(float(yours) - counted) <= within * abs(counted) + 1e-6:
         raise Refused(
             f"{what} is {float(yours):.4g} by your code, and {counted:.4g} counted from the outputs of your model. "
             f"Look at {look}."
@@ -217,3 +223,61 @@ def _asked(ask: Ask, questions: Array) -> Array:
 
 def _differ(a: Array, b: Array) -> bool:
     return a.shape != b.shape or bool((np.abs(a - b) > NEAR * np.abs(a).max(initial=0)).any())
+
+
+# Speed and size -----------------------------------------------------------------------------------------
+
+
+def same(simple: Mapping[str, Array], fast: Mapping[str, Array], what: str, look: str) -> None:
+    """Refuse a fast version whose results, arrays by name, are not those of the simple one.
+
+    An array of little more than rounding errors, beside the others, may be another one.
+    """
+    largest = {name: float(np.abs(each).max(initial=0)) for name, each in simple.items()}
+    for name, expected in simple.items():
+        found = np.asarray(fast.get(name, np.nan))
+        allowed = NEAR * max(largest[name], 1e-3 * max(largest.values()))
+        if found.shape != expected.shape or not (np.abs(found - expected) <= allowed).all():
+            raise Refused(
+                f"{what}: the fast version gives another {name} than the simple one. Look at {look}."
+            )
+
+
+def times_faster(yours: float, before: Callable[[], Any], after: Callable[[], Any], what: str) -> float:
+    """How many times less CPU time `after` takes than `before`, by the clock here.
+
+    Refuse a measurement that is not within a factor of ENOUGH of it.
+    """
+    counted = _seconds(before) / _seconds(after)
+    if not counted / ENOUGH <= yours <= counted * ENOUGH:
+        raise Refused(
+            f"{what} is {float(yours):.3g} times faster by your code, and {counted:.3g} times by the dojo's clock. "
+            "Is the machine very busy? Otherwise look at time_calls, alternate and compare."
+        )
+    return counted
+
+
+def _seconds(function: Callable[[], Any]) -> float:
+    """The CPU seconds of a call, on average over a fifth of a second or more."""
+    calls, start = 0, time.process_time()
+    while (seconds := time.process_time() - start) < 0.2:
+        function()
+        calls += 1
+    return seconds / calls
+
+
+def peak(function: Callable[[], Any]) -> int:
+    """The most bytes that a call had at one moment, above what was there before."""
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        function()
+        return tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+
+
+def nbytes(model: Any) -> int:
+    """The bytes of all parameters and buffers; what has two names counts once."""
+    return sum({id(each.data): each.data.nbytes for each in model.state_dict().values()}.values())

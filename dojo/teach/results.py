@@ -253,15 +253,19 @@ def _spec_from(record: str | Mapping[str, Any]) -> SpecResult:
     return SpecResult(name, file, int(cases), int(green), state, seconds=float(seconds))
 
 
-def write(path: Path, text: str) -> None:
-    """Write a file whole or not at all, whoever else writes it at the same time."""
+def write(path: Path, text: str, durable: bool = False) -> None:
+    """Write a file whole or not at all, whoever else writes it at the same time.
+
+    A durable one is on the disk when this returns; what can be made again need not be.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     number, aside = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
     try:
         with open(number, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         os.chmod(aside, 0o644)
         os.replace(aside, path)
     except BaseException:
@@ -271,7 +275,7 @@ def write(path: Path, text: str) -> None:
 
 def save(out: Path, submission: Submission) -> Path:
     path = path_of(out, submission.student)
-    write(path, to_json(submission))
+    write(path, to_json(submission), durable=True)
     return path
 
 
@@ -322,8 +326,12 @@ def requirements(number: int) -> dict[str, str]:
 @cache
 def code_of(number: int) -> dict[str, str]:
     """The source of each spec, by its name: what Exercism calls the test's code."""
+    lines = {
+        path: path.read_text(encoding="utf-8").splitlines()
+        for path in KATAS[number - 1].folder.glob("test_*.py")
+    }
     return {
-        node.name: ast.get_source_segment(path.read_text(encoding="utf-8"), node) or ""
+        node.name: "\n".join(lines[path][node.lineno - 1 : node.end_lineno])
         for path, node in _functions(KATAS[number - 1])
     }
 

@@ -230,7 +230,13 @@ class Sandbox:
             return
         self._end()
         mine, theirs = socket.socketpair()
-        readable = [*_readable(), str(self.box / "yours"), str(self.box / "reference"), "/proc", "/dev/urandom"]
+        readable = [
+            *_readable(),
+            str(self.box / "yours"),
+            str(self.box / "reference"),
+            "/proc",
+            "/dev/urandom",
+        ]
         settings = [
             self.kind, self.uid, asdict(self.limits), self.scratch, readable, rights.space_of_processes()
         ]  # fmt: skip

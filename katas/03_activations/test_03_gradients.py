@@ -45,6 +45,16 @@ def test_relu_has_slope_zero_at_zero():
     assert_close(relu_backward(np.array([3.0]), np.array([0.0])), np.array([0.0]))
 
 
+def test_relu_backward_of_infinite_gradients():
+    """Where x is not positive the gradient is 0, even if grad is inf or nan; elsewhere it is grad. No warning."""
+    wild = np.array([np.inf, -np.inf, np.nan])
+    with no_warnings():
+        below = relu_backward(wild, np.array([-1.0, 0.0, -2.0]))
+        above = relu_backward(wild, np.array([1.0, 2.0, 3.0]))
+    assert_close(below, np.zeros(3), "where x is not positive")
+    assert_close(above, wild, "where x is positive")
+
+
 @given(x=off_kinks(shapes()), slope=st.sampled_from([0.01, 0.5]))
 def test_leaky_relu_backward_is_the_slope_of_leaky_relu(x, slope):
     """leaky_relu_backward(grad, x, negative_slope) is grad where x > 0, else negative_slope * grad."""

@@ -8,7 +8,7 @@ import pytest
 from dojo.spec import ShapeError, assert_close, assert_equal, raises, unchanged
 from tinytorch import optimizers
 from tinytorch.layers import Parameter
-from tinytorch.optimizers import SGD, Adam, AdamW, RMSprop
+from tinytorch.optimizers import SGD, Adam, AdamW, RMSprop, zeros_like_all
 from tinytorch.tensor import Tensor
 
 NAMES = ["SGD", "Adam", "AdamW", "RMSprop"]
@@ -220,6 +220,19 @@ def test_sgd_hands_all_its_options_on():
     # a: the buffer is 4 + 4, so a is 4; then 0.5 * 8 + 0.25 * (4 + 2) = 5.5. b: 4 + 0.5 * 4, then 4 + 0.5 * 6.
     assert_close(a, np.array([1.25], np.float32), "with dampening and weight_decay")
     assert_close(b, np.array([1.5], np.float32), "with nesterov")
+
+
+def test_state_begins_as_zeros():
+    """zeros_like_all gives an array of zeros for each array of a list, of its shape and dtype, each for itself."""
+    arrays = [np.ones((2, 3), np.float32), np.ones((2, 3), np.float32), np.array(1.0), np.ones((0, 4))]
+    with unchanged(*arrays):
+        state = zeros_like_all(arrays)
+    assert_equal(len(state), 4, "the number of arrays for 4 arrays")
+    for number, (zeros, array) in enumerate(zip(state, arrays, strict=True)):
+        assert_close(zeros, np.zeros_like(array), f"array {number}")
+    state[0][0, 0] = 5
+    assert_close(state[1], np.zeros((2, 3), np.float32), "array 1, after a change of array 0")
+    assert_equal(zeros_like_all([]), [], "zeros_like_all([])")
 
 
 @pytest.mark.parametrize("name", ["Adam", "AdamW"])

@@ -158,6 +158,35 @@ def test_observers_see_the_rule():
     assert_equal(seen, [("rule", "watched")], "what an observer saw")
 
 
+@pytest.mark.parametrize("write", ["*=", "[...] =", "out="])
+def test_a_rule_must_not_write_into_its_gradient(write):
+    """The rule gets a view of the gradient that is read-only. To write into it is a RuntimeError that names the Node.
+
+    The gradient stays writable for those who have it.
+    """
+
+    def doubles(grad):
+        if write == "*=":
+            grad *= 2
+        elif write == "out=":
+            np.multiply(grad, 2, out=grad)
+        else:
+            grad[...] = 2 * grad
+        return grad
+
+    gradient = one()
+    with raises(RuntimeError, "doubled", "read-only"):
+        node(leaf(1.0), rule=doubles, name="doubled").backward(gradient)
+    assert_close(gradient, one(), "the gradient, after the rule has tried to write into it")
+    assert gradient.flags.writeable, "the gradient itself was made read-only: hand the rule a view of it"
+
+
+def test_an_error_of_a_rule_stays_as_it_is():
+    """Any other error of a rule reaches the caller as it was raised: a ValueError about shapes, for example."""
+    with raises(ValueError, "(3,)", "(4,)"):
+        node(leaf(1.0), rule=lambda grad: np.ones(3) + np.ones(4)).backward(one())
+
+
 def test_a_node_notices_a_change_in_place():
     """If a version has changed since it was saved, Node.backward is a RuntimeError that names the Node.
 

@@ -245,6 +245,38 @@ def test_forward_gives_an_array():
         Wraps.apply(leaf(1.0))
 
 
+def test_a_backward_must_not_write_into_its_gradient():
+    """A backward that says grad *= 2 is a RuntimeError with the class: another path, and the caller, need grad too."""
+
+    class Double(Function):
+        @staticmethod
+        def forward(ctx, x):
+            return 2 * x
+
+        @staticmethod
+        def backward(ctx, grad):
+            grad *= 2
+            return grad
+
+    x, given = leaf(1.0), Tensor(np.array([1.0], np.float32))
+    h = x * 1.0
+    with raises(RuntimeError, "Double", "read-only"):
+        (Double.apply(h) + h).backward(given)
+    assert_close(given, np.array([1.0], np.float32), "the gradient that was given to backward")
+
+
+def test_a_forward_may_decline():
+    """If forward returns NotImplemented, so does apply: a kernel of kata 15 will refuse a call in this way."""
+
+    class Declines(Identity):
+        @staticmethod
+        def forward(ctx, x):
+            return NotImplemented
+
+    result = Declines.apply(leaf(1.0))
+    assert result is NotImplemented, f"apply gave a {type(result).__name__}, expected NotImplemented"
+
+
 def test_integers_from_a_function_are_not_recorded():
     """A Function whose output is not floating point is not recorded."""
 

@@ -9,7 +9,13 @@ from hypothesis import given, settings, strategies as st
 from dojo.spec import assert_close, assert_equal, check_tape, gradcheck, raises, unchanged
 from dojo.spec.strategies import arrays
 from tinytorch.autograd import no_grad
-from tinytorch.embeddings import LearnedPositions, SinusoidalPositions, position_angles, rows_for
+from tinytorch.embeddings import (
+    LearnedPositions,
+    SinusoidalPositions,
+    places_of,
+    position_angles,
+    rows_for,
+)
 from tinytorch.layers import Buffer
 from tinytorch.setup import manual_seed
 from tinytorch.tensor import Tensor
@@ -53,7 +59,39 @@ def test_angles_of_any_places(places, d_model, base):
     assert_close(angles, clock(places.tolist(), d_model, base), "the array of angles", rtol=1e-12)
 
 
+def test_places_may_have_any_axes():
+    """Places of shape (2, 1, 3) give angles of shape (2, 1, 3, 2) for 4 features: each place its own."""
+    places = np.array([[[0, 1, 2]], [[7, 8, 9]]])
+    expected = clock(places.ravel().tolist(), 4).reshape(2, 1, 3, 2)
+    assert_close(position_angles(places, 4), expected, "the array of angles")
+
+
 # The rows for x
+
+
+def test_places_count_from_the_start():
+    """places_of(x, 5) for x of shape (2, 3, 4) is the array [5, 6, 7]: one place for each of the 3 rows."""
+    for shape in ((2, 3, 4), (3, 4), (1, 2, 3, 4)):
+        places = places_of(Tensor(np.ones(shape, np.float32)), 5)
+        assert_close(places, np.array([5, 6, 7]), f"the array of places for x of shape {shape}")
+    assert_close(places_of(Tensor(np.ones((0, 4), np.float32)), 5), np.zeros(0, np.int64), "without rows")
+
+
+def test_each_text_has_places_of_its_own():
+    """places_of(x, array([0, 5, 2])) for 3 texts of 2 rows is [[0, 1], [5, 6], [2, 3]]; with heads it is (3, 1, 2)."""
+    starts, expected = np.array([0, 5, 2]), np.array([[0, 1], [5, 6], [2, 3]])
+    with unchanged(starts):
+        places = places_of(Tensor(np.ones((3, 2, 4), np.float32)), starts)
+        assert_close(places, expected, "the array of places")
+        places = places_of(Tensor(np.ones((3, 7, 2, 4), np.float32)), starts)
+        assert_close(places, expected.reshape(3, 1, 2), "the array of places for x with 7 heads")
+
+
+def test_there_is_a_start_for_each_text():
+    """An array of starts that has not one number for each text of x is a ValueError with both shapes."""
+    for starts, shape in (((3,), (2, 3, 4)), ((2,), (2, 4)), ((2, 1), (2, 3, 4)), ((1,), (2, 3, 4))):
+        with raises(ValueError, starts, shape):
+            places_of(Tensor(np.ones(shape, np.float32)), np.zeros(starts, np.int64))
 
 
 def test_rows_are_a_slice_of_the_table():
@@ -65,6 +103,15 @@ def test_rows_are_a_slice_of_the_table():
         expected = table.data[start : start + shape[-2]]
         assert_close(rows, expected, f"the slice for x of shape {shape} from place {start} on")
         assert expected.size == 0 or np.may_share_memory(rows.data, table.data), "the rows are a copy"
+
+
+def test_each_text_has_rows_of_its_own():
+    """rows_for(table, x, array([3, 0])) for two texts of 2 rows is the rows 3, 4 and the rows 0, 1: (2, 2, 4)."""
+    table = np.arange(24, dtype=np.float32).reshape(6, 4)
+    rows = rows_for(Tensor(table), Tensor(np.ones((2, 2, 4), np.float32)), np.array([3, 0]))
+    assert_close(rows, np.stack([table[3:5], table[0:2]]), "the rows")
+    none = rows_for(Tensor(table), Tensor(np.ones((0, 2, 4), np.float32)), np.zeros(0, np.int64))
+    assert_equal(none.shape, (0, 2, 4), "the shape of the rows for no texts")
 
 
 def test_too_long_is_refused():
@@ -79,6 +126,15 @@ def test_a_negative_start_is_refused():
     """A start below 0 is a ValueError that names it: a slice would count it from the end."""
     with raises(ValueError, -3):
         rows_for(Tensor(np.ones((8, 2), np.float32)), Tensor(np.ones((2, 2), np.float32)), -3)
+
+
+def test_no_text_may_be_outside():
+    """Of several starts none may be negative, and no text may end beyond the table: a ValueError as for one."""
+    table, x = Tensor(np.ones((8, 2), np.float32)), Tensor(np.ones((3, 4, 2), np.float32))
+    with raises(ValueError, 9, 8):
+        rows_for(table, x, np.array([1, 5, 2]))
+    with raises(ValueError, -2):
+        rows_for(table, x, np.array([1, 4, -2]))
 
 
 def test_x_has_the_features_of_the_table():
@@ -230,6 +286,26 @@ def test_a_sentence_can_come_in_pieces(kind):
     first, last = layer(Tensor(x[:, :5])), layer(Tensor(x[:, 5:]), start=5)
     pieces = np.concatenate([first.data, last.data], 1)
     assert_close(pieces, layer(Tensor(x)).data, "the result in two pieces")
+
+
+@pytest.mark.parametrize("kind", [SinusoidalPositions, LearnedPositions])
+@given(starts=st.lists(st.integers(0, 4), min_size=1, max_size=3), length=st.integers(0, 2))
+def test_each_text_continues_at_its_own_place(kind, starts, length):
+    """With an array of starts, each text of a batch gets what it gets alone with its start."""
+    layer = kind(6, 4)
+    x = np.arange(len(starts) * length * 4, dtype=np.float32).reshape(len(starts), length, 4)
+    alone = [layer(Tensor(x[b : b + 1]), start).data for b, start in enumerate(starts)]
+    out = layer(Tensor(x), np.array(starts))
+    assert_close(out, np.concatenate(alone), f"the texts that begin at {starts}")
+
+
+def test_a_place_learns_from_every_text_that_has_it():
+    """With starts [1, 0] for two texts of 2 rows, row 1 of the weight gets both gradients, and row 3 none."""
+    layer, x = LearnedPositions(4, 3), Tensor(np.ones((2, 2, 3), np.float32))
+    grad = np.arange(12, dtype=np.float32).reshape(2, 2, 3)
+    layer(x, np.array([1, 0])).backward(Tensor(grad))
+    expected = np.stack([grad[1, 0], grad[0, 0] + grad[1, 1], grad[0, 1], np.zeros(3, np.float32)])
+    assert_close(layer.weight.grad, expected, "the gradient of the weight")
 
 
 @pytest.mark.parametrize("kind", [SinusoidalPositions, LearnedPositions])

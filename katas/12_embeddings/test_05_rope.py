@@ -52,6 +52,13 @@ def test_rope_of_any_shape(x, start, base):
     assert_close(out, turned(x, start, base), "the result", atol=1e-5)
 
 
+@given(x=arrays(st.sampled_from([(3, 2, 4), (3, 2, 2, 4)])), starts=st.tuples(PLACES, PLACES, PLACES))
+def test_each_text_turns_from_its_own_place(x, starts):
+    """With an array of starts, one for each text of a batch, text b is rotated as it is alone from starts[b] on."""
+    expected = np.stack([turned(text, start) for text, start in zip(x, starts, strict=True)])
+    assert_close(apply_rope(Tensor(x), np.array(starts)), expected, f"texts from {starts} on", atol=1e-5)
+
+
 @given(x=arrays((2, 3, 6)))
 def test_place_0_does_not_turn(x):
     """The row at place 0 does not change, bit for bit."""

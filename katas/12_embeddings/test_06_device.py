@@ -5,19 +5,29 @@ import pytest
 
 from dojo.spec import assert_close, on_device, raises, refuses_to_mix
 from tinytorch.autograd import no_grad
-from tinytorch.embeddings import Embedding, LearnedPositions, SinusoidalPositions, apply_rope, embedding
+from tinytorch.embeddings import (
+    Embedding,
+    LearnedPositions,
+    SinusoidalPositions,
+    apply_rope,
+    embedding,
+    rows_for,
+)
 from tinytorch.layers import Module
 from tinytorch.setup import manual_seed
 from tinytorch.tensor import Tensor
 
 IDS = np.array([[2, 0, 2], [3, 1, 2]])
 X = np.arange(24, dtype=np.float32).reshape(2, 3, 4) / 8 - 1
+STARTS = np.array([1, 0])
 WEIGHT = np.arange(16, dtype=np.float32).reshape(4, 4) % 5 - 2
 
 CASES = {
     "embedding": lambda put: embedding(put(IDS), put(WEIGHT)),
     "embedding_with_padding": lambda put: embedding(put(IDS), put(WEIGHT), -2),
     "apply_rope": lambda put: apply_rope(put(X), 5),
+    "apply_rope_of_each_text": lambda put: apply_rope(put(X), put(STARTS).data),
+    "rows_for_each_text": lambda put: rows_for(put(WEIGHT), put(X), put(STARTS).data),
 }
 
 

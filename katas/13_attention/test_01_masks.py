@@ -36,6 +36,14 @@ def test_an_offset_adds_no_keys():
     assert_close(causal_mask(2, offset=-1), np.array([[0, 0], [1, 0]], bool), "causal_mask(2, offset=-1)")
 
 
+def test_each_text_may_have_its_own_offset():
+    """causal_mask(2, 3, array([0, 1])) is (2, 1, 2, 3): a mask for each text, with an axis of 1 for the heads."""
+    for offsets in ([0, 1], [2, 0, 1], []):
+        mask = causal_mask(2, 3, np.array(offsets, np.int64))
+        expected = np.array([np.arange(3) <= np.arange(2)[:, None] + each for each in offsets], bool)
+        assert_close(mask, expected.reshape(-1, 1, 2, 3), f"causal_mask(2, 3, array({offsets}))")
+
+
 @given(queries=few, keys=few, offset=st.integers(-2, 4))
 def test_a_causal_mask_entry_by_entry(queries, keys, offset):
     """Entry [i, j] of causal_mask(L, S, offset) is j <= i + offset, for every L and S, 0 too."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, strategies as st
 
-from dojo.spec import Remembered, ShapeError, assert_close, assert_equal, raises, settled
+from dojo.spec import Remembered, ShapeError, Together, assert_close, assert_equal, raises, settled
 from dojo.spec.strategies import arrays
 from tinytorch.attention import MultiHeadAttention, causal_mask
 from tinytorch.tensor import Tensor, cat
@@ -92,6 +92,49 @@ def test_new_keys_may_be_more_than_queries(earlier):
     assert_close(
         out, expected.data, f"with {earlier} earlier keys and {5 - earlier} new ones, what two queries get"
     )
+
+
+@pytest.mark.parametrize("rope", [False, True])
+@given(lengths=st.lists(st.integers(0, 4), min_size=1, max_size=3), new=st.integers(1, 3))
+@example([1, 4, 0], 2)
+@example([0, 0], 2)
+def test_texts_may_have_unequal_lengths(rope, lengths, new):
+    """Where cache.length is an array, one number for each text, each text of the batch gets what it gets alone.
+
+    Its new tokens begin at the place of its own length, for is_causal and for rope; those behind its end are not seen.
+    """
+    attention, x = layer(rope=rope), np.arange(84.0).reshape(3, 7, 4) % 7 - 3
+    texts, expected, pieces = [], [], []
+    for text, length in zip(x, lengths, strict=False):
+        texts.append(Remembered(cat))
+        if length:
+            attention(Tensor(text[None, :length]), is_causal=True, cache=texts[-1])
+        whole = attention(Tensor(text[None, : length + new]), is_causal=True).data
+        expected.append(whole[:, length:])
+        pieces.append(text[None, length : length + new])
+    out = attention(Tensor(np.concatenate(pieces)), is_causal=True, cache=Together(texts))
+    assert_close(out, np.concatenate(expected), f"texts of {lengths} tokens, and {new} new ones each:")
+
+
+REFUSED = {
+    "a mask with is_causal": (ValueError, {"attn_mask": np.ones((2, 4), bool), "is_causal": True}),
+    "a mask over the new keys only": (ValueError, {"attn_mask": np.ones((2, 2), bool)}),
+    "a mask of integers": (TypeError, {"attn_mask": np.ones((2, 4), np.int64)}),
+    "a value too few": (ValueError, {"value": np.ones((2, 1, 4))}),
+}
+
+
+@pytest.mark.parametrize(("kind", "options"), REFUSED.values(), ids=REFUSED)
+def test_a_call_that_is_refused_leaves_the_cache_alone(kind, options):
+    """Whatever is refused is refused before cache.update: the same call, made right, then gives the right result."""
+    attention, cache = layer(), Remembered(cat)
+    x = np.arange(32.0).reshape(2, 4, 4) % 7 - 3
+    attention(Tensor(x[:, :2]), is_causal=True, cache=cache)
+    options = {name: Tensor(each) if isinstance(each, np.ndarray) else each for name, each in options.items()}
+    with raises(kind):
+        new = Tensor(x[:, 2:])
+        attention(new, new, **options, cache=cache)
+    assert_equal(len(cache.given[0]), 1, "the count of update calls, one of which was refused,")
 
 
 @pytest.mark.parametrize("earlier", [0, 2])

@@ -23,6 +23,9 @@ def test_masks_are_made_on_the_device(device):
     mask = causal_mask(2, 4, 1, device)
     assert type(mask.data) is type(on_device(X, device)), "the mask is on another device"
     assert_close(mask, np.array([[1, 1, 0, 0], [1, 1, 1, 0]], bool), "the mask")
+    mask = causal_mask(1, 3, on_device(np.array([0, 1]), device), device)
+    assert type(mask.data) is type(on_device(X, device)), "the mask of two texts is on another device"
+    assert_close(mask, np.array([[[[1, 0, 0]]], [[[1, 1, 0]]]], bool), "the mask of two texts")
     row = np.array([-np.inf, 0, 0], np.float32)
     out = safe_softmax(Tensor(on_device(row, device)), 0)
     assert type(out.data) is type(on_device(X, device)), "the softmax left the device"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from dojo.spec import Remembered, ShapeError, assert_close, assert_equal, raises, settled
+from dojo.spec import Remembered, ShapeError, Together, assert_close, assert_equal, raises, settled
 from tinytorch.layers import init
 from tinytorch.losses import cross_entropy
 from tinytorch.setup import manual_seed
@@ -287,6 +287,40 @@ def test_what_the_cache_holds_counts_for_block_size():
     with raises(ValueError, 7, 6):
         model(zeros(1, 3, dtype=np.int64), cache)
     assert_equal(cache.length, 4, "the tokens in the cache")
+
+
+@pytest.mark.parametrize("lengths", [[3, 1], [0, 4], [2, 2], [0, 0]], ids=str)
+def test_texts_of_a_batch_may_have_unequal_lengths(lengths):
+    """Where cache.length is an array, one number for each text, each text has the logits that it has alone."""
+    model, texts = settled(small()), [Remembered(cat, 2) for _ in lengths]
+    new, expected = [], []
+    for row, text, length in zip(IDS, texts, lengths, strict=True):
+        if length:
+            model(Tensor(row[None, :length]), text)
+        new.append(row[length : length + 1])
+        expected.append(model(Tensor(row[None, : length + 1])).data[:, -1:])
+    logits = model(Tensor(np.stack(new)), Together(texts))
+    assert_close(
+        logits, np.concatenate(expected), f"texts of {lengths} tokens and a new one each: the logits"
+    )
+
+
+def test_the_longest_text_counts_for_block_size():
+    """With texts of 1 and 4 tokens in the cache 3 new ones exceed block_size 6: a ValueError with 7 and 6."""
+    model, texts = small(), [Remembered(cat, 2), Remembered(cat, 2)]
+    for text, length in zip(texts, (1, 4), strict=True):
+        model(zeros(1, length, dtype=np.int64), text)
+    with raises(ValueError, 7, 6):
+        model(zeros(2, 3, dtype=np.int64), Together(texts))
+    assert_equal([text.length for text in texts], [1, 4], "the list of tokens in the cache, text by text,")
+
+
+def test_a_text_that_is_refused_leaves_the_cache_alone():
+    """An id that is not in the vocabulary is an IndexError before any layer puts something into the cache."""
+    model, cache = small(), Remembered(cat, 2)
+    with raises(IndexError, 11):
+        model(Tensor(np.array([[1, 11]])), cache)
+    assert_equal([len(given) for given in cache.given], [0, 0], "the count of update calls by layer")
 
 
 def test_a_model_with_a_cache_drops_out_too():

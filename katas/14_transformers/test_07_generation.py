@@ -5,7 +5,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from dojo.spec import Remembered, assert_close, assert_equal, raises, unchanged
+from dojo.spec import Remembered, Together, assert_close, assert_equal, raises, unchanged
 from tinytorch.setup import manual_seed
 from tinytorch.tensor import Tensor, cat, tensor, zeros
 from tinytorch.transformers import GPT, GPTConfig, generate, next_logits, stream
@@ -285,6 +285,19 @@ def test_with_a_cache_a_long_text_is_an_error():
     model(ids[:, :10], cache)
     with raises(ValueError, 13, 12):
         next_logits(model, ids, cache)
+
+
+def test_unequal_texts_end_together():
+    """Texts of 2 and 5 tokens in the cache: of ids (2, 7) the last 2 columns are new, and each text is as alone."""
+    model, ids = small(), np.array([[9, 9, 9, 1, 2, 3, 4], [6, 0, 5, 2, 1, 0, 3]])
+    texts = [Remembered(cat, 2), Remembered(cat, 2)]
+    expected = []
+    for row, text, length in zip(ids, texts, (2, 5), strict=True):
+        alone = row[-length - 2 :]
+        model(Tensor(alone[None, :length]), text)
+        expected.append(next_logits(model, Tensor(alone)).data)
+    found = next_logits(model, Tensor(ids), Together(texts))
+    assert_close(found, np.stack(expected), "the logits after each text", atol=1e-4)
 
 
 def test_a_cache_may_not_hold_the_whole_text():

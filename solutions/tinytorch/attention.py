@@ -12,32 +12,40 @@ from __future__ import annotations
 import math
 from typing import Any, Protocol
 
-from tinytorch.dispatch import accelerable
+import numpy as np
+
+from tinytorch.dispatch import Array, accelerable
 from tinytorch.embeddings import apply_rope
 from tinytorch.layers import Linear, Module, dropout
 from tinytorch.tensor import (
     Tensor,
     amax,
+    arange,
     at_least_float32,
     bool_,
     broadcast_shapes,
     exp,
-    ones,
+    promote_types,
     sum,
-    tril,
+    unsqueeze,
     where,
 )
 
 # Who may look where -------------------------------------------------------------------------------------
 
 
-def causal_mask(L: int, S: int | None = None, offset: int = 0, device: Any = "cpu") -> Tensor:
+def causal_mask(L: int, S: int | None = None, offset: int | Array = 0, device: Any = "cpu") -> Tensor:
     """(L, S) booleans, True where query i may look at key j: j <= i + offset. S is L by default.
 
     `offset` is the place of the first query among the keys: 0 if both begin together, P if P earlier keys come
     from a cache. causal_mask(3) is [[T, F, F], [T, T, F], [T, T, T]], causal_mask(1, 3, offset=2) is [[T, T, T]].
+    In a batch each text may have an offset of its own: an array (B,) of integers gives a mask (B, 1, L, S), where the
+    1 stands for the heads.
     """
-    return tril(ones(L, L if S is None else S, dtype=bool_, device=device), diagonal=offset)
+    place, key = unsqueeze(arange(L, device=device), 1), arange(L if S is None else S, device=device)
+    if isinstance(offset, (int, np.integer)):
+        return key <= place + offset
+    return key <= place + Tensor(offset.reshape(-1, 1, 1, 1))
 
 
 @at_least_float32
@@ -81,27 +89,30 @@ def attention_weights(
         raise ValueError(
             f"query (..., L, E) and key (..., S, E) do not fit, got {query.shape} and {key.shape}"
         )
-    if is_causal and attn_mask is not None:
-        raise ValueError(
-            "attn_mask and is_causal are both given: give causal_mask(L, S) & attn_mask as the mask"
-        )
     if scale is None:
         scale = 1 / math.sqrt(max(query.shape[-1], 1))
     scores = (query * scale) @ key.transpose(-2, -1)  # (..., L, S)
+    _check_mask(scores.shape, scores.dtype, attn_mask, is_causal)
     if is_causal:
         L, S = scores.shape[-2:]
         attn_mask = causal_mask(L, S, device=scores.device)
     if attn_mask is not None:
-        scores = _masked(scores, attn_mask)
+        scores = where(attn_mask, scores, -math.inf) if attn_mask.dtype == bool_ else scores + attn_mask
     return safe_softmax(scores, -1)
 
 
-def _masked(scores: Tensor, mask: Tensor) -> Tensor:
-    if mask.dtype not in (bool_, scores.dtype):
-        raise TypeError(f"the mask must be bool or, as the scores, {scores.dtype}; it is {mask.dtype}")
-    if broadcast_shapes(mask.shape, scores.shape) != scores.shape:
-        raise ValueError(f"a mask of shape {mask.shape} does not broadcast to scores of {scores.shape}")
-    return where(mask, scores, -math.inf) if mask.dtype == bool_ else scores + mask
+def _check_mask(shape: tuple[int, ...], dtype: Any, mask: Tensor | None, is_causal: bool) -> None:
+    """Raise unless scores of this shape and dtype can be masked so."""
+    if mask is None:
+        return
+    if is_causal:
+        raise ValueError(
+            "attn_mask and is_causal are both given: give causal_mask(L, S) & attn_mask as the mask"
+        )
+    if mask.dtype not in (bool_, dtype):
+        raise TypeError(f"the mask must be bool or, as the scores, {dtype}; it is {mask.dtype}")
+    if broadcast_shapes(mask.shape, shape) != shape:
+        raise ValueError(f"a mask of shape {mask.shape} does not broadcast to scores of {shape}")
 
 
 @accelerable
@@ -125,12 +136,16 @@ def scaled_dot_product_attention(
             not between 0 and 1 (it names dropout_p), or as attention_weights.
         TypeError: as attention_weights.
     """
+    _check_values(key, value)
+    weights = attention_weights(query, key, attn_mask, is_causal, scale)
+    return dropout(weights, dropout_p) @ value
+
+
+def _check_values(key: Tensor, value: Tensor) -> None:
     if min(key.ndim, value.ndim) < 2 or key.shape[-2] != value.shape[-2]:
         raise ValueError(
             f"key (..., S, E) and value (..., S, Ev) do not fit, got {key.shape} and {value.shape}"
         )
-    weights = attention_weights(query, key, attn_mask, is_causal, scale)
-    return dropout(weights, dropout_p) @ value
 
 
 # Several heads ------------------------------------------------------------------------------------------
@@ -162,11 +177,23 @@ class Cache(Protocol):  # given
     """Remembers the keys and values of earlier tokens, for every layer of a model. Kata 16 writes one."""
 
     @property
-    def length(self) -> int:  # given
-        """How many tokens every layer holds; during a forward pass, those of the passes before it."""
+    def length(self) -> int | Array:  # given
+        """How many tokens every layer holds; during a forward pass, those of the passes before it.
+
+        An int if it is the same for every text of the batch, else an array (B,) of integers, one for each text.
+        """
 
     def update(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:  # given
-        """Append the keys and values of new tokens, both (B, H, L, D / H); return all of the layer's, old and new."""
+        """Append the keys and values of new tokens, both (B, H, L, D / H); return all of the layer's, old and new.
+
+        Where the texts have unequal lengths, those of a text stand at its places 0, 1, 2, ..., and what stands
+        behind the end of a shorter text is never looked at: both have the shape (B, H, longest(length) + L, D / H).
+        """
+
+
+def longest(length: int | Array) -> int:  # given
+    """The largest of the lengths of a cache, which is an int or an array (B,)."""
+    return length if isinstance(length, int) else max(length.tolist(), default=0)
 
 
 class MultiHeadAttention(Module):
@@ -201,11 +228,11 @@ class MultiHeadAttention(Module):
         self.v_proj = Linear(embed_dim, embed_dim, bias)
         self.out_proj = Linear(embed_dim, embed_dim, bias)
 
-    def queries_and_keys(self, query: Tensor, key: Tensor, start: int = 0) -> tuple[Tensor, Tensor]:
+    def queries_and_keys(self, query: Tensor, key: Tensor, start: int | Array = 0) -> tuple[Tensor, Tensor]:
         """Queries and keys by head: (..., L, D), (..., S, D) -> (..., H, L, D / H), (..., H, S, D / H).
 
         They are projected by q_proj and k_proj and split into heads. With rope they are also rotated; the first row
-        of each is at place `start`.
+        of each is at place `start`, or that of text b at place start[b] (apply_rope).
         """
         q = split_heads(self.q_proj(query), self.num_heads)
         k = split_heads(self.k_proj(key), self.num_heads)
@@ -229,7 +256,8 @@ class MultiHeadAttention(Module):
 
         With a `cache`, the new keys and values are appended to the earlier ones of `layer`, and the queries meet all
         of them. The first new token is at place cache.length: rope rotates by that place, and with `is_causal` query i
-        sees the keys up to place cache.length + i.
+        sees the keys up to place cache.length + i. All of this is so for each text of the batch with its own length, if
+        cache.length is an array. A call that raises one of the errors below has put nothing into the cache.
 
         Raises:
             ValueError: attn_mask and is_causal are both given, with a cache too (the message names both); or as
@@ -241,9 +269,13 @@ class MultiHeadAttention(Module):
         q, k = self.queries_and_keys(query, key, past)  # (..., H, L, D / H), (..., H, S, D / H)
         v = split_heads(self.v_proj(key if value is None else value), self.num_heads)
         if cache is not None:
-            k, v = cache.update(layer, k, v)  # S is all so far
-            if is_causal and past and attn_mask is None:
-                attn_mask, is_causal = causal_mask(q.shape[-2], k.shape[-2], past, q.device), False
+            _check_values(k, v)
+            L, S = q.shape[-2], longest(past) + k.shape[-2]
+            shape = (*broadcast_shapes(q.shape[:-2], k.shape[:-2]), L, S)
+            _check_mask(shape, promote_types(q.dtype, k.dtype), attn_mask, is_causal)
+            k, v = cache.update(layer, k, v)  # S keys and values: all so far
+            if is_causal and longest(past):
+                attn_mask, is_causal = causal_mask(L, S, past, q.device), False
         dropout_p = self.dropout if self.training else 0.0
         heads = scaled_dot_product_attention(q, k, v, attn_mask, dropout_p, is_causal)  # (..., H, L, D / H)
         return self.out_proj(merge_heads(heads))

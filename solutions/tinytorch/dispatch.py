@@ -4,7 +4,8 @@ A *primitive* is a function on arrays, lifted to one on Tensors. While kata 07's
 call of a primitive is recorded on it, so the katas below become differentiable without a line changed.
 
 An *accelerable* function is a composition of primitives. Kata 15 puts a fused kernel in its place, and
-`with disabled():` goes back to the composition, which stays the specification of the kernel.
+`with disabled():` goes back to the composition, which stays the specification of the kernel. Kata 15 is imported at
+the first call that could use a kernel.
 
 Nothing else connects a lower kata to a higher one. This module imports no kata.
 """
@@ -360,28 +361,52 @@ def derivative(operation: Callable[..., Any]) -> Callable[[F], F]:
 
 accelerables: set[Callable[..., Any]] = set()
 kernels: dict[Callable[..., Any], Callable[..., Any]] = {}
+kernels_to_load: Callable[[], Any] | None = None
+"""What registers all kernels, until it has been called."""
+
+
+def load_kernels_with(load: Callable[[], Any]) -> None:
+    """Let `load` register the kernels at the first call that could use one: not before, as that takes a while."""
+    global kernels_to_load
+    kernels_to_load = load
+
+
+def _load_kernels() -> None:
+    global kernels_to_load
+    load, kernels_to_load = kernels_to_load, None  # at once: `load` may call accelerable functions itself
+    if load is not None:  # it may be, by now, if another thread was here
+        load()
 
 
 def accelerable(function: F) -> F:
-    """Mark a function that kata 15 may replace by a faster one."""
+    """Mark a function that kata 15 may replace by a faster one. Above `@primitive`, it stays a primitive."""
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        kernel = kernels.get(call) if mode.accelerated and highest >= 15 else None
-        if kernel is None:
-            return function(*args, **kwargs)
-        result = observed("kernel", function.__name__, kernel, *args, **kwargs)
-        return function(*args, **kwargs) if result is NotImplemented else result
+        if mode.accelerated and highest >= 15:
+            if kernels_to_load is not None:
+                _load_kernels()
+            kernel = kernels.get(call)
+            if kernel is not None:
+                if observers:
+                    result = observed("kernel", function.__name__, kernel, *args, **kwargs)
+                else:
+                    result = kernel(*args, **kwargs)
+                if result is not NotImplemented:
+                    return result
+        return function(*args, **kwargs)
 
     accelerables.add(call)
+    if function in primitives:
+        primitives[call] = primitives[function]
     return call  # type: ignore[return-value]
 
 
 def accelerates(function: Callable[..., Any]) -> Callable[[F], F]:
     """Register a kernel, of the same signature, that is called instead of `function`.
 
-    If it returns NotImplemented, `function` is called after all. A class must be an `autograd.Function`: its `apply`
-    is the kernel.
+    If it returns NotImplemented, `function` is called after all. A class must be an `autograd.Function`, whose forward
+    takes, after ctx, every argument of `function` in the same order: its `apply` is the kernel.
     """
     if function not in accelerables:
         raise TypeError(
@@ -390,10 +415,28 @@ def accelerates(function: Callable[..., Any]) -> Callable[[F], F]:
 
     def register(kernel: F) -> F:
         if not is_stub(kernel):
-            kernels[function] = kernel.apply if isinstance(kernel, type) else kernel  # type: ignore[attr-defined]
+            kernels[function] = _by_position(kernel.apply, function) if isinstance(kernel, type) else kernel  # type: ignore[attr-defined]
         return kernel
 
     return register
+
+
+def _by_position(apply: Callable[..., Any], function: Callable[..., Any]) -> Callable[..., Any]:
+    """`apply`, called as `function` is: keywords go to their places, and defaults are filled in."""
+    signature = inspect.signature(function)
+    every = len(signature.parameters)
+
+    def kernel(*args: Any, **kwargs: Any) -> Any:
+        if kwargs or len(args) != every:
+            try:
+                bound = signature.bind(*args, **kwargs)
+            except TypeError:
+                return NotImplemented  # `function` itself says best which arguments do not fit
+            bound.apply_defaults()
+            args = tuple(bound.arguments.values())
+        return apply(*args)
+
+    return kernel
 
 
 @switch

@@ -132,9 +132,9 @@ class Embedding(Module):
 
 
 def position_angles(places: Array, d_model: int, base: float = 10000.0) -> Array:
-    """The angle of each clock hand at each place: (T,) -> (T, ceil(d_model / 2)), one hand for two features.
+    """The angle of each clock hand at each place: (..., T) -> (..., T, ceil(d_model / 2)), one hand for two features.
 
-        angles[t, i] = places[t] / base ** (2 * i / d_model)
+        angles[..., t, i] = places[..., t] / base ** (2 * i / d_model)
 
     Hand 0 turns by one radian a place and the last ones hardly at all, like the hands for seconds, minutes and hours.
     `places` and the result are arrays; the result is float64, because a float32 at place 100,000 is only accurate to a
@@ -142,29 +142,54 @@ def position_angles(places: Array, d_model: int, base: float = 10000.0) -> Array
     """
     xp = get_array_module(places)
     pairs = xp.arange(0, d_model, 2)  # 2 * i
-    return places[:, None] / base ** (pairs / d_model)
+    return places[..., None] / base ** (pairs / d_model)
 
 
-def rows_for(table: Tensor, x: Tensor, start: int) -> Tensor:
-    """The rows of `table` (max_len, D) for x (..., T, D) whose first row is at place `start`: (T, D), a view.
+def places_of(x: Tensor, start: int | Array) -> Array:
+    """The place of each row of x (..., T, D): start, start + 1, ... as an array (T,), on the device of x.
 
-    Any of max_len, D and T may be 0.
+    In a batch each text may begin at a place of its own: with `start` an array (B,) of integers, text b of
+    x (B, ..., T, D) begins at start[b]. Then the places are (B, ..., T), with axes of 1 between: (B, 1, T) for an x
+    (B, H, T, D).
 
     Raises:
-        ValueError: x has fewer than two axes or another D; the message names the shape of x and D. `start` is
+        ValueError: `start` is an array and does not have one number for each text; the message names its shape and
+            that of x.
+    """
+    xp = get_array_module(x.data)
+    places = xp.arange(x.shape[-2])
+    if not isinstance(start, (int, np.integer)):
+        if x.ndim < 3 or start.shape != x.shape[:1]:
+            raise ValueError(
+                f"start has a number for each text of x (B, ..., T, D): got {start.shape} and {x.shape}"
+            )
+        start = start.reshape(-1, *[1] * (x.ndim - 2))
+    return start + places
+
+
+def rows_for(table: Tensor, x: Tensor, start: int | Array) -> Tensor:
+    """The rows of `table` (max_len, D) for x (..., T, D) whose first row is at place `start`: (T, D), a view.
+
+    With an array of starts, one for each text, they are the rows at places_of(x, start): (B, ..., T, D). Any of
+    max_len, D and T may be 0.
+
+    Raises:
+        ValueError: x has fewer than two axes or another D; the message names the shape of x and D. A start is
             negative; the message names it. Or start + T is above max_len, even if T is 0; the message names both.
+            Or as places_of.
     """
     max_len, d_model = table.shape
     if x.ndim < 2 or x.shape[-1] != d_model:
         raise ValueError(
             f"positions of {d_model} features need x of shape (..., T, {d_model}), got {x.shape}"
         )
-    if start < 0:
+    starts = [start] if isinstance(start, (int, np.integer)) else start.tolist()
+    if min(starts, default=0) < 0:
         raise ValueError(f"start must be 0 or more, got {start}")
-    stop = start + x.shape[-2]
+    stop = max(starts, default=0) + x.shape[-2]
     if stop > max_len:
         raise ValueError(f"rows up to place {stop} do not fit into max_len {max_len} (start is {start})")
-    return table[start:stop]
+    return table[start:stop] if isinstance(start, (int, np.integer)) else table[places_of(x, start)]
 
 
 class SinusoidalPositions(Module):
@@ -186,7 +211,7 @@ class SinusoidalPositions(Module):
         table.data[:, 1::2] = np.cos(angles[:, : d_model // 2])
         self.table = Buffer(table)
 
-    def forward(self, x: Tensor, start: int = 0) -> Tensor:
+    def forward(self, x: Tensor, start: int | Array = 0) -> Tensor:
         """x + the rows of the table from place `start` on, in the dtype of x.
 
         Raises:
@@ -216,7 +241,7 @@ class LearnedPositions(Module):
         """Draw the weight again."""
         init.normal_(self.weight)
 
-    def forward(self, x: Tensor, start: int = 0) -> Tensor:
+    def forward(self, x: Tensor, start: int | Array = 0) -> Tensor:
         """x + the rows of the weight from place `start` on; errors as rows_for."""
         return x + rows_for(self.weight, x, start)
 
@@ -227,11 +252,12 @@ class LearnedPositions(Module):
 # Places that turn ---------------------------------------------------------------------------------------
 
 
-def apply_rope(x: Tensor, start: int = 0, base: float = 10000.0) -> Tensor:
+def apply_rope(x: Tensor, start: int | Array = 0, base: float = 10000.0) -> Tensor:
     """Each row rotated by its place: (..., T, D) -> the same shape and dtype (Su et al. 2021, RoPE).
 
-    Row t is at place start + t. Its features i and i + D / 2 are the coordinates of a point, which is rotated by
-    angles[t, i] of position_angles(places, D, base):
+    Row t is at place start + t; `start` may also be an array of starts, one for each text, as in places_of. Features
+    i and i + D / 2 of a row are the coordinates of a point, which is rotated by angles[t, i] of
+    position_angles(places, D, base):
 
         out[..., t, i]         = x[..., t, i] * cos(angle) - x[..., t, i + D / 2] * sin(angle)
         out[..., t, i + D / 2] = x[..., t, i] * sin(angle) + x[..., t, i + D / 2] * cos(angle)
@@ -242,7 +268,7 @@ def apply_rope(x: Tensor, start: int = 0, base: float = 10000.0) -> Tensor:
     dtype of x.
 
     Raises:
-        ValueError: x has fewer than two axes, or D is odd; the message names the shape.
+        ValueError: x has fewer than two axes, or D is odd; the message names the shape. Or as places_of.
         TypeError: x is not floating point; the message names its dtype.
     """
     if x.ndim < 2 or x.shape[-1] % 2:
@@ -250,8 +276,8 @@ def apply_rope(x: Tensor, start: int = 0, base: float = 10000.0) -> Tensor:
     if x.dtype.kind != "f":
         raise TypeError(f"apply_rope needs floating point, got {x.dtype}")
     xp = get_array_module(x.data)
-    T, D = x.shape[-2:]
-    angles = position_angles(xp.arange(start, start + T), D, base)  # (T, D / 2)
+    D = x.shape[-1]
+    angles = position_angles(places_of(x, start), D, base)  # (T, D / 2) or (B, ..., T, D / 2)
     cos, sin = Tensor(xp.cos(angles).astype(x.dtype)), Tensor(xp.sin(angles).astype(x.dtype))
     first, second = split(x, [D // 2, D // 2], -1)  # (..., T, D / 2) each
     return cat([first * cos - second * sin, first * sin + second * cos], -1)

@@ -17,7 +17,7 @@ from typing import Any, Self
 import numpy as np
 
 from tinytorch.activations import gelu, softmax
-from tinytorch.attention import Cache, MultiHeadAttention
+from tinytorch.attention import Cache, MultiHeadAttention, longest
 from tinytorch.dispatch import accelerable
 from tinytorch.embeddings import Embedding, LearnedPositions
 from tinytorch.layers import Dropout, Linear, Module, ModuleList, Parameter, init
@@ -307,18 +307,21 @@ class GPT(Module):
     def forward(self, ids: Tensor, cache: Cache | None = None) -> Tensor:
         """Logits for the token after each one: (B, T) -> (B, T, V). Row t sees the tokens 0 to t, and no later one.
 
-        With a `cache`, which holds the earlier tokens, `ids` are the tokens from place cache.length on.
+        With a `cache`, which holds the earlier tokens, `ids` are the tokens from place cache.length on, in each text
+        with its own length if that is an array. A call that raises one of the errors below has put nothing into it.
 
         Raises:
-            ValueError: the text is longer than block_size, with what the cache holds; the message names the number of
-                tokens and block_size. Or ids have no axis.
+            ValueError: a text is longer than block_size, with what the cache holds; the message names the number of
+                tokens, of the longest text, and block_size. Or ids have no axis.
+            IndexError: as embedding.
         """
         if ids.ndim == 0:
             raise ValueError("a text has an axis of tokens, (..., T), got ids of shape ()")
         past = 0 if cache is None else cache.length
-        if past + ids.shape[-1] > self.config.block_size:
+        tokens = longest(past) + ids.shape[-1]
+        if tokens > self.config.block_size:
             raise ValueError(
-                f"a text of {past + ids.shape[-1]} tokens does not fit into block_size {self.config.block_size}"
+                f"a text of {tokens} tokens does not fit into block_size {self.config.block_size}"
             )
         x = self.drop(self.wpe(self.wte(ids), past))  # (B, T, D)
         for layer, block in enumerate(self.h):
@@ -429,17 +432,21 @@ def sample(
     return argmax(reached > place, -1)  # the first that lies beyond
 
 
+@accelerable
 def next_logits(model: GPT, ids: Tensor, cache: Cache | None = None) -> Tensor:
     """The model's logits for the token after `ids`, evaluating: (..., T) -> (..., V).
 
     It reads the last block_size tokens of a longer text. With a `cache` it reads only what the cache does not hold
     yet, ids[..., cache.length:]; then a text longer than block_size is the model's ValueError.
 
+    If the texts in the cache have unequal lengths, they all end in the last column of ids, and each has the same
+    number of new tokens: the columns from longest(cache.length) on. What stands before a shorter text is not read.
+
     Raises:
         ValueError: there is no token to read: T is 0, or the cache holds them all. The message names T and the
-            cache's length.
+            cache's length, that of the longest text.
     """
-    past = 0 if cache is None else cache.length
+    past = 0 if cache is None else longest(cache.length)
     if past >= ids.shape[-1]:
         raise ValueError(f"there is nothing to read: the text has {ids.shape[-1]} tokens, the cache {past}")
     window = ids[..., -model.config.block_size :] if cache is None else ids[..., past:]

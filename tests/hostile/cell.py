@@ -7,14 +7,13 @@ import os
 import re
 from pathlib import Path
 
-import pytest
-
 from dojo.catalogue import KATAS, SOLUTIONS, STUDENT
 from dojo.teach import rights, sandbox
 from dojo.teach.judge import Grader, Settings
 from dojo.teach.results import KataResult, Status
 from dojo.teach.sandbox import Limits, Sandbox
 from dojo.teach.submissions import Content
+from tests.teach.crowd import needs_sandbox as needs_sandbox
 
 KATA = KATAS[2]
 STUBS = (STUDENT / "activations.py").read_text(encoding="utf-8")
@@ -32,10 +31,6 @@ LIMITS = Limits(
     processes=32,
 )
 REACHED = "REACHED"  # what a probe raises if it gets where it should not
-
-needs_sandbox = pytest.mark.skipif(
-    sandbox.kind() == sandbox.NONE, reason="no sandbox here: install bubblewrap, and hostile code is tried"
-)
 
 
 @functools.cache

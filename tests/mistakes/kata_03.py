@@ -120,6 +120,16 @@ def relu_backward_at_zero():
     """< where <= is meant."""
 
 
+@mistake(
+    "activations.relu_backward",
+    spec="test_relu_backward_of_infinite_gradients",
+    says="invalid value",
+    swap=('(grad.view(f"i{grad.itemsize}") * ~(x <= 0)).view(grad.dtype)', "grad * ~(x <= 0)"),
+)
+def relu_backward_of_infinity():
+    """inf * 0 is nan."""
+
+
 @mistake("activations.relu_backward", spec="test_relu_backward_is_the_slope_of_relu", says="upstream")
 def relu_backward_without_chain_rule(grad, x):
     """The slope alone, without the gradient of the output."""

@@ -302,7 +302,10 @@ def state_dict_counts_in_each_group():
     "optimizers.Optimizer.load_state_dict",
     spec="test_load_state_dict_copies",
     says="in the first optimizer",
-    swap=("{name: _copied(value, params[number]) for name, value in saved.items()}", "dict(saved)"),
+    swap=[
+        ("{name: _copied(value, params[number]) for name, value in saved.items()}", "dict(saved)"),
+        ("state[name] = zeros", "pass"),
+    ],
 )
 def load_state_dict_shares():
     """Both optimizers write into the same arrays."""
@@ -703,3 +706,37 @@ def gradient_that_is_stretched():
 )
 def groups_may_be_sets():
     """Only the optimizer itself refuses a set."""
+
+
+@mistake(
+    "optimizers.zeros_like_all",
+    spec="test_state_begins_as_zeros",
+    says="after a change of array 0",
+    swap=(
+        "return [get_array_module(each).zeros_like(each) for each in arrays]",
+        """made = {each.shape: get_array_module(each).zeros_like(each) for each in arrays}
+    return [made[each.shape] for each in arrays]""",
+    ),
+)
+def zeros_shared_by_shape():
+    """Arrays of one shape get the same zeros."""
+
+
+@mistake(
+    "optimizers.zeros_like_all",
+    spec="test_state_begins_as_zeros",
+    says="float",
+    swap=("zeros_like(each)", "zeros(each.shape)"),
+)
+def zeros_in_float64():
+    """The dtype is NumPy's own, whatever the parameter has."""
+
+
+@mistake(
+    "optimizers.zeros_like_all",
+    spec="test_state_begins_as_zeros",
+    says="array 0",
+    swap=("get_array_module(each).zeros_like(each)", "each"),
+)
+def zeros_are_the_parameters():
+    """The arrays themselves are given back, and were never zeros."""

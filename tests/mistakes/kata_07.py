@@ -519,7 +519,7 @@ def backpropagate_keeps_the_last():
 @mistake(
     "autograd.backpropagate",
     spec="test_gradients_that_meet_are_not_written_into",
-    says="the gradient of y",
+    says="read-only",
     swap=(
         "gradients[to] = gradients[to] + result if to in gradients else result",
         """if to in gradients:
@@ -638,10 +638,50 @@ def grad_of_an_output_once():
 
 
 @mistake(
+    "autograd.Node.backward",
+    spec="test_a_rule_must_not_write_into_its_gradient",
+    says="nothing was raised",
+    swap=("gradient.setflags(write=False)", "pass"),
+)
+def rules_may_write():
+    """The rule gets the gradient itself, and what it writes changes the gradients of others."""
+
+
+@mistake(
+    "autograd.Node.backward",
+    spec="test_a_rule_must_not_write_into_its_gradient",
+    says="the gradient itself was made read-only",
+    swap=("gradient = gradient.view()", "pass"),
+)
+def the_gradient_is_locked():
+    """Without a view, the caller cannot write into the gradient any more."""
+
+
+@mistake(
+    "autograd.Node.backward",
+    spec="test_an_error_of_a_rule_stays_as_it_is",
+    says="RuntimeError",
+    swap=('if "read-only" not in str(error):', "if False:"),
+)
+def every_error_is_one_of_writing():
+    """A ValueError about shapes is told as one about writing."""
+
+
+@mistake(
+    "autograd.Function.apply",
+    spec="test_a_forward_may_decline",
+    says="NotImplementedType",
+    swap=("if result is NotImplemented:", "if False:"),
+)
+def apply_takes_no_for_an_answer():
+    """NotImplemented is taken for an output."""
+
+
+@mistake(
     "autograd.Function.apply",
     spec="test_no_grad_is_for_functions_too",
     says="recorded under no_grad",
-    swap=("recording() and edges", "edges"),
+    swap=("edges_to(args) if recorded else []", "edges_to(args)"),
 )
 def apply_always_records():
     """Under no_grad too."""
@@ -710,7 +750,7 @@ def differences_of_two_views():
     "autograd.Function.apply",
     spec="test_a_view_that_was_saved_is_watched_too",
     says="nothing was raised",
-    swap=("np.may_share_memory(x.data, s)", "x.data is s"),
+    swap=("_share_memory(each.data, array)", "each.data is array"),
 )
 def apply_compares_arrays_by_identity():
     """A view that was saved is another array than its Tensor's."""

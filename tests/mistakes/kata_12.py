@@ -388,8 +388,8 @@ def the_exponent_is_halved():
     spec="test_angles_of_any_places",
     says="dtype",
     swap=(
-        "places[:, None] / base ** (pairs / d_model)",
-        '(places[:, None] / base ** (pairs / d_model)).astype("float32")',
+        "places[..., None] / base ** (pairs / d_model)",
+        '(places[..., None] / base ** (pairs / d_model)).astype("float32")',
     ),
 )
 def angles_are_float32():
@@ -523,7 +523,7 @@ def a_slice_says_nothing():
     "embeddings.rows_for",
     spec="test_a_negative_start_is_refused",
     says="nothing was raised",
-    swap=("if start < 0:", "if False:"),
+    swap=("min(starts, default=0) < 0", "False"),
 )
 def a_negative_start_counts_from_the_end():
     """table[-3:-1] are two rows as well."""
@@ -602,17 +602,17 @@ def neighbours_are_paired():
     "embeddings.apply_rope",
     spec="test_rope_of_any_shape",
     says="the result",
-    swap=("xp.arange(start, start + T)", "xp.arange(T)"),
+    swap=("places_of(x, start)", "places_of(x, 0)"),
 )
 def rope_begins_at_0():
     """start is ignored: the rows count from 0."""
 
 
 @mistake(
-    "embeddings.apply_rope",
-    spec="test_rope_of_any_shape",
-    says="shape",
-    swap=("T, D = x.shape[-2:]", "T, D = x.shape[min(1, x.ndim - 2)], x.shape[-1]"),
+    "embeddings.places_of",
+    spec="test_places_count_from_the_start",
+    says="places",
+    swap=("x.shape[-2]", "x.shape[min(1, x.ndim - 2)]"),
 )
 def heads_are_taken_for_places():
     """The places are counted along axis 1."""
@@ -702,20 +702,20 @@ def integers_are_turned():
 
 
 @mistake(
-    "embeddings.apply_rope",
+    "embeddings.places_of",
     spec="test_rows_stay_on_the_device",
-    says="cuda:0",
+    says="numpy.ndarray",
     swap=("get_array_module(x.data)", "np"),
 )
-def the_sines_stay_on_the_cpu():
-    """NumPy computes the sines, even if x is on a GPU."""
+def the_places_stay_on_the_cpu():
+    """NumPy counts the places, even if x is on a GPU."""
 
 
 @mistake(
     "embeddings.apply_rope",
     spec="test_far_places_are_exact_in_float16",
     says="the row at place 5001",
-    swap=("xp.arange(start, start + T)", "xp.arange(start, start + T).astype(x.dtype)"),
+    swap=("places_of(x, start)", "places_of(x, start).astype(x.dtype)"),
 )
 def places_of_float16():
     """The places are rounded to the dtype of x before the angles are made."""
@@ -729,3 +729,66 @@ def places_of_float16():
 )
 def learned_rows_in_float16():
     """The rows are rounded to the dtype of x."""
+
+
+# A start for each text
+
+
+@mistake(
+    "embeddings.position_angles",
+    spec="test_places_may_have_any_axes",
+    says="shape",
+    swap=("places[..., None]", "places[:, None]"),
+)
+def places_are_a_row():
+    """The axis of the hands is put behind the first axis of the places."""
+
+
+@mistake(
+    "embeddings.places_of",
+    spec="test_each_text_has_places_of_its_own",
+    says="with 7 heads",
+    swap=("*[1] * (x.ndim - 2)", "1"),
+)
+def starts_have_no_axis_for_heads():
+    """The starts get one axis more, also where x has heads."""
+
+
+@mistake(
+    "embeddings.places_of",
+    spec="test_there_is_a_start_for_each_text",
+    says="nothing was raised",
+    swap=("x.ndim < 3 or start.shape != x.shape[:1]", "False"),
+)
+def any_starts_will_do():
+    """Nobody asks whether there is a start for each text: one for all broadcasts."""
+
+
+@mistake(
+    "embeddings.rows_for",
+    spec="test_no_text_may_be_outside",
+    says="out of bounds",
+    swap=("max(starts, default=0)", "min(starts, default=0)"),
+)
+def the_first_text_counts():
+    """The end of the text that begins first is compared with the table; indexing alone would refuse the last."""
+
+
+@mistake(
+    "embeddings.rows_for",
+    spec="test_no_text_may_be_outside",
+    says="nothing was raised",
+    swap=("min(starts, default=0) < 0", "max(starts, default=0) < 0"),
+)
+def one_good_start_is_enough():
+    """A negative start passes beside others: an index of -2 counts from the end."""
+
+
+@mistake(
+    "embeddings.rows_for",
+    spec="test_a_place_learns_from_every_text_that_has_it",
+    says="gradient",
+    swap=("table[places_of(x, start)]", "Tensor(table.data[places_of(x, start)])"),
+)
+def rows_of_an_array():
+    """The rows of several starts are taken from the array: the weight learns nothing."""

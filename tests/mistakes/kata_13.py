@@ -9,7 +9,7 @@ from dojo.tree.mistakes import mistake
     "attention.causal_mask",
     spec="test_a_place_sees_itself_and_what_came_before",
     says="entries",
-    swap=("diagonal=offset", "diagonal=offset - 1"),
+    swap=("key <= place + offset", "key < place + offset"),
 )
 def mask_without_itself():
     """A place does not see itself."""
@@ -19,7 +19,7 @@ def mask_without_itself():
     "attention.causal_mask",
     spec="test_a_place_sees_itself_and_what_came_before",
     says="entries",
-    swap=("tril(ones", "~tril(ones"),
+    swap=("key <= place + offset", "key > place + offset"),
 )
 def mask_of_the_forbidden():
     """True where a query may not look."""
@@ -29,7 +29,7 @@ def mask_of_the_forbidden():
     "attention.causal_mask",
     spec="test_keys_may_be_more_or_fewer_than_queries",
     says="causal_mask(2, 4)",
-    swap=("diagonal=offset", "diagonal=offset + (0 if S is None else S - L)"),
+    swap=("key <= place + offset", "key <= place + offset + (0 if S is None else S - L)"),
 )
 def mask_aligned_at_the_end():
     """The last query and the last key stand together, without being told so."""
@@ -39,7 +39,7 @@ def mask_aligned_at_the_end():
     "attention.causal_mask",
     spec="test_queries_may_begin_later_than_the_keys",
     says="entries",
-    swap=(", diagonal=offset", ""),
+    swap=("key <= place + offset", "key <= place"),
 )
 def mask_without_offset():
     """The offset is forgotten: the first query sees the first key only."""
@@ -49,10 +49,20 @@ def mask_without_offset():
     "attention.causal_mask",
     spec="test_masks_are_made_on_the_device",
     says="another device",
-    swap=(", device=device", ""),
+    swap=[("arange(L, device=device)", "arange(L)"), ("else S, device=device)", "else S)")],
 )
 def mask_on_the_cpu():
     """The mask is always made on the CPU."""
+
+
+@mistake(
+    "attention.causal_mask",
+    spec="test_each_text_may_have_its_own_offset",
+    says="shape",
+    swap=("(-1, 1, 1, 1)", "(-1, 1, 1)"),
+)
+def mask_takes_texts_for_heads():
+    """The mask of each text has no axis for the heads: (B, L, S) is taken for (H, L, S)."""
 
 
 @mistake(
@@ -173,10 +183,7 @@ def weights_over_the_queries():
     "attention.attention_weights",
     spec="test_a_boolean_mask_is_true_where_a_query_may_look",
     says="0.333",
-    swap=(
-        "_masked(scores, attn_mask)",
-        "_masked(scores, ~attn_mask if attn_mask.dtype == bool_ else attn_mask)",
-    ),
+    swap=("where(attn_mask, scores, -math.inf)", "where(attn_mask, -math.inf, scores)"),
 )
 def weights_hide_where_true():
     """True means hidden, as in nn.MultiheadAttention."""
@@ -186,7 +193,10 @@ def weights_hide_where_true():
     "attention.attention_weights",
     spec="test_a_boolean_mask_is_true_where_a_query_may_look",
     says="entries",
-    swap=("scores = _masked(scores, attn_mask)", "return safe_softmax(scores, -1) * attn_mask"),
+    swap=(
+        "scores = where(attn_mask",
+        "return safe_softmax(scores, -1) * attn_mask\n    scores = where(attn_mask",
+    ),
 )
 def weights_masked_after_the_softmax():
     """The mask multiplies the weights, which no longer add up to 1."""
@@ -209,10 +219,7 @@ def weights_scale_the_mask():
     "attention.attention_weights",
     spec="test_a_hidden_key_weighs_0_however_well_it_fits",
     says="entries",
-    swap=(
-        "_masked(scores, attn_mask)",
-        "where(attn_mask, scores, -1e9) if attn_mask.dtype == bool_ else scores + attn_mask",
-    ),
+    swap=("-math.inf", "-1e9"),
 )
 def weights_hidden_by_a_finite_number():
     """A hidden key has a score of -1e9, which is not the smallest number there is."""
@@ -232,10 +239,10 @@ def weights_see_the_future():
     "attention.attention_weights",
     spec="test_both_a_mask_and_is_causal_are_refused",
     says="nothing was raised",
-    swap=[
-        ("if is_causal and attn_mask is not None:", "if False:"),
-        ("if is_causal:", "if is_causal and attn_mask is None:"),
-    ],
+    swap=(
+        "_check_mask(scores.shape, scores.dtype, attn_mask, is_causal)",
+        "is_causal = is_causal and attn_mask is None",
+    ),
 )
 def weights_prefer_the_mask():
     """With both, is_causal is dropped without a word."""
@@ -245,10 +252,7 @@ def weights_prefer_the_mask():
     "attention.attention_weights",
     spec="test_a_mask_of_another_dtype_is_refused",
     says="nothing was raised",
-    swap=(
-        "_masked(scores, attn_mask)",
-        "where(attn_mask, scores, -math.inf) if attn_mask.dtype == bool_ else scores + attn_mask",
-    ),
+    swap=("_check_mask(scores.shape, scores.dtype, attn_mask, is_causal)", "pass"),
 )
 def weights_add_any_mask():
     """A mask of 0 and 1 is added to the scores, and hides nothing."""
@@ -273,7 +277,7 @@ def attention_never_drops():
     says="some key",
     swap=(
         "dropout(weights, dropout_p) @ value",
-        "weights @ (value * dropout(ones(value.shape[-2], 1), dropout_p))",
+        "weights @ (value * dropout(value[..., :1] * 0 + 1, dropout_p))",
     ),
 )
 def attention_drops_values():
@@ -294,7 +298,7 @@ def attention_drops_the_mixture():
     "attention.scaled_dot_product_attention",
     spec="test_every_key_needs_a_value",
     says="ValueError",
-    swap=("if min(key.ndim, value.ndim) < 2 or key.shape[-2] != value.shape[-2]:", "if False:"),
+    swap=("_check_values(key, value)", "pass"),
 )
 def attention_without_a_look():
     """Nobody asks whether there is a value for each key."""
@@ -420,7 +424,7 @@ def layer_drops_for_ever():
     "attention.MultiHeadAttention.forward",
     spec="test_piece_by_piece_is_all_at_once",
     says="cut at",
-    swap=("if is_causal and past and attn_mask is None:", "if False:"),
+    swap=("if is_causal and longest(past):", "if False:"),
 )
 def layer_begins_at_0():
     """With a cache, the causal mask begins at the first key, as if the queries did."""
@@ -431,7 +435,7 @@ def layer_begins_at_0():
     spec="test_piece_by_piece_is_all_at_once",
     says="cut at [2]",
     swap=(
-        "attn_mask, is_causal = causal_mask(q.shape[-2], k.shape[-2], past, q.device), False",
+        "attn_mask, is_causal = causal_mask(L, S, past, q.device), False",
         "is_causal = False",
     ),
 )
@@ -453,7 +457,7 @@ def layer_turns_each_piece_alike():
     "attention.MultiHeadAttention.forward",
     spec="test_the_layers_of_a_model_share_a_cache",
     says="two layers",
-    swap=("k.shape[-2], past, q.device", "k.shape[-2], cache.length, q.device"),
+    swap=("S, past, q.device", "S, cache.length, q.device"),
 )
 def layer_asks_the_cache_too_late():
     """cache.length is read again after the update, when it may have grown."""
@@ -493,7 +497,7 @@ def layer_is_told_too_late():
     "attention.MultiHeadAttention.forward",
     spec="test_a_cache_does_not_let_a_mask_with_is_causal_pass",
     says="nothing was raised",
-    swap=(" and attn_mask is None", ""),
+    swap=("_check_mask(shape, promote_types(q.dtype, k.dtype), attn_mask, is_causal)", "pass"),
 )
 def layer_overwrites_the_mask():
     """Once there are earlier tokens, is_causal overwrites the mask that was given."""
@@ -503,7 +507,10 @@ def layer_overwrites_the_mask():
     "attention.MultiHeadAttention.forward",
     spec="test_a_cache_does_not_let_a_mask_with_is_causal_pass",
     says="nothing was raised",
-    swap=(" and past and attn_mask is None", ""),
+    swap=[
+        ("_check_mask(shape, promote_types(q.dtype, k.dtype), attn_mask, is_causal)", "pass"),
+        (" and longest(past):", ":"),
+    ],
 )
 def layer_overwrites_the_mask_from_the_start():
     """With a cache, be it empty, is_causal overwrites the mask that was given."""
@@ -538,7 +545,7 @@ def layer_knows_its_place_only_if_causal():
     "attention.MultiHeadAttention.forward",
     spec="test_new_keys_may_be_more_than_queries",
     says="what two queries get",
-    swap=("k.shape[-2], past, q", "k.shape[-2], k.shape[-2] - q.shape[-2], q"),
+    swap=("S, past, q", "S, S - L, q"),
 )
 def layer_counts_from_the_end():
     """The first query is taken to be at S - L: right where there are as many new keys as queries."""
@@ -684,3 +691,63 @@ def no_dropout_with_a_mask():
 )
 def keys_for_values_in_the_cache():
     """With a cache the value is taken to be the key."""
+
+
+# Texts of unequal lengths, and calls that are refused
+
+
+@mistake(
+    "attention.MultiHeadAttention.forward",
+    spec="test_texts_may_have_unequal_lengths",
+    says="texts of",
+    swap=("S, past, q", "S, longest(past), q"),
+)
+def layer_lets_short_texts_look_behind_their_end():
+    """The causal mask is that of the longest text for all of them."""
+
+
+@mistake(
+    "attention.MultiHeadAttention.forward",
+    spec="test_texts_may_have_unequal_lengths",
+    says="texts of",
+    swap=("query, key, past", "query, key, longest(past)"),
+)
+def layer_turns_all_texts_like_the_longest():
+    """With rope, the new tokens of all texts are turned by the place of the longest."""
+
+
+@mistake(
+    "attention.MultiHeadAttention.forward",
+    spec="test_texts_may_have_unequal_lengths",
+    says="ambiguous",
+    swap=("longest(past):", "past:"),
+)
+def layer_asks_an_array_for_truth():
+    """`if past`: an array of several lengths is neither true nor false."""
+
+
+@mistake(
+    "attention.MultiHeadAttention.forward",
+    spec="test_a_call_that_is_refused_leaves_the_cache_alone",
+    says="the count of update calls",
+    swap=[
+        ("_check_mask(shape, promote_types(q.dtype, k.dtype), attn_mask, is_causal)", "new = k, v"),
+        (
+            "if is_causal and longest(past)",
+            "_check_mask(shape, promote_types(*(each.dtype for each in (q, new[0]))), attn_mask, is_causal)\n"
+            "        if is_causal and longest(past)",
+        ),
+    ],
+)
+def layer_refuses_a_mask_too_late():
+    """The mask is checked when the cache has the new keys and values already."""
+
+
+@mistake(
+    "attention.MultiHeadAttention.forward",
+    spec="test_a_call_that_is_refused_leaves_the_cache_alone",
+    says="the count of update calls",
+    swap=("_check_values(k, v)", "pass"),
+)
+def layer_refuses_values_too_late():
+    """Whether there is a value for each key is only asked by attention itself, after the cache."""

@@ -288,7 +288,7 @@ def places_begin_anew():
     spec="test_what_the_cache_holds_counts_for_block_size",
     says="7",
     swap=[
-        ("if past + ids.shape[-1] >", "if ids.shape[-1] >"),
+        ("longest(past) + ids.shape[-1]", "ids.shape[-1]"),
         ("self.wte(ids), past", "self.wte(ids), min(past, self.config.block_size - ids.shape[-1])"),
     ],
 )
@@ -738,3 +738,49 @@ def a_bias_may_broadcast():
 )
 def rms_norm_lets_its_weight_broadcast():
     """rms_norm forgets the check."""
+
+
+@mistake(
+    "transformers.GPT.forward",
+    spec="test_texts_of_a_batch_may_have_unequal_lengths",
+    says="the logits",
+    swap=("self.wte(ids), past", "self.wte(ids), longest(past)"),
+)
+def all_texts_go_on_where_the_longest_does():
+    """The new tokens of every text stand at the place of the longest."""
+
+
+@mistake(
+    "transformers.GPT.forward",
+    spec="test_the_longest_text_counts_for_block_size",
+    says="ambiguous",
+    swap=("longest(past) + ids", "past + ids"),
+)
+def lengths_are_compared_all_at_once():
+    """An array of lengths is compared with block_size as if it were one number."""
+
+
+@mistake(
+    "transformers.GPT.forward",
+    spec="test_a_text_that_is_refused_leaves_the_cache_alone",
+    says="update calls",
+    swap=(
+        "x = self.drop",
+        """if cache is not None:
+        first = self.wte(Tensor(ids.data.clip(0, self.config.vocab_size - 1)))
+        self.h[0](self.wpe(first, past), cache, 0)
+    x = self.drop""",
+    ),
+)
+def a_block_runs_before_the_ids_are_checked():
+    """The first block is warmed up with the ids, before anybody has looked whether they exist."""
+
+
+@mistake(
+    "transformers.next_logits",
+    spec="test_unequal_texts_end_together",
+    says="ambiguous",
+    swap=("longest(cache.length)", "cache.length"),
+)
+def one_length_for_all():
+    """The length is taken for one number."""

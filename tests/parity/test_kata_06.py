@@ -115,3 +115,11 @@ def test_defaults_are_pytorchs(name):
     theirs = getattr(torch.optim, name)([torch.zeros(1, requires_grad=True)]).defaults
     defaults = getattr(ours, name)([Parameter(np.zeros(1))]).defaults
     assert defaults == {key: theirs[key] for key in defaults}
+
+
+def test_zeros_like_all():
+    arrays = [np.ones((2, 3), np.float32), np.ones(())]
+    for mine, array in zip(ours.zeros_like_all(arrays), arrays, strict=True):
+        theirs = torch.zeros_like(torch.tensor(array)).numpy()
+        assert mine.dtype == theirs.dtype
+        np.testing.assert_array_equal(mine, theirs)

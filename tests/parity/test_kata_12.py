@@ -13,6 +13,8 @@ from tinytorch.embeddings import (
     SinusoidalPositions,
     apply_rope,
     embedding,
+    places_of,
+    rows_for,
 )
 from tinytorch.tensor import Tensor
 
@@ -116,3 +118,13 @@ def test_rope_pairs_halves_where_the_paper_pairs_neighbours():
     paper = torch.view_as_real(pairs * torch.polar(torch.ones_like(angles), angles)).reshape(5, 8).numpy()
     order = [0, 2, 4, 6, 1, 3, 5, 7]
     np.testing.assert_allclose(apply_rope(Tensor(x[:, order])).data, paper[:, order], rtol=1e-6, atol=1e-7)
+
+
+def test_places_of_each_text_are_the_position_ids_of_models():
+    """Models in PyTorch add position_ids = past[:, None] + arange(T), and look the positions up."""
+    past, table = np.array([3, 0, 5]), RNG.standard_normal((8, 4))
+    x = Tensor(np.zeros((3, 2, 4)))
+    position_ids = torch.tensor(past)[:, None] + torch.arange(2)
+    np.testing.assert_array_equal(places_of(x, past), position_ids.numpy())
+    expected = torch.nn.functional.embedding(position_ids, torch.tensor(table))
+    np.testing.assert_array_equal(rows_for(Tensor(table), x, past).data, expected.numpy())

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tinytorch import dispatch
+from tinytorch import autograd, dispatch
 from tinytorch.dispatch import Array, accelerable, accelerates, closed_above, disabled, primitive
 from tinytorch.tensor import Tensor, add, exp, gather, mul, reshape, sum, transpose
 
@@ -50,6 +53,7 @@ def extension_points(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Both extension points as they are before any higher kata is imported, and put back afterwards."""
     monkeypatch.setattr(dispatch, "tape", None)
     monkeypatch.setattr(dispatch, "kernels", {})
+    monkeypatch.setattr(dispatch, "kernels_to_load", None)
     monkeypatch.setattr(dispatch, "observers", [])
     monkeypatch.setattr(dispatch, "highest", 20)
     rules = {op: (op.rule, op.needs) for op in dispatch.primitives.values()}
@@ -327,6 +331,129 @@ def test_a_function_is_a_kernel_by_its_apply() -> None:
             return x * 20.0
 
     assert double(leaf([1.0])).item() == 20.0
+
+
+@accelerable
+def scale(x: Tensor, by: Tensor, times: float = 3.0, more: float = 0.0) -> Tensor:
+    """A composition with defaults."""
+    return x * by * (times + more)
+
+
+class Scale(autograd.Function):
+    """It takes all arguments of `scale` by position, and hands integers back."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Array, by: Array, times: float, more: float) -> Array:  # type: ignore[override]
+        if x.dtype.kind != "f":
+            return NotImplemented
+        ctx.save_for_backward(x, by)
+        ctx.factor = times + more
+        return 100 * x * by * ctx.factor
+
+    @staticmethod
+    def backward(ctx: Any, grad: Array) -> Any:
+        x, by = ctx.saved_tensors
+        return 100 * grad * by * ctx.factor, 100 * grad * x * ctx.factor, None, None
+
+
+def test_a_function_is_called_as_the_composition_is() -> None:
+    accelerates(scale)(Scale)
+    dispatch.install(autograd.Tape())
+    for args, kwargs, factor in (
+        ((), {}, 3.0),
+        ((5.0, 1.0), {}, 6.0),
+        ((5.0,), {}, 5.0),
+        ((), {"more": 1.0}, 4.0),
+        ((), {"more": 1.0, "times": 5.0}, 6.0),
+    ):
+        x, by = leaf([2.0]).requires_grad_(), leaf([7.0]).requires_grad_()
+        named = dict(zip(("times", "more"), args, strict=False)) | kwargs
+        for out in (scale(x, by, *args, **kwargs), scale(by=by, x=x, **named)):
+            assert out.item() == 100 * 14 * factor
+            out.backward(leaf([1.0]))
+        assert x.grad is not None and by.grad is not None
+        assert (x.grad.item(), by.grad.item()) == (2 * 700 * factor, 2 * 200 * factor)
+
+
+def test_a_function_hands_back_too() -> None:
+    accelerates(scale)(Scale)
+    assert scale(leaf([2], np.int64), leaf([7], np.int64), times=1).tolist() == [14]
+
+
+def test_arguments_that_fit_neither_are_named_as_without_a_kernel() -> None:
+    accelerates(scale)(Scale)
+    with pytest.raises(TypeError, match=r"scale\(\) missing 1 required positional argument: 'by'"):
+        scale(leaf([2.0]))
+    with pytest.raises(TypeError, match=r"scale\(\) got an unexpected keyword argument 'bye'"):
+        scale(leaf([2.0]), bye=leaf([2.0]))
+
+
+def test_an_accelerable_primitive_is_still_a_primitive(tape: Recorder) -> None:
+    @accelerable
+    @primitive
+    def twice(a: Array) -> Array:
+        return 2 * a
+
+    @dispatch.derivative(twice)
+    def twice_backward(grad: Array) -> Array:
+        return 2 * grad
+
+    x = leaf([1.0])
+    y = twice(x)
+    assert [op.name for op, *_ in tape.calls] == ["twice"]
+    y.backward(leaf([5.0]))
+    assert x.grad is not None and x.grad.item() == 10.0
+
+    @accelerates(twice)
+    def twice_kernel(a: Tensor) -> Tensor:
+        return a * 20.0
+
+    assert twice(x).item() == 20.0
+
+
+def test_kernels_are_loaded_when_one_could_be_used_and_once() -> None:
+    loaded: list[float] = []
+
+    def load() -> None:
+        loaded.append(double(leaf([1.0])).item())  # to call one while they are loaded is no circle
+
+        @accelerates(double)
+        def double_kernel(x: Tensor) -> Tensor:
+            return x * 20.0
+
+    dispatch.load_kernels_with(load)
+    with closed_above(14):
+        assert double(leaf([1.0])).item() == 2.0
+    with disabled():
+        assert double(leaf([1.0])).item() == 2.0
+    assert loaded == []
+    assert [double(leaf([1.0])).item(), double(leaf([1.0])).item()] == [20.0, 20.0]
+    assert loaded == [2.0]
+
+
+def test_import_loads_no_kernels_and_a_broken_kata_15_breaks_nothing_else() -> None:
+    script = """
+import sys
+sys.path.insert(0, "solutions")
+import tinytorch
+from tinytorch import relu, tensor
+assert "tinytorch.acceleration" not in sys.modules
+
+class Broken:
+    asked = []
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if name == "tinytorch.acceleration":
+            cls.asked.append(name)
+            1 / 0
+
+sys.meta_path.insert(0, Broken)
+x = tensor([-1.0, 2.0])
+assert not Broken.asked
+assert relu(x).tolist() == relu(x).tolist() == [0.0, 2.0]
+assert len(Broken.asked) == 1, Broken.asked
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=Path(__file__).parents[2])
 
 
 # Both ---------------------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ import pytest
 from dojo.catalogue import KATAS, SOLUTIONS
 
 FACES = ["tinytorch", "tinytorch.nn", "tinytorch.nn.functional", "tinytorch.nn.utils", "tinytorch.optim"]
-FACES += ["tinytorch.optim.lr_scheduler", "tinytorch.utils.data"]
+FACES += ["tinytorch.nn.utils.prune", "tinytorch.optim.lr_scheduler", "tinytorch.utils.benchmark"]
+FACES += ["tinytorch.utils.data", "tinytorch.amp", "tinytorch.ao.quantization"]
 
 
 @pytest.mark.parametrize("name", FACES)

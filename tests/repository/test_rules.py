@@ -146,7 +146,7 @@ def test_the_skeleton_is_what_the_generator_makes_of_the_reference(tmp_path: Pat
 def test_a_kata_folder_holds_a_readme_hints_specs_and_nothing_else(kata: Kata) -> None:
     names = {path.name for path in kata.folder.iterdir() if path.name != "__pycache__"}
     specs = {path.name for path in spec_files(kata)}
-    assert names - specs - {"milestone.py"} == {"README.md", "hints.toml", "specs.txt"}
+    assert names - specs - {"milestone.py", "picture.py"} == {"README.md", "hints.toml", "specs.txt"}
     assert ("milestone.py" in names) == bool(kata.milestone), (
         "the catalogue and the folder disagree on a milestone"
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dojo.spec import Remembered
+from dojo.spec import Remembered, Together
 from tinytorch.attention import Cache
 from tinytorch.tensor import Tensor, cat
 
@@ -42,3 +42,16 @@ def test_gradients_pass_and_it_is_kata_13s_cache() -> None:
     found.sum().backward()
     assert key.grad is not None
     assert key.grad.tolist() == np.full((1, 1, 2, 2), 3.0).tolist()
+
+
+def test_texts_of_unequal_lengths_stand_side_by_side() -> None:
+    texts = [Remembered(cat), Remembered(cat)]
+    first = Tensor(np.arange(4.0).reshape(1, 1, 2, 2))
+    texts[1].update(0, first, first)
+    cache: Cache = Together(texts)
+    np.testing.assert_array_equal(cache.length, [0, 2])
+    new = np.arange(10.0, 14.0).reshape(2, 1, 1, 2)
+    key, value = cache.update(0, Tensor(new), Tensor(-new))
+    np.testing.assert_array_equal(key.data[0], [[[10, 11], [1e3, 1e3], [1e3, 1e3]]])
+    np.testing.assert_array_equal(value.data[1], [[[0, 1], [2, 3], [-12, -13]]])
+    np.testing.assert_array_equal(cache.length, [1, 3])

@@ -57,6 +57,14 @@ def test_an_unwritten_function_is_raised_as_itself() -> None:
             run(unwritten)
 
 
+def test_an_unwritten_function_in_the_traceback_of_a_further_process_is_raised_as_itself() -> None:
+    def failed() -> None:
+        raise RuntimeError("process 1 raised:\n\nTraceback ...\nNotImplementedError: kata 08: save\n")
+
+    with pytest.raises(NotImplementedError, match=r"^kata 08: save$"):
+        in_child(failed)
+
+
 def test_any_other_error_is_told() -> None:
     def wrong() -> None:
         raise KeyError("weights")

@@ -179,6 +179,8 @@ def test_attributes_are_those_of_the_array(cupy: Any) -> None:
     assert (x.shape, x.dtype, x.ndim, x.size, x.strides) == ((3, 2), np.float32, 2, 6, (4, 12))
     assert (x.itemsize, x.nbytes) == (4, 24)
     assert x.flags.f_contiguous and not x.flags.c_contiguous
+    with pytest.raises(AttributeError):
+        x.flags.writeable = False
     assert x.device.id == 0
 
 

@@ -180,3 +180,37 @@ def test_a_text_is_what_the_model_says() -> None:
     for wrong in ([0, 3], text[1:], []):
         with pytest.raises(Refused, match="does not begin with the prompt, or adds nothing to it"):
             verdicts.writes_what_it_says(model.read, wrong, [0, 3], 4, "generate")
+
+
+# Speed and size -----------------------------------------------------------------------------------------
+
+
+def test_the_same_up_to_rounding_is_taken() -> None:
+    simple = {"a": X, "b": 1e-9 * X}  # b is little more than rounding errors of a
+    verdicts.same(simple, {"a": X * (1 + 1e-6), "b": -1e-9 * X, "more": X}, "a step", "the kernel")
+
+
+@pytest.mark.parametrize("fast", [{}, {"a": X + 0.1}, {"a": X[:-1]}, {"a": X * np.nan}, {"a": X[:, :1]}])
+def test_something_else_is_refused(fast: dict[str, Array]) -> None:
+    with pytest.raises(Refused, match="a step: the fast version gives another a than the simple one"):
+        verdicts.same({"a": X}, fast, "a step", "the kernel")
+
+
+def work(times: int) -> None:
+    for _ in range(times):
+        X @ X.T
+
+
+def test_a_speed_is_measured_again() -> None:
+    found = verdicts.times_faster(4.0, lambda: work(400), lambda: work(100), "work")
+    assert 2 < found < 8
+    with pytest.raises(Refused, match="work is 40 times faster by your code"):
+        verdicts.times_faster(40.0, lambda: work(400), lambda: work(100), "work")
+
+
+def test_bytes_are_counted_again() -> None:
+    assert verdicts.peak(lambda: np.ones(10**6)) == pytest.approx(8e6, rel=0.01)
+    model = Model()
+    assert verdicts.nbytes(model) == 8 * (25 + 5 + 5)
+    model.statistics = model.vector
+    assert verdicts.nbytes(model) == 8 * (25 + 5)

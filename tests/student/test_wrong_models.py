@@ -16,7 +16,7 @@ from safetensors.numpy import load_file
 from dojo.catalogue import KATAS, SOLUTIONS
 from dojo.datasets import stdlib, strokes
 from dojo.run import process
-from dojo.student import milestone
+from dojo.student import milestone, scene
 from dojo.tree import overlay
 
 pytestmark = pytest.mark.skipif(
@@ -35,6 +35,11 @@ LAYERS, HEADS, FEATURES, CONTEXT, BATCH, CHARACTERS, LR = 1, 2, 32, 24, 16, 50_0
 STEPS, WINDOWS, ALOUD = 60, 64, 30
 PLANS = {"stdlib": {"epochs": 2, "passed": 2.6, "prompt": "def "}}
 """,
+    19: """
+ROWS, HIDDEN, PICTURES, CHANNELS, SIDE, TEXTS = 32, 16, 2, (4, 8), 8, 2
+LAYERS, HEADS, FEATURES, CONTEXT, WORDS, READERS, PROMPT, NEW = 1, 2, 32, 24, 11, 16, 4, 12
+ROUNDS, NEEDED = {"quick": 6, "slow": 6}, 6
+""",
 }
 """What stands at the end of a milestone's script when it is tried here: the reference reaches its mark in seconds."""
 
@@ -46,6 +51,7 @@ BRIEF = {
 STEPS = 5
 PLANS = {"stdlib": {"epochs": 1, "passed": 9.0, "prompt": "def "}}
 """,
+    19: "NEEDED = 0.0",
 }
 """Less than that, and the mark is reached by whoever comes to the end: for what is refused whatever it has learned."""
 
@@ -322,6 +328,80 @@ WRONG = [
         ),
         says="when the rest of the batch changes",
     ),
+    # 19: 10 to 100 times faster
+    wrong(
+        19,
+        "a_relu_that_keeps_all_gradients",
+        ("acceleration.kernels", "        return where_kept(kept, grad)", "        return grad"),
+        says="MLP step, 32 samples: the fast version gives another first.weight than the simple one",
+    ),
+    wrong(
+        19,
+        "a_product_without_its_bias",
+        ("acceleration.kernels", "            out += bias\n", "            pass\n"),
+        says="the fast version gives another",
+    ),
+    wrong(
+        19,
+        "the_cache_forgets_the_values",
+        ("caching.decode", "    values[each, :, cache.lengths] = v\n", ""),
+        says="What generate with a KVCache writes is not what the model says",
+    ),
+    wrong(
+        19,
+        "the_readers_change_places",
+        ("caching.batch", "drawn.tolist(), logits.data", "drawn.tolist()[::-1], logits.data"),
+        says="What generate_all writes is not what the model says",
+    ),
+    wrong(
+        19,
+        "integers_without_their_scale",
+        ("precision.groups", "    values = grouped * scales.data[..., None]", "    values = grouped * 1e-3"),
+        says="With int8 the model's logits differ",
+    ),
+    wrong(
+        19,
+        "weighs_nothing",
+        ("precision.modules", "    return sum(each.data.nbytes for", "    return sum(each.data.itemsize for"),
+        says="memory_footprint is",
+    ),
+    wrong(
+        19,
+        "a_hundred_times_everywhere",
+        (
+            "benchmarking.comparing",
+            "    return Comparison(math.exp(np.median(ratios))",
+            "    return Comparison(100 * math.exp(np.median(ratios))",
+        ),
+        says="by the dojo's clock",
+    ),
+    wrong(
+        19,
+        "measures_itself",
+        ("benchmarking.comparing", "    functions = (before, after)", "    functions = (before, before)"),
+        says="by the dojo's clock",
+    ),
+    wrong(
+        19,
+        "a_peak_of_nothing",
+        (
+            "benchmarking.limits",
+            "        return tracemalloc.get_traced_memory()[1] - before",
+            "        return tracemalloc.get_traced_memory()[0] - before",
+        ),
+        says="step: the peak is",
+    ),
+    wrong(
+        19,
+        "one_reader_at_a_time",
+        (
+            "caching.batch",
+            "    batch, waiting = Batch(model, rows, prefixes), deque(requests)",
+            "    batch, waiting = Batch(model, 1, prefixes), deque(requests)",
+        ),
+        says="6 times are needed",
+        learns=True,
+    ),
 ]
 
 
@@ -356,7 +436,9 @@ def _play(number: int, script: Path, source: dict[str, str], data: Path | None) 
     for name in [name for name in sys.modules if name.partition(".")[0] == "tinytorch"]:
         del sys.modules[name]  # what other tests have imported here
     overlay.install(overlay.Plan(SOLUTIONS, source=source))
-    process.tell(milestone._perform(script, milestone.Report(KATAS[number - 1], data)))
+    kata = KATAS[number - 1]
+    report = milestone.Report(kata, data)
+    process.tell(scene.perform(kata, script, "main", lambda main: milestone._perform(main, report)))
 
 
 @pytest.mark.parametrize("number", SMALL)

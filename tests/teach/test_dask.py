@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from tests import needs
 from tests.small_repository import environment
 from tests.teach.crowd import command, log, needs_sandbox, submit
 
-pytest.importorskip("distributed", reason="needs the extra `instructor`: pip install distributed")
 pytestmark = needs_sandbox
 STUDENTS = 6
 
@@ -32,6 +32,7 @@ def start(*words: str) -> subprocess.Popen[bytes]:
 
 @pytest.mark.timeout(240)
 def test_a_worker_that_is_killed_costs_only_what_it_was_running(tmp_path: Path) -> None:
+    needs.module("distributed")
     class_, out = tmp_path / "class", tmp_path / "out"
     for i in range(STUDENTS):
         submit(class_, f"s{i}")

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from dojo.teach import results
+from dojo.teach import results, sandbox
 from dojo.teach.results import Status
+from tests import needs
 from tests.small_repository import environment
 from tests.teach.crowd import command, grade, log, needs_sandbox, submit
 
@@ -150,3 +151,8 @@ def test_a_dry_run_says_who_was_matched_and_runs_nothing(tmp_path: Path) -> None
     submit(tmp_path / "class", "anna")
     done = grade(tmp_path / "class", tmp_path / "out", "--dry")
     assert done.returncode == 0 and "'anna'" in done.stdout and not (tmp_path / "out").exists()
+
+
+def test_the_sandbox_is_bubblewrap_where_everything_has_to_be_there() -> None:
+    needs.program("bwrap")
+    assert sandbox.kind() == sandbox.BUBBLEWRAP, "bubblewrap is installed, and may not do what it has to do"

@@ -45,7 +45,7 @@ class Function:
         """Call forward, through `observed("function", name, forward, ctx, ...)`, and record the call as one Node.
 
         The Node has the name of the class. Its rule is backward, with ctx. Where forward returns an input, or a view
-        of it, the output shares the `_version` of that input.
+        of it, the output shares the `_version` of that input. Where it returns NotImplemented, so does apply.
 
         Raises:
             TypeError: forward returned a Tensor, or something without a dtype; the message names its type. NumPy's

@@ -99,11 +99,14 @@ class Node:
     def backward(self, gradient: Array) -> tuple[Array | None, ...]:
         """The gradients for the inputs, from the one for the output: what `rule` returns, always as a tuple.
 
-        The rule is called through `observed("rule", name, rule, gradient, *saved)`, so that observers see it.
+        The rule is called through `observed("rule", name, rule, gradient, *saved)`, so that observers see it. Its
+        gradient is a view that is read-only: other Nodes may still need that memory, and so may the caller of backward.
+        (CuPy's arrays are passed as they are: they cannot be made read-only.)
 
         Raises:
-            RuntimeError: a version has changed, so what the rule needs was changed "in place"; or the operation has
-                no "derivative". The message says so in these words, and names the Node.
+            RuntimeError: a version has changed, so what the rule needs was changed "in place"; the operation has no
+                "derivative"; or the rule wrote into its gradient, which is "read-only". The message says so in these
+                words, and names the Node.
         """
         raise NotImplementedError("kata 07: Node.backward")
 

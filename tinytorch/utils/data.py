@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tinytorch.faces import face
 
 if TYPE_CHECKING:
+    from tinytorch.benchmarking import DistributedSampler as DistributedSampler
     from tinytorch.dataloader import (
         BatchSampler as BatchSampler,
         DataLoader as DataLoader,

@@ -109,11 +109,14 @@ class Node:
     def backward(self, gradient: Array) -> tuple[Array | None, ...]:
         """The gradients for the inputs, from the one for the output: what `rule` returns, always as a tuple.
 
-        The rule is called through `observed("rule", name, rule, gradient, *saved)`, so that observers see it.
+        The rule is called through `observed("rule", name, rule, gradient, *saved)`, so that observers see it. Its
+        gradient is a view that is read-only: other Nodes may still need that memory, and so may the caller of backward.
+        (CuPy's arrays are passed as they are: they cannot be made read-only.)
 
         Raises:
-            RuntimeError: a version has changed, so what the rule needs was changed "in place"; or the operation has
-                no "derivative". The message says so in these words, and names the Node.
+            RuntimeError: a version has changed, so what the rule needs was changed "in place"; the operation has no
+                "derivative"; or the rule wrote into its gradient, which is "read-only". The message says so in these
+                words, and names the Node.
         """
         for version, then in self.versions:
             if version[0] != then:
@@ -123,8 +126,19 @@ class Node:
                 )
         if self.rule is None:
             raise RuntimeError(f"{self.name} has no derivative")
+        if isinstance(gradient, np.ndarray):
+            gradient = gradient.view()
+            gradient.setflags(write=False)
         args = (gradient, *(self.saved or ()))
-        result = observed("rule", self.name, self.rule, *args) if observers else self.rule(*args)
+        try:
+            result = observed("rule", self.name, self.rule, *args) if observers else self.rule(*args)
+        except ValueError as error:
+            if "read-only" not in str(error):
+                raise
+            raise RuntimeError(
+                f"the rule of {self.name} writes into an array that is read-only: the gradient that it gets is needed "
+                "elsewhere too. Compute a new array, grad * 2, instead of grad *= 2"
+            ) from error
         return result if isinstance(result, tuple) else (result,)
 
     def free(self) -> None:

@@ -1,0 +1,128 @@
+"""`make bench` as far as it goes without PyTorch; tests/parity/test_bench.py has the rest."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import measure, report
+from dojo.authors import bench
+from dojo.errors import DojoError
+
+SMALLEST = ["W1", "W6a"]
+said: list[str] = []
+
+
+@pytest.fixture(scope="module")
+def times() -> measure.Times:
+    return measure.compare(SMALLEST, ["tinytorch", "composed"], 2, said.append)
+
+
+def test_each_implementation_is_timed_once_a_round(times: measure.Times) -> None:
+    assert list(times) == SMALLEST
+    for found in times.values():
+        assert set(found) == {"tinytorch", "composed"}
+        assert all(len(each) == 2 and min(each) > 0 for each in found.values())
+    assert any("XOR" in line for line in said)
+
+
+def test_a_ratio_is_taken_within_a_round() -> None:
+    assert report.ratio([1.0, 6.0, 1.0], [2.0, 2.0, 1.0]) == (1.0, 0.5, 3.0)
+
+
+def test_the_table_has_milliseconds_for_the_base_and_ratios_for_the_others() -> None:
+    table = report.time_table({"W1": {"torch": [0.001, 0.002], "tinytorch": [0.0005, 0.0012]}})
+    cells = [list(column.cells) for column in table.columns]
+    assert cells == [["W1  XOR step"], ["1.5 ms"], ["0.55\n0.50-0.60"]]
+
+
+def test_what_an_implementation_lacks_is_a_dash() -> None:
+    table = report.time_table({"W1": {"torch": [1.0], "autograd": [2.0]}, "W3": {"torch": [1.0]}})
+    assert list(table.columns[2].cells) == ["2.00\n2.00-2.00", "-"]
+
+
+def test_everything_is_in_the_file(times: measure.Times, tmp_path: Path) -> None:
+    times = {"W1": {**times["W1"], "torch": [each / 2 for each in times["W1"]["tinytorch"]]}}
+    costs = {"tinytorch": [measure.Cost(1.0, 100), measure.Cost(2.0, 200)]}
+    report.write(
+        tmp_path / "new/bench.json", report.record(times, {"W3": {"torch": 7}}, {}, [costs], {"numpy": "2"})
+    )
+    assert [each.name for each in (tmp_path / "new").iterdir()] == ["bench.json"]
+    found = json.loads((tmp_path / "new/bench.json").read_text())
+    assert found["machine"]["processor"] and found["versions"] == {"numpy": "2"}
+    assert found["ratios"]["W1"]["tinytorch"]["median"] == pytest.approx(2.0)
+    assert found["growth"][0]["costs"]["tinytorch"][1] == {"seconds": 2.0, "peak": 200}
+
+
+def test_kernels_and_compositions_compute_the_same() -> None:
+    with measure.Process("tinytorch") as one, measure.Process("composed") as other:
+        for workload, sizes in (("W2", {"batch": 5}), ("W4", {"batch": 2, "length": 16, "layers": 1})):
+            results = []
+            for process in (one, other):
+                assert process.ask("prepare", workload, sizes)
+                results.append(process.ask("results", 3))
+            assert results[0] == pytest.approx(results[1], rel=1e-5)
+
+
+def test_two_processes_share_a_batch() -> None:
+    with measure.Process("tinytorch") as process:
+        assert process.ask("shared", "W2", {"batch": 16}) > 0
+    table = report.shared_table({"W3": {"one": [3.0, 4.0], "two": [2.0, 2.0]}})
+    assert [list(column.cells) for column in table.columns[1:]] == [
+        ["3.5e+03 ms"],
+        ["1.75 times as fast, 1.50-2.00\n2e+03 ms"],
+    ]
+
+
+def test_memory_and_time_of_a_process_of_its_own() -> None:
+    cost = measure.cost("composed", "W2", {"batch": 4096})
+    assert cost.seconds > 0
+    assert cost.peak > 4096 * 256 * 4  # what the hidden layer alone takes
+
+
+def test_the_processor_that_blas_chose_its_kernels_for_is_known() -> None:
+    with measure.Process("composed") as process:
+        about = process.ask("about")
+    assert about["numpy"] and about["BLAS kernel"]
+
+
+def test_a_process_that_ends_is_an_error_with_its_name() -> None:
+    with measure.Process("composed") as process:
+        process.child.kill()
+        with pytest.raises(DojoError, match=r"process of composed .* exit code -9"):
+            process.ask("about")
+
+
+def test_what_goes_wrong_in_a_process_is_told() -> None:
+    with (
+        measure.Process("composed") as process,
+        pytest.raises(DojoError, match=r"(?s)composed failed:.*KeyError"),
+    ):
+        process.ask("prepare", "W99", {})
+
+
+def test_workloads_are_chosen_by_name_or_by_its_beginning() -> None:
+    assert measure.chosen([]) == list(measure.WORKLOADS)
+    assert measure.chosen(["w6", "W1"]) == ["W1", "W6a", "W6b"]
+    assert measure.chosen(["W5"]) == ["W5"]
+    with pytest.raises(DojoError, match="no workload W9: there are W1, W2"):
+        measure.chosen(["W9"])
+
+
+def test_where_it_cannot_run_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "find_spec", lambda name: None)
+    with pytest.raises(DojoError, match=r"PyTorch.*pip install torch==\d"):
+        bench.check_that_it_runs_here()
+    monkeypatch.setattr(sys, "platform", "win32")
+    with pytest.raises(DojoError, match="Linux and macOS"):
+        bench.check_that_it_runs_here()
+
+
+def test_a_peer_that_is_missing_is_named_and_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "find_spec", lambda name: name == "autograd" or None)
+    told: list[str] = []
+    assert measure.implementations(peers=True, say=told.append)[-1] == "autograd"
+    assert len(told) == 1 and "pip install mygrad" in told[0]

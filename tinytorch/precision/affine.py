@@ -1,0 +1,82 @@
+"""Numbers on a grid: an integer q of 8 bits stands for scale * (q - zero_point).
+
+The names and rules are those of PyTorch's quantize_per_tensor and its observers. There is no quantized Tensor here:
+integers are a Tensor of int8 (or uint8), and scale and zero point are Tensors beside it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tinytorch.tensor import Tensor
+
+
+def value_range(x: Tensor, axis: int | None = None) -> tuple[Tensor, Tensor]:
+    """The smallest and the largest entry of x: two 0-d Tensors, in the dtype of x (torch.aminmax).
+
+    With `axis`, those of each channel along that axis: two Tensors (C,), where C is the size of the axis, which may
+    be counted from the end.
+
+    Raises:
+        ValueError: there is no entry to look at; the message names the shape of x.
+    """
+    raise NotImplementedError("kata 17: value_range")
+
+
+def calculate_qparams(
+    low: Tensor, high: Tensor, quant_min: int = -128, quant_max: int = 127, symmetric: bool = False
+) -> tuple[Tensor, Tensor]:
+    """The grid for numbers from `low` to `high`: scale, float32, and zero_point, int32, both of the shape of `low`.
+
+    It is MinMaxObserver's rule (torch.ao.quantization). The range is first widened so that it contains 0: the number 0
+    (of padding, of relu) must stand on the grid exactly. Then
+
+        affine       scale = (high - low) / (quant_max - quant_min), zero_point = quant_min - round(low / scale)
+        symmetric    scale = max(-low, high) / ((quant_max - quant_min) / 2), zero_point = 0
+
+    With quant_min = 0 the symmetric zero_point is the middle, 128 for uint8. A range of nothing but 0 gives
+    some scale above 0, so that nobody divides by 0.
+
+    Raises:
+        ValueError: low is above high, or one of them is nan or infinite; the message names both numbers.
+    """
+    raise NotImplementedError("kata 17: calculate_qparams")
+
+
+def quantize_per_tensor(
+    x: Tensor, scale: Any, zero_point: Any = 0, quant_min: int = -128, quant_max: int = 127
+) -> Tensor:
+    """round(x / scale) + zero_point, limited to quant_min ... quant_max (torch.quantize_per_tensor).
+
+    The result has the shape of x and the dtype int8, or uint8 where quant_min is 0 or more. `scale` and `zero_point`
+    are numbers or Tensors that broadcast to x. Halfway, round goes to the even integer. Infinity is limited too.
+
+    Raises:
+        ValueError: x contains nan, which no integer stands for; the message names nan.
+    """
+    raise NotImplementedError("kata 17: quantize_per_tensor")
+
+
+def dequantize_per_tensor(q: Tensor, scale: Any, zero_point: Any = 0) -> Tensor:
+    """The numbers that the integers stand for: scale * (q - zero_point), float32 (torch.dequantize).
+
+    Subtracted as float32: q - zero_point may need 9 bits.
+    """
+    raise NotImplementedError("kata 17: dequantize_per_tensor")
+
+
+def quantize_per_channel(
+    x: Tensor, scales: Tensor, zero_points: Tensor, axis: int, quant_min: int = -128, quant_max: int = 127
+) -> Tensor:
+    """quantize_per_tensor with a grid for each channel along `axis` (torch.quantize_per_channel).
+
+    Raises:
+        ValueError: scales or zero_points is not (C,), where C is the size of that axis of x; the message names its
+            shape and that of x. Also as quantize_per_tensor.
+    """
+    raise NotImplementedError("kata 17: quantize_per_channel")
+
+
+def dequantize_per_channel(q: Tensor, scales: Tensor, zero_points: Tensor, axis: int) -> Tensor:
+    """dequantize_per_tensor with a grid for each channel along `axis`; errors as quantize_per_channel."""
+    raise NotImplementedError("kata 17: dequantize_per_channel")
