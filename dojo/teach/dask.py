@@ -9,6 +9,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Sequence
+from itertools import islice
 
 from dojo.bootstrap import ENTRY
 from dojo.errors import DojoError, display
@@ -38,13 +39,13 @@ def grade(address: str, matches: Sequence[Match], arguments: Sequence[str]) -> N
             future = client.submit(one, ENTRY, student, list(arguments), pure=False, key=f"grade-{student}")
             running.add(future)
 
-        for _, student in zip(range(AHEAD), waiting, strict=False):
+        for student in islice(waiting, AHEAD):
             submit(student)
         for count, future in enumerate(running, 1):
             said = future.result() if future.status == "finished" else f"{future.key}: {future.exception()}"
             future.release()
             display(f"  {count}/{len(matches)}  {said}")
-            if (student := next(waiting, None)) is not None:
+            for student in islice(waiting, 1):
                 submit(student)
 
 
