@@ -24,7 +24,8 @@ from dojo.tree import mistakes, reference
 from dojo.tree.mistakes import Mistake, parts
 from dojo.tree.source import Function, definitions
 
-TRIES = 3  # failures after which the results are not believed
+FAILURES = 3  # after so many, the results are not believed
+TRIES = 12  # canaries of code that could reach its judge, or of which one has failed; else one that passes is enough
 Files = Mapping[str, bytes]
 """The files of a kata and of the helpers beside it, by their path in `tinytorch`."""
 
@@ -274,12 +275,67 @@ def forged(files: Files, kata: Kata, green: Iterable[str]) -> list[str]:
     ]
 
 
+@cache
+def _means(number: int) -> tuple[frozenset[str], frozenset[str]]:
+    """What the reference of a kata imports, and what of Python's insides it uses."""
+    theirs = {path.name: path.read_bytes() for path in reference.modules(KATAS[number - 1]).values()}
+    return frozenset(_imports(theirs)), frozenset(_insides(theirs))
+
+
 def imports(files: Files, kata: Kata) -> list[str]:
     """The modules that these files import and the reference of the kata does not."""
-    theirs = {path.name: path.read_bytes() for path in reference.modules(kata).values()}
-    mine = _imports(files) - _imports(theirs)
+    mine = _imports(files) - _means(kata.number)[0]
     own = {name.partition("/")[0].removesuffix(".py") for name in files}
     return sorted(each for each in mine if each.removeprefix("tinytorch.").partition(".")[0] not in own)
+
+
+def could_reach_its_judge(files: Files, kata: Kata) -> bool:
+    """Whether the code has means that the reference does without: other modules, or Python's own insides.
+
+    That is no reproach. Such code is only asked more questions.
+    """
+    foreign = {name.partition(".")[0] for name in imports(files, kata)} - HARMLESS
+    return bool(foreign or _insides(files) - _means(kata.number)[1])
+
+
+HARMLESS = frozenset(
+    (
+        *(
+            "__future__",
+            "abc",
+            "bisect",
+            "collections",
+            "copy",
+            "dataclasses",
+            "decimal",
+            "enum",
+            "fractions",
+        ),
+        *("functools", "heapq", "itertools", "math", "numbers", "numpy", "operator", "random", "re", "scipy"),
+        *("statistics", "string", "struct", "tinytorch", "typing", "warnings"),
+    )
+)
+
+
+def _insides(files: Files) -> set[str]:
+    """The names with which code reaches what it was not given."""
+    found = set()
+    for name, content in files.items():
+        if name.endswith(".py") and (it := parsed(content)):
+            names = {node.id for node in ast.walk(it[1]) if isinstance(node, ast.Name)}
+            attributes = {node.attr for node in ast.walk(it[1]) if isinstance(node, ast.Attribute)}
+            found |= names & {
+                "__import__",
+                "__builtins__",
+                "exec",
+                "eval",
+                "compile",
+                "globals",
+                "vars",
+                "open",
+            }
+            found |= {each for each in attributes if each.startswith(("__", "f_", "tb_", "co_"))}
+    return found
 
 
 def _imports(files: Files) -> set[str]:

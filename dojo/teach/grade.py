@@ -170,6 +170,8 @@ class Live:
     child: Child
     doing: str = ""
     since: float = field(default_factory=time.monotonic)
+    told: dict[str, Any] = field(default_factory=dict)
+    """What its process said last, of each kind."""
 
 
 def grade_all(matches: Sequence[Match], settings: Settings, jobs: int) -> None:
@@ -205,25 +207,23 @@ def grade_all(matches: Sequence[Match], settings: Settings, jobs: int) -> None:
         sandbox.remove_leftovers()
 
 
-def _listen(live: Live) -> list[dict[str, Any]]:
-    records = live.child.take()
-    for record in records:
+def _listen(live: Live) -> None:
+    for record in live.child.take():
+        live.told |= record
         if "doing" in record:
             live.doing, live.since = str(record["doing"]), time.monotonic()
-    return records
 
 
 def _ended(live: Live, settings: Settings, progress: Progress) -> None:
-    records = _listen(live)
-    for record in records:
-        if "stop" in record:
-            raise DojoError(
-                f"{record['stop']} Finished grades are kept: the same command goes on where it stopped."
-            )
-        if "graded" in record:
-            progress.done(str(record["graded"]), float(record["seconds"]))
-            return
-    said = next((str(record["failed"]) for record in records if "failed" in record), str(live.child.ending))
+    _listen(live)
+    if "stop" in live.told:
+        raise DojoError(
+            f"{live.told['stop']} Finished grades are kept: the same command goes on where it stopped."
+        )
+    if "graded" in live.told:
+        progress.done(str(live.told["graded"]), float(live.told["seconds"]))
+        return
+    said = str(live.told.get("failed") or live.child.ending)
     row = live.match.student
     submission = Submission(
         row.student,

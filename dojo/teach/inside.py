@@ -139,7 +139,7 @@ def _too_much(settings: Settings) -> str:
 
 def _play(job: Job, grader: socket.socket, settings: Settings) -> int:
     """What the copy does."""
-    grader.close()
+    os.close(grader.fileno())  # `grader.close()` would leave it open for the file that was made of it
     rights.confine(settings.kind, settings.uid, settings.limits, settings.readable, settings.scratch)
     overlay.install(job.plan)
     return run_pytest(job.args)
@@ -158,11 +158,12 @@ def _sweep(settings: Settings) -> None:
     else:
         rights.kill_descendants()
     with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
+        while os.waitpid(-1, 0)[0]:  # they come to this process when they have lost their parents
             pass
     for folder in settings.scratch:
         for entry in os.scandir(folder):
-            if entry.is_dir(follow_symlinks=False):
-                shutil.rmtree(entry, ignore_errors=True)
-            else:
-                os.unlink(entry)
+            with contextlib.suppress(OSError, RecursionError):  # what stays is seen, and ends this process
+                if entry.is_dir(follow_symlinks=False):
+                    shutil.rmtree(entry, ignore_errors=True)
+                else:
+                    os.unlink(entry)

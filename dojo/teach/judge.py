@@ -32,7 +32,7 @@ from dojo.teach.sandbox import Limits, Report, Sandbox
 from dojo.teach.submissions import Content, Match, Unreadable
 from dojo.tree.skeleton import derive
 
-DEATHS = 3  # a run that dies in a spec goes on with the next one, so often
+DEATHS = 10  # a run that dies in a spec goes on with the next one, so often
 TIMINGS = 3  # runs of a timing that cannot be judged
 SHORT = 60.0  # seconds for one spec and all its cases
 VOID = 6  # canaries that may fail to be imported before the results are not believed
@@ -250,65 +250,71 @@ class Grader:
             words = report.spoiled or report.words
             found.results.append(Result(report.running, "wrong", words, death, None, 0.0))
             skipped += [each.id for each in found.results if each.id not in skipped]
-            if _timed_out(report):
+            if _timed_out(report) or report.spoiled:  # another one would be as dear
                 break
         return found
 
     # Canaries --------------------------------------------------------------------------------------------
 
     def _probed(self, kata: Kata, files: Mapping[str, bytes], graded: KataResult) -> KataResult:
-        """Believe the green specs, or not. Pairs of runs go on until one more has passed than failed, or three failed.
+        """Believe the green specs, or not.
 
-        So a submission that decides by lot which runs it forges gains nothing by one lucky draw.
+        One canary that passes is enough, unless the code has means to reach its judge: then there are more. There are
+        more, too, when one fails. A spec that is red for another reason than the mistake, such as a name that the
+        student's module has not, proves little: then the next mistake is tried.
         """
         timed = timings(graded.number)
         green = [spec.name for spec in graded.specs if spec.green == spec.cases and spec.name not in timed]
+        needed = canary.TRIES if canary.could_reach_its_judge(files, kata) else 1
         canaries: list[Canary] = []
-        lead = void = 0
-        for mistake, right, wrong in canary.fitting(kata, green, self.draw):
-            if lead > 0 or lead <= -canary.TRIES or void >= VOID:
+        failed: list[Canary] = []
+        void = weak = 0
+        for mistake, right, wrong in canary.fitting(kata, green, self.draw)[: 2 * canary.TRIES]:
+            if len(canaries) >= needed or len(failed) >= canary.FAILURES or void >= VOID:
                 break
             planted = canary.plant(files, mistake, right, wrong)
             if planted is None:
                 continue
             spec = next(spec for spec in graded.specs if spec.name == mistake.spec)
-            states = self._pair(kata, files, planted, spec)
-            if states is None:  # with the mistake in it the module cannot be imported: that proves nothing
+            pair = self._pair(kata, files, planted, spec)
+            if pair is None:  # with the mistake in it the module cannot be imported: that proves nothing
                 void += 1
                 continue
-            canaries.append(Canary(spec.name, mistake.function, canary.says(mistake), *states))
-            lead += 1 if canaries[-1].passed else -1
-        failed = [each for each in canaries if not each.passed]
-        if lead > 0:
-            word = "passed" if not failed else f"passed after {len(failed)}"
-            return replace(graded, canaries=canaries, canary=word)
-        if lead > -canary.TRIES and void < VOID:  # there was nothing more to plant
-            return replace(
-                graded, canaries=canaries, canary=f"failed {len(failed)}" if failed else "none fits"
-            )
-        flags = [_evidence(each) for each in failed]
-        if void >= VOID:
-            flags.append(f"with any of {void} functions replaced the module cannot be imported")
-        return replace(graded, canaries=canaries, canary="failed", flags=[*graded.flags, *flags])
+            own, now = pair
+            found = Canary(spec.name, mistake.function, canary.says(mistake), own.state, now.state)
+            if found.passed and mistake.says not in now.text:
+                weak += 1
+                continue
+            canaries.append(found)
+            if not found.passed:
+                failed.append(found)
+                needed = canary.TRIES
+        if len(failed) >= canary.FAILURES or void >= VOID:
+            flags = [_evidence(each) for each in failed]
+            if void >= VOID:
+                flags.append(f"with any of {void} functions replaced the module cannot be imported")
+            return replace(graded, canaries=canaries, canary="failed", flags=[*graded.flags, *flags])
+        if failed:
+            word = f"{len(failed)} of {len(canaries)} failed"
+        else:
+            word = "passed" if canaries else "weak" if weak else "none fits"
+        return replace(graded, canaries=canaries, canary=word)
 
     def _pair(
         self, kata: Kata, files: Mapping[str, bytes], planted: Mapping[str, bytes], spec: SpecResult
-    ) -> tuple[str, str] | None:
-        """The states of the spec on the student's code and with the mistake, run in a random order."""
+    ) -> tuple[SpecResult, SpecResult] | None:
+        """The spec on the student's code and with the mistake, run in a random order."""
         where = [f"katas/{kata.name}/{spec.file}::{spec.name}"]
         runs = {"own": files, "planted": planted}
         order = list(runs)
         self.draw.shuffle(order)
-        states = {}
+        found = {}
         for each in order:
-            found = self._run(kata, runs[each], where, limit=SHORT)
-            if each == "planted" and any(name_of(result.id) == IMPORT for result in found.results):
+            ran = self._run(kata, runs[each], where, limit=SHORT)
+            if each == "planted" and any(name_of(result.id) == IMPORT for result in ran.results):
                 return None
-            [now] = [one for one in specs_of(kata, found.results)[0] if one.name == spec.name]
-            states[each] = "green" if now.green == now.cases else now.state
-            if states[each] == "not run" and found.report.kind != process.DONE:
-                states[each] = "died"
-        return states["own"], states["planted"]
+            [found[each]] = [one for one in specs_of(kata, ran.results)[0] if one.name == spec.name]
+        return found["own"], found["planted"]
 
     # Stories and timings ---------------------------------------------------------------------------------
 
@@ -588,6 +594,7 @@ def prepare(katas: Iterable[Kata]) -> None:
     for kata in katas:
         canary.known(kata.number)
         canary.specs_naming(kata.number)
+        canary.imports({}, kata)
         results.listed(kata.number)
         written(kata.number)
         timings(kata.number)

@@ -110,7 +110,8 @@ class KataResult:
     """The evidence why the results are not believed. If there is any, the status is "flagged"."""
     canaries: list[Canary] = field(default_factory=list)
     canary: str = ""
-    """In short: "passed", "passed after 1", "failed", "none fits" (no mistake fits what is green), "not run"."""
+    """In short: "passed", "1 of 12 failed", "failed" (so often that the results are not believed), "weak" (what was red
+    was so for another reason than the mistake), "none fits" (no mistake fits what is green), "not run"."""
     imports: list[str] = field(default_factory=list)
     """Modules that it imports and the reference's does not. They are shown, and never scored."""
     helpers: list[str] = field(default_factory=list)

@@ -190,9 +190,7 @@ class Sandbox:
         }
         report = Report()
         try:
-            self._start()
-            assert self._socket is not None
-            self._socket.sendall(json.dumps(job).encode() + b"\n")
+            self._ask(job)
             for record in self._heard(time.monotonic() + limit + SILENCE):
                 if "result" in record:
                     report.results.append(self._result(record["result"]))
@@ -209,6 +207,19 @@ class Sandbox:
             raise
         return report
 
+    def _ask(self, job: Mapping[str, Any]) -> None:
+        """Send the job. A sandbox that ended after its last run is started again."""
+        for last in (False, True):
+            self._start()
+            assert self._socket is not None
+            try:
+                self._socket.sendall(json.dumps(job).encode() + b"\n")
+                return
+            except OSError:
+                self._end()
+                if last:
+                    raise _Dead("the sandbox ends again and again") from None
+
     def _inside(self, path: Path) -> str:
         return str(self.inside / path.relative_to(self.box))
 
@@ -219,7 +230,13 @@ class Sandbox:
             return
         self._end()
         mine, theirs = socket.socketpair()
-        readable = [*_readable(), str(self.box / "yours"), str(self.box / "reference"), "/proc", "/dev"]
+        readable = [
+            *_readable(),
+            str(self.box / "yours"),
+            str(self.box / "reference"),
+            "/proc",
+            "/dev/urandom",
+        ]
         settings = [
             self.kind, self.uid, asdict(self.limits), self.scratch, readable, rights.space_of_processes()
         ]  # fmt: skip
@@ -336,7 +353,11 @@ class Sandbox:
             if received > RECEIVED:
                 raise _Dead("its report has no end")
             *lines, self._rest = (self._rest + chunk).split(b"\n")
-            yield from map(json.loads, lines)
+            try:
+                records = [json.loads(line) for line in lines]
+            except (ValueError, RecursionError):
+                raise _Dead("its report cannot be read") from None
+            yield from records
 
     def _result(self, record: Mapping[str, Any]) -> Result:
         """A result, of which nothing is believed but its form."""

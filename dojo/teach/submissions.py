@@ -182,7 +182,7 @@ class _Taker:
         return path.parts
 
     def note(self, text: str) -> None:
-        if len(self.notes) < 20:
+        if len(self.notes) < 20 and text not in self.notes:
             self.notes.append(text)
 
     def home(self, names: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
