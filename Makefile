@@ -22,7 +22,7 @@ export N K ARGS FORCE PEERS SCALING DATA NAME DIR
 DOJO = @$(PYTHON) dojo/__main__.py
 
 .PHONY: help kata watch hint board milestone show data diff start reset restore solutions-branch doctor
-.PHONY: grade gradescope student-edition nbgrader site
+.PHONY: grade compare gradescope student-edition nbgrader site
 .PHONY: test bench dev-gate dev-skeleton dev-specs dev-pictures
 
 help:             ; $(DOJO)
@@ -42,6 +42,7 @@ doctor:           ; $(DOJO) doctor
 
 # For instructors: docs/instructor-guide.md.
 grade:            ; $(DOJO) grade N="$$N" $(foreach each,$(INSTRUCTOR),$(each)="$$$(each)")
+compare:          ; $(DOJO) compare N="$$N" SUBMISSIONS="$$SUBMISSIONS" ROSTER="$$ROSTER" OUT="$$OUT"
 gradescope:       ; $(DOJO) gradescope N="$$N" OUT="$$OUT" POINTS="$$POINTS"
 student-edition:  ; $(DOJO) student-edition N="$$N" OUT="$$OUT" DIFF="$$DIFF"
 nbgrader:         ; $(DOJO) nbgrader N="$$N" OUT="$$OUT"

@@ -41,6 +41,7 @@ COMMANDS = {
     "doctor": Command("doctor", "what is installed, what is missing, what to do", "doctor", ANY),
     # For instructors: docs/instructor-guide.md. Not listed.
     "grade": Command("", "grade the submissions of a class", "teach.grade", VENV),
+    "compare": Command("", "which submissions of a kata are alike", "teach.compare", VENV),
     "gradescope": Command("", "the autograder that Gradescope takes", "teach.gradescope", VENV),
     "student-edition": Command("", "a repository for students", "teach.student_edition", VENV),
     "nbgrader": Command("", "the katas as assignments of nbgrader's", "teach.notebooks", VENV),

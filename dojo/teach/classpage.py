@@ -7,7 +7,7 @@ sentences; where the class is stuck. At most 10 MB for 5,000 students: a student
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import median
 from string import Template
 from typing import Any
@@ -83,8 +83,8 @@ class ClassPage:
             ]
         )
 
-    def html(self, reference_version: str, graded_at: str) -> str:
-        """The page."""
+    def html(self, reference_version: str, graded_at: str, compared: Sequence[str] = ()) -> str:
+        """The page. `compared` has the numbers of the katas whose submissions were compared with each other."""
         data = {
             "katas": [{"id": kata.id, "name": kata.name} for kata in self.katas],
             "specs": [
@@ -100,8 +100,10 @@ class ClassPage:
             for status, symbol in SYMBOLS.items()
             if status not in SHARES
         )
+        links = ", ".join(f'<a href="compare/{number}/index.html">kata {number}</a>' for number in compared)
+        alike = f" Submissions that are alike: {links}." if links else ""
         body = Template(part("class.html")).substitute(
-            when=f"Graded {escape(graded_at)}, specs and reference {escape(reference_version)}.",
+            when=f"Graded {escape(graded_at)}, specs and reference {escape(reference_version)}.{alike}",
             figures="".join(f"<li><strong>{number}</strong> {what}</li>" for number, what in self._figures()),
             katas=self._katas(),
             most_red=self._most_red(),

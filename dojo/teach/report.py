@@ -30,7 +30,8 @@ def make(out: Path, submissions: Iterable[Submission], points: Points) -> None:
     gradebook.save(out / "gradebook.csv", gradebook.GRADEBOOK, book)
     gradebook.save(out / "details.csv", gradebook.DETAILS, lines)
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    write(out / "class.html", page.html(reference_version(), now))
+    compared = sorted(path.parent.name for path in (out / "compare").glob("*/index.html"))
+    write(out / "class.html", page.html(reference_version(), now, compared))
 
 
 def for_student(out: Path, submission: Submission, points: Points) -> None:
