@@ -229,7 +229,9 @@ def test_tied_weights_stay_tied(bits, group_size):
 def test_tied_weights_on_two_grids_come_apart():
     """If a recipe gives wte 8 bits and lm_head 4, each has integers of its own, as its bits say."""
     model = small_gpt()
-    found = quantize_layers(model, {"wte": (QuantizedEmbedding, 8, None), "lm_head": (QuantizedLinear, 4, 16)})
+    found = quantize_layers(
+        model, {"wte": (QuantizedEmbedding, 8, None), "lm_head": (QuantizedLinear, 4, 16)}
+    )
     for name, bits, size in (("wte", 8, None), ("lm_head", 4, 16)):
         q, scales = quantize_rows(model.wte.weight, bits, size)
         assert_close(getattr(found, name).qweight, q.data, f"qweight of {name}")

@@ -63,7 +63,9 @@ def test_gradients_are_divided():
     scaler.unscale_(SGD([{"params": [first, third]}, {"params": [second]}]))
     assert_close(first.grad, np.array([2, -0.5], np.float32), "the gradients of the first group")
     assert_close(second.grad, np.array([1], np.float32), "the gradient of the second group")
-    assert_close(held, np.array([2, -0.5], np.float32), "the array that the first gradient was, changed in place,")
+    assert_close(
+        held, np.array([2, -0.5], np.float32), "the array that the first gradient was, changed in place,"
+    )
 
 
 def test_a_step_is_made_with_the_true_gradient():
@@ -163,7 +165,9 @@ def test_a_state_is_a_copy():
     state = scaler.state_dict()
     step(scaler, math.inf, 1.0)
     scaler.state_dict()
-    assert_equal((state["scale"], state["_growth_tracker"]), (8.0, 0), "the factor and the count in the old state")
+    assert_equal(
+        (state["scale"], state["_growth_tracker"]), (8.0, 0), "the factor and the count in the old state"
+    )
 
 
 SLOPE, SAMPLES = 5e-4, 2**16

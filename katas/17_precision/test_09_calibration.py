@@ -187,7 +187,7 @@ class Doubled(Linear):
 
 @pytest.mark.parametrize("training", [True, False])
 def test_prepare_keeps_the_mode_the_ties_and_subclasses(training):
-    """In a prepared model every module is in the mode it was in, and tied weights are tied; subclasses stay as they are."""
+    """A prepared model is in the mode of the model, its tied weights are tied, and subclasses stay as they are."""
     model = Sequential(Linear(4, 4), Linear(4, 4), Doubled(4, 4)).train(training)
     model[1].weight = model[0].weight
     watched = prepare(model)
@@ -250,7 +250,7 @@ class Halved(Module):
 
 @pytest.mark.parametrize("training", [True, False])
 def test_convert_keeps_the_mode_and_other_modules(training):
-    """Every module stays in its mode. What prepare does not make is only copied: a watched subclass, other containers."""
+    """Every module stays in its mode. A watched subclass and other containers, which prepare never makes, stay."""
     model = Sequential(prepare(Linear(8, 8)), Sequential(MinMaxObserver(), Doubled(8, 8)), Halved())
     model.train(training)(inputs())
     found = convert(model)
@@ -262,7 +262,7 @@ def test_convert_keeps_the_mode_and_other_modules(training):
 
 @pytest.mark.parametrize("limits", [(0, 255), (-8, 7)])
 def test_an_observer_of_other_integers_is_refused(limits):
-    """The input's integers are -128 to 127. An observer of others is a ValueError that names the layer and its limits."""
+    """The input's integers are -128 to 127; other limits of an observer are a ValueError with the layer and both."""
     model = Sequential(ReLU(), Sequential(MinMaxObserver(*limits), Linear(8, 3)))
     model(inputs())
     with raises(ValueError, "1", *limits):

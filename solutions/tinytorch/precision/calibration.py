@@ -163,8 +163,8 @@ class StaticQuantizedLinear(QuantizedLinear):
 def prepare(model: Module) -> Module:
     """A copy of the model that watches its inputs: each Linear is Sequential(MinMaxObserver(), Linear).
 
-    Only what is exactly a Linear is replaced, no subclass. Observers are on the device of their Linear, everything keeps
-    its mode, training or not, and tied weights stay tied. Then run some batches through it, in eval mode
+    Only what is exactly a Linear is replaced, no subclass. Observers are on the device of their Linear. Everything
+    keeps its mode, training or not, and tied weights stay tied. Then run some batches through it, in eval mode
     (torch.ao.quantization.prepare).
     """
     memo: dict[int, Any] = {}
@@ -193,7 +193,9 @@ def convert(model: Module) -> Module:
             case [Sequential(), MinMaxObserver() as observer, Linear() as watched] if type(watched) is Linear:
                 limits = observer.quant_min, observer.quant_max
                 if limits != (-128, 127):
-                    raise ValueError(f"{name}: an input's integers are -128 to 127, the observer has {limits}")
+                    raise ValueError(
+                        f"{name}: an input's integers are -128 to 127, the observer has {limits}"
+                    )
                 layer = StaticQuantizedLinear.from_float(watched)
                 try:
                     scale, zero_point = observer.calculate_qparams()

@@ -113,8 +113,8 @@ def quantize_layers(model: Module, recipe: Recipe) -> Module:
     two modules share a weight (tied weights), the new ones share their buffers, if bits and group_size are the same.
 
     Raises:
-        ValueError: the model has no module of such a name as named_modules lists it (the message names it), or that one is neither Linear nor
-            Embedding, as its kind needs (it names the class). Also as quantize_rows.
+        ValueError: named_modules of the model lists no such name (the message names it), or that module is neither
+            Linear nor Embedding, as its kind needs (it names the class). Also as quantize_rows.
     """
     modules = dict(model.named_modules())
     known: dict[tuple[Tensor, int, int | None], QuantizedRows] = {}
@@ -139,7 +139,7 @@ def quantize_dynamic(
     """A copy of the model with every Linear and Embedding on a grid (torch.ao.quantization.quantize_dynamic).
 
     Subclasses are left alone, because they may compute something else, and so are the modules whose names, as
-    named_modules lists them, are in `skip`. Otherwise as quantize_layers. The model itself may be a Linear; its name is "".
+    named_modules lists them, are in `skip`. Otherwise as quantize_layers. The model itself may be a Linear, named "".
 
     Raises:
         ValueError: a name in `skip` is not the name of a Linear or Embedding; the message names it. Also as
