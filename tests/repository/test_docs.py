@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -88,7 +89,7 @@ def repository(built: Path, tmp_path: Path) -> Path:
 
 
 def run(home: Path, command: str) -> str:
-    words = [word if word != "python" else sys.executable for word in command.split()]
+    words = [word if word != "python" else sys.executable for word in shlex.split(command)]
     done = subprocess.run(
         [*words, *([f"PYTHON={sys.executable}"] if words[0] == "make" else [])],
         cwd=home,
