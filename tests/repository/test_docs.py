@@ -40,6 +40,8 @@ ELSEWHERE = {
     "make test": "it is what runs this",
     "make dev-gate": "tests/authors/test_gate.py runs the same functions",
     ".ci/run": "continuous integration runs it",
+    "make grade SUBMISSIONS=class": "tests/teach/test_grade.py grades a class",
+    "make nbgrader OUT=course": "tests/teach/test_nbgrader.py makes the course",
     "make bench": "tests/authors/test_bench.py and tests/parity/test_bench.py run it on the smallest workloads",
     "make grade": "tests/teach/test_grade.py grades small classes",
     "make compare": "tests/teach/test_compare.py runs compare50",
