@@ -12,11 +12,17 @@ override DATA := $(value DATA)
 # WSL has a NAME in every environment: these two count only if they were typed.
 override NAME := $(if $(findstring command,$(origin NAME)),$(value NAME))
 override DIR := $(if $(findstring command,$(origin DIR)),$(value DIR))
+# Those of the instructor's commands, which count only if they were typed, too.
+INSTRUCTOR = SUBMISSIONS OUT ROSTER POINTS JOBS ONLY SHARD DASK DIFF DRY WHOLE CHECK UNSAFE SOLUTIONS
+typed = $(if $(findstring command,$(origin $1)),$(value $1))
+$(foreach each,$(INSTRUCTOR),$(eval override $(each) := $$(call typed,$(each))))
+export $(INSTRUCTOR)
 export N K ARGS FORCE PEERS SCALING DATA NAME DIR
 
 DOJO = @$(PYTHON) dojo/__main__.py
 
 .PHONY: help kata watch hint board milestone show data diff start reset restore solutions-branch doctor
+.PHONY: grade compare gradescope student-edition nbgrader site
 .PHONY: test bench dev-gate dev-skeleton dev-specs dev-pictures
 
 help:             ; $(DOJO)
@@ -33,6 +39,14 @@ reset:            ; $(DOJO) reset N="$$N"
 restore:          ; $(DOJO) restore N="$$N"
 solutions-branch: ; $(DOJO) solutions-branch
 doctor:           ; $(DOJO) doctor
+
+# For instructors: docs/instructor-guide.md.
+grade:            ; $(DOJO) grade N="$$N" $(foreach each,$(INSTRUCTOR),$(each)="$$$(each)")
+compare:          ; $(DOJO) compare N="$$N" SUBMISSIONS="$$SUBMISSIONS" ROSTER="$$ROSTER" OUT="$$OUT"
+gradescope:       ; $(DOJO) gradescope N="$$N" OUT="$$OUT" POINTS="$$POINTS"
+student-edition:  ; $(DOJO) student-edition N="$$N" OUT="$$OUT" DIFF="$$DIFF"
+nbgrader:         ; $(DOJO) nbgrader N="$$N" OUT="$$OUT"
+site:             ; $(DOJO) site OUT="$$OUT" SOLUTIONS="$$SOLUTIONS"
 
 # For maintainers: docs/development.md.
 test:             ; $(DOJO) test ARGS="$$ARGS"

@@ -29,7 +29,7 @@ from dojo import bootstrap, commands  # noqa: E402
 from dojo.errors import INTERRUPTED, USAGE, DojoError, display  # noqa: E402
 
 BROKEN_PIPE = 141  # as shells count it
-MAKE = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "N", "K", "ARGS", "DATA", "NAME", "DIR", *commands.FLAGS)
+MAKE = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", *commands.VALUES, *commands.SWITCHES)
 
 
 def main() -> int:
@@ -63,6 +63,10 @@ def main() -> int:
         return USAGE
 
 
+def path_of(command: commands.Command) -> str:
+    return os.path.join(bootstrap.ROOT, "dojo", *command.module.split(".")) + ".py"
+
+
 def run(arguments: list[str]) -> int:
     """Run one command, in another Python if it needs one: then this call does not return."""
     if not arguments or arguments[0] in ("help", "-h", "--help"):
@@ -72,6 +76,8 @@ def run(arguments: list[str]) -> int:
         return 0
     name, *rest = arguments
     command = commands.COMMANDS.get(name)
+    if command is not None and not os.path.isfile(path_of(command)):
+        raise DojoError(f"`make {name}` is not in this edition of the repository.")
     if command is None:
         raise DojoError(f"There is no command {name!r}: `make` alone lists the commands.")
     if command.needs in (commands.VENV, commands.DEV):

@@ -39,6 +39,13 @@ COMMANDS = {
         PYTHON,
     ),
     "doctor": Command("doctor", "what is installed, what is missing, what to do", "doctor", ANY),
+    # For instructors: docs/instructor-guide.md. Not listed.
+    "grade": Command("", "grade the submissions of a class", "teach.grade", VENV),
+    "compare": Command("", "which submissions of a kata are alike", "teach.compare", VENV),
+    "gradescope": Command("", "the autograder that Gradescope takes", "teach.gradescope", VENV),
+    "student-edition": Command("", "a repository for students", "teach.student_edition", VENV),
+    "nbgrader": Command("", "the katas as assignments of nbgrader's", "teach.notebooks", VENV),
+    "site": Command("", "the course as a static site", "teach.site", VENV),
     # For maintainers: not listed.
     "test": Command("", "the repository's own tests", "authors.own_tests", DEV),
     "dev-gate": Command("", "a deeper and slower check of the katas; N=2 for one", "authors.gate", VENV),
@@ -48,10 +55,6 @@ COMMANDS = {
     "bench": Command("", "how fast the reference is beside PyTorch; ARGS=W3 for one", "authors.bench", VENV),
     "pytest": Command("", "pytest as the other commands run it; arguments behind --", "run.session", VENV),
 }
-
-
-FLAGS = ("FORCE", "PEERS", "SCALING")
-"""Variables of make that are on or off."""
 
 
 def listing(columns: int) -> str:
@@ -75,6 +78,14 @@ def split(args: str) -> list[str]:
         raise DojoError(f"ARGS={args} cannot be read: {str(error).lower()}.") from None
 
 
+VALUES = (
+    *("N", "K", "ARGS", "DATA", "NAME", "DIR"),
+    *("SUBMISSIONS", "OUT", "ROSTER", "POINTS", "JOBS", "ONLY", "SHARD", "DASK", "DIFF"),
+)
+SWITCHES = ("FORCE", "DRY", "WHOLE", "CHECK", "UNSAFE", "SOLUTIONS", "PEERS", "SCALING")
+"""The variables that `make` passes: those with a value, and those that are on or off."""
+
+
 def words(arguments: list[str]) -> list[str]:
     """Turn make's variables into a command line: N=7 is `7`, K=relu is `--k=relu`, FORCE=1 is `--force`.
 
@@ -83,11 +94,11 @@ def words(arguments: list[str]) -> list[str]:
     options, positional = [], []
     for argument in arguments:
         name, equals, value = argument.partition("=")
-        if not equals or name not in ("N", "K", "ARGS", "DATA", "NAME", "DIR", *FLAGS):
+        if not equals or name not in (*VALUES, *SWITCHES):
             options.append(argument)
         elif name in ("N", "NAME"):
             positional += ["--", value] if value.strip() else []
-        elif name in FLAGS:
+        elif name in SWITCHES:
             options += [f"--{name.lower()}"] if value not in ("", "0") else []
         elif value:
             options.append(f"--{name.lower()}={value}")

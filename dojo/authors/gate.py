@@ -30,7 +30,6 @@ from typing import NamedTuple
 
 import pytest
 
-from dojo.authors import mistakes
 from dojo.authors.walk import Walk, questioned
 from dojo.catalogue import KATAS, SOLUTIONS, Kata, kata
 from dojo.errors import RED, DojoError
@@ -39,7 +38,7 @@ from dojo.run.jobs import LIMIT, Job
 from dojo.run.results import Outcome
 from dojo.run.specs import name_of
 from dojo.run.warm import Task
-from dojo.tree import reference
+from dojo.tree import mistakes, reference
 from dojo.tree.overlay import Plan, plan_for, shown
 from dojo.tree.skeleton import derive
 

@@ -20,8 +20,8 @@ from rich.console import Console
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
-from dojo.authors import mistakes
 from dojo.catalogue import ROOT, SOLUTIONS, kata
+from dojo.tree import mistakes
 
 COLUMNS = 96
 KATA = kata(3)

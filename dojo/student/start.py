@@ -32,6 +32,8 @@ def run(options: argparse.Namespace) -> int:
         raise DojoError("`make start` copies katas from solutions/, and that folder is missing.")
     yours = backups.contents(catalogue.STUDENT)
     below = [each for each in KATAS[: kata.number - 1] if each.built]
+    if missing := [each.name for each in below if not backups.part(each, reference)]:
+        raise DojoError(f"`make start` copies katas from solutions/, and {missing[0]} is not in it.")
     other = differing(below, yours, reference)
     if not options.force:
         refuse_what_cannot_be_read(kata, other)

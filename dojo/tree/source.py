@@ -104,7 +104,7 @@ def is_student(filename: str, plan: overlay.Plan | None = None) -> bool:
         return False
     if plan.special:
         return any(
-            (kata := kata_of(path, tree)) is not None and kata.slug == slug
+            path.is_relative_to(tree) and path.relative_to(tree).parts[:1] in ((slug,), (f"{slug}.py",))
             for slug, tree in plan.special.items()
         )
     return path.is_relative_to(plan.tree)

@@ -81,7 +81,7 @@ def test_last_is_the_last(numbers):
 '''
 
 MISTAKES_02 = '''
-from dojo.authors.mistakes import mistake
+from dojo.tree.mistakes import mistake
 
 
 @mistake("tensor.Line.total", spec="test_total_adds", says="the total of 1, 2 and 4")

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from dojo.authors.gate import built
-from dojo.authors.mistakes import Mistake, load, mistake, parts
 from dojo.catalogue import Kata, kata
 from dojo.errors import DojoError
 from dojo.tree import reference
+from dojo.tree.mistakes import Mistake, load, mistake, parts
 from tests.authors.test_gate import problems
 
 ENOUGH = {2: 12}  # of the kata that has most to write

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dojo.authors import mistakes, pictures
+from dojo.authors import pictures
 from dojo.catalogue import ROOT
+from dojo.tree import mistakes
 
 
 def test_a_red_run_is_drawn() -> None:

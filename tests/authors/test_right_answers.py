@@ -10,10 +10,10 @@ import sys
 import pytest
 
 from dojo.authors.gate import spec_ids
-from dojo.authors.mistakes import Mistake, mistake
 from dojo.catalogue import ROOT, SOLUTIONS
 from dojo.run import warm
 from dojo.run.jobs import Job
+from dojo.tree.mistakes import Mistake, mistake
 from dojo.tree.overlay import Plan
 
 

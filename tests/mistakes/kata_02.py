@@ -1,6 +1,6 @@
 """Classic mistakes of kata 02. Each body takes the place of the reference's; names mean what they mean there."""
 
-from dojo.authors.mistakes import mistake
+from dojo.tree.mistakes import mistake
 
 # Layout
 

@@ -1,6 +1,6 @@
 """Classic mistakes of kata 03: overflow, tails, kinks, axes and forgotten chain rules."""
 
-from dojo.authors.mistakes import mistake
+from dojo.tree.mistakes import mistake
 
 
 @mistake("activations.relu", spec="test_relu_keeps_nan", says="nan")

@@ -1,6 +1,6 @@
 """Classic mistakes of kata 04: transposed weights, lost parts, half-loaded states, wrong variances."""
 
-from dojo.authors.mistakes import mistake
+from dojo.tree.mistakes import mistake
 
 
 @mistake("layers.linear", spec="test_linear_by_hand", says="(1, 2)", swap=("x @ weight.T", "x @ weight"))

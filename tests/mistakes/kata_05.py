@@ -1,6 +1,6 @@
 """Classic mistakes of kata 05: reductions, broadcasting, logarithms of zero, ignored and weighted classes."""
 
-from dojo.authors.mistakes import mistake
+from dojo.tree.mistakes import mistake
 
 
 @mistake(

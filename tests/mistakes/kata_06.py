@@ -1,6 +1,6 @@
 """Classic mistakes of kata 06: corrections, roots and decays in the wrong place, and memory that is shared or lost."""
 
-from dojo.authors.mistakes import mistake
+from dojo.tree.mistakes import mistake
 
 
 @mistake(

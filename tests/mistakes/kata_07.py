@@ -4,7 +4,7 @@ Rules forget the upstream gradient or a tie, graphs are walked in the wrong orde
 and memory is never released.
 """
 
-from dojo.authors.mistakes import mistake
+from dojo.tree.mistakes import mistake
 
 # Rules
 

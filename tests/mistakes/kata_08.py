@@ -1,6 +1,6 @@
 """Classic mistakes of kata 08: rates from rates, means of means, half a file, and forgotten state."""
 
-from dojo.authors.mistakes import mistake
+from dojo.tree.mistakes import mistake
 
 # Schedulers ---------------------------------------------------------------------------------------------
 

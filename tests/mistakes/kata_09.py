@@ -1,6 +1,6 @@
 """Classic mistakes of kata 09: kernels flipped, windows cut short, padding that wins, statistics that leak."""
 
-from dojo.authors.mistakes import mistake
+from dojo.tree.mistakes import mistake
 
 # Windows
 

@@ -1,6 +1,6 @@
 """Classic mistakes of kata 10: chance that depends on threads, threads that outlive loops, files taken on trust."""
 
-from dojo.authors.mistakes import mistake
+from dojo.tree.mistakes import mistake
 
 # Datasets
 

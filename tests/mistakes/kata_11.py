@@ -1,6 +1,6 @@
 """Classic mistakes of kata 11: ties broken wrongly, halves of characters, and files that are not checked."""
 
-from dojo.authors.mistakes import mistake
+from dojo.tree.mistakes import mistake
 
 
 @mistake(

@@ -1,6 +1,6 @@
 """Classic mistakes of kata 12: ids that wrap, gradients that are lost or doubled, padding, wrong rotations."""
 
-from dojo.authors.mistakes import mistake
+from dojo.tree.mistakes import mistake
 
 # Lookup
 

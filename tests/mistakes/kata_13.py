@@ -1,6 +1,6 @@
 """Classic mistakes of kata 13: masks the wrong way round, scales forgotten, heads mixed up, a future that leaks."""
 
-from dojo.authors.mistakes import mistake
+from dojo.tree.mistakes import mistake
 
 # Masks and the softmax
 

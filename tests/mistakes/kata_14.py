@@ -1,6 +1,6 @@
 """Classic mistakes of kata 14: norms after the sum, copies that are not tied, filters off by one, leaky streams."""
 
-from dojo.authors.mistakes import mistake
+from dojo.tree.mistakes import mistake
 
 # Norms
 

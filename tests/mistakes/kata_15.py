@@ -1,6 +1,6 @@
 """Classic mistakes of kata 15: seconds counted twice, windows mixed up, kernels fast and wrong, or right and slow."""
 
-from dojo.authors.mistakes import mistake
+from dojo.tree.mistakes import mistake
 
 # Looking
 

@@ -1,6 +1,6 @@
 """Classic mistakes of kata 17: biases forgotten, roundings that cut off, grids without 0, ties that come apart."""
 
-from dojo.authors.mistakes import mistake
+from dojo.tree.mistakes import mistake
 
 # Floats
 

@@ -1,6 +1,6 @@
 """Classic mistakes of kata 18: masks that do not hold, channels half removed, bases that learn, a temperature lost."""
 
-from dojo.authors.mistakes import mistake
+from dojo.tree.mistakes import mistake
 
 # Which weights
 

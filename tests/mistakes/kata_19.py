@@ -1,6 +1,6 @@
 """Classic mistakes of kata 19."""
 
-from dojo.authors.mistakes import mistake
+from dojo.tree.mistakes import mistake
 
 
 @mistake(

@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "report": {"entry", "tree", "run", "report", "fake_cupy"},
     "student": {"entry", "tree", "run", "report", "student", "datasets"},
     "authors": {"entry", "tree", "run", "report", "authors"},
+    "teach": {"entry", "tree", "run", "report", "teach"},
     "spec": {"dojo.run.process", "spec"},
     "fake_cupy": {"fake_cupy"},
     "datasets": {"entry", "datasets"},

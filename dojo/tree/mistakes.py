@@ -53,11 +53,8 @@ class Mistake:
 
     def plant(self) -> dict[str, str]:
         """The reference with this mistake in it, by module name. All other text stays as it is."""
-        if self.swaps and parts(self.source)[2]:
-            raise DojoError(f"{self.name} has a swap and a body: one of them is enough")
         module, text, node = reference.only(self.kata, self.function)
-        right = reference.source(text, node)
-        wrong = self._swapped(right) if self.swaps else self._rewritten(right)
+        wrong = self.wrong(reference.source(text, node))
         lines = text.splitlines(keepends=True)
         lines[reference.lines(node)] = [textwrap.indent(wrong, " " * node.col_offset)]
         planted = "".join(lines)
@@ -66,6 +63,12 @@ class Mistake:
         except SyntaxError as error:
             raise DojoError(f"{self.function} with {self.name} in it is not Python: {error}") from error
         return {module: planted}
+
+    def wrong(self, right: str) -> str:
+        """The source of the reference's function with this mistake in it, as if it were not indented."""
+        if self.swaps and parts(self.source)[2]:
+            raise DojoError(f"{self.name} has a swap and a body: one of them is enough")
+        return self._swapped(right) if self.swaps else self._rewritten(right)
 
     def _swapped(self, right: str) -> str:
         signature, docstring, body = parts(right)
