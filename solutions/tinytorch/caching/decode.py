@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch.attention import Cache, MultiHeadAttention
+from tinytorch.attention import Cache, MultiHeadAttention, longest
 from tinytorch.caching.cache import KVCache
 from tinytorch.dispatch import Array, accelerates, wrap
 from tinytorch.embeddings import Embedding, LearnedPositions
@@ -65,7 +65,7 @@ def can_decode(model: GPT, ids: Tensor, cache: Cache | None) -> bool:
 
 def normalized(x: Array, norm: LayerNorm) -> Array:
     """layer_norm of an array (R, D), with the weight and the bias of `norm`, either of which may be None."""
-    deviation = x - x.mean(-1, keepdims=True)
+    deviation = x - x.sum(-1, keepdims=True) / x.shape[-1]  # x.mean takes twice as long to be called
     variance = np.vecdot(deviation, deviation)[:, None] / x.shape[-1]
     out = deviation / np.sqrt(variance + x.dtype.type(norm.eps))
     if norm.weight is not None:
@@ -90,18 +90,19 @@ def attended(x: Array, attn: MultiHeadAttention, cache: KVCache, layer: int) -> 
     lengths do not change.
     """
     _, rows, heads, _, features = cache.keys.shape
-    end = int(cache.lengths.max()) + 1
+    past = cache.length
+    end = longest(past) + 1
     keys, values = cache.keys[layer, :, :, :end], cache.values[layer, :, :, :end]
     q, k, v = (
         projected(x, each).reshape(rows, heads, features) for each in (attn.q_proj, attn.k_proj, attn.v_proj)
     )
-    each = np.arange(rows)
-    keys[each, :, cache.lengths] = k
-    values[each, :, cache.lengths] = v
+    each = slice(None) if isinstance(past, int) else np.arange(rows)
+    keys[each, :, past] = k
+    values[each, :, past] = v
     q *= x.dtype.type(1 / math.sqrt(features))
     scores = np.matmul(keys, q[..., None])[..., 0]  # (R, H, S)
-    if (cache.lengths < end - 1).any():
-        np.copyto(scores, -math.inf, where=np.arange(end) > cache.lengths[:, None, None])
+    if not isinstance(past, int):  # a shorter text ends before the others
+        np.copyto(scores, -math.inf, where=np.arange(end) > past[:, None, None])
     scores -= scores.max(-1, keepdims=True)
     weights = np.exp(scores, out=scores)
     weights /= weights.sum(-1, keepdims=True)
