@@ -228,11 +228,12 @@ def test_a_model_that_trains_is_evaluated():
     small = GPT(GPTConfig(11, block_size=32, n_layer=2, n_head=2, n_embd=8, dropout=0.5, tie_weights=False))
     for parameter in small.parameters():
         parameter.data *= 50
+    small.to(np.float64)
     expected = generate(small, tensor([[1, 5, 2, 3]]), 8, temperature=0).tolist()[0][4:]
     small.train()
     small.h[0].eval()
     modes = [part.training for part in small.modules()]
-    batch, request = Batch(small.to(np.float64), rows=1), Request([1, 5, 2, 3], 8, temperature=0)
+    batch, request = Batch(small, rows=1), Request([1, 5, 2, 3], 8, temperature=0)
     batch.add(request)
     assert_equal([part.training for part in small.modules()], modes, "the list of modes after add")
     while batch.requests:
@@ -245,7 +246,7 @@ def test_a_model_that_trains_is_evaluated():
 
 
 def test_a_step_that_breaks_off_changes_nothing():
-    """If one row has nan, step is sample_rows' ValueError: no text and no length has changed, and it may be repeated."""
+    """If one row has nan, step raises: no text and no length has changed, and it may be repeated."""
     batch = Batch(model(), rows=2)
     requests = [Request(ids, 6, temperature=0) for ids in ([1, 5, 2], [7, 7])]
     for each in requests:

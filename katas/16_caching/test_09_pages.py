@@ -165,7 +165,7 @@ def test_two_texts_go_on_apart():
 
 
 def test_a_fork_shares_what_holds_tokens():
-    """After a pass that broke off, a fork shares no page without a token: both go on, and neither disturbs the other."""
+    """After a pass that broke off, a fork shares no page without a token: both go on apart."""
     cache = PagedCache(PagePool(config(), 8, 2))
     read(cache, numbers(3))
     cache.update(0, Tensor(numbers(4)), Tensor(numbers(4)))

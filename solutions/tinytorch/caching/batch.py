@@ -53,8 +53,9 @@ class Request:  # given
 class Batch:
     """Rows that are written together, one token each a step.
 
-    `model` and `prefixes` are those that were given. requests[r] is the text in row r. `cache` is a KVCache with a row for each; it holds all tokens of a text but the
-    last one, which the next step reads. The rows in use are the first ones.
+    `model` and `prefixes` are those that were given. requests[r] is the text in row r. `cache` is a KVCache with a row
+    for each; it holds all tokens of a text but the last one, which the next step reads. The rows in use are the first
+    ones.
     """
 
     def __init__(self, model: GPT, rows: int = 8, prefixes: PrefixCache | None = None) -> None:
