@@ -317,7 +317,7 @@ def test_a_batch_has_a_row():
 
 def test_a_text_joins_once():
     """A request that is in a row, has ended, or has left with something written is refused by add: a ValueError."""
-    batch = Batch(model(), rows=3)
+    batch = Batch(model(), rows=4)
     ended, inside, left = (Request([token, 5], n, temperature=0) for token, n in ((1, 1), (2, 4), (3, 4)))
     for each in (ended, inside, left):
         batch.add(each)

@@ -122,11 +122,13 @@ class Batch:
             return []
         for row, request in enumerate(requests):
             if len(request.window()) > block_size:
+                start = request.start
                 request.start += len(request.window()) - max(block_size // 2, 1)
-            if (
-                self.cache.lengths[row] != len(request.window()) - 1
-            ):  # it was cut, now or in a step that broke off
-                self.read(request, row)
+                try:
+                    self.read(request, row)
+                except BaseException:
+                    request.start = start  # so the next step reads again
+                    raise
         part, before = self.cache[: len(requests)], self.cache.lengths[: len(requests)].copy()
         xp = get_array_module(part.keys)
         ids = xp.zeros((len(requests), longest(part.length) + 1), np.int64)
