@@ -15,7 +15,7 @@ from tinytorch.attention import Cache, MultiHeadAttention, longest
 from tinytorch.caching.cache import KVCache
 from tinytorch.dispatch import Array, accelerates, wrap
 from tinytorch.embeddings import Embedding, LearnedPositions
-from tinytorch.layers import Linear
+from tinytorch.layers import Dropout, Linear, ModuleList
 from tinytorch.tensor import Tensor
 from tinytorch.transformers import GPT, FeedForward, LayerNorm, TransformerBlock, next_logits
 
@@ -23,38 +23,46 @@ PLAIN = {
     GPT,
     Embedding,
     LearnedPositions,
+    Dropout,
+    ModuleList,
     TransformerBlock,
     MultiHeadAttention,
     FeedForward,
     LayerNorm,
     Linear,
 }
-"""The modules whose arithmetic `decode` knows."""
+"""The modules whose arithmetic `decode` knows; a Dropout does nothing, since next_logits evaluates."""
 
 
 def can_decode(model: GPT, ids: Tensor, cache: Cache | None) -> bool:
     """Whether `decode` may take the place of next_logits(model, ids, cache).
 
-    The cache is a KVCache on the CPU in the dtype of the model; each of its rows has one new token, which is in the
-    vocabulary, and there is a place for it. Every module is one of PLAIN itself, not of a subclass, which may compute
-    something else; attention has no rope.
+    The cache is a KVCache on the CPU in the dtype of the model, with its layers, heads and features; each of its rows
+    has one new token, an integer that is in the vocabulary, and there is a place for it. Every module of the model has
+    a type that is in PLAIN, and not a subclass of one, which may compute something else; attention has no rope.
     """
     if type(cache) is not KVCache or type(model) is not GPT or not isinstance(cache.keys, np.ndarray):
         return False
-    parts: list[Any] = [model.wte, model.wpe, model.ln_f, model.lm_head]
+    layers, rows, heads, places, features = cache.keys.shape
+    parts: list[Any] = [model.wte, model.wpe, model.drop, model.h, model.ln_f, model.lm_head]
     blocks: Any = model.h
     for block in blocks:
-        attn, mlp = block.attn, block.mlp
-        parts += [block, attn, mlp, block.ln_1, block.ln_2, mlp.c_fc, mlp.c_proj]
-        parts += [attn.q_proj, attn.k_proj, attn.v_proj, attn.out_proj]
-        if attn.rope:
+        if type(block) is not TransformerBlock:
             return False
+        attn, mlp = block.attn, block.mlp
+        if type(attn) is not MultiHeadAttention or type(mlp) is not FeedForward:
+            return False
+        if attn.rope or attn.num_heads != heads:
+            return False
+        parts += [block.ln_1, block.ln_2, block.dropout, mlp.c_fc, mlp.c_proj, mlp.dropout]
+        parts += [attn.q_proj, attn.k_proj, attn.v_proj, attn.out_proj]
     if not all(type(part) in PLAIN for part in parts):
         return False
-    layers, rows, _, places, _ = cache.keys.shape
     weight, end = model.wte.weight, int(cache.lengths.max(initial=0)) + 1
     return (
         len(model.h) == layers
+        and weight.shape[1] == heads * features
+        and ids.data.dtype.kind in "iu"
         and isinstance(weight.data, np.ndarray)
         and weight.dtype == cache.keys.dtype
         and ids.shape[-1] == end <= min(places, model.config.block_size)
