@@ -161,7 +161,7 @@ def test_the_edge_of_the_roof():
     ],
 )
 def test_a_roof_needs_bytes_and_times(given):
-    """No bytes, or a time or a peak that is not above 0, as nan is not, is a ValueError whose message names all four."""
+    """No bytes, or a time or peak that is not above 0 (nan is not), is a ValueError whose message names all four."""
     with raises(ValueError, *given):
         roofline(1, *given)
 

@@ -69,8 +69,8 @@ class profile:
         """Call run(), add a Record, and return the result. An operation that raises has no Record.
 
         The timer is read right before run() and right after it. An operation may call others: its `own` time is its
-        time without theirs, which `self.inside.seconds` adds up: set it to 0 before run(), and afterwards to what it was
-        plus the operation's own `seconds`, also if run() raises. `thread` is threading.get_native_id().
+        time without theirs, which `self.inside.seconds` adds up: set it to 0 before run(), and afterwards to what it
+        was plus the operation's whole `seconds`, also if run() raises. `thread` is threading.get_native_id().
         """
         outside, self.inside.seconds = self.inside.seconds, 0.0
         start = self.timer()
