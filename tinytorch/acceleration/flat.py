@@ -55,8 +55,8 @@ def flatten(optimizer: Optimizer) -> None:
     call it again. What shared the memory of a parameter before no longer does.
 
     Raises:
-        ValueError: the parameters of a group have several dtypes or devices, or share memory; the message names the
-            dtypes, or the two shapes. Nothing is moved then.
+        ValueError: the parameters of a group have several dtypes or devices, or two of any groups share memory; the
+            message names the dtypes, or the two shapes. Nothing is moved then.
     """
     raise NotImplementedError("kata 15: flatten")
 

@@ -104,7 +104,8 @@ def checkpoint(function: Callable[..., Tensor], *inputs: Any) -> Tensor:
 
     origins = [inputs[each] if isinstance(each, int) else each for each in leaves]
     result = output.detach()
-    result.grad_fn = Node("checkpoint", rule, edges_to(origins), tensors=origins)
+    kept = [each for each in (*inputs, *origins) if isinstance(each, Tensor)]
+    result.grad_fn = Node("checkpoint", rule, edges_to(origins), tensors=kept)
     result.requires_grad = True
     return result
 
