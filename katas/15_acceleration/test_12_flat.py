@@ -13,6 +13,7 @@ from dojo.spec import ShapeError, assert_close, assert_equal, no_warnings, raise
 from tinytorch import optimizers
 from tinytorch.acceleration import flat
 from tinytorch.acceleration.flat import (
+    Buffer,
     adam_flat,
     behind,
     blocks,
@@ -80,6 +81,10 @@ def test_arrays_side_by_side():
         assert_close(piece, array, f"piece {number}")
         assert not np.shares_memory(piece, array), f"piece {number} is not a copy"
     assert len({id(piece.base) for piece in pieces}) == 1, "the pieces have several bases"
+    base = pieces[0].base
+    assert isinstance(base, Buffer), f"the base of the pieces is a {type(base).__name__}, expected a Buffer"
+    same = [each() is piece for each, piece in zip(base.pieces, pieces, strict=True)]
+    assert all(same), f"whether the Buffer's pieces are those: {same}"
 
 
 def test_pieces_of_any_strides():
@@ -301,7 +306,7 @@ def test_adam_moves_all_together(shapes, dtype, decoupled, step):
     weight_decay=st.sampled_from([0.0, 0.1]),
 )
 def test_sgd_moves_all_together(shapes, dtype, nesterov, first, weight_decay):
-    """sgd_flat moves parameters and momentum as sgd_update does; the first buffers are the gradients."""
+    """sgd_flat moves parameters and momentum as sgd_update does, to rounding; the first buffers are the gradients."""
     p, g, m, _ = lists(shapes, dtype)
     options = {**SGD_OPTIONS, "weight_decay": weight_decay}
     if nesterov:

@@ -245,7 +245,7 @@ def test_a_computed_tensor_must_be_an_input():
 
 
 def test_changes_in_place_are_noticed():
-    """An input, even a constant one, or a parameter changed in place is a RuntimeError: the values could not come back."""
+    """A parameter or any input, even a constant one, changed in place is a RuntimeError: its values are lost."""
     x, constant, weight = leaf(2), Tensor(np.ones(2)), Parameter(np.ones(2))
     for changed in (x, constant, weight):
         y = checkpoint(lambda x, constant: x * constant * weight, x, constant)

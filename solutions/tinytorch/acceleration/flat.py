@@ -36,8 +36,8 @@ class Buffer(np.ndarray):  # given
 def side_by_side(arrays: Arrays) -> Arrays:
     """Copies of `arrays`, which have one dtype, as the pieces of one new Buffer, in order.
 
-    A piece is an ordinary array over the buffer: numpy.ndarray(shape, dtype, buffer, offset in bytes). A slice of a
-    Buffer would be a Buffer again.
+    Make it with Buffer(n, dtype): a view as Buffer would not become the `base` of its pieces. A piece is an ordinary
+    array over it: numpy.ndarray(shape, dtype, buffer, offset in bytes). A slice of a Buffer would be a Buffer again.
     """
     buffer = Buffer(sum(each.size for each in arrays), arrays[0].dtype)
     copies: Arrays = []
@@ -88,7 +88,7 @@ def flatten(optimizer: Optimizer) -> None:
 
 
 def _refuse_shared(params: list[Tensor]) -> None:
-    """Raise if two share memory. By address, an array can share it only with those that have not ended where it begins."""
+    """Raise if two share memory: by address, one shares it only with those that have not ended where it begins."""
     spans = sorted((*np.lib.array_utils.byte_bounds(each.data), place) for place, each in enumerate(params))
     open_: list[tuple[int, int, int]] = []
     for begin, end, place in spans:
@@ -142,7 +142,7 @@ def adam_flat(
     weight_decay: float,
     decoupled: bool,
 ) -> None:
-    """adam_update on the `blocks` of all parameters together, in place, in the same order: not a bit is different.
+    """adam_update on the `blocks` of all parameters together, in place: the same to the rounding of each operation.
 
     NotImplemented unless params, exp_avgs and exp_avg_sqs are the pieces of a Buffer each, and all steps are equal.
     """
@@ -184,7 +184,7 @@ def sgd_flat(
     nesterov: bool,
     weight_decay: float,
 ) -> None:
-    """sgd_update on the `blocks` of all parameters together, in place, in the same order: not a bit is different.
+    """sgd_update on the `blocks` of all parameters together, in place: the same to the rounding of each operation.
 
     At the first step the pieces of a new Buffer are put into `momentum_buffers`. NotImplemented unless params are the
     pieces of a Buffer, and so are momentum_buffers where they are arrays. Without momentum too: to gather the gradients
