@@ -405,9 +405,9 @@ def accelerable(function: F) -> F:
 def accelerates(function: Callable[..., Any]) -> Callable[[F], F]:
     """Register a kernel, of the same signature, that is called instead of `function`.
 
-    If it returns NotImplemented, `function` is called after all; so it is if the arguments do not fit, as its own error
-    says best what is wrong. A class must be an `autograd.Function`, whose forward
-    takes, after ctx, every argument of `function` in the same order: its `apply` is the kernel.
+    If it returns NotImplemented, `function` is called after all. So it is if the arguments do not fit: its own error
+    says best what is wrong. A class must be an `autograd.Function`, whose forward takes, after ctx, every argument of
+    `function` in the same order: its `apply` is the kernel.
     """
     if function not in accelerables:
         raise TypeError(

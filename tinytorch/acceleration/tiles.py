@@ -79,7 +79,7 @@ class TiledAttention(Function):
     def forward(
         ctx: Any, query: Array, key: Array, value: Array, mask: Array | None, is_causal: bool, scale: float
     ) -> Array:
-        """`attend` for each sample. Kept are the three inputs and two numbers for each query.
+        """`attend` for each sample. Kept are the three inputs, the mask and two numbers for each query.
 
         The memory of the result lies as (..., L, H, Ev), with H the heads, so that merge_heads has nothing to copy.
         """

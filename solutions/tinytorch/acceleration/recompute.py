@@ -72,8 +72,8 @@ def checkpoint(function: Callable[..., Tensor], *inputs: Any) -> Tensor:
     """function(*inputs), of which only the inputs are kept for backward (torch.utils.checkpoint.checkpoint).
 
     Value and gradients are as without it, those of the parameters that `function` uses included. `function` is called
-    once more when backward arrives, with copies of the inputs that are leaves, and draws the same random numbers again
-    (those of the CPU and of the devices of the inputs); what else it does, such as a batch norm that moves its averages,
+    once more when backward arrives, with copies of the inputs that are leaves, and draws the same random numbers again,
+    those of the CPU and of the devices of the inputs; what else it does, such as a batch norm that moves its averages,
     it does twice. Without recording it is called once.
 
     Raises:
