@@ -405,8 +405,9 @@ def accelerable(function: F) -> F:
 def accelerates(function: Callable[..., Any]) -> Callable[[F], F]:
     """Register a kernel, of the same signature, that is called instead of `function`.
 
-    If it returns NotImplemented, `function` is called after all. A class must be an `autograd.Function`, whose forward
-    takes, after ctx, every argument of `function` in the same order: its `apply` is the kernel.
+    If it returns NotImplemented, `function` is called after all. So it is if the arguments do not fit: its own error
+    says best what is wrong. A class must be an `autograd.Function`, whose forward takes, after ctx, every argument of
+    `function` in the same order: its `apply` is the kernel.
     """
     if function not in accelerables:
         raise TypeError(
@@ -415,7 +416,12 @@ def accelerates(function: Callable[..., Any]) -> Callable[[F], F]:
 
     def register(kernel: F) -> F:
         if not is_stub(kernel):
-            kernels[function] = _by_position(kernel.apply, function) if isinstance(kernel, type) else kernel  # type: ignore[attr-defined]
+            as_called = (
+                _by_position(kernel.apply, function)
+                if isinstance(kernel, type)
+                else _fitting(kernel, function)
+            )  # type: ignore[attr-defined]
+            kernels[function] = as_called
         return kernel
 
     return register
@@ -440,6 +446,21 @@ def _by_position(apply: Callable[..., Any], function: Callable[..., Any]) -> Cal
         return apply(*args, *defaults[len(args) :])
 
     return kernel
+
+
+def _fitting(kernel: Callable[..., Any], function: Callable[..., Any]) -> Callable[..., Any]:
+    """`kernel`, which is called only with arguments that fit `function`: otherwise the error would name the kernel."""
+    signature = inspect.signature(function)
+
+    @functools.wraps(kernel)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            signature.bind(*args, **kwargs)
+        except TypeError:
+            return NotImplemented
+        return kernel(*args, **kwargs)
+
+    return call
 
 
 @switch

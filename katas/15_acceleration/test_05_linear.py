@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from dojo.spec import assert_close, assert_equal, check_kernel, no_warnings, raises
+from dojo.spec import assert_close, assert_equal, check_kernel, no_warnings, peak, raises
 from dojo.spec.strategies import arrays
 from tinytorch.acceleration.kernels import LinearKernel
 from tinytorch.acceleration.observing import profile
@@ -85,11 +85,14 @@ def test_a_million_rows_keep_their_digits():
 
 
 def test_one_product_for_all_rows():
-    """However many axes x has, BLAS gets one matrix, and no second array of the size of the result is made."""
+    """However many axes x has, no second array of the size of the result is made, with a bias neither."""
     rng = np.random.default_rng(0)
     x, weight = rng.standard_normal((64, 32, 48)).astype(np.float32), np.ones((40, 48), np.float32)
+    inputs = Tensor(x), Tensor(weight), Tensor(np.ones(40, np.float32))
+    needed, size = peak(lambda: LinearKernel.apply(*inputs)), 64 * 32 * 40 * 4
+    assert needed < 1.5 * size, f"{needed} bytes for a result of {size}: add the bias in place"
     with profile() as seen:
-        LinearKernel.apply(Tensor(x), Tensor(weight))
+        LinearKernel.apply(*inputs)
     assert_equal(seen.costs["LinearKernel"].nbytes, 64 * 32 * 40 * 4, "the bytes of the result")
     names = set(seen.costs)
     assert_equal(names, {"LinearKernel"}, "what the kernel called")

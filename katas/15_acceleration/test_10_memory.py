@@ -5,6 +5,7 @@ import random
 import sys
 import threading
 import tracemalloc
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -157,6 +158,22 @@ def test_a_view_keeps_the_memory(fresh, kind):
     assert np.array_equal(np.array(view), expected), f"{kind} has changed"
     del view
     assert lent_again(before, (256, 256)), f"{kind} is gone, and its memory was not lent"
+
+
+def test_nothing_comes_back_when_the_program_ends(monkeypatch):
+    """What runs at the end of a program may still read its arrays: no finalizer of empty has `atexit` set."""
+    made = []
+
+    class Watched(weakref.finalize):
+        def __init__(self, *args):
+            super().__init__(*args)
+            made.append(self)
+
+    monkeypatch.setattr(weakref, "finalize", Watched)
+    array = empty((256, 256))
+    assert not any(each.atexit for each in made), (
+        f"at exit, the memory of {array.shape} would be lent while in use"
+    )
 
 
 def test_memory_comes_back_at_once(fresh):

@@ -2,6 +2,8 @@
 
 import math
 import tracemalloc
+from contextlib import nullcontext
+from functools import partial
 
 import numpy as np
 import pytest
@@ -181,6 +183,58 @@ def test_memory_lies_as_merge_heads_reads_it():
     assert_equal(like_heads((5, 4), np.float32).shape, (5, 4), "the shape of like_heads((5, 4), float32)")
 
 
+def tensors():
+    return [Tensor(each) for each in drawn((2, 3, 4), (2, 5, 4), (2, 5, 6))]
+
+
+def test_what_fits_the_tiles():
+    """fits_tiles refuses all but finite float32 or float64 of NumPy, one shape in front, and masks that learn."""
+    q, k, v = tensors()
+    learns = Tensor(np.zeros((3, 5)), requires_grad=True)
+    huge = Tensor(np.where(np.arange(5)[:, None] == 4, 1e308, v.data))
+    refused = {
+        "a mask that learns": (q, k, v, learns),
+        "a mask of integers": (q, k, v, Tensor(np.ones((3, 5), np.int64))),
+        "a mask of another size": (q, k, v, Tensor(np.ones((5, 3), bool))),
+        "an array": (q.data, k, v, None),
+        "leading axes that broadcast": (q[:1], k, v, None),
+        "another number of features": (q, k[..., :3], v, None),
+        "no keys": (q, k[:, :0], v[:, :0], None),
+        "no sequence": (q[:0], k[:0], v[:0], None),
+        "float16": (*(Tensor(each.data.astype(np.float16)) for each in (q, k, v)), None),
+        "two dtypes": (q, k, Tensor(v.data.astype(np.float32)), None),
+        "an infinite key": (q, Tensor(np.where(np.arange(5)[:, None] == 4, INF, k.data)), v, None),
+        "a nan in a value": (q, k, Tensor(np.where(np.arange(5)[:, None] == 4, np.nan, v.data)), None),
+        "scores that overflow": (q * 1e160, k * 1e160, v, None),
+        "a sum of values that overflows": (q, k, huge, None),
+    }
+    with no_warnings():
+        for name, args in refused.items():
+            assert fits_tiles(*args) is False, f"{name} fits"
+        forbids = Tensor(np.where(seen(3, 5), 0.0, -INF))
+        for mask in (None, Tensor(seen(3, 5)), forbids):
+            assert fits_tiles(q, k, v, mask) is True, "what fits is refused"
+        assert fits_tiles(q * 1e150, k * 1e150, v, None) is True, "scores of 1e300 are refused"
+        assert fits_tiles(q * 1e150, k * 1e150, v, None, 1e10) is False, "a scale of 1e10 makes them overflow"
+
+
+@pytest.mark.parametrize("mask", [None, Tensor(seen(3, 5))], ids=["is_causal", "mask"])
+def test_the_function_has_the_gradients_of_the_composition(mask):
+    """TiledAttention goes through the samples one by one; its result and gradients are those of the composition."""
+    arrays = [each.data for each in tensors()]
+    found = []
+    for function in (
+        lambda *inputs: TiledAttention.apply(*inputs, mask, mask is None, 0.7),
+        disabled()(partial(scaled_dot_product_attention, attn_mask=mask, is_causal=mask is None, scale=0.7)),
+    ):
+        inputs = [Tensor(each, requires_grad=True) for each in arrays]
+        out = function(*inputs)
+        out.backward(Tensor(np.cos(np.arange(36.0)).reshape(2, 3, 6)))
+        found.append([out, *(each.grad for each in inputs)])
+    for name, one, other in zip(("result", "query", "key", "value"), *found, strict=True):
+        assert_close(one, other.data, name if name == "result" else f"the gradient of {name}")
+
+
 def test_merging_the_heads_copies_nothing():
     """What the kernel gives for split heads lies in memory as merge_heads wants it: the merged array is a view."""
     x = Tensor(drawn((2, 6, 8))[0])
@@ -270,26 +324,30 @@ def test_gradients_of_large_scores():
 
 
 def test_what_the_kernel_leaves_to_the_composition():
-    """It returns NotImplemented with dropout, and for inputs that fits_tiles refuses; they are not computed twice."""
-    q, k, v = (Tensor(each) for each in drawn((2, 3, 4), (2, 5, 4), (2, 5, 6)))
-    learns = Tensor(np.zeros((3, 5)), requires_grad=True)
-    refused = {
-        "dropout": ((q, k, v), {"dropout_p": 0.5}),
-        "both a mask and is_causal": ((q, k, v), {"attn_mask": Tensor(seen(3, 5)), "is_causal": True}),
-        "a mask that learns": ((q, k, v), {"attn_mask": learns}),
-        "leading axes that broadcast": ((q[:1], k, v), {}),
-        "no keys": ((q, k[:, :0], v[:, :0]), {}),
-        "no sequence": ((q[:0], k[:0], v[:0]), {}),
-        "float16": (tuple(Tensor(each.data.astype(np.float16)) for each in (q, k, v)), {}),
-        "two dtypes": ((q, k, Tensor(v.data.astype(np.float32))), {}),
-        "an infinite key": ((q, Tensor(np.where(np.arange(5)[:, None] == 4, INF, k.data)), v), {}),
-        "a nan in a value": ((q, k, Tensor(np.where(np.arange(5)[:, None] == 4, np.nan, v.data))), {}),
-    }
-    with no_warnings():
-        for name, (inputs, options) in refused.items():
-            result = attention_in_tiles(*inputs, **options)
-            assert result is NotImplemented, f"with {name} the kernel gives {type(result).__name__}"
-        assert fits_tiles(q, k, v, None) and fits_tiles(q, k, v, Tensor(seen(3, 5))), "what fits is refused"
+    """It returns NotImplemented with dropout, and for what fits_tiles refuses: the composition computes it."""
+    q, k, v = tensors()
+    assert attention_in_tiles(q, k, v, dropout_p=0.5) is NotImplemented, "dropout"
+    both_masks = attention_in_tiles(q, k, v, attn_mask=Tensor(seen(3, 5)), is_causal=True)
+    assert both_masks is NotImplemented, "both a mask and is_causal"
+    large = q * 1e150, k * 1e150, v
+    assert attention_in_tiles(*large) is not NotImplemented, "scores of 1e300 fit"
+    assert attention_in_tiles(*large, scale=1e10) is NotImplemented, "scores that overflow by their scale"
+    assert attention_in_tiles(q[:1], k, v) is NotImplemented, "leading axes that broadcast"
+
+
+def test_scores_that_overflow():
+    """What overflows has the composition's gradients: where a query may not look they are 0, and not 0 * inf."""
+    query, key = np.zeros((2, 1), np.float32), np.zeros((2, 1), np.float32)
+    query[0] = key[0] = 1e30
+    assert attention_in_tiles(Tensor(query), Tensor(key), Tensor(key)) is NotImplemented, "scores of 1e60"
+    grads = []
+    for context in (nullcontext(), disabled()):
+        inputs = [Tensor(each, requires_grad=True) for each in (query, key, np.ones((2, 1), np.float32))]
+        with context:
+            scaled_dot_product_attention(*inputs, is_causal=True).sum().backward()
+        grads.append([each.grad for each in inputs])
+    for name, one, other in zip(("query", "key", "value"), *grads, strict=True):
+        assert_close(one, other.data, f"the gradient of {name}")
 
 
 def test_errors_are_those_of_the_composition():

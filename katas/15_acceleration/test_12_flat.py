@@ -13,6 +13,7 @@ from dojo.spec import ShapeError, assert_close, assert_equal, no_warnings, raise
 from tinytorch import optimizers
 from tinytorch.acceleration import flat
 from tinytorch.acceleration.flat import (
+    Buffer,
     adam_flat,
     behind,
     blocks,
@@ -80,6 +81,10 @@ def test_arrays_side_by_side():
         assert_close(piece, array, f"piece {number}")
         assert not np.shares_memory(piece, array), f"piece {number} is not a copy"
     assert len({id(piece.base) for piece in pieces}) == 1, "the pieces have several bases"
+    base = pieces[0].base
+    assert isinstance(base, Buffer), f"the base of the pieces is a {type(base).__name__}, expected a Buffer"
+    same = [each() is piece for each, piece in zip(base.pieces, pieces, strict=True)]
+    assert all(same), f"whether the Buffer's pieces are those: {same}"
 
 
 def test_pieces_of_any_strides():
@@ -181,15 +186,12 @@ def test_flatten_moves_parameters_and_state():
 
 
 def test_state_that_is_made_later_is_flat_too():
-    """State that begins after flatten is laid side by side from the first step on: it comes from zeros_like_all."""
-    for recipe, names in (("Adam", ["exp_avg", "exp_avg_sq"]), ("SGD with momentum", ["momentum_buffer"])):
-        params, optimizer = make(recipe)
-        flatten(optimizer)
-        walk(optimizer, params, range(2))
-        for name in names:
-            assert behind(state_of(optimizer, params, name)) is not None, (
-                f"{name} of {recipe} is not side by side"
-            )
+    """State that begins after flatten is laid side by side from the first step on: Adam's comes from zeros_like_all."""
+    params, optimizer = make("Adam")
+    flatten(optimizer)
+    walk(optimizer, params, range(2))
+    for name in ("exp_avg", "exp_avg_sq"):
+        assert behind(state_of(optimizer, params, name)) is not None, f"{name} is not side by side"
 
 
 def test_each_group_has_a_buffer():
@@ -220,13 +222,21 @@ def test_parameters_of_two_dtypes_do_not_fit_one_buffer():
 
 
 def test_parameters_that_share_memory_are_not_torn_apart():
-    """Two Parameters over one memory, as tied weights may be, are a ValueError with both shapes; nothing is moved."""
+    """Two Parameters over one memory, in one group or two, are a ValueError with both shapes; nothing is moved."""
     array = np.ones((2, 3))
-    a, b = Parameter(array), Parameter(array.T)
-    optimizer = SGD([a, b], lr=0.1)
-    with raises(ShapeError, (2, 3), (3, 2)):
-        flatten(optimizer)
-    assert a.data is array, "a parameter was moved"
+    a, b, c = Parameter(array), Parameter(array.T), Parameter(np.ones((2, 3)))
+    for groups in ([a, c, b], [{"params": [a]}, {"params": [c, b]}]):
+        with raises(ShapeError, (2, 3), (3, 2)):
+            flatten(SGD(groups, lr=0.1))
+        assert a.data is array, "a parameter was moved"
+
+
+def test_parameters_may_lie_between_each_other():
+    """Parameters that take turns in one memory, each its own entries, share nothing, and are laid side by side."""
+    array = np.arange(8.0)
+    a, b = Parameter(array[::2]), Parameter(array[1::2])
+    flatten(SGD([a, b], lr=0.1))
+    assert_close(behind([a.data, b.data]), np.array([0.0, 2, 4, 6, 1, 3, 5, 7]), "the buffer")
 
 
 # Steps
@@ -239,6 +249,28 @@ def lists(shapes, dtype, like=arrays_of):
 ADAM = {"lr": 0.1, "betas": (0.8, 0.9), "eps": 1e-3, "weight_decay": 0.1}
 SGD_OPTIONS = {"lr": 0.1, "momentum": 0.9, "dampening": 0.5, "nesterov": False, "weight_decay": 0.1}
 few_shapes = st.lists(st.lists(st.integers(0, 3), max_size=3).map(tuple), min_size=1, max_size=4)
+
+
+def test_gradients_are_gathered():
+    """gathered gives one new array of all gradients; None where a dtype or shape is not its parameter's."""
+    g, p = arrays_of(seed=1), arrays_of()
+    with unchanged(*g):
+        whole = gathered(g, p)
+        assert_close(whole, np.concatenate([each.ravel() for each in g]), "the gathered gradients")
+        whole += 1
+    assert gathered([each.astype(np.float64) for each in g], p) is None, "gradients in float64"
+    assert gathered([g[0].T, *g[1:]], p) is None, "a gradient of another shape"
+
+
+def test_blocks_cover_everything():
+    """blocks gives the same slices of each array, of BLOCK entries at most; together they are the arrays."""
+    n = 2 * flat.BLOCK + 3
+    a, b = np.arange(n), -np.arange(n)
+    pieces = list(blocks(a, b))
+    assert max(len(one) for one, _ in pieces) <= flat.BLOCK, "a block is too long"
+    assert_equal(np.concatenate([one for one, _ in pieces]).tolist(), a.tolist(), "the blocks of a")
+    assert_equal(np.concatenate([one for _, one in pieces]).tolist(), b.tolist(), "the blocks of b")
+    assert np.shares_memory(pieces[0][0], a), "a block is a copy: what is written into it is lost"
 
 
 @given(
@@ -274,7 +306,7 @@ def test_adam_moves_all_together(shapes, dtype, decoupled, step):
     weight_decay=st.sampled_from([0.0, 0.1]),
 )
 def test_sgd_moves_all_together(shapes, dtype, nesterov, first, weight_decay):
-    """sgd_flat moves parameters and momentum as sgd_update does; the first buffers are the gradients."""
+    """sgd_flat moves parameters and momentum as sgd_update does, to rounding; the first buffers are the gradients."""
     p, g, m, _ = lists(shapes, dtype)
     options = {**SGD_OPTIONS, "weight_decay": weight_decay}
     if nesterov:
@@ -294,6 +326,14 @@ def test_sgd_moves_all_together(shapes, dtype, nesterov, first, weight_decay):
     assert behind(own) is not None, "the buffers are not side by side"
 
 
+def test_momentum_that_is_made_later_is_flat_too():
+    """Momentum that begins after flatten is laid side by side from the first step on: it comes from sgd_flat."""
+    params, optimizer = make("SGD with momentum")
+    flatten(optimizer)
+    walk(optimizer, params, range(2))
+    assert behind(state_of(optimizer, params, "momentum_buffer")) is not None, "it is not side by side"
+
+
 def test_a_buffer_longer_than_a_block():
     """A buffer of several blocks is moved to its end: every entry once."""
     n = 2 * flat.BLOCK + 17
@@ -301,28 +341,6 @@ def test_a_buffer_longer_than_a_block():
     g = [np.ones(n - 5), np.ones(5)]
     adam_flat(p, g, m, v, [1, 1], lr=0.5, betas=(0.9, 0.99), eps=0.0, weight_decay=0.0, decoupled=False)
     assert_close(behind(p), np.full(n, -0.5), "the parameters")
-
-
-def test_blocks_cover_everything():
-    """blocks gives the same slices of each array, of BLOCK entries at most; together they are the arrays."""
-    n = 2 * flat.BLOCK + 3
-    a, b = np.arange(n), -np.arange(n)
-    pieces = list(blocks(a, b))
-    assert max(len(one) for one, _ in pieces) <= flat.BLOCK, "a block is too long"
-    assert_equal(np.concatenate([one for one, _ in pieces]).tolist(), a.tolist(), "the blocks of a")
-    assert_equal(np.concatenate([one for _, one in pieces]).tolist(), b.tolist(), "the blocks of b")
-    assert np.shares_memory(pieces[0][0], a), "a block is a copy: what is written into it is lost"
-
-
-def test_gradients_are_gathered():
-    """gathered gives one new array of all gradients; None where a dtype or shape is not its parameter's."""
-    g, p = arrays_of(seed=1), arrays_of()
-    with unchanged(*g):
-        whole = gathered(g, p)
-        assert_close(whole, np.concatenate([each.ravel() for each in g]), "the gathered gradients")
-        whole += 1
-    assert gathered([each.astype(np.float64) for each in g], p) is None, "gradients in float64"
-    assert gathered([g[0].T, *g[1:]], p) is None, "a gradient of another shape"
 
 
 def test_adam_hands_back_what_is_not_flat():

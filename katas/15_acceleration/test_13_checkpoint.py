@@ -245,10 +245,10 @@ def test_a_computed_tensor_must_be_an_input():
 
 
 def test_changes_in_place_are_noticed():
-    """An input or a parameter changed in place before backward is a RuntimeError: the values could not come back."""
-    x, weight = leaf(2), Parameter(np.ones(2))
-    for changed in (x, weight):
-        y = checkpoint(lambda x: x * weight, x)
+    """A parameter or any input, even a constant one, changed in place is a RuntimeError: its values are lost."""
+    x, constant, weight = leaf(2), Tensor(np.ones(2)), Parameter(np.ones(2))
+    for changed in (x, constant, weight):
+        y = checkpoint(lambda x, constant: x * constant * weight, x, constant)
         with no_grad():
             changed.fill_(5.0)
         with raises(RuntimeError, "in place"):

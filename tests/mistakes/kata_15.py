@@ -987,6 +987,16 @@ def empty_cache_forgets_the_lists():
     """The lists themselves are dropped, and what is lent now comes back to lists that nobody looks into."""
 
 
+@mistake(
+    "acceleration.empty",
+    spec="test_nothing_comes_back_when_the_program_ends",
+    says="at exit",
+    swap=("block).atexit = False", "block)"),
+)
+def empty_gives_back_at_exit():
+    """When the program ends, memory that is still in use goes back to the pool."""
+
+
 # Tiles
 
 
@@ -1101,6 +1111,29 @@ def backward_forgets_the_sum():
 
 
 @mistake(
+    "acceleration.LinearKernel.forward",
+    spec="test_one_product_for_all_rows",
+    says="in place",
+    swap=("out += bias\n", "out = out + bias\n"),
+)
+def linear_with_a_second_result():
+    """The bias is added to a copy of the result."""
+
+
+@mistake(
+    "acceleration.side_by_side",
+    spec="test_arrays_side_by_side",
+    says="expected a Buffer",
+    swap=(
+        "Buffer(sum(each.size for each in arrays), arrays[0].dtype)",
+        "np.empty(sum(each.size for each in arrays), arrays[0].dtype).view(Buffer)",
+    ),
+)
+def buffer_by_a_view():
+    """A view as Buffer: NumPy makes the array below it the base of the pieces."""
+
+
+@mistake(
     "acceleration.attend_backward",
     spec="test_gradients_of_attend",
     says="the gradient of",
@@ -1172,7 +1205,7 @@ def heads_in_ordinary_memory():
 
 @mistake(
     "acceleration.fits_tiles",
-    spec="test_what_the_kernel_leaves_to_the_composition",
+    spec="test_what_fits_the_tiles",
     says="a mask that learns",
     swap=("mask.requires_grad or ", ""),
 )
@@ -1182,17 +1215,37 @@ def tiles_for_a_mask_that_learns():
 
 @mistake(
     "acceleration.fits_tiles",
-    spec="test_what_the_kernel_leaves_to_the_composition",
-    says="warning",
-    swap=("for each in (query, key, value))", "for each in (query,))"),
+    spec="test_what_fits_the_tiles",
+    says="a sum of values",
+    swap=("score < limit and key.shape[-2] * v < limit", "score < limit and v < limit"),
 )
-def tiles_for_infinite_keys():
-    """Only the queries are looked at."""
+def tiles_for_large_values():
+    """Values whose sum overflows before it is divided are taken."""
 
 
 @mistake(
     "acceleration.fits_tiles",
+    spec="test_what_fits_the_tiles",
+    says="scores that overflow",
+    swap=("score < limit and key.shape[-2] * v < limit", "math.isfinite(q + k + v)"),
+)
+def tiles_for_finite_inputs():
+    """All entries are finite, but their products are not."""
+
+
+@mistake(
+    "acceleration.attention_in_tiles",
     spec="test_what_the_kernel_leaves_to_the_composition",
+    says="by their scale",
+    swap=("attn_mask, 1.0 if scale is None else scale)", "attn_mask)"),
+)
+def tiles_for_any_scale():
+    """The scale is not looked at."""
+
+
+@mistake(
+    "acceleration.fits_tiles",
+    spec="test_what_fits_the_tiles",
     says="float16",
     swap=("query.dtype not in (np.float32, np.float64) or ", ""),
 )
@@ -1313,10 +1366,41 @@ def flatten_mixes_dtypes():
     "acceleration.flatten",
     spec="test_parameters_that_share_memory_are_not_torn_apart",
     says="nothing was raised",
-    swap=("if np.may_share_memory(one.data, other.data):", "if one is other:"),
+    swap=(
+        "    _refuse_shared([each for params in groups for each in params if isinstance(each.data, np.ndarray)])\n",
+        "",
+    ),
 )
 def flatten_tears_apart():
     """Parameters that share memory get a piece each."""
+
+
+@mistake(
+    "acceleration.flatten",
+    spec="test_parameters_that_share_memory_are_not_torn_apart",
+    says="nothing was raised",
+    swap=(
+        "_refuse_shared([each for params in groups for each in params if isinstance(each.data, np.ndarray)])",
+        "[_refuse_shared(params) for params in groups]",
+    ),
+)
+def flatten_looks_into_one_group_at_a_time():
+    """Two groups over one memory are torn apart."""
+
+
+@mistake(
+    "acceleration.flatten",
+    spec="test_parameters_may_lie_between_each_other",
+    says="share memory",
+    swap=(
+        "_refuse_shared([each for params in groups for each in params if isinstance(each.data, np.ndarray)])",
+        """_refuse_shared([each for params in groups for each in params])
+    if any(np.may_share_memory(params[0].data, each.data) for params in groups for each in params[1:]):
+        raise ValueError("parameters share memory")""",
+    ),
+)
+def flatten_compares_bounds_only():
+    """Parameters whose entries take turns are refused, although they share none."""
 
 
 @mistake(
@@ -1505,10 +1589,20 @@ def checkpoint_remembers():
     "acceleration.checkpoint",
     spec="test_changes_in_place_are_noticed",
     says="nothing was raised",
-    swap=(", tensors=origins)", ")"),
+    swap=(", tensors=kept)", ")"),
 )
 def checkpoint_without_versions():
     """Inputs may change before they are used again."""
+
+
+@mistake(
+    "acceleration.checkpoint",
+    spec="test_changes_in_place_are_noticed",
+    says="nothing was raised",
+    swap=("tensors=kept)", "tensors=origins)"),
+)
+def checkpoint_watches_what_learns():
+    """A constant input may change before it is used again."""
 
 
 @mistake(

@@ -394,6 +394,17 @@ def test_arguments_that_fit_neither_are_named_as_without_a_kernel() -> None:
         scale(leaf([2.0]), bye=leaf([2.0]))
 
 
+def test_arguments_that_do_not_fit_a_kernel_that_is_a_function_are_named_as_without_it() -> None:
+    @accelerates(double)
+    def double_kernel(x: Tensor) -> Tensor:
+        raise AssertionError("called with arguments that do not fit")
+
+    with pytest.raises(TypeError, match=r"double\(\) missing 1 required positional argument: 'x'"):
+        double()  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"double\(\) got an unexpected keyword argument 'y'"):
+        double(leaf([2.0]), y=leaf([2.0]))  # type: ignore[call-arg]
+
+
 def test_an_accelerable_primitive_is_still_a_primitive(tape: Recorder) -> None:
     @accelerable
     @primitive

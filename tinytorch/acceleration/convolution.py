@@ -137,8 +137,9 @@ class MaxPool2dKernel(Function):
     ) -> Array:
         """The maximum of the windows of kata 09, each of them one view of x. Save x and the result.
 
-        Handed back: padding and dilation, one picture (C, H, W), what max_pool2d refuses, and a result with nan in it
-        (its sum is nan): there a number equals the largest one and is not found by ==.
+        Handed back: padding and dilation, one picture (C, H, W), what max_pool2d refuses, and a result with nan in it:
+        there a number equals the largest one and is not found by ==. The sum is nan then, and also for inf and -inf
+        together; to hand back is never wrong.
         """
         raise NotImplementedError("kata 15: MaxPool2dKernel.forward")
 

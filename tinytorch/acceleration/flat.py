@@ -32,8 +32,8 @@ class Buffer(np.ndarray):  # given
 def side_by_side(arrays: Arrays) -> Arrays:
     """Copies of `arrays`, which have one dtype, as the pieces of one new Buffer, in order.
 
-    A piece is an ordinary array over the buffer: numpy.ndarray(shape, dtype, buffer, offset in bytes). A slice of a
-    Buffer would be a Buffer again.
+    Make it with Buffer(n, dtype): a view as Buffer would not become the `base` of its pieces. A piece is an ordinary
+    array over it: numpy.ndarray(shape, dtype, buffer, offset in bytes). A slice of a Buffer would be a Buffer again.
     """
     raise NotImplementedError("kata 15: side_by_side")
 
@@ -55,8 +55,8 @@ def flatten(optimizer: Optimizer) -> None:
     call it again. What shared the memory of a parameter before no longer does.
 
     Raises:
-        ValueError: the parameters of a group have several dtypes or devices, or share memory; the message names the
-            dtypes, or the two shapes. Nothing is moved then.
+        ValueError: the parameters of a group have several dtypes or devices, or two of any groups share memory; the
+            message names the dtypes, or the two shapes. Nothing is moved then.
     """
     raise NotImplementedError("kata 15: flatten")
 
@@ -91,7 +91,7 @@ def adam_flat(
     weight_decay: float,
     decoupled: bool,
 ) -> None:
-    """adam_update on the `blocks` of all parameters together, in place, in the same order: not a bit is different.
+    """adam_update on the `blocks` of all parameters together, in place: the same to the rounding of each operation.
 
     NotImplemented unless params, exp_avgs and exp_avg_sqs are the pieces of a Buffer each, and all steps are equal.
     """
@@ -110,7 +110,7 @@ def sgd_flat(
     nesterov: bool,
     weight_decay: float,
 ) -> None:
-    """sgd_update on the `blocks` of all parameters together, in place, in the same order: not a bit is different.
+    """sgd_update on the `blocks` of all parameters together, in place: the same to the rounding of each operation.
 
     At the first step the pieces of a new Buffer are put into `momentum_buffers`. NotImplemented unless params are the
     pieces of a Buffer, and so are momentum_buffers where they are arrays. Without momentum too: to gather the gradients

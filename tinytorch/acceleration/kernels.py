@@ -44,7 +44,8 @@ def empty_like(x: Array, dtype: Any = None) -> Array:  # given
 def covered(*values: Any) -> bool:
     """Whether kernels work on these: arrays of NumPy, all float32 or all float64. None does not count.
 
-    A kernel asks this first. Arrays on a GPU, other dtypes, two dtypes together and Python numbers are not covered.
+    A kernel asks this first. Arrays on a GPU, other dtypes, two dtypes together and Python numbers are not covered;
+    nor is nothing at all.
     """
     raise NotImplementedError("kata 15: covered")
 
@@ -131,8 +132,8 @@ class CrossEntropyKernel(Function):
     ) -> Array:
         """log(sum of exp(z)) - z[target], with z = input - the largest of the row; then their mean, sum or all.
 
-        Handed back: other shapes, also empty ones; targets that are no class numbers of int64, or outside 0 to C - 1,
-        so ignored ones too; weights, label smoothing and unknown reductions.
+        Handed back: other shapes, also empty ones; targets that are no class numbers of int64, outside 0 to C - 1, or
+        equal to ignore_index, also where that is a class; weights, label smoothing and unknown reductions.
         """
         raise NotImplementedError("kata 15: CrossEntropyKernel.forward")
 

@@ -59,7 +59,7 @@ def empty(shape: int | tuple[int, ...], dtype: Any = np.float32) -> Array:
 
     Of fewer bytes than SMALL, it is numpy.empty itself. Otherwise its memory is a free block of `rounded` size, or a
     new bytearray. When the array and all its views are gone, weakref.finalize(array, ...) puts the block back, but not
-    when the program ends (its `atexit` is False). Before a new block is made, the free ones are given up if they hold
-    more than IDLE bytes.
+    when the program ends, as it may still be read then: its `atexit` is False. Before a new block is made, the free
+    ones are given up if they hold more than IDLE bytes.
     """
     raise NotImplementedError("kata 15: empty")

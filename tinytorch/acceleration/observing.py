@@ -30,8 +30,9 @@ class Cost:
 def page_faults() -> int | None:
     """How many pages of memory the system has handed to this process so far, or None where it does not tell.
 
-    `resource.getrusage(resource.RUSAGE_SELF).ru_minflt` counts them; Windows has no module `resource`. Each page (of 4
-    KiB, mostly) is filled with zeros when it is first touched, and that takes longer than to compute its 1024 numbers.
+    `resource.getrusage(resource.RUSAGE_SELF).ru_minflt` counts them; import `resource` inside the function, because
+    Windows has no such module. Each page (of 4 KiB, mostly) is filled with zeros when it is first touched, and that
+    takes longer than to compute its 1024 numbers.
     """
     raise NotImplementedError("kata 15: page_faults")
 
@@ -79,7 +80,8 @@ def profile(clock: Callable[[], float] = time.perf_counter) -> Iterator[Profile]
 def table(costs: dict[str, Cost], rows: int = 10) -> str:
     """The operations that took longest, one in a line: name, calls, milliseconds, MB, dtypes.
 
-    The first line names the columns; the longest comes first, and there are at most `rows` of them. A last line,
-    "total", adds up all, those that are not shown too.
+    The first line names the columns: operation, calls, ms, MB and dtypes. The longest comes first, and there are at
+    most `rows` of them. A last line, "total", adds up all, those that are not shown too. ms and MB have two decimals;
+    MB are 1,000,000 bytes; dtypes are sorted, joined by ", ".
     """
     raise NotImplementedError("kata 15: table")

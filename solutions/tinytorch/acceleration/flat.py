@@ -12,13 +12,13 @@ import math
 import operator
 import weakref
 from collections.abc import Iterator, Sequence
-from itertools import combinations
 
 import numpy as np
 
 from tinytorch.acceleration.memory import empty
 from tinytorch.dispatch import Array, accelerates
 from tinytorch.optimizers import Arrays, Optimizer, adam_update, sgd_update, zeros_like_all
+from tinytorch.tensor import Tensor
 
 BLOCK = 1 << 15
 """Entries that a kernel moves at a time: all that it reads and writes for them stays in the processor's cache."""
@@ -36,8 +36,8 @@ class Buffer(np.ndarray):  # given
 def side_by_side(arrays: Arrays) -> Arrays:
     """Copies of `arrays`, which have one dtype, as the pieces of one new Buffer, in order.
 
-    A piece is an ordinary array over the buffer: numpy.ndarray(shape, dtype, buffer, offset in bytes). A slice of a
-    Buffer would be a Buffer again.
+    Make it with Buffer(n, dtype): a view as Buffer would not become the `base` of its pieces. A piece is an ordinary
+    array over it: numpy.ndarray(shape, dtype, buffer, offset in bytes). A slice of a Buffer would be a Buffer again.
     """
     buffer = Buffer(sum(each.size for each in arrays), arrays[0].dtype)
     copies: Arrays = []
@@ -71,25 +71,33 @@ def flatten(optimizer: Optimizer) -> None:
     call it again. What shared the memory of a parameter before no longer does.
 
     Raises:
-        ValueError: the parameters of a group have several dtypes or devices, or share memory; the message names the
-            dtypes, or the two shapes. Nothing is moved then.
+        ValueError: the parameters of a group have several dtypes or devices, or two of any groups share memory; the
+            message names the dtypes, or the two shapes. Nothing is moved then.
     """
     groups = [group["params"] for group in optimizer.param_groups]
     for params in groups:
         kinds = {f"{each.dtype} on {each.device}" for each in params}
         if len(kinds) > 1:
             raise ValueError(f"one buffer has one dtype and one device, a group has {sorted(kinds)}")
-    everything = [each for params in groups for each in params if isinstance(each.data, np.ndarray)]
-    for one, other in combinations(everything, 2):
-        if np.may_share_memory(one.data, other.data):
-            raise ValueError(
-                f"parameters of shape {one.shape} and {other.shape} share memory, and would be torn apart"
-            )
+    _refuse_shared([each for params in groups for each in params if isinstance(each.data, np.ndarray)])
     for params in groups:
         if all(isinstance(each.data, np.ndarray) for each in params):
             for each, piece in zip(params, side_by_side([each.data for each in params]), strict=True):
                 each.data = piece
     optimizer.load_state_dict(optimizer.state_dict())  # copies the state, into zeros_like_all
+
+
+def _refuse_shared(params: list[Tensor]) -> None:
+    """Raise if two share memory: by address, one shares it only with those that have not ended where it begins."""
+    spans = sorted((*np.lib.array_utils.byte_bounds(each.data), place) for place, each in enumerate(params))
+    open_: list[tuple[int, int, int]] = []
+    for begin, end, place in spans:
+        open_ = [each for each in open_ if each[1] > begin]
+        for _, _, other in open_:
+            if np.shares_memory(params[place].data, params[other].data):
+                shapes = f"{params[place].shape} and {params[other].shape}"
+                raise ValueError(f"parameters of shape {shapes} share memory, and would be torn apart")
+        open_.append((begin, end, place))
 
 
 @accelerates(zeros_like_all)
@@ -134,7 +142,7 @@ def adam_flat(
     weight_decay: float,
     decoupled: bool,
 ) -> None:
-    """adam_update on the `blocks` of all parameters together, in place, in the same order: not a bit is different.
+    """adam_update on the `blocks` of all parameters together, in place: the same to the rounding of each operation.
 
     NotImplemented unless params, exp_avgs and exp_avg_sqs are the pieces of a Buffer each, and all steps are equal.
     """
@@ -176,7 +184,7 @@ def sgd_flat(
     nesterov: bool,
     weight_decay: float,
 ) -> None:
-    """sgd_update on the `blocks` of all parameters together, in place, in the same order: not a bit is different.
+    """sgd_update on the `blocks` of all parameters together, in place: the same to the rounding of each operation.
 
     At the first step the pieces of a new Buffer are put into `momentum_buffers`. NotImplemented unless params are the
     pieces of a Buffer, and so are momentum_buffers where they are arrays. Without momentum too: to gather the gradients

@@ -56,7 +56,7 @@ def leaves_below(output: Tensor, older: int = -1) -> list[Tensor]:
 
     Raises:
         RuntimeError: on the way there is a Node whose number is not above `older`, so a Tensor that the part did not
-            compute itself; the message names the Node.
+            compute itself; the message names the Node and says "inputs".
     """
     nodes = youngest_first([output.grad_fn or output])
     for node in nodes:
@@ -72,12 +72,13 @@ def checkpoint(function: Callable[..., Tensor], *inputs: Any) -> Tensor:
     """function(*inputs), of which only the inputs are kept for backward (torch.utils.checkpoint.checkpoint).
 
     Value and gradients are as without it, those of the parameters that `function` uses included. `function` is called
-    once more when backward arrives, with copies of the inputs that are leaves, and draws the same random numbers again;
-    what else it does, such as a batch norm that moves its averages, it does twice. Without recording it is called once.
+    once more when backward arrives, with copies of the inputs that are leaves, and draws the same random numbers again,
+    those of the CPU and of the devices of the inputs; what else it does, such as a batch norm that moves its averages,
+    it does twice. Without recording it is called once.
 
     Raises:
-        RuntimeError: `function` uses a Tensor that requires grad, was computed and is not among the inputs; or, at
-            backward, an input or a parameter was changed "in place" since.
+        RuntimeError: `function` uses a Tensor that requires grad, was computed and is not among the inputs: the message
+            names the Node and says "inputs". Or, at backward, an input or a parameter was changed "in place" since.
         TypeError: `function` gives no Tensor; the message names the type.
     """
     devices = {Device("cpu"), *(each.device for each in inputs if isinstance(each, Tensor))}
@@ -104,7 +105,8 @@ def checkpoint(function: Callable[..., Tensor], *inputs: Any) -> Tensor:
 
     origins = [inputs[each] if isinstance(each, int) else each for each in leaves]
     result = output.detach()
-    result.grad_fn = Node("checkpoint", rule, edges_to(origins), tensors=origins)
+    kept = [each for each in (*inputs, *origins) if isinstance(each, Tensor)]
+    result.grad_fn = Node("checkpoint", rule, edges_to(origins), tensors=kept)
     result.requires_grad = True
     return result
 

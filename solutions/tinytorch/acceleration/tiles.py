@@ -22,10 +22,10 @@ from tinytorch.dispatch import Array, accelerates
 from tinytorch.tensor import Tensor
 
 TILE = 64
-"""Queries in a tile: its scores for some hundred keys stay in the processor's cache."""
+"""Queries in a tile: its scores for some hundred keys stay in the processor's cache. A spec sets it to 2."""
 
 LATER = ~np.tri(TILE, dtype=bool)
-"""Where a key comes after its query, if both begin at the same place."""
+"""(TILE, TILE) booleans: True where a key comes after its query, if both begin at the same place."""
 
 
 def tile_scores(q: Array, k_t: Array, start: int, mask: Array | None, is_causal: bool) -> Array:
@@ -122,7 +122,7 @@ class TiledAttention(Function):
     def forward(
         ctx: Any, query: Array, key: Array, value: Array, mask: Array | None, is_causal: bool, scale: float
     ) -> Array:
-        """`attend` for each sample. Kept are the three inputs and two numbers for each query.
+        """`attend` for each sample. Kept are the three inputs, the mask and two numbers for each query.
 
         The memory of the result lies as (..., L, H, Ev), with H the heads, so that merge_heads has nothing to copy.
         """
@@ -161,11 +161,13 @@ def like_heads(shape: tuple[int, ...], dtype: Any) -> Array:
     return empty((*lead, T, H, E), dtype).swapaxes(-3, -2)
 
 
-def fits_tiles(query: Any, key: Any, value: Any, mask: Any) -> bool:
-    """Whether the tiles give what the composition gives: finite float32 or float64 arrays in NumPy, nothing empty.
+def fits_tiles(query: Any, key: Any, value: Any, mask: Any, scale: float = 1.0) -> bool:
+    """Whether the tiles give what the composition gives, for Tensors of NumPy's float32 or float64, nothing empty.
 
-    Leading axes that broadcast, a mask that learns, and every input that the composition refuses do not fit. Infinite
-    inputs do not, because a tile never meets the keys that lie in its future, and 0 * inf would be nan.
+    Leading axes that broadcast, a mask that learns, and every input that the composition refuses do not fit. Nor does
+    what could become infinite on the way: a tile never meets the keys that lie in its future, and 0 * inf would be nan.
+    With q, k and v the largest absolute entries, E * q * max(k, 1) * max(|scale|, 1) and S * v have to be below the
+    largest number of the dtype (np.finfo), so query, key and value are finite. -inf in a mask fits.
     """
     tensors = [query, key, value, *([] if mask is None else [mask])]
     if not all(isinstance(each, Tensor) and isinstance(each.data, np.ndarray) for each in tensors):
@@ -183,8 +185,9 @@ def fits_tiles(query: Any, key: Any, value: Any, mask: Any) -> bool:
             return False
         if mask.requires_grad or mask.dtype not in (np.bool_, query.dtype):
             return False
-    with np.errstate(all="ignore"):
-        return all(math.isfinite(each.data.sum()) for each in (query, key, value))
+    q, k, v = (float(max(each.data.max(), -each.data.min())) for each in (query, key, value))
+    score, limit = query.shape[-1] * q * max(k, 1) * max(abs(scale), 1), np.finfo(query.dtype).max
+    return bool(score < limit and key.shape[-2] * v < limit)
 
 
 @accelerates(scaled_dot_product_attention)
@@ -198,7 +201,8 @@ def attention_in_tiles(
     scale: float | None = None,
 ) -> Tensor:
     """TiledAttention, or NotImplemented: with dropout, with both attn_mask and is_causal, or if not fits_tiles."""
-    if dropout_p or (is_causal and attn_mask is not None) or not fits_tiles(query, key, value, attn_mask):
+    fits = fits_tiles(query, key, value, attn_mask, 1.0 if scale is None else scale)
+    if dropout_p or (is_causal and attn_mask is not None) or not fits:
         return NotImplemented
     scale = 1 / math.sqrt(query.shape[-1]) if scale is None else float(scale)
     return TiledAttention.apply(query, key, value, attn_mask, is_causal, scale)
