@@ -1135,6 +1135,16 @@ def buffer_by_a_view():
 
 @mistake(
     "acceleration.attend_backward",
+    spec="test_gradients_of_large_scores",
+    says="composed",
+    swap=("np.vecdot(p, ds)[..., None]", "np.vecdot(p @ v[..., keys, :], grad[tile])[..., None]"),
+)
+def backward_takes_the_sum_from_the_output():
+    """The same sum, from the result and its gradient: where one weight is 1, it does not cancel."""
+
+
+@mistake(
+    "acceleration.attend_backward",
     spec="test_gradients_of_attend",
     says="the gradient of",
     swap=("p /= total[tile]", "pass"),
