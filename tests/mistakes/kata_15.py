@@ -1165,8 +1165,8 @@ def backward_adds_to_what_is_there():
 
 @mistake(
     "acceleration.TiledAttention.forward",
-    spec="test_the_kernel_is_the_composition",
-    says="entries wrong",
+    spec="test_the_function_has_the_gradients_of_the_composition",
+    says="result",
     swap=("q = query * query.dtype.type(scale)", "q = query / query.dtype.type(math.sqrt(query.shape[-1]))"),
 )
 def kernel_with_its_own_scale():
@@ -1195,7 +1195,7 @@ def kernel_keeps_the_scores():
 
 @mistake(
     "acceleration.TiledAttention.backward",
-    spec="test_the_kernel_is_the_composition",
+    spec="test_the_function_has_the_gradients_of_the_composition",
     says="the gradient of query",
     swap=("    dq *= query.dtype.type(ctx.scale)\n", ""),
 )
