@@ -1135,6 +1135,16 @@ def buffer_by_a_view():
 
 @mistake(
     "acceleration.attend_backward",
+    spec="test_gradients_of_large_scores",
+    says="composed",
+    swap=("np.vecdot(p, ds)[..., None]", "np.vecdot(p @ v[..., keys, :], grad[tile])[..., None]"),
+)
+def backward_takes_the_sum_from_the_output():
+    """The same sum, from the result and its gradient: where one weight is 1, it does not cancel."""
+
+
+@mistake(
+    "acceleration.attend_backward",
     spec="test_gradients_of_attend",
     says="the gradient of",
     swap=("p /= total[tile]", "pass"),
@@ -1155,8 +1165,8 @@ def backward_adds_to_what_is_there():
 
 @mistake(
     "acceleration.TiledAttention.forward",
-    spec="test_the_kernel_is_the_composition",
-    says="entries wrong",
+    spec="test_the_function_has_the_gradients_of_the_composition",
+    says="result",
     swap=("q = query * query.dtype.type(scale)", "q = query / query.dtype.type(math.sqrt(query.shape[-1]))"),
 )
 def kernel_with_its_own_scale():
@@ -1185,7 +1195,7 @@ def kernel_keeps_the_scores():
 
 @mistake(
     "acceleration.TiledAttention.backward",
-    spec="test_the_kernel_is_the_composition",
+    spec="test_the_function_has_the_gradients_of_the_composition",
     says="the gradient of query",
     swap=("    dq *= query.dtype.type(ctx.scale)\n", ""),
 )
