@@ -416,12 +416,8 @@ def accelerates(function: Callable[..., Any]) -> Callable[[F], F]:
 
     def register(kernel: F) -> F:
         if not is_stub(kernel):
-            as_called = (
-                _by_position(kernel.apply, function)
-                if isinstance(kernel, type)
-                else _fitting(kernel, function)
-            )  # type: ignore[attr-defined]
-            kernels[function] = as_called
+            apply = getattr(kernel, "apply", None)  # of a class
+            kernels[function] = _by_position(apply, function) if apply else _fitting(kernel, function)
         return kernel
 
     return register
