@@ -1,6 +1,6 @@
 """Classic mistakes of kata 16: places miscounted, rows mixed up, what was refused kept, neighbours who are noticed."""
 
-from dojo.authors.mistakes import mistake
+from dojo.tree.mistakes import mistake
 
 # The cache
 
