@@ -416,12 +416,10 @@ def accelerates(function: Callable[..., Any]) -> Callable[[F], F]:
 
     def register(kernel: F) -> F:
         if not is_stub(kernel):
-            as_called = (
-                _by_position(kernel.apply, function)
-                if isinstance(kernel, type)
-                else _fitting(kernel, function)
-            )  # type: ignore[attr-defined]
-            kernels[function] = as_called
+            if isinstance(kernel, type):
+                kernels[function] = _by_position(kernel.apply, function)  # type: ignore[attr-defined]
+            else:
+                kernels[function] = _fitting(kernel, function)
         return kernel
 
     return register
