@@ -681,7 +681,7 @@ def apply_takes_no_for_an_answer():
     "autograd.Function.apply",
     spec="test_no_grad_is_for_functions_too",
     says="recorded under no_grad",
-    swap=("edges_to(args) if recorded else []", "edges_to(args)"),
+    swap=("edges_to(args) if recording() else []", "edges_to(args)"),
 )
 def apply_always_records():
     """Under no_grad too."""
