@@ -437,6 +437,9 @@ def _play(number: int, script: Path, source: dict[str, str], data: Path | None) 
     for name in [name for name in sys.modules if name.partition(".")[0] == "tinytorch"]:
         del sys.modules[name]  # what other tests have imported here
     overlay.install(overlay.Plan(SOLUTIONS, source=source))
+    from tinytorch import dispatch
+
+    dispatch.highest = number  # the fault is in a composition: no kernel of a later kata takes its place
     kata = KATAS[number - 1]
     report = milestone.Report(kata, data)
     process.tell(scene.perform(kata, script, "main", lambda main: milestone._perform(main, report)))
