@@ -318,6 +318,8 @@ def _complete() -> None:
     for name, full in BINARY.items():
         setattr(ndarray, f"__r{name}__", _reflected(Ufunc(getattr(np, full))))
         setattr(ndarray, f"__i{name}__", _in_place(Ufunc(getattr(np, full))))
+    for name, make in {"__divmod__": _operator, "__rdivmod__": _reflected}.items():  # not in place
+        setattr(ndarray, name, make(Ufunc(np.divmod)))
     ndarray.__hash__ = None  # type: ignore[assignment,method-assign]
 
 

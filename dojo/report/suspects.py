@@ -26,6 +26,7 @@ def is_given(filename: str, line: int | None) -> bool:
 def suspects(spec: Spec) -> list[str]:
     """The functions of the kata that the spec calls, as `place (name)`: those named in its own name come first.
 
+    What the spec's helpers call, functions in the same file, counts as well.
     A method that NumPy's arrays have too, such as `a.reshape`, is probably NumPy's: it counts if nothing else is found.
     """
     if spec.function is None:
@@ -35,14 +36,14 @@ def suspects(spec: Spec) -> list[str]:
     function: Any = inspect.unwrap(spec.function)
     function = getattr(getattr(function, "hypothesis", None), "inner_test", function)
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+        nodes = _nodes(function, {function.__name__})
     except (OSError, SyntaxError):
         return []
     import numpy as np  # here, so that what only reads reports starts without it
 
     words = spec.name.lower().partition("[")[0].split("_")
     found: dict[str, int] = {}
-    for node in ast.walk(tree):
+    for node in nodes:
         word = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
         for thing in _meant(node, function.__globals__, spec.kata):
             if (place := _defined(thing, spec.kata)) is not None:
@@ -52,11 +53,23 @@ def suspects(spec: Spec) -> list[str]:
     return sorted(best, key=lambda place: found[place])[:3]
 
 
+def _nodes(function: Any, seen: set[str]) -> list[ast.AST]:
+    """What stands in a function of a spec file, and then in the functions of that file that it names, each once."""
+    nodes = list(ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function)))))
+    for node in list(nodes):
+        if isinstance(node, ast.Name) and node.id not in seen:
+            seen.add(node.id)
+            helper = function.__globals__.get(node.id)
+            if inspect.isfunction(helper) and helper.__module__ == function.__module__:
+                nodes += _nodes(helper, seen)
+    return nodes
+
+
 def _meant(node: ast.AST, names: Mapping[str, Any], kata: Kata) -> list[Any]:
     """The objects that a name or an attribute in a spec may mean.
 
-    An attribute of a student's module or class is that one; any other may be one of any class of the kata. For a class,
-    its `forward` comes first.
+    An attribute of a student's module or class is that one; any other may be one of any class that the spec's file
+    names, or, if none of them has it, of any class of the kata. For a class, its `forward` comes first.
     """
     if isinstance(node, ast.Name):
         things = [names.get(node.id)]
@@ -65,10 +78,12 @@ def _meant(node: ast.AST, names: Mapping[str, Any], kata: Kata) -> list[Any]:
     elif isinstance(node.value, ast.Name) and _is_module_or_class(names.get(node.value.id)):
         things = [inspect.getattr_static(names[node.value.id], node.attr, None)]
     else:
-        classes = vars(sys.modules.get(kata.module, ast)).values()
-        things = [
-            inspect.getattr_static(each, node.attr, None) for each in classes if _is_student_class(each)
-        ]
+        for classes in (names.values(), vars(sys.modules.get(kata.module, ast)).values()):
+            things = [
+                inspect.getattr_static(each, node.attr, None) for each in classes if _is_student_class(each)
+            ]
+            if any(thing is not None for thing in things):
+                break
     forwards = [getattr(each, "forward", None) for each in things if _is_student_class(each)]
     return forwards + things
 

@@ -7,6 +7,7 @@ it does to its memory, its limits or its random numbers changes nothing here.
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import os
 import re
@@ -115,21 +116,37 @@ def _changes(event: str, args: tuple[Any, ...], directory: Path) -> bool:
 
 
 def _run(function: Callable[[], Any]) -> tuple[Ending, Told]:
-    """How the child ended, and what it sent: its arrays, or its error. The spec's time limit ends it too."""
+    """How the child ended, and what it sent: its arrays, or its error. The spec's time limit ends it too.
+
+    However it ended, the processes that it started end with it.
+    """
     if not process.can_fork():
         raise Elsewhere(
             "This spec needs a copy of its process, and only Linux, macOS and WSL can make such a copy."
         )
     child = process.fork(lambda: process.tell(_told(function)), own_group=False)
+    told: list[Told] = []
     try:
         ending = child.wait()
     except BaseException as error:  # the spec's time limit
         error.child_frames = _frames(child.ending)  # type: ignore[attr-defined]
         raise
-    return ending, next((record for record in child.take() if "ended" not in record), {})
+    finally:
+        told = child.take()
+        _end([record["forked"] for record in told if "forked" in record])
+    return ending, next((record for record in told if "arrays" in record or "kind" in record), {})
+
+
+def _end(forks: list[int]) -> None:
+    """Kill those that are still there. They are in this group: so the end of a whole run reaches them as well."""
+    for pid in forks:
+        with contextlib.suppress(ProcessLookupError):
+            if os.getpgid(pid) == os.getpgrp():  # else another program has that number by now
+                os.kill(pid, signal.SIGKILL)
 
 
 def _told(function: Callable[[], Any]) -> Told:
+    os.register_at_fork(after_in_child=lambda: process.tell({"forked": os.getpid()}))
     try:
         return {"arrays": _packed(function())}
     except BaseException as error:
@@ -138,8 +155,11 @@ def _told(function: Callable[[], Any]) -> Told:
 
 
 def _packed(arrays: Mapping[str, Any] | None) -> str:
-    buffer = io.BytesIO()
-    np.savez(buffer, **{name: to_numpy(each) for name, each in (arrays or {}).items()})  # type: ignore[arg-type]
+    buffer, given = io.BytesIO(), {name: np.asarray(to_numpy(each)) for name, each in (arrays or {}).items()}
+    for name, array in given.items():
+        if array.dtype == object:
+            raise TypeError(f"{name!r} holds {type(array.flat[0]).__name__}s, not numbers")
+    np.savez(buffer, **given)  # type: ignore[arg-type]
     return base64.b64encode(buffer.getvalue()).decode()
 
 
@@ -159,7 +179,15 @@ def _result(ending: Ending, told: Told) -> dict[str, Array]:
     else:
         error = AssertionError(f"in a child process of this spec: {told['kind']}: {told['message']}")
     error.child_frames = [traceback.FrameSummary(*each[:3], line=each[3]) for each in told["frames"]]
+    error.child_frames += _quoted(told["message"], but_from=told["frames"][-1][0])
     raise error
+
+
+def _quoted(message: str, but_from: str) -> list[traceback.FrameSummary]:
+    """The frames of a traceback in a message: a further process raised it, and file `but_from` only hands it on."""
+    lines = re.findall(r'^ *File "(.+)", line (\d+), in (.+)$', message, re.MULTILINE)
+    frames = [traceback.FrameSummary(file, int(line), name) for file, line, name in lines]
+    return [frame for frame in frames if frame.filename != but_from] or frames
 
 
 def _frames(ending: Ending | None) -> list[traceback.FrameSummary]:

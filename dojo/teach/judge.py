@@ -32,7 +32,7 @@ from dojo.teach.sandbox import Limits, Report, Sandbox
 from dojo.teach.submissions import Content, Match, Unreadable
 from dojo.tree.skeleton import derive
 
-DEATHS = 10  # a run that dies in a spec goes on with the next one, so often
+DEATHS = 5  # a run that dies in a spec goes on with the next one, so often
 TIMINGS = 3  # runs of a timing that cannot be judged
 SHORT = 60.0  # seconds for one spec and all its cases
 VOID = 6  # canaries that may fail to be imported before the results are not believed

@@ -38,7 +38,7 @@ def test_the_memory_is_zeros():
     cache = KVCache(config(), rows=2)
     for name in ("keys", "values"):
         assert_close(getattr(cache, name), np.zeros((2, 2, 3, 6, 2), np.float32), f"the array {name}")
-    assert not np.may_share_memory(cache.keys, cache.values), "keys and values share their memory"
+    assert not np.shares_memory(cache.keys, cache.values), "keys and values share their memory"
 
 
 def test_max_length_and_dtype_may_be_given():
@@ -84,8 +84,8 @@ def test_nothing_is_copied_but_what_is_new():
     before = cache.keys
     key, value = cache.update(0, Tensor(numbers(2, 1)), Tensor(numbers(2, 1)))
     assert cache.keys is before, "the cache has taken new memory"
-    assert np.may_share_memory(key.data, cache.keys), "the keys are a copy"
-    assert np.may_share_memory(value.data, cache.values), "the values are a copy"
+    assert np.shares_memory(key.data, cache.keys), "the keys are a copy"
+    assert np.shares_memory(value.data, cache.values), "the values are a copy"
 
 
 def test_texts_without_a_batch_are_one_row():
@@ -177,3 +177,18 @@ def test_a_model_with_more_layers_is_refused():
     with raises(ValueError, -1):
         cache.update(-1, Tensor(numbers(1, 3)), Tensor(numbers(1, 3)))
     assert_equal(cache.length, 2, "the length after another call that was refused")
+
+
+@pytest.mark.parametrize("rows", [slice(None), slice(0, 1)], ids=["the cache", "a part of it"])
+def test_what_was_cut_is_not_taken_back(rows):
+    """After a pass of 3 tokens and truncate(1), of the cache or of cache[0:1], layer 2 is refused as before.
+
+    The lengths stay: the tokens of the pass are no longer there to be taken back.
+    """
+    cache = KVCache(config(), rows=2)
+    fill(cache, numbers(2, 3))
+    cache[rows].truncate(1) if rows.stop else cache.truncate(1)
+    before = cache.lengths.copy()
+    with raises(ValueError, 2):
+        cache.update(2, Tensor(numbers(2, 3)), Tensor(numbers(2, 3)))
+    assert_close(cache.lengths, before, "the lengths after the call that was refused")

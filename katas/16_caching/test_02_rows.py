@@ -67,6 +67,15 @@ def test_what_is_not_there_cannot_be_cut(length):
     assert_equal(cache.length, 4, "the length")
 
 
+@pytest.mark.parametrize("lengths", [[1], [1, 2], [[1, 1, 1]]], ids=str)
+def test_each_row_needs_a_length(lengths):
+    """Of 3 rows truncate([1]) is a ValueError, as truncate([1, 2]) is: a list has one length for each row."""
+    cache, _ = filled(3, 4)
+    with raises(ValueError, 3):
+        cache.truncate(lengths)
+    assert_equal(cache.length, 4, "the length")
+
+
 # Growing
 
 
@@ -153,6 +162,21 @@ def test_only_what_is_there_can_be_copied():
     with raises(ValueError, 3):
         cache.copy_row(0, source, 0, 3)
     assert_equal(cache.length, 0, "the length")
+
+
+def test_a_row_of_another_kind_is_not_copied():
+    """A source of float64 is a TypeError with both dtypes, one with another number of layers or heads a ValueError."""
+    cache, old = filled(2, 4)
+    with raises(TypeError, "float32", "float64"):
+        cache.copy_row(0, KVCache(config(), dtype=np.float64), 0)
+    for n_layer, n_head in ((1, 3), (2, 1)):
+        source = KVCache(
+            GPTConfig(vocab_size=7, block_size=6, n_layer=n_layer, n_head=n_head, n_embd=n_head * 2)
+        )
+        with raises(ValueError):
+            cache.copy_row(0, source, 0)
+    assert_close(cache.keys[0, :, :, :4], old, "the keys")
+    assert_equal(cache.length, 4, "the length")
 
 
 def test_some_rows_are_a_cache_too():

@@ -164,6 +164,18 @@ def test_a_text_is_what_the_row_holds():
     assert_equal(len(known.texts), 0, "how many texts are remembered")
 
 
+def test_no_text_takes_no_entry():
+    """store([]) does nothing: no entry is taken, and no text is made younger."""
+    known = PrefixCache(config(), 2)
+    known.store([], holding([]), 0)
+    assert_equal(len(known.texts), 0, "how many texts are remembered")
+    known = remembering([1, 1, 1], [2, 2, 2], entries=2)
+    known.store([], holding([]), 0)
+    known.store([3, 3, 3], holding([3, 3, 3]), 0)
+    found = [fetched(known, [token] * 4) for token in (1, 2, 3)]
+    assert_equal(found, [0, 3, 3], "the list of what is known of the three texts")
+
+
 # With a model
 
 

@@ -11,6 +11,7 @@ from dojo.spec.strategies import distinct
 from tinytorch.caching import keep_rows, sample_rows
 from tinytorch.setup import manual_seed
 from tinytorch.tensor import Tensor
+from tinytorch.transformers import sample
 
 INF = math.inf
 ODDS = np.array([0.1, 0.4, 0.2, 0.3])
@@ -134,6 +135,19 @@ def test_a_row_does_not_depend_on_its_neighbours():
     for row in range(6):
         alone = draw(logits[row : row + 1], temperature[row], top_k[row], top_p[row], seeds=[row])
         assert_close(alone.data[0], together[row], f"the id of row {row} alone")
+
+
+@pytest.mark.parametrize(
+    "options", [(1.0, None, None), (0.7, 20, None), (1.5, None, 0.8), (2.0, 30, 0.9)], ids=str
+)
+def test_each_row_is_drawn_as_by_sample(options):
+    """With the same seed and options sample_rows gives each of 300 rows the id that `sample` of kata 14 gives it."""
+    logits = np.random.default_rng(1).standard_normal((300, 40)).astype(np.float32)
+    expected = [
+        sample(Tensor(row), *options, generator=np.random.default_rng(seed)).item()
+        for seed, row in enumerate(logits)
+    ]
+    assert_close(draw(logits, *options), np.array(expected), "the ids")
 
 
 def test_rows_with_one_generator_draw_one_after_the_other():

@@ -65,12 +65,10 @@ def test_the_prompt_is_read_once():
     """add reads all of the prompt but its last token; each step reads one token."""
     batch = Batch(model(), rows=2)
     batch.add(Request([1, 5, 2, 4], max_new_tokens=3, temperature=0))
-    assert_equal(batch.model.read, [(1, 3)], "the shapes of ids that the model was given by add")
     batch.step()
     batch.step()
-    assert_equal(
-        batch.model.read[1:], [(1, 1), (1, 1)], "the shapes of ids that the model was given by two steps"
-    )
+    tokens = [shape[-1] for shape in batch.model.read]
+    assert_equal(tokens, [3, 1, 1], "the list of how many tokens were read by add and by two steps")
 
 
 def test_a_prompt_of_one_token_needs_no_reading():
@@ -84,11 +82,14 @@ def test_a_prompt_of_one_token_needs_no_reading():
 
 
 def test_a_text_ends_with_its_stop_token_or_its_length():
-    """finish_reason is None while it is written, "stop" after a stop token, which is written too, else "length"."""
+    """finish_reason is None while it is written, "stop" after a stop token, which is written too, else "length".
+
+    `stop` is one id or a list of ids.
+    """
     text = alone([1, 5, 2], 12, temperature=0)
     stop = text[4]
     end = text.index(stop) + 1
-    stopped = Request([1, 5, 2], 12, temperature=0, stop=[stop])
+    stopped = Request([1, 5, 2], 12, temperature=0, stop=stop)
     long = Request([1, 5, 2], end, temperature=0, stop=[stop])
     short = Request([1, 5, 2], 1, temperature=0)
     batch = Batch(model(), rows=3)
@@ -211,19 +212,68 @@ def test_every_row_has_options_of_its_own():
     together = [
         Request([5, 2], 10, **each, generator=np.random.default_rng(row)) for row, each in enumerate(options)
     ]
-    texts = generate_all(model(), together, rows=4)
+    batch = Batch(model(), rows=4)
+    for each in together:
+        batch.add(each)
+    while batch.requests:
+        batch.step()
     for row, each in enumerate(options):
-        single = Request([5, 2], 10, **each, generator=np.random.default_rng(row))
-        assert_equal(texts[row], generate_all(model(), [single], rows=1)[0], f"the text of row {row}")
-    assert_equal(texts[0], alone([5, 2], 10, temperature=0), "the greedy text")
+        expected = alone([5, 2], 10, **each, generator=np.random.default_rng(row))
+        assert_equal(together[row].written, expected, f"the text of row {row}")
+
+
+def test_a_model_that_trains_is_evaluated():
+    """add and step use a model in training mode without its dropout; each module is in its own mode afterwards."""
+    manual_seed(0)
+    small = GPT(GPTConfig(11, block_size=32, n_layer=2, n_head=2, n_embd=8, dropout=0.5, tie_weights=False))
+    for parameter in small.parameters():
+        parameter.data *= 50
+    small.to(np.float64)
+    expected = generate(small, tensor([[1, 5, 2, 3]]), 8, temperature=0).tolist()[0][4:]
+    small.train()
+    small.h[0].eval()
+    modes = [part.training for part in small.modules()]
+    batch, request = Batch(small, rows=1), Request([1, 5, 2, 3], 8, temperature=0)
+    batch.add(request)
+    assert_equal([part.training for part in small.modules()], modes, "the list of modes after add")
+    while batch.requests:
+        batch.step()
+    assert_equal([part.training for part in small.modules()], modes, "the list of modes after the steps")
+    assert_equal(request.written, expected, "what was written")
 
 
 # What is refused
 
 
+def test_a_step_that_breaks_off_changes_nothing():
+    """If one row has nan, step raises: no text and no length has changed, and it may be repeated."""
+    batch = Batch(model(), rows=2)
+    requests = [Request(ids, 6, temperature=0) for ids in ([1, 5, 2], [7, 7])]
+    for each in requests:
+        batch.add(each)
+    batch.step()
+    before = [list(each.written) for each in requests], batch.cache.lengths.copy()
+    weight = batch.model.wte.weight.data
+    row = weight[requests[1].written[-1]]
+    right = row.copy()
+    row[...] = np.nan
+    try:
+        with raises(ValueError, "nan"):
+            batch.step()
+    finally:
+        row[...] = right
+    assert_equal([each.written for each in requests], before[0], "what was written")
+    assert_close(batch.cache.lengths, before[1], "the lengths of the cache")
+    while batch.requests:
+        batch.step()
+    for each in requests:
+        assert_equal(each.written, alone(list(each.ids), 6, temperature=0), f"the text after {each.ids}")
+
+
 REFUSED = {
     "no token": (ValueError, ([], 5), {}, ()),
     "nothing to write": (ValueError, ([1], 0), {}, (0,)),
+    "a stop that is no id": (TypeError, ([1], 5), {"stop": 2.5}, (2.5,)),
     "an option": (ValueError, ([1], 5), {"temperature": -2.0}, (-2.0,)),
     "an id": (IndexError, ([1, 2, 11], 5), {}, (11, 11)),
     "a negative id": (IndexError, ([-1, 2], 5), {}, (-1, 11)),
@@ -234,7 +284,8 @@ REFUSED = {
 def test_a_bad_request_does_not_join(kind, args, options, values):
     """A request that makes no sense is refused by add, and not in the middle of a step: the others write on.
 
-    No token, max_new_tokens of 0 or a bad option is a ValueError, an unknown id, the last one too, an IndexError.
+    No token, max_new_tokens of 0 or a bad option is a ValueError, an unknown id, the last one too, an IndexError, and
+    a `stop` that is neither an int nor a collection a TypeError.
     """
     batch, other = Batch(model(), rows=2), Request([1, 5, 2], 6, temperature=0)
     batch.add(other)
@@ -258,6 +309,30 @@ def test_a_full_batch_takes_nobody():
     assert_equal(batch.free, 0, "the free rows")
 
 
+def test_a_batch_has_a_row():
+    """rows=0 is a ValueError that names 0: nobody could ever join."""
+    with raises(ValueError, 0):
+        Batch(model(), rows=0)
+
+
+def test_a_text_joins_once():
+    """A request that is in a row, has ended, or has left with something written is refused by add: a ValueError."""
+    batch = Batch(model(), rows=4)
+    ended, inside, left = (Request([token, 5], n, temperature=0) for token, n in ((1, 1), (2, 4), (3, 4)))
+    for each in (ended, inside, left):
+        batch.add(each)
+    with raises(ValueError):
+        batch.add(inside)
+    batch.step()
+    batch.release(left)
+    for each in (ended, inside, left):
+        with raises(ValueError):
+            batch.add(each)
+    while batch.requests:
+        batch.step()
+    assert_equal(inside.written, alone([2, 5], 4, temperature=0), "what was written")
+
+
 # Beginnings that are known
 
 
@@ -268,7 +343,8 @@ def test_a_known_beginning_is_not_read_again():
     requests = [Request([*shared, *rest], 4, temperature=0) for rest in ([3, 8], [7, 0, 2])]
     for each in requests:
         batch.add(each)
-    assert_equal(batch.model.read, [(1, 7), (1, 2)], "the shapes of ids that the model was given")
+    tokens = [shape[-1] for shape in batch.model.read]
+    assert_equal(tokens, [7, 2], "the list of how many tokens the model was given by each add")
     while batch.requests:
         batch.step()
     for each in requests:
@@ -330,3 +406,13 @@ def test_first_come_first_served():
     shapes = [shape[0] for shape in MODEL[0].read]
     assert_equal(shapes, [2] * 7 + [1], "the number of rows of each step")
     assert_equal(generate_all(model(), [], rows=2), [], "the list of texts for no requests")
+
+
+def test_a_bad_request_loses_no_text():
+    """generate_all looks at all requests first: a bad id in the last one, or one request twice, and nothing is read."""
+    good, bad = Request([1, 5], 3, temperature=0), Request([1, 11], 3, temperature=0)
+    for requests, kind in (([good, bad], IndexError), ([good, good], ValueError)):
+        with raises(kind):
+            generate_all(model(), requests, rows=1)
+        assert_equal(MODEL[0].read, [], "what the model has read")
+    assert_equal(good.written, [], "what was written after the good one")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dojo.spec import assert_equal
+from dojo.spec import assert_equal, raises
 from tinytorch.caching import Batch, Request
 from tinytorch.setup import manual_seed
 from tinytorch.tensor import tensor
@@ -56,10 +56,13 @@ def test_a_text_goes_on_beyond_block_size(block_size):
 
 
 def test_the_rest_is_read_again_once():
-    """With block_size 8, a text of 9 tokens is cut to its last 4: 3 are read, one by the step; then it has 4 steps."""
+    """With block_size 8, a text of 9 tokens is cut to its last 4: 3 are read, one by the step; then it has 4 steps.
+
+    A window is cut to its last max(block_size // 2, 1) tokens, no more and no fewer.
+    """
     model = Counted(8)
     written(model, Request([1, 5, 2, 7], 14, temperature=0))
-    lengths = [shape[1] for shape in model.read]
+    lengths = [shape[-1] for shape in model.read]
     assert_equal(
         lengths,
         [3, 1, 1, 1, 1, 1, 3, 1, 1, 1, 1, 1, 3, 1, 1, 1, 1],
@@ -72,9 +75,25 @@ def test_of_a_long_prompt_the_end_is_read():
     model, ids = Counted(8), [each % 11 for each in range(30)]
     request = Request(ids, 12, temperature=0)
     text = written(model, request)
-    assert_equal(model.read[0], (1, 7), "the shape of ids that add read")
+    assert_equal(model.read[0][-1], 7, "how many tokens add read")
     assert_equal(text[0], int(next_logits(model, tensor(ids[-8:])).data.argmax()), "the first token")
     check(model, ids, text)
+
+
+def test_reading_again_may_break_off():
+    """If the pass that reads the rest again raises, the next step reads it: the text is the one it would have been."""
+    model = Counted(8)
+    expected = written(model, Request([1, 5, 2], 15, temperature=0))
+    batch, request, forward = Batch(model, 1), Request([1, 5, 2], 15, temperature=0), model.forward
+    batch.add(request)
+    while batch.requests:
+        if len(request.window()) == 9:
+            model.forward = lambda *args: 1 // 0
+            with raises(ZeroDivisionError):
+                batch.step()
+            model.forward = forward
+        batch.step()
+    assert_equal(request.written, expected, "the text")
 
 
 def test_neighbours_do_not_notice():

@@ -1,6 +1,7 @@
 """Pages that several texts share, by counting who uses each. Not needed for what comes later."""
 
 import numpy as np
+import pytest
 from hypothesis import given, strategies as st
 
 from dojo.spec import assert_close, assert_equal, raises
@@ -105,6 +106,30 @@ def test_a_full_pool_refuses_a_text_whole():
     assert_equal(cache.length, 8, "the length")
 
 
+@pytest.mark.parametrize(
+    ("kind", "key", "value"),
+    [
+        (ValueError, numbers(1)[:, :1], numbers(1)[:, :1]),
+        (ValueError, np.concatenate([numbers(1)] * 2), np.concatenate([numbers(1)] * 2)),
+        (ValueError, numbers(2), numbers(1)),
+        (TypeError, numbers(1).astype(np.float64), numbers(1)),
+        (TypeError, numbers(1), numbers(1).astype(np.float64)),
+        (RuntimeError, Tensor(numbers(1), requires_grad=True), numbers(1)),
+    ],
+    ids=["heads", "rows", "lengths", "keys of float64", "values of float64", "gradients"],
+)
+def test_what_does_not_fit_into_pages_is_refused(kind, key, value):
+    """Shape, dtype and gradients are looked at as by KVCache.update, before a page is taken or written."""
+    cache = PagedCache(PagePool(config(), 3, 2))
+    read(cache, numbers(2))
+    before = cache.pool.keys.copy(), cache.pool.values.copy()
+    with raises(kind):
+        cache.update(0, *(each if isinstance(each, Tensor) else Tensor(each) for each in (key, value)))
+    assert_close(cache.pool.keys, before[0], "the keys in the pool")
+    assert_close(cache.pool.values, before[1], "the values in the pool")
+    assert_equal(sum(cache.pool.counts), 1, "how many pages are in use")
+
+
 def test_pages_are_given_back():
     """release() frees all pages of a text, and it is empty."""
     cache = PagedCache(PagePool(config(), 2, 4))
@@ -137,6 +162,23 @@ def test_two_texts_go_on_apart():
     assert_close(theirs, np.concatenate([numbers(6), numbers(1, 900)], 2) + 1000, "the keys of the fork")
     assert_close(mine, np.concatenate([numbers(6), numbers(2, 500)], 2) + 1000, "the keys of the first")
     assert_equal(sorted(cache.pool.counts), [0, 1, 1, 2], "the list of counts, sorted,")
+
+
+def test_a_fork_shares_what_holds_tokens():
+    """After a pass that broke off, a fork shares no page without a token: both go on apart."""
+    cache = PagedCache(PagePool(config(), 8, 2))
+    read(cache, numbers(3))
+    cache.update(0, Tensor(numbers(4)), Tensor(numbers(4)))
+    other = cache.fork()
+    read(other, numbers(3, 900))
+    read(cache, numbers(3, 500))
+    for each, first in ((other, 900), (cache, 500)):
+        key, value = read(each, numbers(1, first + 50))
+        expected = np.concatenate([numbers(3), numbers(3, first), numbers(1, first + 50)], 2) + 1000
+        assert_close(key, expected, f"the keys of the text that goes on with {first}")
+        assert_close(value, -expected, f"the values of the text that goes on with {first}")
+        each.release()
+    assert_equal(sum(cache.pool.counts), 0, "how many pages are in use when both have been released")
 
 
 def test_a_full_page_is_never_copied():

@@ -56,5 +56,5 @@ def draw():
     left.set(xlabel="weight (no unit)", title="one row of h.0.mlp.c_fc: fewer bits, fewer places")
     right.set(xlabel="|difference| / |matrix| (%)", title="Each layer errs by about as much", xlim=(0, None))
     right.invert_yaxis()
-    right.legend()
+    figure.legend(loc="outside lower right", ncols=len(SETTINGS))
     return figure

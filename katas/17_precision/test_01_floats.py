@@ -93,6 +93,7 @@ def test_the_limits_of_a_format(form, dtype):
     known, found = np.finfo(dtype), finfo(form)
     for name in ("max", "smallest_normal", "smallest_subnormal", "eps"):
         assert_equal(getattr(found, name), float(getattr(known, name)), f"{name} of {np.dtype(dtype)}")
+        assert_equal(type(getattr(found, name)).__name__, "float", f"the type of {name}")
 
 
 def test_bfloat16_reaches_as_far_as_float32_and_is_coarse():

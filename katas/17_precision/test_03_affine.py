@@ -35,6 +35,15 @@ def test_the_smallest_and_the_largest_entry():
     assert_close(high, np.float32(2), "the largest entry")
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float64, np.int8], ids=["float16", "float64", "int8"])
+def test_a_range_has_the_dtype_of_x(dtype):
+    """Both ends have the dtype of x, float64 and integers too, with an axis and without."""
+    x = Tensor(np.array([[1, -3], [2, 0]], dtype))
+    for axis in (None, 0):
+        for end, name in zip(value_range(x, axis), ("smallest", "largest"), strict=True):
+            assert_equal(end.dtype, np.dtype(dtype), f"with axis={axis}, the dtype of the {name} entry")
+
+
 def test_nothing_has_no_range():
     """The range of a Tensor without entries is a ValueError that names its shape."""
     with raises(ValueError, (2, 0)):
@@ -84,6 +93,22 @@ def test_nothing_but_zeros_has_a_scale(symmetric):
     assert_close(back, np.float32(0), "what 0 becomes")
 
 
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_a_tiny_range_has_a_scale(symmetric):
+    """The scale of a range from 0 to 1e-44, of which 1/255 is 0 in float32, is above 0."""
+    with no_warnings():
+        scale, _ = calculate_qparams(one(0), one(1e-44), symmetric=symmetric)
+    assert 0 < scale.item() < 1e-30, f"the scale is {scale.item()}"
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_a_range_that_is_wider_than_float32(symmetric):
+    """The scale from -3e38 to 3e38 is 6e38 / 255, without a warning, though 6e38 is no float32."""
+    with no_warnings():
+        scale, _ = calculate_qparams(one(-3e38), one(3e38), symmetric=symmetric)
+    assert_close(scale, np.float32(2 * float(np.float32(3e38)) / 255), "the scale")
+
+
 @pytest.mark.parametrize(("low", "high"), [(2.0, -3.0), (-math.inf, 1.0), (0.0, math.nan)])
 def test_a_range_that_is_none_is_refused(low, high):
     """A lower bound above the upper one, infinity and nan are a ValueError that names both bounds."""
@@ -104,7 +129,7 @@ def test_halfway_goes_to_the_even_integer():
 
 
 def test_what_is_too_large_stops_at_the_end():
-    """What lies outside the grid, infinity too, becomes its first or last integer, and does not wrap around."""
+    """What lies outside the grid, infinity too, becomes its first or last integer: no wrapping around, no warning."""
     x = numbers_of(127, 128, 1e6, 3e38, math.inf, -129, -math.inf)
     with no_warnings():
         found = quantize_per_tensor(x, 1.0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from dojo.spec import ShapeError, assert_close, assert_equal, raises
+from dojo.spec import ShapeError, assert_close, assert_equal, peak, raises
 from dojo.spec.strategies import arrays
 from tinytorch.embeddings import Embedding
 from tinytorch.layers import Linear, Module, Parameter, ReLU, Sequential
@@ -102,6 +102,15 @@ def test_an_embedding_on_the_grid(bits, group_size, ids):
     left = on_the_grid(table.weight.data, bits, group_size)
     for each in (ids, ids[0, 0], ids[:, :0]):
         assert_close(layer(Tensor(np.asarray(each))), left[each], f"the rows of {np.asarray(each).tolist()}")
+
+
+def test_only_the_rows_that_are_looked_up():
+    """Two rows of 20,000 are looked up without computing the others: it takes less memory than a tenth of the table."""
+    layer = QuantizedEmbedding(20_000, 16)
+    ids = Tensor(np.array([3, 19_999]))
+    layer(ids)
+    found, table = peak(lambda: layer(ids)), 20_000 * 16 * 4
+    assert found < table / 10, f"looking up 2 rows took {found:,} bytes, the whole table has {table:,}"
 
 
 @pytest.mark.parametrize("wrong", [5, -1])
@@ -215,6 +224,18 @@ def test_tied_weights_stay_tied(bits, group_size):
     assert model.lm_head.scales is model.wte.scales, "lm_head and wte have scales each"
     names = [name for name, _ in model.named_buffers()]
     assert "lm_head.qweight" not in names, "the tied weight is counted twice"
+
+
+def test_tied_weights_on_two_grids_come_apart():
+    """If a recipe gives wte 8 bits and lm_head 4, each has integers of its own, as its bits say."""
+    model = small_gpt()
+    found = quantize_layers(
+        model, {"wte": (QuantizedEmbedding, 8, None), "lm_head": (QuantizedLinear, 4, 16)}
+    )
+    for name, bits, size in (("wte", 8, None), ("lm_head", 4, 16)):
+        q, scales = quantize_rows(model.wte.weight, bits, size)
+        assert_close(getattr(found, name).qweight, q.data, f"qweight of {name}")
+        assert_close(getattr(found, name).scales, scales.data, f"scales of {name}")
 
 
 def test_a_gpt_computes_with_what_is_left():

@@ -135,6 +135,33 @@ def test_the_model_that_is_given_stays_as_it_is(tmp_path):
         assert_close(given.state_dict()[name], value, name, rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_the_values_of_the_given_model_do_not_matter(tmp_path, value):
+    """A model full of nan is as good as any other: only its layers and shapes count."""
+    model = quantize_dynamic(small_gpt())
+    save_model(model, tmp_path / "model.safetensors")
+    given = small_gpt(seed=1)
+    for parameter in given.parameters():
+        parameter.data[...] = value
+    found = load_model(given, tmp_path / "model.safetensors")
+    assert_close(found(Tensor(IDS)), model(Tensor(IDS)).data, "the logits", rtol=0, atol=0)
+    assert not np.isfinite(given.wte.weight.data).any(), "the model that was given is another now"
+
+
+@pytest.mark.parametrize("bits", [None, 8])
+def test_the_model_that_is_given_decides_what_is_tied(tmp_path, bits):
+    """A model whose weights are not tied gets the file's one Tensor under both names, each with memory of its own."""
+    model = small_gpt() if bits is None else quantize_dynamic(small_gpt(), bits)
+    save_model(model, tmp_path / "model.safetensors")
+    found = load_model(small_gpt(seed=1, tie_weights=False), tmp_path / "model.safetensors")
+    name = "weight" if bits is None else "qweight"
+    for layer in ("wte", "lm_head"):
+        held = getattr(getattr(found, layer), name)
+        assert_close(held, getattr(model.wte, name).data, f"{layer}.{name}", rtol=0, atol=0)
+    getattr(found.wte, name).data[...] = 0
+    assert getattr(found.lm_head, name).data.any(), "lm_head and wte are tied, which the given model is not"
+
+
 def test_how_small_the_file_is(tmp_path):
     """The file is hardly larger than memory_footprint: at most 4,000 bytes for names and metadata."""
     model = quantize_dynamic(small_gpt(n_embd=64), bits=4)
@@ -181,6 +208,18 @@ def test_another_dtype_is_refused(tmp_path):
         load_model(Linear(4, 2), path)
 
 
+def test_different_values_for_tied_weights_are_refused(tmp_path):
+    """If wte and lm_head are one in the model and differ in the file, it is a ValueError that names both."""
+    path = tmp_path / "model.safetensors"
+    save_model(small_gpt(tie_weights=False), path)
+    with raises(ValueError, "wte.weight", "lm_head.weight"):
+        load_model(small_gpt(), path)
+    model = quantize_dynamic(small_gpt(tie_weights=False))
+    save_model(model, path)
+    with raises(ValueError, "wte.qweight", "lm_head.qweight"):
+        load_model(small_gpt(), path)
+
+
 def test_a_damaged_file_is_refused(tmp_path):
     """A file with one changed byte is kata 08's CheckpointError, which names the path."""
     path = tmp_path / "model.safetensors"
@@ -199,13 +238,23 @@ def test_a_damaged_file_is_refused(tmp_path):
         {"quantized_layers": '["0"]'},
         {"quantized_layers": '{"0": ["Linear", 8, null]}'},
         {"quantized_layers": '{"0": ["QuantizedLinear", 8]}'},
+        {"quantized_layers": '{"": ["QuantizedLinear", 3, null]}'},
+        {"quantized_layers": '{"": ["QuantizedLinear", "8", null]}'},
+        {"quantized_layers": '{"": ["StaticQuantizedLinear", 4, null]}'},
+        {"quantized_layers": '{"": ["QuantizedLinear", 8, 1099511627776]}'},
+        {"quantized_layers": '{"": ["QuantizedLinear", 8, "2"]}'},
         {"tied": '{"bias": "nothing"}'},
+        {"tied": '{"bias": "weight"}'},
         {"tied": "3"},
     ],
     ids=str,
 )
 def test_metadata_that_say_nothing_are_refused(tmp_path, metadata):
-    """Metadata that are no JSON, or name a class or Tensor that does not exist, are a CheckpointError with the path."""
+    """Metadata that are no JSON, or name a class or Tensor that does not exist, are a CheckpointError with the path.
+
+    So are bits that the class does not have, a group_size above the length of a row, and a tied name that has a Tensor
+    of its own in the file.
+    """
     path = tmp_path / "model.safetensors"
     save(Linear(4, 2).state_dict(), path, metadata)
     with raises(CheckpointError, path):

@@ -59,9 +59,13 @@ def test_gradients_are_divided():
     scaler = GradScaler(init_scale=8.0)
     first, second, third = leaf(1.0, 2.0), leaf(3.0), leaf(4.0)
     first.grad, second.grad = Tensor(np.array([16, -4], np.float32)), Tensor(np.array([8], np.float32))
+    held = first.grad.data
     scaler.unscale_(SGD([{"params": [first, third]}, {"params": [second]}]))
     assert_close(first.grad, np.array([2, -0.5], np.float32), "the gradients of the first group")
     assert_close(second.grad, np.array([1], np.float32), "the gradient of the second group")
+    assert_close(
+        held, np.array([2, -0.5], np.float32), "the array that the first gradient was, changed in place,"
+    )
 
 
 def test_a_step_is_made_with_the_true_gradient():
@@ -153,6 +157,17 @@ def test_the_state_of_a_scaler():
     names = ["_growth_tracker", "backoff_factor", "growth_factor", "growth_interval", "scale"]
     assert_equal(sorted(scaler.state_dict()), names, "the names in the state")
     assert_equal(step(other, 1.0, math.inf), [8.0, 2.0], "the factor after each step")
+
+
+def test_a_state_is_a_copy():
+    """What state_dict gave does not change when training continues."""
+    scaler = GradScaler(8.0)
+    state = scaler.state_dict()
+    step(scaler, math.inf, 1.0)
+    scaler.state_dict()
+    assert_equal(
+        (state["scale"], state["_growth_tracker"]), (8.0, 0), "the factor and the count in the old state"
+    )
 
 
 SLOPE, SAMPLES = 5e-4, 2**16

@@ -1,4 +1,7 @@
-"""Inputs on a grid too: observers, batch norm folded away, products of whole numbers. Off the short path."""
+"""Inputs on a grid too: observers, batch norm folded away, products of whole numbers.
+
+You may leave this file for later: `make kata N=17 K="not calibration"` runs the others.
+"""
 
 import numpy as np
 import pytest
@@ -6,7 +9,7 @@ from hypothesis import example, given, strategies as st
 
 from dojo.spec import assert_close, assert_equal, raises
 from dojo.spec.strategies import arrays
-from tinytorch.layers import Linear, ReLU, Sequential
+from tinytorch.layers import Linear, Module, ReLU, Sequential
 from tinytorch.precision import (
     MinMaxObserver,
     MovingAverageMinMaxObserver,
@@ -177,6 +180,22 @@ def test_prepare_puts_an_observer_before_each_linear():
     assert abs(model[0].weight.data).max() > 0, "the copy shares its weights with the model"
 
 
+class Doubled(Linear):
+    def forward(self, x):
+        return super().forward(x) * 2
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_prepare_keeps_the_mode_the_ties_and_subclasses(training):
+    """A prepared model is in the mode of the model, its tied weights are tied, and subclasses stay as they are."""
+    model = Sequential(Linear(4, 4), Linear(4, 4), Doubled(4, 4)).train(training)
+    model[1].weight = model[0].weight
+    watched = prepare(model)
+    assert_equal({each.training for each in watched.modules()}, {training}, "training of the modules")
+    assert watched[0][1].weight is watched[1][1].weight, "the two Linears no longer share their weight"
+    assert_equal(type(watched[2]).__name__, "Doubled", "the class of the subclass of Linear")
+
+
 def test_a_product_of_whole_numbers():
     """A StaticQuantizedLinear puts x on its grid, multiplies whole numbers, and scales the result; then the bias."""
     manual_seed(0)
@@ -216,6 +235,38 @@ def test_convert_uses_what_was_seen():
     assert np.abs(found(far).data).max() < 10 * np.abs(expected).max(), (
         "inputs beyond the range that was seen are not limited"
     )
+
+
+class Halved(Module):
+    """It has the children of a watched Linear, and computes something else."""
+
+    def __init__(self):
+        self.observer = MinMaxObserver()
+        self.linear = Linear(8, 8)
+
+    def forward(self, x):
+        return self.linear(self.observer(x)) / 2
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_convert_keeps_the_mode_and_other_modules(training):
+    """Every module stays in its mode. A watched subclass and other containers, which prepare never makes, stay."""
+    model = Sequential(prepare(Linear(8, 8)), Sequential(MinMaxObserver(), Doubled(8, 8)), Halved())
+    model.train(training)(inputs())
+    found = convert(model)
+    kinds = [type(each).__name__ for each in found]
+    assert_equal(kinds, ["StaticQuantizedLinear", "Sequential", "Halved"], "the modules")
+    assert_equal(type(found[1][1]).__name__, "Doubled", "the class of the watched subclass")
+    assert_equal({each.training for each in found.modules()}, {training}, "training of the modules")
+
+
+@pytest.mark.parametrize("limits", [(0, 255), (-8, 7)])
+def test_an_observer_of_other_integers_is_refused(limits):
+    """The input's integers are -128 to 127; other limits of an observer are a ValueError with the layer and both."""
+    model = Sequential(ReLU(), Sequential(MinMaxObserver(*limits), Linear(8, 3)))
+    model(inputs())
+    with raises(ValueError, "1", *limits):
+        convert(model)
 
 
 def test_convert_before_any_data():

@@ -75,6 +75,21 @@ def test_the_first_call_of_all_does_not_count():
     )
 
 
+def test_a_clock_that_does_not_count_is_an_error():
+    """If no block is long enough after 1 s + 100 * min_block on the wall, ValueError says "clock" and "perf_counter".
+
+    A function sleeps for a tenth of a second, and the clock that is given stands still, as CPU time does meanwhile.
+    """
+    calls = []
+
+    def sleep():
+        assert len(calls) < 40, "after 40 calls of 0.1 s, calls_per_block goes on for a block of 1 ms"
+        calls.append(time.sleep(0.1))
+
+    with raises(ValueError, "clock", "perf_counter"):
+        calls_per_block(sleep, 0.001, lambda: 7.0)
+
+
 def test_timeit_is_one_block():
     """Timer(function).timeit(8) is a Measurement with number_per_run 8 and the seconds of one block in raw_times."""
     function, timer, _ = machine(0.5)

@@ -86,10 +86,16 @@ def test_the_interval_holds_the_true_median():
         (7e-9, "7 ns"),
         (2.5e-10, "0.25 ns"),
         (0.0, "0 ns"),
+        (0.9996, "1 s"),
+        (999.6e-9, "1 us"),
+        (1234.0, "1230 s"),
     ],
 )
 def test_a_time_in_words(seconds, text):
-    """format_time: three significant digits, in the largest of s, ms, us and ns in which the number is at least 1."""
+    """format_time: three significant digits, in the largest of s, ms, us and ns in which the number is at least 1.
+
+    It is rounded first, and nobody reads 1e+03: 0.9996 s are "1 s", and 1234 s are "1230 s".
+    """
     assert_equal(format_time(seconds), text, f"format_time({seconds})")
 
 

@@ -96,6 +96,11 @@ def test_numbers_have_no_bytes():
     )
 
 
+def test_a_single_number_of_numpy_has_bytes():
+    """A sum over everything may be one number of NumPy, np.float32, and no array: it is written, 4 bytes of it."""
+    assert_equal(count(lambda: ones(2, 3).sum()).bytes, 24 + 4, "the bytes of the sum of (2, 3)")
+
+
 def test_a_view_moves_nothing():
     """What shares memory with an argument is not written, and who writes nothing reads nothing: a view has 0 bytes."""
     a = np.ones((2, 3), np.float32)
@@ -172,5 +177,6 @@ def test_counts_are_the_same_on_every_device(device):
     """On a GPU there is as much to do as on the CPU."""
     x, w = (Tensor(on_device(np.ones(shape, np.float32), device)) for shape in ((2, 3), (3, 4)))
     found = count(lambda: (x @ w).reshape(8).exp())
-    assert_equal(found.flops, 48, "the flops")
-    assert_equal(found.bytes, 4 * (6 + 12 + 8) + 4 * (8 + 8), "the bytes")
+    assert_equal(found.flops, 48, f"the flops on {device}")
+    what = f"the bytes on {device}, where arrays are not NumPy's: an array is what has nbytes;"
+    assert_equal(found.bytes, 4 * (6 + 12 + 8) + 4 * (8 + 8), what)

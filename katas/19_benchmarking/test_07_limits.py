@@ -2,12 +2,14 @@
 
 import itertools
 import math
+import sys
 import tracemalloc
 
 import numpy as np
 import pytest
 
 from dojo.spec import assert_close, assert_equal, raises
+from dojo.spec.child import in_child
 from tinytorch.benchmarking import bandwidth, peak_memory, roofline
 
 MB = 2**20
@@ -97,6 +99,31 @@ def test_bandwidth_needs_something_to_copy(nbytes, repeats):
         bandwidth(nbytes, repeats)
 
 
+def test_the_source_is_filled():
+    """The source is written before it is copied: memory that nobody has written is not there, and is not read."""
+    resource = pytest.importorskip("resource", reason="Windows does not tell how much memory there is")
+    nbytes, unit = 32 * MB, 1 if sys.platform == "darwin" else 1024
+
+    def run():
+        def there():
+            peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
+            return float(len(peaks))
+
+        peaks = []
+        there()
+        bandwidth(nbytes, 1, there)
+        return {"more": peaks[-1] - peaks[0]}
+
+    more = in_child(run)["more"]
+    assert more > 1.5 * nbytes, f"two arrays of {nbytes} bytes take {more} bytes of memory"
+
+
+def test_a_copy_takes_time_on_the_clock():
+    """If the clock says that a copy took no time, bandwidth is a ValueError that says "clock"."""
+    with raises(ValueError, "clock"):
+        bandwidth(100, 2, lambda: 7.0)
+
+
 def test_under_the_roof_of_the_memory():
     """2e9 flops on 4e9 bytes, at peaks of 100 GFLOP/s and 10 GB/s, take at least 0.4 s: they are bound by "memory"."""
     found = roofline(2 * 10**9, 4 * 10**9, 0.8, 100.0, 10.0)
@@ -123,11 +150,20 @@ def test_the_edge_of_the_roof():
     assert_close([found.intensity, found.least, found.share], [0.0, 0.1, 0.5], "intensity, least and share")
 
 
-@pytest.mark.parametrize("given", [(1, 0, 1.0, 1.0, 1.0), (1, 7, 0.0, 1.0, 1.0), (1, 7, 1.0, -2.0, 1.0)])
+@pytest.mark.parametrize(
+    "given",
+    [
+        (0, 2.0, 3.0, 4.0),
+        (7, 0.0, 3.0, 4.0),
+        (7, 2.0, -3.0, 4.0),
+        (7, math.nan, 3.0, 4.0),
+        (7, 2.0, 3.0, math.nan),
+    ],
+)
 def test_a_roof_needs_bytes_and_times(given):
-    """No bytes, or a time or a peak that is not above 0, is a ValueError whose message names it."""
-    with raises(ValueError, min(given[1:])):
-        roofline(*given)
+    """No bytes, or a time or peak that is not above 0 (nan is not), is a ValueError whose message names all four."""
+    with raises(ValueError, *given):
+        roofline(1, *given)
 
 
 def test_a_peak_of_memory_speed_above_zero():

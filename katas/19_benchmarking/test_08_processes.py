@@ -98,6 +98,13 @@ def test_results_come_by_rank_although_the_first_is_last():
     assert_close(in_child(lambda: {"found": spawn(late, 3)})["found"], [0, 1, 2], "the results")
 
 
+@pytest.mark.timeout(5)
+def test_a_result_may_be_larger_than_a_pipe():
+    """A pipe holds 64 KiB, and who sends more waits for a reader: a result of 2.4 MB comes back all the same."""
+    found = in_child(lambda: {"found": spawn(lambda group: np.ones(300_000))})["found"]
+    assert_close(found, np.ones((2, 300_000)), "the results of two processes")
+
+
 def test_each_rank_has_a_process_of_its_own():
     """Every rank runs in a process of its own, and none in the one that calls spawn."""
 
@@ -135,7 +142,10 @@ def test_nobody_passes_a_barrier_alone():
 
 
 def test_a_barrier_has_a_time_limit():
-    """If not all come within `timeout` seconds, barrier is a RuntimeError whose message names the rank and the time."""
+    """If not all come within `timeout` seconds, barrier is a RuntimeError whose message names the rank and the time.
+
+    If this never ends, look at what you give gate.wait.
+    """
 
     def run():
         def function(group):
@@ -282,6 +292,26 @@ def test_an_exception_reaches_the_parent():
         raise LookupError("the seventh sample is missing")
 
     fails(how, "process 1", "LookupError", "the seventh sample is missing", "in how")
+
+
+def test_the_others_are_ended():
+    """If a process raises, spawn kills those that are still at work, and does not wait until they are done."""
+
+    def run():
+        done = shared_array((1,))
+
+        def function(group):
+            if group.rank == 1:
+                raise LookupError("the seventh sample is missing")
+            time.sleep(PATIENCE / 2)
+            done[0] = 1
+
+        with raises(RuntimeError, "process 1", "LookupError"):
+            spawn(function)
+        assert not done[0], "rank 1 has raised, and spawn waited until rank 0 was done with its work"
+        nobody_left()
+
+    in_child(run)
 
 
 def test_a_killed_process_is_an_error():

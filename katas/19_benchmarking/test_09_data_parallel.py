@@ -9,7 +9,7 @@ from dojo.spec.child import in_child
 from tinytorch.activations import relu
 from tinytorch.benchmarking import DistributedSampler, average_gradients, fit_parallel, spawn
 from tinytorch.dataloader import TensorDataset
-from tinytorch.layers import Dropout, Linear, Module, Sequential
+from tinytorch.layers import Dropout, Linear, Module, Parameter, Sequential
 from tinytorch.losses import cross_entropy, mse_loss
 from tinytorch.optimizers import SGD
 from tinytorch.setup import default_generator, manual_seed
@@ -266,6 +266,38 @@ def test_one_process_is_enough():
     x, y = points()
     losses = in_child(lambda: fitted(x, y, 60, 2, world_size=1))["losses"]
     assert_equal(losses.shape, (1, 2), "the shape of the losses")
+
+
+class Large(Module):
+    """A single weight that counts, among more than fit into the buffer that spawn has by default."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = Parameter(np.zeros(2**24 + 1, np.float32))
+
+    def forward(self, x):
+        return x * self.weight[0]
+
+
+def test_a_model_may_be_large():
+    """fit_parallel gives spawn a buffer_bytes into which the gradients of all parameters fit: here more than 2**26."""
+
+    def run():
+        model, x = Large(), Tensor(np.ones(1, np.float32))
+        fit_parallel(
+            model,
+            SGD(model.parameters(), lr=0.5),
+            mse_loss,
+            TensorDataset(x, x),
+            1,
+            world_size=1,
+            timeout=PATIENCE,
+        )
+        return {"weight": model.weight.data[:2]}
+
+    assert_close(
+        in_child(run)["weight"], np.array([1, 0], np.float32), "after one step, the first two weights"
+    )
 
 
 def test_the_seed_gives_the_order():

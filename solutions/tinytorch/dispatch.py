@@ -416,10 +416,15 @@ def accelerates(function: Callable[..., Any]) -> Callable[[F], F]:
 
     def register(kernel: F) -> F:
         if not is_stub(kernel):
+<<<<<<< HEAD
+            apply = getattr(kernel, "apply", None)  # of a class
+            kernels[function] = _by_position(apply, function) if apply else _fitting(kernel, function)
+=======
             if isinstance(kernel, type):
                 kernels[function] = _by_position(kernel.apply, function)  # type: ignore[attr-defined]
             else:
                 kernels[function] = _fitting(kernel, function)
+>>>>>>> mend15
         return kernel
 
     return register
@@ -428,19 +433,20 @@ def accelerates(function: Callable[..., Any]) -> Callable[[F], F]:
 def _by_position(apply: Callable[..., Any], function: Callable[..., Any]) -> Callable[..., Any]:
     """`apply`, called as `function` is: keywords go to their places, and defaults are filled in."""
     signature = inspect.signature(function)
-    every = len(signature.parameters)
+    defaults = [p.default for p in signature.parameters.values()]
+    required = defaults.count(inspect.Parameter.empty)
 
     def kernel(*args: Any, **kwargs: Any) -> Any:
         if np.ndarray in [type(each) for each in args]:
             return NotImplemented  # `apply` would take an array for a Tensor; `function` says that it is none
-        if kwargs or len(args) != every:
+        if kwargs or not required <= len(args) <= len(defaults):
             try:
                 bound = signature.bind(*args, **kwargs)
             except TypeError:
                 return NotImplemented  # `function` itself says best which arguments do not fit
             bound.apply_defaults()
             args = tuple(bound.arguments.values())
-        return apply(*args)
+        return apply(*args, *defaults[len(args) :])
 
     return kernel
 

@@ -33,7 +33,6 @@ from tinytorch.tensor import (
     cumsum,
     float64,
     gather,
-    int64,
     mean,
     ones,
     rand,
@@ -492,7 +491,7 @@ def stream(
             ids = cat([ids, unsqueeze(new, -1)], -1)  # (..., T + 1)
             for each in (stop,) if isinstance(stop, int) else stop:
                 done = done | (new == each)
-            if done.to(int64).sum().item() == done.numel():
+            if done.data.all():
                 return
 
     return steps(ids)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from dojo.catalogue import KATAS, SOLUTIONS, STUDENT
@@ -34,29 +35,31 @@ REACHED = "REACHED"  # what a probe raises if it gets where it should not
 
 
 @functools.cache
-def box() -> Sandbox:
+def box(wall: float = LIMITS.wall) -> Sandbox:
     """The sandbox of this process. It ends with it, and its folder is removed by the next one."""
     sandbox.remove_leftovers()
-    return Sandbox(sandbox.kind(), LIMITS)
+    return Sandbox(sandbox.kind(), replace(LIMITS, wall=wall))
 
 
-def judged(code: str = "", *, base: str = WRONG, files: dict[str, bytes] | None = None) -> KataResult:
+def judged(
+    code: str = "", *, base: str = WRONG, files: dict[str, bytes] | None = None, wall: float = LIMITS.wall
+) -> KataResult:
     """Grade a kata 03 that consists of `base`, then `code`; and see that nothing is left of it."""
     content = Content({"activations.py": f"{base}\n\n{code}\n".encode(), **(files or {})})
     grader = Grader(
         "mallory", content, Settings(Path(os.devnull), (KATA,), sandbox.kind(), LIMITS), lambda text: None
     )
     grader.box.close()
-    grader.box = box()
+    grader.box = box(wall)
     result = grader.kata(KATA)
-    left = processes()
+    left = processes(wall)
     assert len(left) <= 2, f"these processes are left: {left}"
     return result
 
 
-def processes() -> list[int]:
+def processes(wall: float = LIMITS.wall) -> list[int]:
     """What runs in the sandbox: its first process and the one that waits for jobs."""
-    process = box()._process
+    process = box(wall)._process
     return rights.descendants(process.pid) if process else []
 
 

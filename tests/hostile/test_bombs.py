@@ -83,7 +83,7 @@ def test_a_bomb_harms_nobody(code: str) -> None:
 
 
 def test_a_loop_that_swallows_every_exception_ends_at_the_time_limit() -> None:
-    result = judged("def relu(x):\n" + "".join(f"    {line}\n" for line in ENDLESS.splitlines()))
+    result = judged("def relu(x):\n" + "".join(f"    {line}\n" for line in ENDLESS.splitlines()), wall=4)
     prevented(result)
     assert result.status == Status.TIMED_OUT and "test_relu" in result.message, told(result)
 
@@ -92,7 +92,7 @@ def test_signals_that_are_ignored_change_nothing() -> None:
     code = (
         "import signal\nfor each in (signal.SIGALRM, signal.SIGTERM): signal.signal(each, signal.SIG_IGN)\n"
     )
-    prevented(judged(code + "signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 64))\n" + ENDLESS))
+    prevented(judged(code + "signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 64))\n" + ENDLESS, wall=4))
 
 
 def test_processes_and_threads_that_outlive_the_run_are_ended() -> None:

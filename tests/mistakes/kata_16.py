@@ -1,6 +1,6 @@
 """Classic mistakes of kata 16: places miscounted, rows mixed up, what was refused kept, neighbours who are noticed."""
 
-from dojo.authors.mistakes import mistake
+from dojo.tree.mistakes import mistake
 
 # The cache
 
@@ -89,7 +89,7 @@ def the_last_place_stays_empty():
     "caching.KVCache.update",
     spec="test_a_model_with_more_layers_is_refused",
     says="after the pass that was refused",
-    swap=("self.lengths -= self._counted", "pass"),
+    swap=("self.lengths -= self._counted\n", "pass\n"),
 )
 def a_pass_of_a_larger_model_counts():
     """The tokens of a pass that is refused in a layer too many stay in the cache."""
@@ -99,7 +99,7 @@ def a_pass_of_a_larger_model_counts():
     "caching.KVCache.update",
     spec="test_another_dtype_is_refused",
     says="nothing was raised",
-    swap=("self._check(key, value)", "pass"),
+    swap=("_check_new(self.keys, rows, key, value)", "pass"),
 )
 def written_as_it_comes():
     """float64 is rounded in silence, and gradients end."""
@@ -189,7 +189,7 @@ def no_tokens_are_all():
     "caching.KVCache.copy_row",
     spec="test_only_what_is_there_can_be_copied",
     says="nothing was raised",
-    swap=("min(held, self.keys.shape[3])", "self.keys.shape[3]"),
+    swap=("min(held, places)", "places"),
 )
 def more_than_there_is():
     """What stands behind the end of a row is copied, too."""
@@ -213,6 +213,46 @@ def rows_that_count_for_themselves():
 )
 def a_row_without_rows():
     """cache[1] has arrays without the axis of the rows."""
+
+
+@mistake(
+    "caching.KVCache.update",
+    spec="test_what_was_cut_is_not_taken_back",
+    says="the lengths after the call",
+    swap=("if (self.lengths == self._after).all():", "if True:"),
+)
+def cut_and_taken_back():
+    """The tokens of the last pass are taken back, whether they are still there or not."""
+
+
+@mistake(
+    "caching.KVCache.truncate",
+    spec="test_each_row_needs_a_length",
+    says="nothing was raised",
+    swap=("if new.shape not in ((), self.lengths.shape):", "if False:"),
+)
+def one_length_in_a_list_is_for_all():
+    """[1] broadcasts to all rows."""
+
+
+@mistake(
+    "caching.KVCache.copy_row",
+    spec="test_a_row_of_another_kind_is_not_copied",
+    says="nothing was raised",
+    swap=("if source.keys.dtype != self.keys.dtype:", "if False:"),
+)
+def a_row_is_rounded():
+    """A row of float64 is copied into float32."""
+
+
+@mistake(
+    "caching.KVCache.copy_row",
+    spec="test_a_row_of_another_kind_is_not_copied",
+    says="nothing was raised",
+    swap=("if theirs[::2] != mine[::2]:", "if False:"),
+)
+def one_layer_fills_all():
+    """The only layer of the source is broadcast into all layers of the cache."""
 
 
 # Prefixes
@@ -301,6 +341,16 @@ def any_row_will_do():
     """Nobody asks whether the row holds the text."""
 
 
+@mistake(
+    "caching.PrefixCache.store",
+    spec="test_no_text_takes_no_entry",
+    says="how many texts",
+    swap=("if not text:", "if False:"),
+)
+def nothing_takes_an_entry():
+    """The empty text is remembered."""
+
+
 # The kernel
 
 
@@ -321,10 +371,40 @@ def a_subclass_will_do():
     "caching.can_decode",
     spec="test_it_hands_back_what_it_does_not_know",
     says="can_decode is True",
-    swap=("if attn.rope:", "if False:"),
+    swap=("if attn.rope or ", "if "),
 )
 def rope_is_overlooked():
     """Attention that turns is computed without turning."""
+
+
+@mistake(
+    "caching.can_decode",
+    spec="test_every_module_is_looked_at",
+    says="can_decode, if ",
+    swap=("block.dropout, ", ""),
+)
+def dropouts_are_overlooked():
+    """The Dropout of a block may be of a subclass."""
+
+
+@mistake(
+    "caching.can_decode",
+    spec="test_it_hands_back_what_it_does_not_know",
+    says="can_decode is True",
+    swap=(" or attn.num_heads != heads", ""),
+)
+def the_cache_says_how_many_heads():
+    """The features of the model are divided among the heads of another model's cache."""
+
+
+@mistake(
+    "caching.can_decode",
+    spec="test_it_hands_back_what_it_does_not_know",
+    says="can_decode is True",
+    swap=('and ids.data.dtype.kind in "iu"', ""),
+)
+def ids_of_any_dtype():
+    """Ids of floats are looked up."""
 
 
 @mistake(
@@ -351,7 +431,7 @@ def the_last_word_for_a_bad_id():
     "caching.attended",
     spec="test_attention_of_one_token",
     says="warning",
-    swap=("> cache.lengths[:, None, None]", ">= cache.lengths[:, None, None]"),
+    swap=("> past[:, None, None]", ">= past[:, None, None]"),
 )
 def a_token_does_not_see_itself():
     """In rows of unequal length the new token is hidden from itself."""
@@ -360,8 +440,8 @@ def a_token_does_not_see_itself():
 @mistake(
     "caching.attended",
     spec="test_what_stands_behind_the_end_is_not_seen",
-    says="the logits",
-    swap=("if (cache.lengths < end - 1).any():", "if False:"),
+    says="the result",
+    swap=("if not isinstance(past, int):", "if False:"),
 )
 def the_end_of_the_longest_for_all():
     """A shorter row sees what stands behind its end."""
@@ -381,7 +461,7 @@ def scores_are_not_scaled():
     "caching.attended",
     spec="test_attention_of_one_token",
     says="the result",
-    swap=("keys[each, :, cache.lengths] = k", "keys[:, :, end - 1] = k"),
+    swap=("keys[each, :, past] = k", "keys[:, :, end - 1] = k"),
 )
 def all_keys_at_the_end_of_the_longest():
     """The new key of a shorter row stands too far behind."""
@@ -391,7 +471,7 @@ def all_keys_at_the_end_of_the_longest():
     "caching.normalized",
     spec="test_normalized_is_layer_norm_of_an_array",
     says="the result",
-    swap=("/ x.shape[-1]", "/ max(x.shape[-1] - 1, 1)"),
+    swap=("[:, None] / x.shape[-1]", "[:, None] / max(x.shape[-1] - 1, 1)"),
 )
 def the_other_variance():
     """The variance is divided by n - 1."""
@@ -540,11 +620,124 @@ def options_are_not_checked():
     """Any option will do."""
 
 
+@mistake(
+    "caching.sample_rows",
+    spec="test_each_row_is_drawn_as_by_sample",
+    says="the ids",
+    swap=(".random())", '.random(dtype="float32"))'),
+)
+def draws_of_float32():
+    """The numbers are drawn in float32, and are others with the same seed."""
+
+
+@mistake(
+    "caching.sample_rows",
+    spec="test_each_row_is_drawn_as_by_sample",
+    says="the ids",
+    swap=(
+        "(reached > xp.asarray(places)[:, None]).argmax(-1)",
+        "(reached > 1 - xp.asarray(places)[:, None]).argmax(-1)",
+    ),
+)
+def counted_from_the_other_end():
+    """The ids come as often, and are others with the same seed."""
+
+
 # The batch
 
 
 @mistake(
+    "caching.Batch.__init__",
+    spec="test_a_batch_has_a_row",
+    says="nothing was raised",
+    swap=("if rows < 1:", "if False:"),
+)
+def a_batch_without_rows():
+    """generate_all waits for ever for a free row."""
+
+
+@mistake(
+    "caching._check",
+    spec="test_a_bad_request_does_not_join",
+    says="nothing was raised",
+    swap=("if not isinstance(request.stop, int | Collection):", "if False:"),
+)
+def any_stop_will_do():
+    """What `stop` is, is found in the middle of a step."""
+
+
+@mistake(
     "caching.Batch.add",
+    spec="test_a_text_joins_once",
+    says="nothing was raised",
+    swap=("if request in self.requests:", "if False:"),
+)
+def one_text_in_two_rows():
+    """A request that is in a row may join another time."""
+
+
+@mistake(
+    "caching._check",
+    spec="test_a_text_joins_once",
+    says="nothing was raised",
+    swap=("if request.written:", "if request.written and request.finish_reason is None:"),
+)
+def what_has_ended_joins_again():
+    """A request that has ended may join another time."""
+
+
+@mistake(
+    "caching.Batch.step",
+    spec="test_a_step_that_breaks_off_changes_nothing",
+    says="the lengths of the cache",
+    swap=("part.truncate(before)", "pass"),
+)
+def the_lengths_have_grown():
+    """After an error in a draw the cache holds tokens that were not written."""
+
+
+@mistake(
+    "caching.Batch.step",
+    spec="test_reading_again_may_break_off",
+    says="the text",
+    swap=("request.start = start", "pass"),
+)
+def the_rest_is_lost():
+    """The window is cut once; if the pass that reads it raises, its row stays empty."""
+
+
+@mistake(
+    "caching.Batch.step",
+    spec="test_a_text_ends_with_its_stop_token_or_its_length",
+    says="not iterable",
+    swap=("((request.stop,) if isinstance(request.stop, int) else request.stop)", "request.stop"),
+)
+def one_stop_is_no_list():
+    """A single id is taken for a collection."""
+
+
+@mistake(
+    "caching.Batch.read",
+    spec="test_a_model_that_trains_is_evaluated",
+    says="what was written",
+    swap=("with evaluating(self.model):", "with evaluating(self.model.wte):"),
+)
+def the_prompt_is_read_with_dropout():
+    """The model reads in the mode that it is in."""
+
+
+@mistake(
+    "caching.Batch.read",
+    spec="test_a_model_that_trains_is_evaluated",
+    says="modes after add",
+    swap=("with evaluating(self.model):", "with evaluating(self.model.eval()):"),
+)
+def training_ends():
+    """The model stays in eval mode."""
+
+
+@mistake(
+    "caching._check",
     spec="test_a_bad_request_does_not_join",
     says="nothing was raised",
     swap=("each in request.ids if not", "each in request.ids[:-1] if not"),
@@ -557,7 +750,7 @@ def the_last_id_is_not_looked_at():
     "caching.Batch.add",
     spec="test_of_a_long_prompt_the_end_is_read",
     says="does not fit",
-    swap=("max(0, len(request.ids) - config.block_size)", "0"),
+    swap=("max(0, len(request.ids) - self.model.config.block_size)", "0"),
 )
 def long_prompts_are_read_whole():
     """A prompt longer than block_size is an error of the model."""
@@ -576,7 +769,7 @@ def the_row_is_not_empty():
 @mistake(
     "caching.Batch.read",
     spec="test_the_prompt_is_read_once",
-    says="the shapes of ids",
+    says="how many tokens",
     swap=("window[known:-1]]", "window[known:]]"),
 )
 def the_last_token_is_read_twice():
@@ -586,7 +779,7 @@ def the_last_token_is_read_twice():
 @mistake(
     "caching.Batch.read",
     spec="test_a_known_beginning_is_not_read_again",
-    says="the shapes of ids",
+    says="how many tokens",
     swap=("self.prefixes.store(window[:-1], self.cache, row)", "pass"),
 )
 def nothing_is_remembered():
@@ -628,8 +821,8 @@ def nothing_is_left_of_one():
     spec="test_a_text_ends_with_its_stop_token_or_its_length",
     says="stop token",
     swap=(
-        "if token in request.stop:",
-        "if token in request.stop and len(request.written) < request.max_new_tokens:",
+        "else request.stop):",
+        "else request.stop) and len(request.written) < request.max_new_tokens:",
     ),
 )
 def length_comes_first():
@@ -669,7 +862,47 @@ def the_next_ones_wait():
     """The next text joins when the batch is empty."""
 
 
+@mistake(
+    "caching.generate_all",
+    spec="test_a_bad_request_loses_no_text",
+    says="what the model has read",
+    swap=("_check(request, model.config.vocab_size)", "pass"),
+)
+def the_last_one_is_looked_at_last():
+    """A bad request is found when the others have been written."""
+
+
+@mistake(
+    "caching.generate_all",
+    spec="test_a_bad_request_loses_no_text",
+    says="what the model has read",
+    swap=("if len(set(requests)) < len(requests):", "if False:"),
+)
+def twice_in_the_list():
+    """That a request stands in the list twice is found when it joins again."""
+
+
 # Pages
+
+
+@mistake(
+    "caching.PagedCache.update",
+    spec="test_what_does_not_fit_into_pages_is_refused",
+    says="nothing was raised",
+    swap=("_check_new(self.pool.keys, 1, key, value)", "pass"),
+)
+def pages_of_anything():
+    """float64 is rounded, and gradients end without a word."""
+
+
+@mistake(
+    "caching.PagedCache.fork",
+    spec="test_a_fork_shares_what_holds_tokens",
+    says="the keys of the text",
+    swap=("self.table[: -(-self.length // self.pool.page_size)]", "self.table[:]"),
+)
+def empty_pages_are_shared():
+    """Pages without tokens are shared too, and only the first page that is written to is copied."""
 
 
 @mistake(

@@ -95,6 +95,16 @@ def finfo_with_the_exponent_0():
     """The smallest normal number is taken to have the exponent 0, which is that of subnormal numbers."""
 
 
+@mistake(
+    "precision.finfo",
+    spec="test_the_limits_of_a_format",
+    says="the type of",
+    swap=("2.0 ** (1 - form.bias), 2.0**", "np.float64(2) ** (1 - form.bias), np.float64(2) ** "),
+)
+def finfo_with_numpy_numbers():
+    """The limits are NumPy's numbers."""
+
+
 # bfloat16
 
 
@@ -205,6 +215,16 @@ def range_of_nothing():
 
 
 @mistake(
+    "precision.value_range",
+    spec="test_a_range_has_the_dtype_of_x",
+    says="dtype",
+    swap=("data = x.data\n", "data = x.data.astype(float32)\n"),
+)
+def range_in_float32():
+    """Both ends are float32, whatever x is."""
+
+
+@mistake(
     "precision.calculate_qparams",
     spec="test_the_range_always_contains_0",
     says="scale",
@@ -265,6 +285,29 @@ def symmetric_around_0_for_uint8():
 )
 def grid_of_zeros():
     """A range of nothing but 0 has the scale 0."""
+
+
+@mistake(
+    "precision.calculate_qparams",
+    spec="test_a_tiny_range_has_a_scale",
+    says="the scale is 0",
+    swap=(
+        "xp.maximum(span / (quant_max - quant_min), np.finfo(float32).tiny)",
+        "xp.where(span == 0, 1, span / (quant_max - quant_min))",
+    ),
+)
+def grid_of_a_tiny_range():
+    """Only a range of nothing but 0 gets a scale above 0."""
+
+
+@mistake(
+    "precision.calculate_qparams",
+    spec="test_a_range_that_is_wider_than_float32",
+    says="warning",
+    swap=("low.data.astype(float64), high.data.astype(float64)", "low.data, high.data"),
+)
+def grid_with_an_infinite_scale():
+    """high - low is computed in float32, in which it may be infinite."""
 
 
 @mistake(
@@ -345,6 +388,16 @@ def quantize_always_int8():
 )
 def quantize_takes_nan():
     """nan becomes some integer."""
+
+
+@mistake(
+    "precision.quantize_per_tensor",
+    spec="test_what_is_too_large_stops_at_the_end",
+    says="warning",
+    swap=('np.errstate(over="ignore")', "np.errstate()"),
+)
+def quantize_warns_of_large_numbers():
+    """NumPy warns of a quotient that is infinite, though it is limited."""
 
 
 @mistake(
@@ -510,10 +563,20 @@ def rows_with_one_scale():
     "precision.quantize_rows",
     spec="test_bits_and_groups_that_do_not_exist",
     says="ValueError",
-    swap=("group_size < 1 or (bits == 4 and group_size % 2)", "group_size < 1"),
+    swap=(" or (bits == 4 and group_size % 2)", ""),
 )
 def rows_with_odd_groups():
     """A group of three fills one byte and a half."""
+
+
+@mistake(
+    "precision.quantize_rows",
+    spec="test_bits_and_groups_that_do_not_exist",
+    says="ValueError",
+    swap=("elif not 1 <= group_size <= features or", "elif group_size < 1 or"),
+)
+def rows_with_groups_beyond_their_end():
+    """A row is padded to the length of a group, however long that is."""
 
 
 @mistake(
@@ -534,6 +597,19 @@ def rows_come_back_longer():
 )
 def rows_of_nothing():
     """No rows: NumPy cannot tell the size of an axis."""
+
+
+@mistake(
+    "precision.dequantize_rows",
+    spec="test_rows_come_back_in_the_dtype_of_the_scales",
+    says="dtype",
+    swap=(
+        "values.reshape(q.shape)[..., :features]",
+        'values.reshape(q.shape)[..., :features].astype("float32")',
+    ),
+)
+def rows_always_float32():
+    """The dtype of the scales does not count."""
 
 
 # Modules
@@ -636,13 +712,39 @@ def embedding_wraps_around():
 
 
 @mistake(
+    "precision.QuantizedEmbedding.forward",
+    spec="test_only_the_rows_that_are_looked_up",
+    says="the whole table has",
+    swap=(
+        "dequantize_rows(embedding(input, self.qweight), embedding(input, self.scales), self.features)",
+        "embedding(input, self.weight)",
+    ),
+)
+def embedding_computes_the_whole_table():
+    """Every row is dequantized, and a few are looked up."""
+
+
+@mistake(
     "precision.quantize_layers",
     spec="test_tied_weights_stay_tied",
     says="lm_head",
-    swap=("known.setdefault(module.weight, layer)", "layer"),
+    swap=("known.setdefault((module.weight, bits, group_size), layer)", "layer"),
 )
 def tied_weights_come_apart():
     """Each layer keeps integers of its own."""
+
+
+@mistake(
+    "precision.quantize_layers",
+    spec="test_tied_weights_on_two_grids_come_apart",
+    says="qweight of lm_head",
+    swap=(
+        "known.setdefault((module.weight, bits, group_size), layer)",
+        "known.setdefault(module.weight, layer)",
+    ),
+)
+def tied_weights_whatever_their_bits():
+    """A layer of 4 bits gets the integers of 8 bits of the layer that it is tied to."""
 
 
 @mistake(
@@ -797,6 +899,74 @@ def loaded_with_pythons_errors():
     """Broken metadata give whatever error Python has."""
 
 
+@mistake(
+    "precision.load_model",
+    spec="test_the_values_of_the_given_model_do_not_matter",
+    says="nan",
+    swap=("parameter.data[...] = 0", "pass"),
+)
+def loaded_over_a_grid_of_nan():
+    """The values of the given model are put on a grid first, and nan has none."""
+
+
+@mistake(
+    "precision.load_model",
+    spec="test_the_model_that_is_given_stays_as_it_is",
+    says="wte.weight",
+    swap=("blank = copy.deepcopy(model)", "blank = model"),
+)
+def loaded_from_a_model_set_to_0():
+    """The given model is set to 0, and not a copy of it."""
+
+
+@mistake(
+    "precision.load_model",
+    spec="test_the_model_that_is_given_decides_what_is_tied",
+    says="lm_head",
+    swap=(
+        "state, own = tensors | tied, loaded.state_dict()",
+        """own = loaded.state_dict()
+    held = {id(own[name].data): each for name, each in tensors.items() if name in own}
+    state = {name: held[id(each.data)] for name, each in own.items() if id(each.data) in held} | tensors""",
+    ),
+)
+def loaded_with_the_ties_of_the_model():
+    """What the file says of ties is not read: names are tied if they are in the model that was given."""
+
+
+@mistake(
+    "precision.load_model",
+    spec="test_different_values_for_tied_weights_are_refused",
+    says="ValueError",
+    swap=("kept = first.setdefault(id(own[name].data), name)", "kept = name"),
+)
+def loaded_with_the_last_of_two():
+    """Of two values for one Tensor the last one stays, in silence."""
+
+
+@mistake(
+    "precision.load_model",
+    spec="test_metadata_that_say_nothing_are_refused",
+    says="CheckpointError",
+    swap=("if twice := tied.keys() & tensors.keys():", "if twice := set():"),
+)
+def loaded_a_name_twice():
+    """A tied name that has a Tensor of its own in the file is loaded from the other one."""
+
+
+@mistake(
+    "precision.load_model",
+    spec="test_metadata_that_say_nothing_are_refused",
+    says="CheckpointError",
+    swap=[
+        ("    loaded = quantize_layers(blank, recipe)\n    except", "except"),
+        ("    state, own =", "    loaded = quantize_layers(blank, recipe)\n    state, own ="),
+    ],
+)
+def loaded_with_any_bits():
+    """Bits that do not exist are an error that does not tell which file has them."""
+
+
 # Scaling
 
 
@@ -848,6 +1018,22 @@ def scaler_multiplies_again():
 )
 def scaler_of_the_first_group():
     """Only the first group is unscaled."""
+
+
+@mistake(
+    "precision.GradScaler.unscale_",
+    spec="test_gradients_are_divided",
+    says="in place",
+    swap=(
+        "for grad in grads:\n        grad.mul_(1 / self._scale)",
+        """for each in params:
+        if each.grad is None:
+            continue
+        grad = each.grad = each.grad / self._scale""",
+    ),
+)
+def scaler_that_replaces_gradients():
+    """Every gradient is a new Tensor: who holds the old one does not see the true values."""
 
 
 @mistake(
@@ -944,6 +1130,22 @@ def scaler_that_counts_nothing():
 )
 def scaler_that_forgets_its_count():
     """The count is not in the state."""
+
+
+@mistake(
+    "precision.GradScaler.state_dict",
+    spec="test_a_state_is_a_copy",
+    says="old state",
+    swap=[
+        ("return {", 'self.__dict__.setdefault("_state", {}).update({'),
+        (
+            '"_growth_tracker": self._steps_without_overflow,\n    }',
+            '"_growth_tracker": self._steps_without_overflow})\n    return self._state',
+        ),
+    ],
+)
+def scaler_with_one_dict_for_all():
+    """Every call gives the same dict, so an old state changes."""
 
 
 @mistake(
@@ -1110,6 +1312,36 @@ def prepared_around_the_original():
 
 
 @mistake(
+    "precision.prepare",
+    spec="test_prepare_keeps_the_mode_the_ties_and_subclasses",
+    says="share their weight",
+    swap=("copy.deepcopy(module, memo)", "copy.deepcopy(module)"),
+)
+def prepared_without_ties():
+    """Each Linear is copied by itself, and tied weights come apart."""
+
+
+@mistake(
+    "precision.prepare",
+    spec="test_prepare_keeps_the_mode_the_ties_and_subclasses",
+    says="training",
+    swap=(".train(module.training)", ""),
+)
+def prepared_to_train():
+    """The new Sequential and its observer are in training mode."""
+
+
+@mistake(
+    "precision.prepare",
+    spec="test_prepare_keeps_the_mode_the_ties_and_subclasses",
+    says="Doubled",
+    swap=("if type(module) is Linear:", "if isinstance(module, Linear):"),
+)
+def prepared_subclasses_too():
+    """A subclass of Linear, which computes something else, is watched too."""
+
+
+@mistake(
     "precision.convert",
     spec="test_convert_before_any_data",
     says="0",
@@ -1127,3 +1359,43 @@ def converted_without_a_name():
 )
 def converted_without_zero_point():
     """The zero point of the observer is not used."""
+
+
+@mistake(
+    "precision.convert",
+    spec="test_convert_keeps_the_mode_and_other_modules",
+    says="training",
+    swap=("layer.train(module.training)", "layer"),
+)
+def converted_to_train():
+    """The new layers are in training mode."""
+
+
+@mistake(
+    "precision.convert",
+    spec="test_convert_keeps_the_mode_and_other_modules",
+    says="the modules",
+    swap=(" if type(watched) is Linear:", ":"),
+)
+def converted_subclasses_too():
+    """A watched subclass of Linear is replaced, and what it computes is lost."""
+
+
+@mistake(
+    "precision.convert",
+    spec="test_convert_keeps_the_mode_and_other_modules",
+    says="the modules",
+    swap=("case [Sequential(), ", "case [_, "),
+)
+def converted_any_container():
+    """Any module with the two children is replaced, whatever its forward is."""
+
+
+@mistake(
+    "precision.convert",
+    spec="test_an_observer_of_other_integers_is_refused",
+    says="ValueError",
+    swap=("if limits != (-128, 127):", "if False:"),
+)
+def converted_with_any_limits():
+    """The grid of an observer from 0 to 255 is taken, and half of the inputs are limited to 127."""

@@ -152,12 +152,14 @@ def test_wrong_shows_the_requirement_the_smallest_example_and_where_to_look(repo
     assert "lines before\n" in shown and "x is -1\n  stuck?     make hint N=3\n" in shown
 
 
-def test_what_a_spec_calls_of_one_class_is_not_looked_for_in_another(repository: Path) -> None:
+@pytest.mark.parametrize("call", ["One.load()", "loaded(One())"], ids=["on the class", "in a helper"])
+def test_what_a_spec_calls_of_one_class_is_not_looked_for_in_another(repository: Path, call: str) -> None:
     spec = repository / "katas/03_activations/test_02_load.py"
     write(
         spec,
         "from tinytorch.activations import One\n\n\n"
-        'def test_load():\n    """load gives 1."""\n    assert One.load() == 1, "it is 2"\n',
+        "def loaded(one):\n    return one.load()\n\n\n"
+        f'def test_load():\n    """load gives 1."""\n    assert {call} == 1, "it is 2"\n',
     )
     one = "class One:\n    @classmethod\n    def load(cls):\n        return 2\n"
     try:

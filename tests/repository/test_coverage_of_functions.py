@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from dojo.authors import gate, mistakes
+from dojo.authors import gate
 from dojo.catalogue import ROOT, Kata
+from dojo.tree import mistakes
 
 UNCOVERED = Path(__file__).parent / "uncovered.txt"
 

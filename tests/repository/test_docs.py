@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -39,7 +40,15 @@ ELSEWHERE = {
     "make test": "it is what runs this",
     "make dev-gate": "tests/authors/test_gate.py runs the same functions",
     ".ci/run": "continuous integration runs it",
+    "make grade SUBMISSIONS=class": "tests/teach/test_grade.py grades a class",
+    "make nbgrader OUT=course": "tests/teach/test_nbgrader.py makes the course",
     "make bench": "tests/authors/test_bench.py and tests/parity/test_bench.py run it on the smallest workloads",
+    "make grade": "tests/teach/test_grade.py grades small classes",
+    "make compare": "tests/teach/test_compare.py runs compare50",
+    "make gradescope": "tests/teach/test_editions.py runs the zip",
+    "make student-edition": "tests/teach/test_editions.py works in one",
+    "make nbgrader": "tests/teach/test_nbgrader.py runs nbgrader on it",
+    "make site": "tests/teach/test_site.py reads it in a browser",
     "make watch": "tests/student/test_watch.py runs it in a terminal, with keys",
     "make dev-pictures": "tests/authors/test_pictures.py draws one",
     "make data NAME=cifar10": "it needs the network; tests/student/test_data.py downloads from its own server",
@@ -59,7 +68,7 @@ def commands() -> list[str]:
 
 
 def kind(command: str) -> str:
-    return re.sub(r' (N|K|ARGS|FORCE|DATA)=("[^"]*"|\S*)', "", command)
+    return re.sub(r' (N|K|ARGS|FORCE|DATA|SUBMISSIONS|OUT|DIFF)=("[^"]*"|\S*)', "", command)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +91,7 @@ def repository(built: Path, tmp_path: Path) -> Path:
 
 
 def run(home: Path, command: str) -> str:
-    words = [word if word != "python" else sys.executable for word in command.split()]
+    words = [word if word != "python" else sys.executable for word in shlex.split(command)]
     done = subprocess.run(
         [*words, *([f"PYTHON={sys.executable}"] if words[0] == "make" else [])],
         cwd=home,

@@ -289,6 +289,8 @@ def test_no_line_names_a_place_on_somebody_s_machine() -> None:
     found = []
     for name in filter(None, names):
         path = ROOT / name
+        if name.startswith("tests/hostile/"):  # what is there looks for such places
+            continue
         if path.is_file() and not path.is_symlink():
             lines = path.read_bytes().splitlines() if path.stat().st_size < 2**20 else []
             found += [f"{name}:{i}" for i, line in enumerate(lines, 1) if machine.search(line)]

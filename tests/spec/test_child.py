@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import multiprocessing
 import os
+import select
 import signal
 import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -148,24 +155,76 @@ def test_death_comes_in_the_middle_of_a_write(tmp_path: Path) -> None:
     assert (tmp_path / "large").read_bytes() == b"12345"
 
 
-def test_a_child_does_not_outlive_a_spec_that_ran_out_of_time() -> None:
-    reading, writing = os.pipe()
+def forever() -> None:
+    while True:
+        time.sleep(1)
 
-    def forever() -> None:
-        os.write(writing, str(os.getpid()).encode())
-        while True:
-            time.sleep(1)
 
+@contextmanager
+def out_of_time(seconds: float) -> Iterator[None]:
     def ring(number: int, frame: object) -> None:
         raise TimeoutError
 
     before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         with pytest.raises(TimeoutError):
-            in_child(forever)
+            yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+def test_a_child_does_not_outlive_a_spec_that_ran_out_of_time() -> None:
+    reading, writing = os.pipe()
+
+    def wait() -> None:
+        os.write(writing, str(os.getpid()).encode())
+        forever()
+
+    with out_of_time(0.2):
+        in_child(wait)
     with pytest.raises(ProcessLookupError):
         os.kill(int(os.read(reading, 20)), 0)
+
+
+@pytest.mark.parametrize("waits", [True, False], ids=["out of time", "in time"])
+def test_what_a_child_started_ends_with_it(waits: bool) -> None:
+    reading, writing = os.pipe()  # at its end when nobody holds `writing` any more
+
+    def start() -> None:
+        context = multiprocessing.get_context("fork")
+        context.Process(target=forever).start()
+        if waits:
+            forever()
+        os.write(writing, b"done")
+
+    if waits:
+        with out_of_time(0.5):
+            in_child(start)
+    else:
+        assert in_child(start) == {}
+        assert os.read(reading, 4) == b"done"
+    os.close(writing)
+    assert select.select([reading], [], [], 10)[0], "a process that the child started is still there"
+    assert os.read(reading, 1) == b""
+    os.close(reading)
+
+
+def test_objects_are_no_numbers() -> None:
+    with pytest.raises(AssertionError, match="TypeError: 'losses' holds Fractions, not numbers"):
+        in_child(lambda: {"losses": np.array([Fraction(1, 2)])})
+
+
+def test_the_frames_of_a_further_process_are_told() -> None:
+    def failed() -> None:
+        try:
+            json.loads("{")
+        except ValueError:
+            raise RuntimeError(f"process 1 raised:\n\n{traceback.format_exc()}") from None
+
+    with pytest.raises(AssertionError) as caught:
+        in_child(failed)
+    told = caught.value.child_frames  # type: ignore[attr-defined]
+    assert told[-1].name == "raw_decode"
+    assert Path(told[-1].filename).name == "decoder.py"

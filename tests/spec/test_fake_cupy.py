@@ -38,6 +38,10 @@ HONEST: dict[str, tuple[Callable[[Any, Any], Any], Any]] = {
     "operators": (lambda xp, x: (2 * x - x / 4 + x**2) // 1 % 3, (2 * HOST - HOST / 4 + HOST**2) // 1 % 3),
     "a NumPy number": (lambda xp, x: np.float32(2) * x + np.float32(1), HOST * 2 + 1),
     "negation and abs": (lambda xp, x: abs(-x), HOST),
+    "divmod": (
+        lambda xp, x: xp.stack([*divmod(x, 4), *divmod(9, x + 1)]),
+        [*divmod(HOST, 4), *divmod(9, HOST + 1)],
+    ),
     "comparison": (lambda xp, x: (x > 2) & ~(x == 4) | (x != x), (HOST > 2) & (HOST != 4)),
     "matmul": (lambda xp, x: x @ x.T, HOST @ HOST.T),
     "a ufunc of NumPy's": (lambda xp, x: np.exp(x), np.exp(HOST)),

@@ -345,7 +345,7 @@ WRONG = [
     wrong(
         19,
         "the_cache_forgets_the_values",
-        ("caching.decode", "    values[each, :, cache.lengths] = v\n", ""),
+        ("caching.decoding", "    values[each, :, cache.lengths] = v\n", ""),
         says="What generate with a KVCache writes is not what the model says",
     ),
     wrong(

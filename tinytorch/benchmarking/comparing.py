@@ -83,7 +83,7 @@ def compare(
 
     Raises:
         ValueError: the two have not equally many rounds, or fewer than MIN_ROUNDS (the message names the numbers), or
-            a time is not above 0 (it names the time).
+            a time is not above 0, as nan is not (it names the time).
     """
     raise NotImplementedError("kata 19: compare")
 

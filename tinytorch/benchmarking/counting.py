@@ -38,7 +38,7 @@ def bytes_moved(event: Event, result: Any) -> int:
 
     It reads the arrays among event.args. It writes what it returns, an array or a tuple of arrays and None, except
     what shares memory with an argument: that is a view. If it writes nothing, it reads nothing either. A kernel has 0:
-    what it calls is counted.
+    what it calls is counted. An array is what has `nbytes`: a GPU's array and NumPy's single number too.
     """
     raise NotImplementedError("kata 19: bytes_moved")
 

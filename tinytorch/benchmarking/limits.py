@@ -23,13 +23,15 @@ def bandwidth(nbytes: int = 2**26, repeats: int = 5, clock: Clock = time.perf_co
     """How many billions of bytes a second the memory moves: the fastest of several copies (McCalpin, 1995: STREAM).
 
     An array of `nbytes` bytes, more than the caches hold, is copied into another one, first unmeasured and then
-    `repeats` times. A copy reads `nbytes` and writes `nbytes`.
+    `repeats` times. A copy reads `nbytes` and writes `nbytes`. Fill the source first: memory that nobody has written
+    is not there yet.
 
     Args:
         clock: gives the time in seconds; it is read only around copies that are timed.
 
     Raises:
-        ValueError: `nbytes` or `repeats` is less than 1; the message names it.
+        ValueError: `nbytes` or `repeats` is less than 1; the message names it. Or a copy took no time on the clock:
+            the message says "clock".
     """
     raise NotImplementedError("kata 19: bandwidth")
 
@@ -56,6 +58,6 @@ def roofline(flops: int, nbytes: int, seconds: float, peak_gflops: float, peak_b
     a tie it is "compute".
 
     Raises:
-        ValueError: seconds or a peak is not above 0, or nbytes is below 1; the message names all four.
+        ValueError: seconds or a peak is not above 0, as nan is not, or nbytes is below 1; the message names all four.
     """
     raise NotImplementedError("kata 19: roofline")

@@ -86,7 +86,7 @@ def fit_parallel(
 
     Afterwards the model and the optimizer of this process have the state of those of rank 0, as a script saves rank 0's
     under PyTorch's DistributedDataParallel. The parameters are the same in all. Running statistics of batch norm are
-    not: each process has seen its own samples.
+    not: each process has seen its own samples. All gradients fit into a row of `spawn`, however large the model is.
     """
     raise NotImplementedError("kata 19: fit_parallel")
 

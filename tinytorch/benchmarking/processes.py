@@ -79,7 +79,8 @@ def collect(workers: Sequence[BaseProcess], pipes: Sequence[Connection]) -> list
     """What the workers sent, by rank. They are waited for all at once, so that the first failure is seen at once.
 
     `multiprocessing.connection.wait` says which pipes have something. A pipe whose worker died without a word is at its
-    end: recv raises EOFError.
+    end: recv raises EOFError. Receive before you wait for a process to end: a pipe holds 64 KiB, and who sends more
+    waits for a reader.
 
     Raises:
         RuntimeError: a worker raised (the message has its rank and its traceback) or died (its rank, and the name of
@@ -99,8 +100,9 @@ def spawn(
 
     As torch.multiprocessing.spawn, with results. In each fork runs `work`. All have the same `rows`, shared memory
     (world_size, buffer_bytes), and the same `gate`. The gate, a pipe for each and the processes are made by
-    multiprocessing.get_context("fork"). `rows` may be large: memory that nobody writes into costs nothing. However it
-    ends, no process is left.
+    multiprocessing.get_context("fork"). `rows` may be large: memory that nobody writes into costs nothing. Make a pipe,
+    start its process, close the writing end here, then the next: a fork inherits all that is open. However it ends,
+    also while some are still at work, no process is left.
 
     Raises:
         RuntimeError: as `collect`. Or there is no fork on this system; or a thread is running besides this one that is

@@ -33,6 +33,11 @@ def calls_per_block(function: Call, min_block: float, timer: Clock = time.proces
 
     One call goes before, unmeasured: a first call fills caches, loads what is missing, and says nothing about the
     second.
+
+    Raises:
+        ValueError: after a block that is too short, 1 s + 100 * min_block have passed on the wall (time.perf_counter)
+            since the first block began: the clock hardly counts what the function does, as CPU time does not count
+            sleep. The message says "clock", and what to give for `timer`.
     """
     raise NotImplementedError("kata 19: calls_per_block")
 
@@ -40,7 +45,7 @@ def calls_per_block(function: Call, min_block: float, timer: Clock = time.proces
 def format_time(seconds: float) -> str:
     """A time with three significant digits, in the largest of s, ms, us and ns that makes it at least 1: "1.23 ms".
 
-    Less than 1 ns is shown in ns too.
+    It is rounded first: 0.9996 is "1 s". Less than 1 ns is shown in ns too, and 1234 seconds are "1230 s".
     """
     raise NotImplementedError("kata 19: format_time")
 

@@ -25,7 +25,7 @@ class Request:  # given
     temperature: float = 1.0
     top_k: int | None = None
     top_p: float | None = None
-    stop: Collection[int] = ()
+    stop: int | Collection[int] = ()
     generator: Any = None
     written: list[int] = field(default_factory=list)
     """The tokens after `ids`, the stop token too."""
@@ -44,14 +44,18 @@ class Request:  # given
 class Batch:
     """Rows that are written together, one token each a step.
 
-    requests[r] is the text in row r. `cache` is a KVCache with a row for each; it holds all tokens of a text but the
-    last one, which the next step reads. The rows in use are the first ones.
+    `model` and `prefixes` are those that were given. requests[r] is the text in row r. `cache` is a KVCache with a row
+    for each; it holds all tokens of a text but the last one, which the next step reads. The rows in use are the first
+    ones.
     """
 
     def __init__(self, model: GPT, rows: int = 8, prefixes: PrefixCache | None = None) -> None:
         """Take the memory for `rows` texts, in the dtype and on the device of the model.
 
         With `prefixes`, what a text has in common with earlier ones is not read again.
+
+        Raises:
+            ValueError: `rows` is less than 1; the message names it.
         """
         raise NotImplementedError("kata 16: Batch.__init__")
 
@@ -61,11 +65,13 @@ class Batch:
         return len(self.cache.lengths) - len(self.requests)
 
     def add(self, request: Request) -> None:
-        """Let a text join: read all of its tokens but the last one. Of a text longer than block_size the end is read.
+        """Let a text join: read all of its tokens but the last one. Of a longer text its last block_size tokens count.
 
         Raises:
             RuntimeError: no row is free; the message names the number of rows.
             ValueError: there is no token, max_new_tokens is less than 1 (the message names it), or as check_sampling.
+                Or the request has joined before: it is in a row, or something has been written.
+            TypeError: `stop` is neither an int nor a collection; the message names it.
             IndexError: a token is not in the vocabulary; the message names it and the size of the vocabulary. It is
                 told now: in a step it would stop all rows.
         """
@@ -78,9 +84,9 @@ class Batch:
     def step(self) -> list[Request]:
         """Write one token in every row; return the requests that got one. Those that are finished have left.
 
-        All rows take part in one call of next_logits and one of sample_rows. A text that is longer than block_size
-        first drops the first half of its window, and the rest is read again: the model sees at least
-        block_size // 2 tokens, and at least one. Without requests nothing is done.
+        All rows take part in one call of next_logits and one of sample_rows. A window that is longer than block_size
+        is first cut to its last max(block_size // 2, 1) tokens, which are read again. Without requests nothing is
+        done. If anything raises, no text has changed, and the same step may be made again.
         """
         raise NotImplementedError("kata 16: Batch.step")
 
@@ -99,6 +105,6 @@ def generate_all(
     """What is written after each of the requests, first come, first served, at most `rows` of them at once.
 
     Raises:
-        ValueError, IndexError: as Batch.add.
+        ValueError, TypeError, IndexError: as Batch; one that add would refuse is found before anything is written.
     """
     raise NotImplementedError("kata 16: generate_all")

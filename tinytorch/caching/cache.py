@@ -65,8 +65,8 @@ class KVCache:
         Nothing is erased: what stands there is not looked at, and is written over.
 
         Raises:
-            ValueError: a length is negative or larger than that of its row; the message names the lengths asked for
-                and those there are. Then nothing is forgotten.
+            ValueError: a length is negative or larger than that of its row, or there are not as many lengths as rows;
+                the message names the lengths asked for and those there are. Then nothing is forgotten.
         """
         raise NotImplementedError("kata 16: KVCache.truncate")
 
@@ -75,7 +75,8 @@ class KVCache:
 
         Raises:
             ValueError: the row of `source` does not hold that many tokens, or this cache has not so many places; the
-                message names `length`.
+                message names `length`. Or the caches differ in layers, heads or features; it names both shapes.
+            TypeError: the caches differ in dtype; the message names both.
         """
         raise NotImplementedError("kata 16: KVCache.copy_row")
 

@@ -36,8 +36,8 @@ class PagePool:
 class PagedCache:
     """A `Cache` (kata 13) for one text, whose keys and values stand in the pages of a pool.
 
-    `table` lists its pages: place t stands in page table[t // page_size], at t % page_size. `length` is how many
-    tokens it holds.
+    `pool` is the PagePool. `table` lists the pages of the text: place t stands in page table[t // page_size], at
+    t % page_size. `length` is how many tokens it holds.
     """
 
     def __init__(self, pool: PagePool) -> None:
@@ -56,15 +56,20 @@ class PagedCache:
     def update(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         """Write new keys and values (1, H, L, E) behind the old ones; return all of the layer's: (1, H, length + L, E).
 
-        The first layer reserves the pages. The length grows when the last layer is updated.
+        The first layer reserves the pages. The length grows when the last layer is updated. What is refused changes
+        nothing.
 
         Raises:
-            MemoryError: the pool has too few pages; nothing has been written then.
+            MemoryError: the pool has too few pages.
+            ValueError, TypeError, RuntimeError: shape, dtype or gradients, as KVCache.update of one row.
         """
         raise NotImplementedError("kata 16: PagedCache.update")
 
     def fork(self) -> Self:
-        """A cache for another text that begins as this one: it shares all pages, and nothing is copied."""
+        """A cache for another text that begins as this one: it shares all pages in which a token stands, and no more.
+
+        Nothing is copied.
+        """
         raise NotImplementedError("kata 16: PagedCache.fork")
 
     def release(self) -> None:

@@ -43,9 +43,10 @@ class PrefixCache:
         """Remember `ids`, the tokens that `row` of `cache` holds.
 
         If there is no room, the text that was not used for the longest time is forgotten. A known text that begins with
-        `ids` counts as used now, and nothing is copied. A known text with which `ids` begins is replaced.
+        `ids` counts as used now, and nothing is copied. A known text with which `ids` begins is replaced. Without
+        tokens nothing is done.
 
         Raises:
-            ValueError: the row does not hold as many tokens; the message names both numbers.
+            ValueError: the row holds another number of tokens; the message names both numbers.
         """
         raise NotImplementedError("kata 16: PrefixCache.store")

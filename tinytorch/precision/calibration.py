@@ -128,8 +128,8 @@ class StaticQuantizedLinear(QuantizedLinear):
 def prepare(model: Module) -> Module:
     """A copy of the model that watches its inputs: each Linear is Sequential(MinMaxObserver(), Linear).
 
-    Only what is exactly a Linear is replaced, no subclass. Observers are on the device of their Linear, and everything
-    keeps its mode, training or not. Then run some batches through it, in eval mode
+    Only what is exactly a Linear is replaced, no subclass. Observers are on the device of their Linear. Everything
+    keeps its mode, training or not, and tied weights stay tied. Then run some batches through it, in eval mode
     (torch.ao.quantization.prepare).
     """
     raise NotImplementedError("kata 17: prepare")
@@ -139,9 +139,12 @@ def convert(model: Module) -> Module:
     """A copy of a prepared model with a StaticQuantizedLinear for each watched Linear (torch.ao.quantization.convert).
 
     Its weight is on a grid of 8 bits for each row, its input on that of the observer's calculate_qparams. What is not a
-    Sequential of a MinMaxObserver and a Linear, as prepare makes them, is only copied.
+    Sequential of a MinMaxObserver and exactly a Linear, as prepare makes them, is only copied. Everything keeps its
+    mode, training or not. Where two watched Linears share a weight, each new layer has integers of its own.
 
     Raises:
         RuntimeError: an observer has seen nothing, see calculate_qparams; the message names its place in the model.
+        ValueError: an observer's integers are not -128 to 127, as those of StaticQuantizedLinear's input are; the
+            message names its place, quant_min and quant_max.
     """
     raise NotImplementedError("kata 17: convert")

@@ -37,15 +37,17 @@ def save_model(model: Module, path: str | os.PathLike[str], metadata: Mapping[st
 def load_model(model: Module, path: str | os.PathLike[str]) -> Module:
     """The model of a file: a copy of `model`, its layers quantized as those of the file, with the file's Tensors.
 
-    `model` is a float model of the same architecture, such as a new GPT(config); its values do not matter, and it stays
-    as it is. Files that kata 08's `save` wrote of a state_dict are loaded too. It is strict: every name must be there,
-    no other one, and each Tensor has the shape and the dtype that the model has.
+    `model` is a float model of the same architecture, such as a new GPT(config); its values do not matter, not even
+    nan, and it stays as it is. Files that kata 08's `save` wrote of a state_dict are loaded too. It is strict: every
+    name must be there, no other one, and each Tensor has the shape and the dtype that the model has. Which weights are
+    tied is the model's matter: a Tensor of the file is copied to all of its names, tied in `model` or not.
 
     Raises:
-        CheckpointError: the file is damaged, or what its metadata say of TIED or LAYERS is not as save_model writes it;
-            the message names the path.
+        CheckpointError: the file is damaged, or what its metadata say of TIED or LAYERS is not as save_model writes it:
+            also a name in TIED that is in the file, and bits or a group_size that the class refuses. The message
+            names the path.
         KeyError: names are missing or unexpected; the message lists them.
-        ValueError: a shape or a dtype differs (the message names the Tensor and both), or a layer of the file is
-            not in the model (it names the layer).
+        ValueError: a shape or a dtype differs (the message names the Tensor and both), a layer of the file is not in
+            the model (it names the layer), or the file has different values for tied weights (it names both).
     """
     raise NotImplementedError("kata 17: load_model")

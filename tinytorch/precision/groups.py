@@ -41,7 +41,7 @@ def quantize_rows(weight: Tensor, bits: int = 8, group_size: int | None = None) 
 
     Raises:
         ValueError: weight is no matrix with entries (the message names its shape), bits is neither 4 nor 8 (it names
-            bits), or group_size is below 1, or odd with 4 bits (it names group_size).
+            bits), or group_size is given and is below 1, above K, or odd with 4 bits (it names group_size).
     """
     raise NotImplementedError("kata 17: quantize_rows")
 

@@ -98,11 +98,11 @@ def quantize_layers(model: Module, recipe: Recipe) -> Module:
 
     The rest is a copy with memory of its own, as copy.deepcopy gives it; `model` stays as it is. A new layer is in
     training mode or not, as the old one. A module that stands in two places is replaced in both by the same one. Where
-    two modules share a weight (tied weights), the new ones share their buffers.
+    two modules share a weight (tied weights), the new ones share their buffers, if bits and group_size are the same.
 
     Raises:
-        ValueError: the model has no module of such a name (the message names it), or that one is neither Linear nor
-            Embedding, as its kind needs (it names the class). Also as quantize_rows.
+        ValueError: named_modules of the model lists no such name (the message names it), or that module is neither
+            Linear nor Embedding, as its kind needs (it names the class). Also as quantize_rows.
     """
     raise NotImplementedError("kata 17: quantize_layers")
 
@@ -112,8 +112,8 @@ def quantize_dynamic(
 ) -> Module:
     """A copy of the model with every Linear and Embedding on a grid (torch.ao.quantization.quantize_dynamic).
 
-    Subclasses are left alone, because they may compute something else, and so are the modules whose names are in
-    `skip`. Otherwise as quantize_layers. The model itself may be a Linear; its name is "".
+    Subclasses are left alone, because they may compute something else, and so are the modules whose names, as
+    named_modules lists them, are in `skip`. Otherwise as quantize_layers. The model itself may be a Linear, named "".
 
     Raises:
         ValueError: a name in `skip` is not the name of a Linear or Embedding; the message names it. Also as

@@ -57,8 +57,7 @@ class Function:
             RuntimeError (when the rule is called): the number of gradients that backward returned is not the number
                 of arguments of apply; the message names both numbers.
         """
-        recorded = recording()
-        edges = edges_to(args) if recorded else []
+        edges = edges_to(args) if recording() else []
         wanted = [place for place, *_ in edges]
         ctx = Context(tuple([place in wanted for place in range(len(args))]))
         arrays = [each.data if isinstance(each, Tensor) else each for each in args]

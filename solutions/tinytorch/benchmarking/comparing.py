@@ -95,14 +95,15 @@ def compare(
 
     Raises:
         ValueError: the two have not equally many rounds, or fewer than MIN_ROUNDS (the message names the numbers), or
-            a time is not above 0 (it names the time).
+            a time is not above 0, as nan is not (it names the time).
     """
     times = [np.asarray(each, np.float64) for each in (before, after)]
     if len(times[0]) != len(times[1]) or len(times[0]) < MIN_ROUNDS:
         raise ValueError(
             f"compare needs the same rounds of both, and at least {MIN_ROUNDS}: got {len(times[0])} and {len(times[1])}"
         )
-    if (smallest := min(each.min() for each in times)) <= 0:
+    smallest = np.min(times)  # nan, if there is one
+    if not smallest > 0:
         raise ValueError(f"a time is above 0, got {smallest}: let a block have more calls")
     ratios = np.log(times[0] / times[1])
     low, high = bootstrap(ratios, np.median, confidence, generator=generator)

@@ -36,13 +36,15 @@ def bandwidth(nbytes: int = 2**26, repeats: int = 5, clock: Clock = time.perf_co
     """How many billions of bytes a second the memory moves: the fastest of several copies (McCalpin, 1995: STREAM).
 
     An array of `nbytes` bytes, more than the caches hold, is copied into another one, first unmeasured and then
-    `repeats` times. A copy reads `nbytes` and writes `nbytes`.
+    `repeats` times. A copy reads `nbytes` and writes `nbytes`. Fill the source first: memory that nobody has written
+    is not there yet.
 
     Args:
         clock: gives the time in seconds; it is read only around copies that are timed.
 
     Raises:
-        ValueError: `nbytes` or `repeats` is less than 1; the message names it.
+        ValueError: `nbytes` or `repeats` is less than 1; the message names it. Or a copy took no time on the clock:
+            the message says "clock".
     """
     if nbytes < 1 or repeats < 1:
         raise ValueError(
@@ -55,6 +57,10 @@ def bandwidth(nbytes: int = 2**26, repeats: int = 5, clock: Clock = time.perf_co
         start = clock()
         np.copyto(target, source)
         fastest = min(fastest, clock() - start)
+    if not fastest > 0:
+        raise ValueError(
+            f"a copy took {fastest:g} s: the clock is too coarse for {nbytes} bytes; give more bytes or a finer clock"
+        )
     return 2 * nbytes / fastest / 1e9
 
 
@@ -80,9 +86,9 @@ def roofline(flops: int, nbytes: int, seconds: float, peak_gflops: float, peak_b
     a tie it is "compute".
 
     Raises:
-        ValueError: seconds or a peak is not above 0, or nbytes is below 1; the message names all four.
+        ValueError: seconds or a peak is not above 0, as nan is not, or nbytes is below 1; the message names all four.
     """
-    if min(seconds, peak_gflops, peak_bandwidth) <= 0 or nbytes < 1:
+    if not all(each > 0 for each in (seconds, peak_gflops, peak_bandwidth)) or nbytes < 1:
         raise ValueError(
             "roofline needs seconds and peaks above 0 and at least one byte, got "
             f"seconds={seconds}, peak_gflops={peak_gflops}, peak_bandwidth={peak_bandwidth} and nbytes={nbytes}"

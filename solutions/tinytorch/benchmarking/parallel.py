@@ -108,10 +108,14 @@ def fit_parallel(
 
     Afterwards the model and the optimizer of this process have the state of those of rank 0, as a script saves rank 0's
     under PyTorch's DistributedDataParallel. The parameters are the same in all. Running statistics of batch norm are
-    not: each process has seen its own samples.
+    not: each process has seen its own samples. All gradients fit into a row of `spawn`, however large the model is.
     """
     results = spawn(
-        _train, world_size, model, optimizer, loss_fn, dataset, batch_size, epochs, seed, timeout=timeout
+        _train,
+        world_size,
+        *(model, optimizer, loss_fn, dataset, batch_size, epochs, seed),
+        timeout=timeout,
+        buffer_bytes=8 * sum(each.data.size for each in model.parameters()),  # float64 at most
     )
     _, model_state, optimizer_state = results[0]
     model.load_state_dict(model_state)

@@ -69,7 +69,8 @@ class profile:
         """Call run(), add a Record, and return the result. An operation that raises has no Record.
 
         The timer is read right before run() and right after it. An operation may call others: its `own` time is its
-        time without theirs, which `self.inside.seconds` adds up. `thread` is threading.get_native_id().
+        time without theirs, which `self.inside.seconds` adds up: set it to 0 before run(), and afterwards to what it
+        was plus the operation's whole `seconds`, also if run() raises. `thread` is threading.get_native_id().
         """
         outside, self.inside.seconds = self.inside.seconds, 0.0
         start = self.timer()
@@ -107,7 +108,8 @@ class profile:
     def table(self, row_limit: int = 10) -> str:
         """The first rows of key_averages under a headline: name, kind, calls, own time, its share, GFLOP, MB.
 
-        The share is the part of all own times in percent, as in "45 %"; times are as format_time has them.
+        The share is the part of all own times in whole percent, as in "45 %"; times are as format_time has them. What
+        a kernel multiplies is not seen here; `count` sees it.
         """
         rows = self.key_averages()
         total = sum(row.own for row in rows)

@@ -46,10 +46,21 @@ def calls_per_block(function: Call, min_block: float, timer: Clock = time.proces
 
     One call goes before, unmeasured: a first call fills caches, loads what is missing, and says nothing about the
     second.
+
+    Raises:
+        ValueError: after a block that is too short, 1 s + 100 * min_block have passed on the wall (time.perf_counter)
+            since the first block began: the clock hardly counts what the function does, as CPU time does not count
+            sleep. The message says "clock", and what to give for `timer`.
     """
     function()
-    number = 1
+    number, began = 1, time.perf_counter()
     while time_calls(function, number, timer) < min_block:
+        waited = time.perf_counter() - began
+        if waited > 1 + 100 * min_block:
+            raise ValueError(
+                f"after {waited:.3g} s on the wall no block has {min_block:g} s on the clock that was given: it does "
+                "not count what the function does; say timer=time.perf_counter"
+            )
         number *= 2
     return number
 
@@ -57,12 +68,12 @@ def calls_per_block(function: Call, min_block: float, timer: Clock = time.proces
 def format_time(seconds: float) -> str:
     """A time with three significant digits, in the largest of s, ms, us and ns that makes it at least 1: "1.23 ms".
 
-    Less than 1 ns is shown in ns too.
+    It is rounded first: 0.9996 is "1 s". Less than 1 ns is shown in ns too, and 1234 seconds are "1230 s".
     """
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
-        if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds / 1e-9:.3g} ns"
+    rounded = float(f"{seconds:.3g}")
+    units = (("s", 1.0), ("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9))
+    unit, size = next((each for each in units if rounded >= each[1]), units[-1])
+    return f"{float(f'{rounded / size:.3g}'):.15g} {unit}"
 
 
 @dataclass(frozen=True)

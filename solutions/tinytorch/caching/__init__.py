@@ -6,7 +6,7 @@ from tinytorch.caching.batch import (
     generate_all as generate_all,
 )
 from tinytorch.caching.cache import KVCache as KVCache
-from tinytorch.caching.decode import (
+from tinytorch.caching.decoding import (
     attended as attended,
     can_decode as can_decode,
     decode as decode,

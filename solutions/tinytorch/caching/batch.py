@@ -34,7 +34,7 @@ class Request:  # given
     temperature: float = 1.0
     top_k: int | None = None
     top_p: float | None = None
-    stop: Collection[int] = ()
+    stop: int | Collection[int] = ()
     generator: Any = None
     written: list[int] = field(default_factory=list)
     """The tokens after `ids`, the stop token too."""
@@ -53,15 +53,21 @@ class Request:  # given
 class Batch:
     """Rows that are written together, one token each a step.
 
-    requests[r] is the text in row r. `cache` is a KVCache with a row for each; it holds all tokens of a text but the
-    last one, which the next step reads. The rows in use are the first ones.
+    `model` and `prefixes` are those that were given. requests[r] is the text in row r. `cache` is a KVCache with a row
+    for each; it holds all tokens of a text but the last one, which the next step reads. The rows in use are the first
+    ones.
     """
 
     def __init__(self, model: GPT, rows: int = 8, prefixes: PrefixCache | None = None) -> None:
         """Take the memory for `rows` texts, in the dtype and on the device of the model.
 
         With `prefixes`, what a text has in common with earlier ones is not read again.
+
+        Raises:
+            ValueError: `rows` is less than 1; the message names it.
         """
+        if rows < 1:
+            raise ValueError(f"a batch has at least one row, got {rows}")
         weight = model.wte.weight
         self.model = model
         self.cache = KVCache(model.config, rows, dtype=weight.dtype, device=weight.device)
@@ -74,25 +80,22 @@ class Batch:
         return len(self.cache.lengths) - len(self.requests)
 
     def add(self, request: Request) -> None:
-        """Let a text join: read all of its tokens but the last one. Of a text longer than block_size the end is read.
+        """Let a text join: read all of its tokens but the last one. Of a longer text its last block_size tokens count.
 
         Raises:
             RuntimeError: no row is free; the message names the number of rows.
             ValueError: there is no token, max_new_tokens is less than 1 (the message names it), or as check_sampling.
+                Or the request has joined before: it is in a row, or something has been written.
+            TypeError: `stop` is neither an int nor a collection; the message names it.
             IndexError: a token is not in the vocabulary; the message names it and the size of the vocabulary. It is
                 told now: in a step it would stop all rows.
         """
-        config = self.model.config
-        check_sampling(request.temperature, request.top_k, request.top_p)
+        _check(request, self.model.config.vocab_size)
+        if request in self.requests:
+            raise ValueError("the request is in a row of this batch: a text joins once")
         if not self.free:
             raise RuntimeError(f"all {len(self.requests)} rows are in use: wait for one, or release it")
-        if not request.ids:
-            raise ValueError("a text to go on with has one token at least")
-        if request.max_new_tokens < 1:
-            raise ValueError(f"max_new_tokens must be 1 or more, got {request.max_new_tokens}")
-        if outside := [each for each in request.ids if not 0 <= each < config.vocab_size]:
-            raise IndexError(f"id {outside[0]} is outside a vocabulary of {config.vocab_size}")
-        request.start = max(0, len(request.ids) - config.block_size)
+        request.start = max(0, len(request.ids) - self.model.config.block_size)
         self.read(request, len(self.requests))
         self.requests.append(request)
 
@@ -110,28 +113,37 @@ class Batch:
     def step(self) -> list[Request]:
         """Write one token in every row; return the requests that got one. Those that are finished have left.
 
-        All rows take part in one call of next_logits and one of sample_rows. A text that is longer than block_size
-        first drops the first half of its window, and the rest is read again: the model sees at least
-        block_size // 2 tokens, and at least one. Without requests nothing is done.
+        All rows take part in one call of next_logits and one of sample_rows. A window that is longer than block_size
+        is first cut to its last max(block_size // 2, 1) tokens, which are read again. Without requests nothing is
+        done. If anything raises, no text has changed, and the same step may be made again.
         """
         requests, block_size = list(self.requests), self.model.config.block_size
         if not requests:
             return []
         for row, request in enumerate(requests):
             if len(request.window()) > block_size:
+                start = request.start
                 request.start += len(request.window()) - max(block_size // 2, 1)
-                self.read(request, row)
-        part = self.cache[: len(requests)]
+                try:
+                    self.read(request, row)
+                except BaseException:
+                    request.start = start  # so the next step reads again
+                    raise
+        part, before = self.cache[: len(requests)], self.cache.lengths[: len(requests)].copy()
         xp = get_array_module(part.keys)
         ids = xp.zeros((len(requests), longest(part.length) + 1), np.int64)
         ids[:, -1] = xp.asarray([request.window()[-1] for request in requests])
-        logits = next_logits(self.model, Tensor(ids), part)
         names = ("temperature", "top_k", "top_p", "generator")
-        drawn = sample_rows(logits, *([getattr(each, name) for each in requests] for name in names))
+        try:
+            logits = next_logits(self.model, Tensor(ids), part)
+            drawn = sample_rows(logits, *([getattr(each, name) for each in requests] for name in names))
+        except BaseException:
+            part.truncate(before)
+            raise
         for request, token, row_logits in zip(requests, drawn.tolist(), logits.data, strict=True):
             request.written.append(token)
             request.logits = row_logits
-            if token in request.stop:
+            if token in ((request.stop,) if isinstance(request.stop, int) else request.stop):
                 request.finish_reason = "stop"
             elif len(request.written) >= request.max_new_tokens:
                 request.finish_reason = "length"
@@ -159,11 +171,30 @@ def generate_all(
     """What is written after each of the requests, first come, first served, at most `rows` of them at once.
 
     Raises:
-        ValueError, IndexError: as Batch.add.
+        ValueError, TypeError, IndexError: as Batch; one that add would refuse is found before anything is written.
     """
+    for request in requests:
+        _check(request, model.config.vocab_size)
+    if len(set(requests)) < len(requests):
+        raise ValueError("a request stands in the list twice: a text joins once")
     batch, waiting = Batch(model, rows, prefixes), deque(requests)
     while waiting or batch.requests:
         while waiting and batch.free:
             batch.add(waiting.popleft())
         batch.step()
     return [request.written for request in requests]
+
+
+def _check(request: Request, vocab_size: int) -> None:
+    """Refuse a request that could not be written to its end."""
+    check_sampling(request.temperature, request.top_k, request.top_p)
+    if not request.ids:
+        raise ValueError("a text to go on with has one token at least")
+    if request.max_new_tokens < 1:
+        raise ValueError(f"max_new_tokens must be 1 or more, got {request.max_new_tokens}")
+    if not isinstance(request.stop, int | Collection):
+        raise TypeError(f"stop is an id or a collection of ids, got {request.stop!r}")
+    if request.written:
+        raise ValueError("the request has joined before: make a new one, whose ids are those of its text")
+    if outside := [each for each in request.ids if not 0 <= each < vocab_size]:
+        raise IndexError(f"id {outside[0]} is outside a vocabulary of {vocab_size}")

@@ -44,7 +44,10 @@ class KVCache:
         self.keys: Array = zeros(shape, dtype=dtype, device=device).data
         self.values: Array = zeros(shape, dtype=dtype, device=device).data
         self.lengths: Array = np.zeros(rows, np.int64)
-        self._counted = 0  # how many tokens the last update added to the lengths
+        self._counted, self._after = (
+            0,
+            self.lengths.copy(),
+        )  # what the last update added, and the lengths then
 
     @property
     def length(self) -> int | Array:
@@ -77,10 +80,11 @@ class KVCache:
         past = self.length
         end = longest(past) + new
         if not 0 <= layer < layers:
-            self.lengths -= self._counted
+            if (self.lengths == self._after).all():  # nobody has changed them since
+                self.lengths -= self._counted
             self._counted = 0
             raise ValueError(f"there is no layer {layer}: the cache has {layers}")
-        self._check(key, value)
+        _check_new(self.keys, rows, key, value)
         if end > places:
             raise ValueError(f"a text of {end} tokens does not fit into a cache of {places}")
         xp = get_array_module(self.keys, key.data, value.data)
@@ -94,22 +98,8 @@ class KVCache:
             found.append(wrap(memory[:, :, :end].reshape(*key.shape[:-3], heads, end, features)))
         self._counted = new if layer == layers - 1 else 0
         self.lengths += self._counted
+        self._after = self.lengths.copy()
         return found[0], found[1]
-
-    def _check(self, key: Tensor, value: Tensor) -> None:
-        _, rows, heads, _, features = self.keys.shape
-        right = (heads, *key.shape[-2:-1], features)
-        fits = key.ndim > 2 and key.shape[-3:] == right and math.prod(key.shape[:-3]) == rows
-        if not fits or value.shape != key.shape:
-            raise ValueError(
-                f"the cache takes keys and values of shape {(rows, heads, 'L', features)}, "
-                f"got {key.shape} and {value.shape}"
-            )
-        for each in (key, value):
-            if each.dtype != self.keys.dtype:
-                raise TypeError(f"a cache of {self.keys.dtype} takes no {each.dtype}")
-            if each.requires_grad:
-                raise RuntimeError("gradients end at a KVCache: call the model inside `with no_grad():`")
 
     def truncate(self, length: int | Sequence[int] | Array) -> None:
         """Forget the tokens from place `length` on, one number for all rows or one for each (`crop` in transformers).
@@ -117,28 +107,35 @@ class KVCache:
         Nothing is erased: what stands there is not looked at, and is written over.
 
         Raises:
-            ValueError: a length is negative or larger than that of its row; the message names the lengths asked for
-                and those there are. Then nothing is forgotten.
+            ValueError: a length is negative or larger than that of its row, or there are not as many lengths as rows;
+                the message names the lengths asked for and those there are. Then nothing is forgotten.
         """
         new = np.asarray(length)
+        if new.shape not in ((), self.lengths.shape):
+            raise ValueError(
+                f"{len(self.lengths)} texts of {self.lengths.tolist()} tokens take as many lengths, got {new.tolist()}"
+            )
         if ((new < 0) | (new > self.lengths)).any():
             raise ValueError(f"texts of {self.lengths.tolist()} tokens cannot be cut to {new.tolist()}")
         self.lengths[:] = new
-        self._counted = 0
 
     def copy_row(self, row: int, source: KVCache, source_row: int, length: int | None = None) -> None:
         """Let `row` hold the first `length` tokens, by default all, of a row of `source`, which may be this cache.
 
         Raises:
             ValueError: the row of `source` does not hold that many tokens, or this cache has not so many places; the
-                message names `length`.
+                message names `length`. Or the caches differ in layers, heads or features; it names both shapes.
+            TypeError: the caches differ in dtype; the message names both.
         """
+        mine, theirs, places = self.keys.shape, source.keys.shape, self.keys.shape[3]
+        if source.keys.dtype != self.keys.dtype:
+            raise TypeError(f"a cache of {self.keys.dtype} takes no {source.keys.dtype}")
+        if theirs[::2] != mine[::2]:  # layers, heads, features
+            raise ValueError(f"a row of keys of shape {theirs} does not fit into keys of shape {mine}")
         held = int(source.lengths[source_row])
         length = held if length is None else length
-        if not 0 <= length <= min(held, self.keys.shape[3]):
-            raise ValueError(
-                f"cannot copy {length} tokens of a row that holds {held} into {self.keys.shape[3]} places"
-            )
+        if not 0 <= length <= min(held, places):
+            raise ValueError(f"cannot copy {length} tokens of a row that holds {held} into {places} places")
         self.keys[:, row, :, :length] = source.keys[:, source_row, :, :length]
         self.values[:, row, :, :length] = source.values[:, source_row, :, :length]
         self.lengths[row] = length
@@ -153,4 +150,22 @@ class KVCache:
             raise TypeError(f"rows are taken by a slice, as in cache[{rows} : {rows} + 1], got {rows!r}")
         part = copy.copy(self)
         part.keys, part.values, part.lengths = self.keys[:, rows], self.values[:, rows], self.lengths[rows]
+        part._counted, part._after = 0, part.lengths.copy()
         return part
+
+
+def _check_new(memory: Array, rows: int, key: Tensor, value: Tensor) -> None:
+    """Refuse a key and a value that do not fit `memory`, (layers, rows or pages, heads, places, features)."""
+    heads, features = memory.shape[2], memory.shape[4]
+    right = (heads, *key.shape[-2:-1], features)
+    fits = key.ndim > 2 and key.shape[-3:] == right and math.prod(key.shape[:-3]) == rows
+    if not fits or value.shape != key.shape:
+        raise ValueError(
+            f"the cache takes keys and values of shape {(rows, heads, 'L', features)}, "
+            f"got {key.shape} and {value.shape}"
+        )
+    for each in (key, value):
+        if each.dtype != memory.dtype:
+            raise TypeError(f"a cache of {memory.dtype} takes no {each.dtype}")
+        if each.requires_grad:
+            raise RuntimeError("gradients end at a cache: call the model inside `with no_grad():`")

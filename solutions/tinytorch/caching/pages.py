@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Self
 
+from tinytorch.caching.cache import _check_new
 from tinytorch.dispatch import Array, wrap
 from tinytorch.setup import get_array_module
 from tinytorch.tensor import Tensor, float32, zeros
@@ -47,8 +48,8 @@ class PagePool:
 class PagedCache:
     """A `Cache` (kata 13) for one text, whose keys and values stand in the pages of a pool.
 
-    `table` lists its pages: place t stands in page table[t // page_size], at t % page_size. `length` is how many
-    tokens it holds.
+    `pool` is the PagePool. `table` lists the pages of the text: place t stands in page table[t // page_size], at
+    t % page_size. `length` is how many tokens it holds.
     """
 
     def __init__(self, pool: PagePool) -> None:
@@ -79,12 +80,15 @@ class PagedCache:
     def update(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         """Write new keys and values (1, H, L, E) behind the old ones; return all of the layer's: (1, H, length + L, E).
 
-        The first layer reserves the pages. The length grows when the last layer is updated.
+        The first layer reserves the pages. The length grows when the last layer is updated. What is refused changes
+        nothing.
 
         Raises:
-            MemoryError: the pool has too few pages; nothing has been written then.
+            MemoryError: the pool has too few pages.
+            ValueError, TypeError, RuntimeError: shape, dtype or gradients, as KVCache.update of one row.
         """
-        pool, new = self.pool, key.shape[-2]
+        _check_new(self.pool.keys, 1, key, value)
+        pool, (heads, new, features) = self.pool, key.shape[-3:]
         if layer == 0:
             self.reserve(new)
         xp = get_array_module(pool.keys)
@@ -93,16 +97,20 @@ class PagedCache:
         slots = xp.asarray([place % pool.page_size for place in places], int)
         found = []
         for memory, tensor in ((pool.keys[layer], key), (pool.values[layer], value)):
-            memory[pages, :, slots] = tensor.data[0].swapaxes(0, 1)  # (L, H, E)
+            array = tensor.data.reshape(heads, new, features)
+            memory[pages, :, slots] = array.swapaxes(0, 1)  # (L, H, E)
             rows = memory[xp.asarray(self.table, int)].swapaxes(0, 1)  # (H, pages, page_size, E), a copy
-            heads, _, _, features = rows.shape
-            found.append(wrap(rows.reshape(1, heads, -1, features)[:, :, : self.length + new]))
+            whole = rows.reshape(heads, -1, features)[:, : self.length + new]
+            found.append(wrap(whole.reshape(*key.shape[:-2], -1, features)))
         if layer == len(pool.keys) - 1:
             self.length += new
         return found[0], found[1]
 
     def fork(self) -> Self:
-        """A cache for another text that begins as this one: it shares all pages, and nothing is copied."""
+        """A cache for another text that begins as this one: it shares all pages in which a token stands, and no more.
+
+        Nothing is copied.
+        """
         other = type(self)(self.pool)
         other.table, other.length = self.table[: -(-self.length // self.pool.page_size)], self.length
         for page in other.table:

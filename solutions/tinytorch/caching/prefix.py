@@ -56,14 +56,17 @@ class PrefixCache:
         """Remember `ids`, the tokens that `row` of `cache` holds.
 
         If there is no room, the text that was not used for the longest time is forgotten. A known text that begins with
-        `ids` counts as used now, and nothing is copied. A known text with which `ids` begins is replaced.
+        `ids` counts as used now, and nothing is copied. A known text with which `ids` begins is replaced. Without
+        tokens nothing is done.
 
         Raises:
-            ValueError: the row does not hold as many tokens; the message names both numbers.
+            ValueError: the row holds another number of tokens; the message names both numbers.
         """
         text = tuple(ids)
         if len(text) != cache.lengths[row]:
             raise ValueError(f"a text of {len(text)} tokens, and a row that holds {cache.lengths[row]}")
+        if not text:
+            return
         for each, known in self.texts.items():
             if known[: len(text)] == text:
                 self.texts[each] = self.texts.pop(each)

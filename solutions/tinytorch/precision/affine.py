@@ -41,10 +41,11 @@ def calculate_qparams(
     (of padding, of relu) must stand on the grid exactly. Then
 
         affine       scale = (high - low) / (quant_max - quant_min), zero_point = quant_min - round(low / scale)
-        symmetric    scale = max(-low, high) / ((quant_max - quant_min) / 2), zero_point = 0
+        symmetric    scale = max(-low, high) / ((quant_max - quant_min) / 2),
+                     zero_point = (quant_min + quant_max + 1) // 2, which is 0, or 128 for uint8
 
-    With quant_min = 0 the symmetric zero_point is the middle, 128 for uint8. A range of nothing but 0 gives
-    some scale above 0, so that nobody divides by 0.
+    The scale is never 0, so that nobody divides by 0: a range of nothing but 0, or a tiny one, gets the smallest normal
+    float32. It is never infinite either: high - low may be too large for float32, and is computed in float64.
 
     Raises:
         ValueError: low is above high, or one of them is nan or infinite; the message names both numbers.
@@ -64,7 +65,7 @@ def calculate_qparams(
         zero_point = xp.full(scale.shape, (quant_min + quant_max + 1) // 2)
     else:
         zero_point = quant_min - xp.rint(smallest / scale)
-    return Tensor(scale), Tensor(zero_point.clip(quant_min, quant_max).astype(int32))
+    return Tensor(scale), Tensor(zero_point.astype(int32))
 
 
 def quantize_per_tensor(
@@ -73,7 +74,8 @@ def quantize_per_tensor(
     """round(x / scale) + zero_point, limited to quant_min ... quant_max (torch.quantize_per_tensor).
 
     The result has the shape of x and the dtype int8, or uint8 where quant_min is 0 or more. `scale` and `zero_point`
-    are numbers or Tensors that broadcast to x. Halfway, round goes to the even integer. Infinity is limited too.
+    are numbers or Tensors that broadcast to x. Halfway, round goes to the even integer. Infinity is limited too,
+    and x / scale may become infinite without a warning.
 
     Raises:
         ValueError: x contains nan, which no integer stands for; the message names nan.

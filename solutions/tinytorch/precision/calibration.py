@@ -163,8 +163,8 @@ class StaticQuantizedLinear(QuantizedLinear):
 def prepare(model: Module) -> Module:
     """A copy of the model that watches its inputs: each Linear is Sequential(MinMaxObserver(), Linear).
 
-    Only what is exactly a Linear is replaced, no subclass. Observers are on the device of their Linear, and everything
-    keeps its mode, training or not. Then run some batches through it, in eval mode
+    Only what is exactly a Linear is replaced, no subclass. Observers are on the device of their Linear. Everything
+    keeps its mode, training or not, and tied weights stay tied. Then run some batches through it, in eval mode
     (torch.ao.quantization.prepare).
     """
     memo: dict[int, Any] = {}
@@ -179,15 +179,23 @@ def convert(model: Module) -> Module:
     """A copy of a prepared model with a StaticQuantizedLinear for each watched Linear (torch.ao.quantization.convert).
 
     Its weight is on a grid of 8 bits for each row, its input on that of the observer's calculate_qparams. What is not a
-    Sequential of a MinMaxObserver and a Linear, as prepare makes them, is only copied.
+    Sequential of a MinMaxObserver and exactly a Linear, as prepare makes them, is only copied. Everything keeps its
+    mode, training or not. Where two watched Linears share a weight, each new layer has integers of its own.
 
     Raises:
         RuntimeError: an observer has seen nothing, see calculate_qparams; the message names its place in the model.
+        ValueError: an observer's integers are not -128 to 127, as those of StaticQuantizedLinear's input are; the
+            message names its place, quant_min and quant_max.
     """
     memo: dict[int, Any] = {}
     for name, module in model.named_modules():
-        match list(module.children()):
-            case [MinMaxObserver() as observer, Linear() as watched]:
+        match [module, *module.children()]:
+            case [Sequential(), MinMaxObserver() as observer, Linear() as watched] if type(watched) is Linear:
+                limits = observer.quant_min, observer.quant_max
+                if limits != (-128, 127):
+                    raise ValueError(
+                        f"{name}: an input's integers are -128 to 127, the observer has {limits}"
+                    )
                 layer = StaticQuantizedLinear.from_float(watched)
                 try:
                     scale, zero_point = observer.calculate_qparams()

@@ -6,9 +6,12 @@ one, and which modules are quantized, and how.
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 from collections.abc import Mapping
+
+import numpy as np
 
 from tinytorch.layers import Module
 from tinytorch.precision.calibration import StaticQuantizedLinear
@@ -56,30 +59,41 @@ def save_model(model: Module, path: str | os.PathLike[str], metadata: Mapping[st
 def load_model(model: Module, path: str | os.PathLike[str]) -> Module:
     """The model of a file: a copy of `model`, its layers quantized as those of the file, with the file's Tensors.
 
-    `model` is a float model of the same architecture, such as a new GPT(config); its values do not matter, and it stays
-    as it is. Files that kata 08's `save` wrote of a state_dict are loaded too. It is strict: every name must be there,
-    no other one, and each Tensor has the shape and the dtype that the model has.
+    `model` is a float model of the same architecture, such as a new GPT(config); its values do not matter, not even
+    nan, and it stays as it is. Files that kata 08's `save` wrote of a state_dict are loaded too. It is strict: every
+    name must be there, no other one, and each Tensor has the shape and the dtype that the model has. Which weights are
+    tied is the model's matter: a Tensor of the file is copied to all of its names, tied in `model` or not.
 
     Raises:
-        CheckpointError: the file is damaged, or what its metadata say of TIED or LAYERS is not as save_model writes it;
-            the message names the path.
+        CheckpointError: the file is damaged, or what its metadata say of TIED or LAYERS is not as save_model writes it:
+            also a name in TIED that is in the file, and bits or a group_size that the class refuses. The message
+            names the path.
         KeyError: names are missing or unexpected; the message lists them.
-        ValueError: a shape or a dtype differs (the message names the Tensor and both), or a layer of the file is
-            not in the model (it names the layer).
+        ValueError: a shape or a dtype differs (the message names the Tensor and both), a layer of the file is not in
+            the model (it names the layer), or the file has different values for tied weights (it names both).
     """
     tensors, metadata = load_with_metadata(path)
+    blank = copy.deepcopy(model)
+    for parameter in blank.parameters():
+        parameter.data[...] = 0  # what stands there, such as nan, may have no grid
     try:
         layers = json.loads(metadata.get(LAYERS, "{}"))
         recipe = {name: (KINDS[kind], bits, size) for name, (kind, bits, size) in layers.items()}
         tied = {name: tensors[kept] for name, kept in json.loads(metadata.get(TIED, "{}")).items()}
+        if twice := tied.keys() & tensors.keys():
+            raise ValueError(f"{sorted(twice)} should be tied, and have Tensors of their own")
+        loaded = quantize_layers(blank, recipe)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise CheckpointError(
-            f"{path} does not say how its layers are quantized or tied: {error!r}"
+            f"{path} does not fit this model, or does not say how its layers are quantized or tied: {error!r}"
         ) from error
-    loaded = quantize_layers(model, recipe)
     state, own = tensors | tied, loaded.state_dict()
-    for name in state.keys() & own.keys():
+    first: dict[int, str] = {}
+    for name in [name for name in own if name in state]:
         if state[name].dtype != own[name].dtype:
             raise ValueError(f"{name} is {own[name].dtype} in the model, and {state[name].dtype} in {path}")
+        kept = first.setdefault(id(own[name].data), name)
+        if not np.array_equal(state[kept].data, state[name].data, equal_nan=True):
+            raise ValueError(f"{kept} and {name} are tied in the model, and differ in {path}")
     loaded.load_state_dict(state)
     return loaded

@@ -56,7 +56,7 @@ def quantize_rows(weight: Tensor, bits: int = 8, group_size: int | None = None) 
 
     Raises:
         ValueError: weight is no matrix with entries (the message names its shape), bits is neither 4 nor 8 (it names
-            bits), or group_size is below 1, or odd with 4 bits (it names group_size).
+            bits), or group_size is given and is below 1, above K, or odd with 4 bits (it names group_size).
     """
     if weight.ndim != 2 or weight.numel() == 0:
         raise ValueError(f"a matrix (N, K) is quantized, got shape {weight.shape}")
@@ -65,8 +65,10 @@ def quantize_rows(weight: Tensor, bits: int = 8, group_size: int | None = None) 
     rows, features = weight.shape
     if group_size is None:
         group_size = 32 if bits == 4 else features
-    if group_size < 1 or (bits == 4 and group_size % 2):
-        raise ValueError(f"group_size must be positive, and even with 4 bits, got {group_size}")
+    elif not 1 <= group_size <= features or (bits == 4 and group_size % 2):
+        raise ValueError(
+            f"group_size must be from 1 to {features}, the length of a row, and even with 4 bits, got {group_size}"
+        )
     padded = pad(weight.detach(), (0, -features % group_size))  # (N, G * group_size)
     groups = padded.reshape(-1, group_size)  # (N * G, group_size)
     low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch.attention import Cache, MultiHeadAttention
+from tinytorch.attention import Cache, MultiHeadAttention, longest
 from tinytorch.caching.cache import KVCache
 from tinytorch.dispatch import Array, accelerates, wrap
 from tinytorch.embeddings import Embedding, LearnedPositions
-from tinytorch.layers import Linear
+from tinytorch.layers import Dropout, Linear, ModuleList
 from tinytorch.tensor import Tensor
 from tinytorch.transformers import GPT, FeedForward, LayerNorm, TransformerBlock, next_logits
 
@@ -23,38 +23,46 @@ PLAIN = {
     GPT,
     Embedding,
     LearnedPositions,
+    Dropout,
+    ModuleList,
     TransformerBlock,
     MultiHeadAttention,
     FeedForward,
     LayerNorm,
     Linear,
 }
-"""The modules whose arithmetic `decode` knows."""
+"""The modules whose arithmetic `decode` knows; a Dropout does nothing, since next_logits evaluates."""
 
 
 def can_decode(model: GPT, ids: Tensor, cache: Cache | None) -> bool:
     """Whether `decode` may take the place of next_logits(model, ids, cache).
 
-    The cache is a KVCache on the CPU in the dtype of the model; each of its rows has one new token, which is in the
-    vocabulary, and there is a place for it. Every module is one of PLAIN itself, not of a subclass, which may compute
-    something else; attention has no rope.
+    The cache is a KVCache on the CPU in the dtype of the model, with its layers, heads and features; each of its rows
+    has one new token, an integer that is in the vocabulary, and there is a place for it. Every module of the model has
+    a type that is in PLAIN, and not a subclass of one, which may compute something else; attention has no rope.
     """
     if type(cache) is not KVCache or type(model) is not GPT or not isinstance(cache.keys, np.ndarray):
         return False
-    parts: list[Any] = [model.wte, model.wpe, model.ln_f, model.lm_head]
+    layers, rows, heads, places, features = cache.keys.shape
+    parts: list[Any] = [model.wte, model.wpe, model.drop, model.h, model.ln_f, model.lm_head]
     blocks: Any = model.h
     for block in blocks:
-        attn, mlp = block.attn, block.mlp
-        parts += [block, attn, mlp, block.ln_1, block.ln_2, mlp.c_fc, mlp.c_proj]
-        parts += [attn.q_proj, attn.k_proj, attn.v_proj, attn.out_proj]
-        if attn.rope:
+        if type(block) is not TransformerBlock:
             return False
+        attn, mlp = block.attn, block.mlp
+        if type(attn) is not MultiHeadAttention or type(mlp) is not FeedForward:
+            return False
+        if attn.rope or attn.num_heads != heads:
+            return False
+        parts += [block.ln_1, block.ln_2, block.dropout, mlp.c_fc, mlp.c_proj, mlp.dropout]
+        parts += [attn.q_proj, attn.k_proj, attn.v_proj, attn.out_proj]
     if not all(type(part) in PLAIN for part in parts):
         return False
-    layers, rows, _, places, _ = cache.keys.shape
     weight, end = model.wte.weight, int(cache.lengths.max(initial=0)) + 1
     return (
         len(model.h) == layers
+        and weight.shape[1] == heads * features
+        and ids.data.dtype.kind in "iu"
         and isinstance(weight.data, np.ndarray)
         and weight.dtype == cache.keys.dtype
         and ids.shape[-1] == end <= min(places, model.config.block_size)
@@ -65,7 +73,7 @@ def can_decode(model: GPT, ids: Tensor, cache: Cache | None) -> bool:
 
 def normalized(x: Array, norm: LayerNorm) -> Array:
     """layer_norm of an array (R, D), with the weight and the bias of `norm`, either of which may be None."""
-    deviation = x - x.mean(-1, keepdims=True)
+    deviation = x - x.sum(-1, keepdims=True) / x.shape[-1]  # x.mean takes twice as long to be called
     variance = np.vecdot(deviation, deviation)[:, None] / x.shape[-1]
     out = deviation / np.sqrt(variance + x.dtype.type(norm.eps))
     if norm.weight is not None:
@@ -90,18 +98,19 @@ def attended(x: Array, attn: MultiHeadAttention, cache: KVCache, layer: int) -> 
     lengths do not change.
     """
     _, rows, heads, _, features = cache.keys.shape
-    end = int(cache.lengths.max()) + 1
+    past = cache.length
+    end = longest(past) + 1
     keys, values = cache.keys[layer, :, :, :end], cache.values[layer, :, :, :end]
     q, k, v = (
         projected(x, each).reshape(rows, heads, features) for each in (attn.q_proj, attn.k_proj, attn.v_proj)
     )
-    each = np.arange(rows)
-    keys[each, :, cache.lengths] = k
-    values[each, :, cache.lengths] = v
+    each = slice(None) if isinstance(past, int) else np.arange(rows)
+    keys[each, :, past] = k
+    values[each, :, past] = v
     q *= x.dtype.type(1 / math.sqrt(features))
     scores = np.matmul(keys, q[..., None])[..., 0]  # (R, H, S)
-    if (cache.lengths < end - 1).any():
-        np.copyto(scores, -math.inf, where=np.arange(end) > cache.lengths[:, None, None])
+    if not isinstance(past, int):  # a shorter text ends before the others
+        np.copyto(scores, -math.inf, where=np.arange(end) > past[:, None, None])
     scores -= scores.max(-1, keepdims=True)
     weights = np.exp(scores, out=scores)
     weights /= weights.sum(-1, keepdims=True)

@@ -10,7 +10,7 @@ from tinytorch.attention import Cache, MultiHeadAttention
 from tinytorch.caching.cache import KVCache
 from tinytorch.dispatch import Array, accelerates
 from tinytorch.embeddings import Embedding, LearnedPositions
-from tinytorch.layers import Linear
+from tinytorch.layers import Dropout, Linear, ModuleList
 from tinytorch.tensor import Tensor
 from tinytorch.transformers import GPT, FeedForward, LayerNorm, TransformerBlock, next_logits
 
@@ -18,21 +18,23 @@ PLAIN = {
     GPT,
     Embedding,
     LearnedPositions,
+    Dropout,
+    ModuleList,
     TransformerBlock,
     MultiHeadAttention,
     FeedForward,
     LayerNorm,
     Linear,
 }
-"""The modules whose arithmetic `decode` knows."""
+"""The modules whose arithmetic `decode` knows; a Dropout does nothing, since next_logits evaluates."""
 
 
 def can_decode(model: GPT, ids: Tensor, cache: Cache | None) -> bool:
     """Whether `decode` may take the place of next_logits(model, ids, cache).
 
-    The cache is a KVCache on the CPU in the dtype of the model; each of its rows has one new token, which is in the
-    vocabulary, and there is a place for it. Every module is one of PLAIN itself, not of a subclass, which may compute
-    something else; attention has no rope.
+    The cache is a KVCache on the CPU in the dtype of the model, with its layers, heads and features; each of its rows
+    has one new token, an integer that is in the vocabulary, and there is a place for it. Every module of the model has
+    a type that is in PLAIN, and not a subclass of one, which may compute something else; attention has no rope.
     """
     raise NotImplementedError("kata 16: can_decode")
 

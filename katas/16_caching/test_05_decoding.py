@@ -111,14 +111,15 @@ def test_attention_of_one_token(lengths):
 
 
 def test_what_stands_behind_the_end_is_not_seen():
-    """Large numbers behind the end of a shorter row change nothing."""
+    """Large numbers behind the end of a shorter row change nothing in what attended gives."""
     model = model_of()
-    cache, ids = cache_for(model, [4, 1])
+    cache, _ = cache_for(model, [4, 1])
     clean, _ = cache_for(model, [4, 1])
     cache.keys[:, 1, :, 2:] = 1e4
     cache.values[:, 1, :, 2:] = 1e4
-    expected = decode(model, ids, clean)
-    assert_close(decode(model, ids, cache), expected.data, "the logits")
+    x, attn = np.random.default_rng(4).standard_normal((2, 6)).astype(np.float32), model.h[0].attn
+    expected = attended(x, attn, clean, 0)
+    assert_close(attended(x, attn, cache, 0), expected, "the result")
 
 
 # Where it takes the place of next_logits
@@ -154,6 +155,11 @@ def another_linear(model, ids, cache):
 def another_norm(model, ids, cache):
     model.h[1].ln_2 = Linear(6, 6)
     model.h[1].ln_2.__class__ = type("Norm", (LayerNorm,), {})
+    return model, ids, cache
+
+
+def another_mlp(model, ids, cache):
+    model.h[1].mlp = Linear(6, 6)
     return model, ids, cache
 
 
@@ -201,8 +207,20 @@ def more_layers(model, ids, cache):
     return model_of(n_layer=3), ids, cache
 
 
-CASES = [subclass, another_linear, another_norm, rope, no_cache, no_room, two_new, other_rows]
-CASES += [bad_id, negative_id, other_dtype, more_layers]
+def other_heads(model, ids, cache):
+    return model_of(n_head=3), ids, cache
+
+
+def more_features(model, ids, cache):
+    return model_of(n_embd=8), ids, cache
+
+
+def float_ids(model, ids, cache):
+    return model, ids.to(np.float32), cache
+
+
+CASES = [subclass, another_linear, another_norm, another_mlp, rope, no_cache, no_room, two_new, other_rows]
+CASES += [bad_id, negative_id, float_ids, other_dtype, more_layers, other_heads, more_features]
 
 
 @pytest.mark.parametrize("change", CASES, ids=lambda change: change.__name__)
@@ -219,6 +237,20 @@ def test_it_hands_back_what_it_does_not_know(change):
     if cache is not None:
         assert_close(cache.keys, before[0], "the keys")
         assert_close(cache.lengths, before[1], "the lengths")
+
+
+def test_every_module_is_looked_at():
+    """If any module of the model, also the ModuleList or a Dropout, is of a subclass, can_decode is False."""
+    model = model_of()
+    cache, ids = cache_for(model, [3])
+    for name, part in model.named_modules():
+        kind = type(part)
+        part.__class__ = type("Mine", (kind,), {})
+        assert_equal(
+            can_decode(model, ids, cache), False, f"can_decode, if {name or 'the model'} is a subclass,"
+        )
+        part.__class__ = kind
+    assert_equal(can_decode(model, ids, cache), True, "can_decode, if none is,")
 
 
 def test_the_last_place_of_the_model_is_the_last():
