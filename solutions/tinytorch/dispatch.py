@@ -416,15 +416,8 @@ def accelerates(function: Callable[..., Any]) -> Callable[[F], F]:
 
     def register(kernel: F) -> F:
         if not is_stub(kernel):
-<<<<<<< HEAD
             apply = getattr(kernel, "apply", None)  # of a class
             kernels[function] = _by_position(apply, function) if apply else _fitting(kernel, function)
-=======
-            if isinstance(kernel, type):
-                kernels[function] = _by_position(kernel.apply, function)  # type: ignore[attr-defined]
-            else:
-                kernels[function] = _fitting(kernel, function)
->>>>>>> mend15
         return kernel
 
     return register
