@@ -84,7 +84,7 @@ COUNTED = "counted from the outputs of your model"
 ADAM = "            adam_update(arrays, grads, averages, squares, steps, decoupled=self.decoupled, **options)"
 SGD = "            sgd_update(arrays, grads, buffers, **options)"
 MASK = "        attn_mask = causal_mask(L, S, device=scores.device)"
-TRIL = "bool_, device=device), diagonal=offset)"
+MASK = "return key <= place + offset"
 ROWS = "return cross_entropy(logits.reshape(-1, logits.shape[-1]), targets.reshape(-1))"
 PREDICTED = "            outputs = [self.model(x) for x, _ in batches]"
 EVALUATED = "                self._update(means, self.loss_fn(output, y), output, y)"
@@ -204,7 +204,7 @@ WRONG = [
     ),
     # 13: a map of attention
     wrong(13, "no_causal_mask", ("attention", MASK, "        pass"), says=FUTURE),
-    wrong(13, "looks_one_ahead", ("attention", TRIL, TRIL.replace("offset", "offset + 1")), says=FUTURE),
+    wrong(13, "looks_one_ahead", ("attention", MASK, f"{MASK} + 1"), says=FUTURE),
     wrong(
         13,
         "softmax_over_the_queries",
@@ -263,7 +263,7 @@ WRONG = [
     wrong(
         14, "no_causal_mask", ("transformers", "is_causal=True, cache", "is_causal=False, cache"), says=FUTURE
     ),
-    wrong(14, "looks_one_ahead", ("attention", TRIL, TRIL.replace("offset", "offset + 1")), says=FUTURE),
+    wrong(14, "looks_one_ahead", ("attention", MASK, f"{MASK} + 1"), says=FUTURE),
     wrong(
         14,
         "a_loss_of_0",
@@ -345,7 +345,7 @@ WRONG = [
     wrong(
         19,
         "the_cache_forgets_the_values",
-        ("caching.decoding", "    values[each, :, cache.lengths] = v\n", ""),
+        ("caching.decoding", "    values[each, :, past] = v\n", ""),
         says="What generate with a KVCache writes is not what the model says",
     ),
     wrong(
@@ -455,8 +455,8 @@ def test_the_reference_reaches_it_on_small_settings(tmp_path: Path, number: int)
 @pytest.mark.parametrize(
     ("number", "swap"),
     [
-        (13, ("attention", "where(mask, scores, -math.inf)", "where(mask, scores, -1e9)")),
-        (14, ("attention", "where(mask, scores, -math.inf)", "where(mask, scores, -1e9)")),
+        (13, ("attention", "where(attn_mask, scores, -math.inf)", "where(attn_mask, scores, -1e9)")),
+        (14, ("attention", "where(attn_mask, scores, -math.inf)", "where(attn_mask, scores, -1e9)")),
         (
             14,
             (
