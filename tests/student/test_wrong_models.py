@@ -84,7 +84,7 @@ COUNTED = "counted from the outputs of your model"
 ADAM = "            adam_update(arrays, grads, averages, squares, steps, decoupled=self.decoupled, **options)"
 SGD = "            sgd_update(arrays, grads, buffers, **options)"
 MASK = "        attn_mask = causal_mask(L, S, device=scores.device)"
-MASK = "return key <= place + offset"
+VISIBLE = "return key <= place + offset"
 ROWS = "return cross_entropy(logits.reshape(-1, logits.shape[-1]), targets.reshape(-1))"
 PREDICTED = "            outputs = [self.model(x) for x, _ in batches]"
 EVALUATED = "                self._update(means, self.loss_fn(output, y), output, y)"
@@ -204,7 +204,7 @@ WRONG = [
     ),
     # 13: a map of attention
     wrong(13, "no_causal_mask", ("attention", MASK, "        pass"), says=FUTURE),
-    wrong(13, "looks_one_ahead", ("attention", MASK, f"{MASK} + 1"), says=FUTURE),
+    wrong(13, "looks_one_ahead", ("attention", VISIBLE, f"{VISIBLE} + 1"), says=FUTURE),
     wrong(
         13,
         "softmax_over_the_queries",
@@ -263,7 +263,7 @@ WRONG = [
     wrong(
         14, "no_causal_mask", ("transformers", "is_causal=True, cache", "is_causal=False, cache"), says=FUTURE
     ),
-    wrong(14, "looks_one_ahead", ("attention", MASK, f"{MASK} + 1"), says=FUTURE),
+    wrong(14, "looks_one_ahead", ("attention", VISIBLE, f"{VISIBLE} + 1"), says=FUTURE),
     wrong(
         14,
         "a_loss_of_0",
