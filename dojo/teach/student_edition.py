@@ -94,7 +94,7 @@ def run(options: argparse.Namespace) -> int:
 
 def texts(made: Path) -> dict[str, str]:
     """The README and the list of guides, without what speaks of the parts that are left out."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## How it is kept honest")[0]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## For a class")[0]
     guides = (ROOT / "docs" / "README.md").read_text(encoding="utf-8").splitlines()
     there = [line for line in guides if all((made / "docs" / link).exists() for link in LINK.findall(line))]
     return {"README.md": f"{readme.rstrip()}\n", "docs/README.md": "\n".join(there) + "\n"}
