@@ -210,6 +210,9 @@ def test_a_spec_file_imports_katas_it_may_know_and_the_dojo_s_words_and_data(pat
             )
         elif top not in ("cupy", "cupyx"):  # the strict device answers to that name
             assert top in SPEC_LIBRARIES, f"{at(path, node)} imports {module}"
+            assert not module.startswith("scipy.stats"), (
+                f"{at(path, node)}: scipy.stats takes half a second before the first red spec"
+            )
 
 
 def student_names(tree: ast.Module) -> set[str]:
