@@ -445,16 +445,19 @@ def _by_position(apply: Callable[..., Any], function: Callable[..., Any]) -> Cal
 
 
 def _fitting(kernel: Callable[..., Any], function: Callable[..., Any]) -> Callable[..., Any]:
-    """`kernel`, which is called only with arguments that fit `function`: otherwise the error would name the kernel."""
+    """`kernel`, which hands back arguments that do not fit: its own error would name the kernel, not `function`."""
     signature = inspect.signature(function)
 
     @functools.wraps(kernel)
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
-            signature.bind(*args, **kwargs)
+            return kernel(*args, **kwargs)
         except TypeError:
-            return NotImplemented
-        return kernel(*args, **kwargs)
+            try:
+                signature.bind(*args, **kwargs)
+            except TypeError:
+                return NotImplemented
+            raise
 
     return call
 
