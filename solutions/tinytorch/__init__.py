@@ -8,7 +8,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from tinytorch import amp as amp, ao as ao, dispatch, nn as nn, optim as optim, utils as utils
-from tinytorch.faces import face, open_floor
+from tinytorch.faces import face, open_kata
 
 if TYPE_CHECKING:
     from tinytorch.activations import (
@@ -38,14 +38,14 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = face(__name__)
 
 # This installs the tape if kata 07 is written. Until then, or if it is broken, the katas below work without it.
-open_floor("tinytorch.autograd")
+open_kata("tinytorch.autograd")
 
 # The kernels of kata 15, if they are written and not broken. They are imported when one is first needed.
-dispatch.load_kernels_with(lambda: open_floor("tinytorch.acceleration"))
+dispatch.load_kernels_with(lambda: open_kata("tinytorch.acceleration"))
 
 # `python -m tinytorch.setup` imports this package first, and so setup with it. runpy warns about that; it is harmless.
 warnings.filterwarnings("ignore", "'tinytorch.setup' found in sys.modules", RuntimeWarning)
 
 # The submodule tinytorch.tensor would hide the function of the same name, so the function is bound here, at once.
-if open_floor("tinytorch.tensor") is None:
+if open_kata("tinytorch.tensor") is None:
     globals()["tensor"] = sys.modules["tinytorch.tensor"].tensor

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 
-def open_floor(module: str) -> Exception | None:
+def open_kata(module: str) -> Exception | None:
     """Import a kata. Gives the exception if that fails, or None."""
     try:
         importlib.import_module(module)
@@ -45,7 +45,7 @@ def face(name: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
         if attribute not in homes():
             raise AttributeError(f"module {name!r} has no attribute {attribute!r}")
         module = homes()[attribute]
-        if (error := open_floor(module)) is not None:
+        if (error := open_kata(module)) is not None:
             raise ImportError(
                 f"{name}.{attribute} comes from {module}, which cannot be imported: {error}"
             ) from error
