@@ -85,7 +85,7 @@ for place in ("/var/run/docker.sock", "/run/dbus/system_bus_socket", "\\0/tmp/.X
     "a way up, through links": """
 import os
 os.symlink("/", "/tmp/root")
-for place in ("/tmp/root/root/.bashrc", "/proc/1/root/root/.bashrc", "/proc/self/cwd/../../root/.bashrc"):
+for place in ("/tmp/root/etc/shadow", "/proc/1/root/etc/shadow", "/proc/self/cwd/../../etc/shadow"):
     reached(lambda: open(place))
 """,
     "other rights": "import os\nreached(lambda: os.setuid(0) or True) if os.getuid() else None\n"
