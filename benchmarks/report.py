@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import statistics
@@ -144,14 +143,6 @@ def record(
             for growth, found in zip(GROWTH, grown, strict=False)
         ],
     }
-
-
-def write(path: Path, measured: dict[str, Any]) -> None:
-    """Write a JSON file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
-    unfinished.replace(path)
 
 
 def draw(times: Times) -> Any:

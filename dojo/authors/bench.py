@@ -11,6 +11,7 @@ from pathlib import Path
 from dojo.catalogue import ROOT
 from dojo.commands import split
 from dojo.errors import DojoError
+from dojo.tree import files
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +54,9 @@ def run(options: argparse.Namespace) -> int:
         console.print(report.memory_table(peaks))
         console.print(report.shared_table(shared))
     folder: Path = options.dir
-    report.write(folder / "bench.json", report.record(times, peaks, shared, grown, measure.versions(names)))
+    files.write_json(
+        folder / "bench.json", report.record(times, peaks, shared, grown, measure.versions(names))
+    )
     report.draw(times).savefig(folder / "bench.svg")
     if grown:
         report.draw_growth(grown).savefig(folder / "growth.svg")

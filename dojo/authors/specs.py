@@ -13,6 +13,7 @@ from dojo.catalogue import KATAS, SOLUTIONS, Kata
 from dojo.errors import DojoError
 from dojo.run import specs, warm
 from dojo.run.warm import Task
+from dojo.tree import files
 from dojo.tree.overlay import Plan, shown
 
 
@@ -45,7 +46,5 @@ def collect(kata: Kata) -> Task[list[str]]:
 def write(kata: Kata, ids: list[str]) -> int:
     """Write the kata's list, whole or not at all. Gives the number of specs."""
     counted = specs.counted(ids)
-    aside = specs.path(kata).with_suffix(".part")
-    aside.write_text("".join(f"{name} {cases}\n" for name, cases in counted.items()), encoding="utf-8")
-    aside.replace(specs.path(kata))
+    files.write(specs.path(kata), "".join(f"{name} {cases}\n" for name, cases in counted.items()))
     return len(counted)

@@ -21,6 +21,7 @@ from dojo.catalogue import ROOT, STUDENT, Kata, files_below, kata_of
 from dojo.run import specs, warm
 from dojo.run.jobs import Job
 from dojo.run.results import Result
+from dojo.tree import files
 from dojo.tree.overlay import plan_for, shown
 
 STATE = ROOT / ".dojo" / "board.json"
@@ -151,7 +152,4 @@ def _entries() -> dict[str, Any]:
 def write_json(path: Path, state: Any) -> None:
     """Write a small file, whole or not at all. Errors are ignored: it is only a cache."""
     with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_suffix(".part")
-        aside.write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
-        aside.replace(path)
+        files.write_json(path, state)

@@ -5,7 +5,6 @@ What a student may not see, because the points file hides it, is in none of them
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,8 @@ from dojo.teach.results import (
     code_of,
     path_of,
     requirements,
-    write,
 )
+from dojo.tree import files
 
 OUTPUT = 500  # characters of output that Exercism shows
 MESSAGE = 65_535  # characters of a message that it takes
@@ -33,10 +32,10 @@ NO_TESTS = {Status.CANNOT_IMPORT, Status.UNREADABLE, Status.MISSING, Status.NOT_
 def save(out: Path, submission: Submission, points: Points) -> None:
     """Write results.json, junit.xml and exercism/NN.json beside the submission's result.json."""
     folder = path_of(out, submission.student).parent
-    write(folder / "results.json", _json(gradescope(submission, points)))
-    write(folder / "junit.xml", junit(submission, points))
+    files.write_json(folder / "results.json", gradescope(submission, points))
+    files.write(folder / "junit.xml", junit(submission, points))
     for kata in submission.katas:
-        write(folder / "exercism" / f"{kata.kata.id}.json", _json(exercism(kata, points)))
+        files.write_json(folder / "exercism" / f"{kata.kata.id}.json", exercism(kata, points))
 
 
 def plain(text: str) -> str:
@@ -150,7 +149,3 @@ def exercism(kata: KataResult, points: Points) -> dict[str, Any]:
         tests.append(test)
     green = kata.green == kata.total
     return {"version": 3, "status": "pass" if green else "fail", "message": None, "tests": tests}
-
-
-def _json(record: dict[str, Any]) -> str:
-    return json.dumps(record, indent=1, ensure_ascii=True) + "\n"

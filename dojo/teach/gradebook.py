@@ -13,7 +13,8 @@ from pathlib import Path
 
 from dojo.catalogue import KATAS
 from dojo.teach.points import Points
-from dojo.teach.results import Submission, requirements, write
+from dojo.teach.results import Submission, requirements
+from dojo.tree import files
 
 GRADEBOOK = (
     *("student", "name", "email", "section"),
@@ -46,7 +47,7 @@ def save(path: Path, header: Iterable[str], lines: Iterable[Line]) -> None:
     writer = csv.writer(text)
     writer.writerow(header)
     writer.writerows([cell(value) for value in line] for line in lines)
-    write(path, text.getvalue())
+    files.write(path, text.getvalue())
 
 
 def previous(out: Path) -> dict[str, str]:

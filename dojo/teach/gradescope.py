@@ -9,7 +9,6 @@ in `make grade`. Choose a container with 2 GB of memory: kata 14 needs 700 MB.
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import tempfile
 import zipfile
@@ -21,9 +20,10 @@ from dojo.errors import DojoError, display
 from dojo.teach import formats, grade, sandbox
 from dojo.teach.judge import Settings
 from dojo.teach.points import Points, read as read_points
-from dojo.teach.results import load, path_of, write
+from dojo.teach.results import load, path_of
 from dojo.teach.roster import Student
 from dojo.teach.submissions import Match
+from dojo.tree import files
 from dojo.tree.overlay import plan_for
 
 PARTS = ("dojo", "katas", "solutions", "tinytorch", "tests/mistakes")
@@ -110,10 +110,10 @@ def autograde(root: Path, settings: Settings) -> int:
         match = Match(Student(STUDENT), root / "submission")
         grade.grade_all([match], Settings(out, settings.katas, settings.sandbox), jobs=1)
         graded = points.graded(load(path_of(out, STUDENT)))
-        write(answer, json.dumps(formats.gradescope(graded, points), indent=1) + "\n")
+        files.write_json(answer, formats.gradescope(graded, points))
     except BaseException as error:
         text = f"The submission could not be graded, which is not its fault: {error}"
-        write(answer, json.dumps({"score": 0, "output": text, "visibility": "visible"}) + "\n")
+        files.write_json(answer, {"score": 0, "output": text, "visibility": "visible"})
         raise
     finally:
         shutil.rmtree(out, ignore_errors=True)

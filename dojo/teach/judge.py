@@ -30,6 +30,7 @@ from dojo.teach import canary, results, submissions
 from dojo.teach.results import LINE, TEXT, Canary, KataResult, SpecResult, Status, Submission
 from dojo.teach.sandbox import Limits, Report, Sandbox
 from dojo.teach.submissions import Content, Match, Unreadable
+from dojo.tree.files import write
 from dojo.tree.skeleton import derive
 
 DEATHS = 5  # a run that dies in a spec goes on with the next one, so often
@@ -623,7 +624,7 @@ class Kept:
             return None
 
     def put(self, key: str, graded: list[KataResult]) -> None:
-        results.write(self._path(key), f"[{','.join(map(results.to_json, graded))}]\n")
+        write(self._path(key), f"[{','.join(map(results.to_json, graded))}]\n")
 
 
 # Alone on the machine -----------------------------------------------------------------------------------

@@ -16,7 +16,8 @@ from typing import Any
 from dojo.catalogue import SOLUTIONS, Kata
 from dojo.errors import DojoError, display
 from dojo.teach.grade import chosen_katas
-from dojo.teach.results import listed, write
+from dojo.teach.results import listed
+from dojo.tree import files
 from dojo.tree.overlay import plan_for
 from dojo.tree.skeleton import derive
 
@@ -56,10 +57,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     plan_for("solutions")  # where there is no reference, this says so
     out = Path(options.out).absolute()
-    write(out / "nbgrader_config.py", CONFIG)
+    files.write(out / "nbgrader_config.py", CONFIG)
     for kata in chosen_katas(options.katas):
         path = out / "source" / kata.name / f"{kata.name}.ipynb"
-        write(path, notebook(kata))
+        files.write(path, notebook(kata))
         display(f"{options.out}/source/{kata.name}/{path.name}")
     display(f"docs/nbgrader.md says how to go on. The notebooks read the specs from the folder in {HOME}.")
     return 0

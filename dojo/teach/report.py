@@ -10,7 +10,8 @@ from pathlib import Path
 from dojo.teach import feedback, formats, gradebook
 from dojo.teach.classpage import ClassPage
 from dojo.teach.points import Points
-from dojo.teach.results import Submission, path_of, reference_version, to_json, write
+from dojo.teach.results import Submission, path_of, reference_version, to_json
+from dojo.tree import files
 
 
 def make(out: Path, submissions: Iterable[Submission], points: Points) -> None:
@@ -31,7 +32,7 @@ def make(out: Path, submissions: Iterable[Submission], points: Points) -> None:
     gradebook.save(out / "details.csv", gradebook.DETAILS, lines)
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     compared = sorted(path.parent.name for path in (out / "compare").glob("*/index.html"))
-    write(out / "class.html", page.html(reference_version(), now, compared))
+    files.write(out / "class.html", page.html(reference_version(), now, compared))
 
 
 def for_student(out: Path, submission: Submission, points: Points) -> None:
@@ -45,4 +46,4 @@ def for_student(out: Path, submission: Submission, points: Points) -> None:
     if path.is_file() and path.open(encoding="utf-8").readline() == stamp:
         return
     formats.save(out, submission, points)
-    write(path, stamp + feedback.html(submission, points))
+    files.write(path, stamp + feedback.html(submission, points))

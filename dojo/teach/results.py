@@ -9,10 +9,8 @@ from __future__ import annotations
 import ast
 import json
 import os
-import random
-import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, dataclass, field, fields, replace
+from dataclasses import MISSING, dataclass, field, fields
 from enum import StrEnum
 from functools import cache
 from hashlib import sha256
@@ -23,6 +21,7 @@ from urllib.parse import quote, unquote
 from dojo.catalogue import KATAS, ROOT, SOLUTIONS, Kata, files_below
 from dojo.errors import DojoError
 from dojo.run import specs as lists
+from dojo.tree import files
 
 SCHEMA = 1
 TEXT = 4000  # characters of an explanation that are kept
@@ -253,29 +252,9 @@ def _spec_from(record: str | Mapping[str, Any]) -> SpecResult:
     return SpecResult(name, file, int(cases), int(green), state, seconds=float(seconds))
 
 
-def write(path: Path, text: str, durable: bool = False) -> None:
-    """Write a file whole or not at all, whoever else writes it at the same time.
-
-    A durable one is on the disk when this returns; what can be made again need not be.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    number, aside = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
-    try:
-        with open(number, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            if durable:
-                os.fsync(file.fileno())
-        os.chmod(aside, 0o644)
-        os.replace(aside, path)
-    except BaseException:
-        os.unlink(aside)
-        raise
-
-
 def save(out: Path, submission: Submission) -> Path:
     path = path_of(out, submission.student)
-    write(path, to_json(submission), durable=True)
+    files.write(path, to_json(submission), durable=True)
     return path
 
 
@@ -350,89 +329,3 @@ def reference_version() -> str:
     for path in (*files_below(SOLUTIONS), *files_below(ROOT / "katas")):
         digest.update(b"\0" + os.fsencode(path.relative_to(ROOT)) + b"\0" + path.read_bytes())
     return digest.hexdigest()[:12]
-
-
-# A class that nobody attends ----------------------------------------------------------------------------
-
-
-def simulated(students: int, seed: int = 0) -> Iterator[Submission]:
-    """The results of a class that does not exist, to try the reports on: outcomes at random, over the real specs."""
-    draw = random.Random(seed)
-    built = [kata for kata in KATAS if kata.built]
-    for i in range(students):
-        skill, reached = draw.betavariate(5, 1.5), draw.randint(1, len(built) + 3)
-        student = f"s{i:05d}"
-        who = (f"Student {i}", f"{student}@example.org", "ABCD"[i % 4])
-        if draw.random() < 0.02:
-            yield Submission(student, Status.MISSING, "nothing was submitted", *who)
-            continue
-        katas = [_simulated_kata(kata, draw, skill, kata.number <= reached) for kata in built]
-        stories = [
-            replace(each, specs=[spec for spec in each.specs if "story" in spec.file], canaries=[], canary="")
-            for each in katas
-        ]
-        flagged = any(not each.believed for each in katas)
-        yield Submission(
-            student,
-            Status.FLAGGED if flagged else Status.GRADED,
-            "",
-            *who,
-            source=student,
-            submitted_at="2026-11-20T23:59:00+00:00",
-            katas=katas,
-            whole=stories,
-            submission_sha256=sha256(student.encode()).hexdigest(),
-            reference_version=reference_version(),
-            graded_at="2026-11-21T08:00:00+00:00",
-            seconds=sum(each.seconds for each in katas),
-        )
-
-
-def _simulated_kata(kata: Kata, draw: random.Random, skill: float, tried: bool) -> KataResult:
-    specs = list(listed(kata.number))
-    if not tried:
-        return KataResult(
-            kata.number, Status.NOT_WRITTEN, "it is as the skeleton has it", specs, canary="not run"
-        )
-    if draw.random() < 0.02:
-        return KataResult(
-            kata.number, Status.CANNOT_IMPORT, "NameError: name 'np' is not defined", specs, canary="not run"
-        )
-    done = []
-    for spec in specs:
-        seconds = round(draw.expovariate(30), 3)
-        if draw.random() < skill:
-            done.append(replace(spec, green=spec.cases, state="green", seconds=seconds))
-        elif draw.random() < 0.01:
-            done.append(
-                replace(spec, state="inconclusive", summary="inconclusive: run again", seconds=seconds)
-            )
-        else:
-            state = draw.choice(["wrong", "wrong", "next"])
-            summary = f"{state}: yours is 1.304, expected -3.032 <b>& more</b>"
-            text = f"{state}: {requirements(kata.number)[spec.name]}\n\n  {summary}"
-            green = draw.randrange(spec.cases)
-            done.append(replace(spec, green=green, state=state, summary=summary, text=text, seconds=seconds))
-    first = done[0]
-    canary = Canary(first.name, "relu", "it gives its input back", "green", "wrong")
-    result = KataResult(
-        kata.number,
-        Status.GRADED,
-        "",
-        done,
-        canaries=[canary],
-        canary="passed",
-        seconds=round(sum(spec.seconds for spec in done), 3),
-    )
-    if draw.random() < 0.003:
-        evidence = f"{first.name} stayed green with `relu` replaced: it gives its input back"
-        stayed = replace(canary, planted="green")
-        return replace(
-            result,
-            status=Status.FLAGGED,
-            message=evidence,
-            flags=[evidence],
-            canaries=[stayed] * 3,
-            canary="failed",
-        )
-    return result

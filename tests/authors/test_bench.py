@@ -12,6 +12,7 @@ from benchmarks import measure, report
 from dojo.authors import bench
 from dojo.commands import words
 from dojo.errors import DojoError
+from dojo.tree import files
 
 SMALLEST = ["W1", "W6a"]
 said: list[str] = []
@@ -48,7 +49,7 @@ def test_what_an_implementation_lacks_is_a_dash() -> None:
 def test_everything_is_in_the_file(times: measure.Times, tmp_path: Path) -> None:
     times = {"W1": {**times["W1"], "torch": [each / 2 for each in times["W1"]["tinytorch"]]}}
     costs = {"tinytorch": [measure.Cost(1.0, 100), measure.Cost(2.0, 200)]}
-    report.write(
+    files.write_json(
         tmp_path / "new/bench.json", report.record(times, {"W3": {"torch": 7}}, {}, [costs], {"numpy": "2"})
     )
     assert [each.name for each in (tmp_path / "new").iterdir()] == ["bench.json"]

@@ -9,10 +9,11 @@ import pytest
 
 from dojo.catalogue import ROOT, SOLUTIONS, STUDENT
 from dojo.errors import DojoError
-from dojo.teach import compare, report, results
+from dojo.teach import compare, report
 from dojo.teach.points import Points
 from tests import needs
 from tests.small_repository import dojo
+from tests.teach.simulated import simulated
 
 
 def handed_in(folder: Path, student: str, text: str) -> None:
@@ -38,7 +39,7 @@ def test_a_copy_with_other_names_is_found(tmp_path: Path) -> None:
     page = (out / "compare" / "03" / "index.html").read_text(encoding="utf-8")
     assert "students/ada" in page and "students/eve" in page
     assert "students/bob" not in page and "students/zoe" not in page  # the skeleton was subtracted
-    report.make(out, results.simulated(2), Points())
+    report.make(out, simulated(2), Points())
     assert 'href="compare/03/index.html"' in (out / "class.html").read_text(encoding="utf-8")
 
 

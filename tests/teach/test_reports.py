@@ -22,6 +22,7 @@ from dojo.teach.classpage import ClassPage
 from dojo.teach.points import Late, Points, Worth
 from dojo.teach.results import KataResult, SpecResult, Status, Submission
 from tests import needs
+from tests.teach.simulated import simulated
 
 NASTY = "</script><img src=x onerror=\"document.title='broken'\">"
 DUE = "2026-11-20T12:00:00+00:00"
@@ -297,7 +298,7 @@ def test_a_student_whose_results_and_points_are_the_same_is_written_once(tmp_pat
 
 def test_the_page_of_a_large_class_is_small() -> None:
     page = ClassPage(Points(), {})
-    for submission in results.simulated(250):
+    for submission in simulated(250):
         page.add(Points().graded(submission))
     students = page.students
     page.students = students * 20
@@ -344,7 +345,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A class of 130, one of whom has a name that would like to be HTML."""
     out = tmp_path_factory.mktemp("out")
     nasty = one(some(3), student="nasty", name=NASTY, section=NASTY)
-    report.make(out, [nasty, *results.simulated(129)], Points())
+    report.make(out, [nasty, *simulated(129)], Points())
     return out
 
 
@@ -409,6 +410,6 @@ def test_everybody_is_printed(made: Path) -> None:
 
 
 def test_results_survive_their_file(tmp_path: Path) -> None:
-    submission = next(iter(results.simulated(1)))
+    submission = next(iter(simulated(1)))
     assert results.load(results.save(tmp_path, submission)) == submission
     assert json.loads(results.path_of(tmp_path, submission.student).read_text())["schema"] == 1
