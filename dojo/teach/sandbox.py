@@ -238,7 +238,8 @@ class Sandbox:
             "/dev/urandom",
         ]
         settings = [
-            self.kind, self.uid, asdict(self.limits), self.scratch, readable, rights.space_of_processes()
+            self.kind, self.uid, asdict(self.limits), self.scratch, readable, rights.space_of_processes(),
+            self._inside(self.reference),
         ]  # fmt: skip
         python = [sys.executable, "-I", "-c", MAIN, str(ROOT), str(theirs.fileno()), json.dumps(settings)]
         command = [*self._bubblewrap(), *python] if self.kind == BUBBLEWRAP else python

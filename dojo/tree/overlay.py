@@ -2,17 +2,20 @@
 
 The student's tree, the reference's, or a mixture of both: the choice is one finder, first in `sys.meta_path`.
 `sys.path` does not decide. Bytecode is neither read nor written: Python takes a `.pyc` for up to date
-if the source has the same size and second, as after a quick edit.
+if the source has the same size and second, as after a quick edit. A process remembers what it compiled, and so do the
+copies of it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib.machinery
 import importlib.util
 import linecache
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.abc import MetaPathFinder
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -104,6 +107,13 @@ def install(plan: Plan) -> None:
     sys.meta_path[:] = [Finder(plan), *(f for f in sys.meta_path if not isinstance(f, Finder))]
 
 
+def go_on(plan: Plan) -> None:
+    """Make `plan` the source of what is not imported yet: what is has to be the same in both."""
+    for finder in sys.meta_path:
+        if isinstance(finder, Finder):
+            finder.plan = plan
+
+
 def installed() -> Plan | None:
     """The plan of this process, or None."""
     return next((f.plan for f in sys.meta_path if isinstance(f, Finder)), None)
@@ -156,8 +166,20 @@ class Loader(importlib.machinery.SourceFileLoader):
         if (place := data.find(b"\0")) >= 0:  # Python's own error names no file
             line = data.count(b"\n", 0, place) + 1
             raise SyntaxError("it holds a null byte. Is it saved as UTF-8?", (self.path, line, None, None))
-        code: CodeType = self.source_to_code(data, self.path)
-        return code
+        return compiled(data, self.path)
+
+
+@cache
+def compiled(data: bytes, path: str) -> CodeType:
+    """The code of a module with exactly this text."""
+    return compile(data, path, "exec", dont_inherit=True)
+
+
+@cache
+def compile_ahead(path: Path) -> None:
+    """Compile a file that is trusted before this process is copied, once: a copy compiles what has changed since."""
+    with contextlib.suppress(SyntaxError, ValueError):  # the run tells it, if it imports the file
+        compiled(path.read_bytes(), str(path))
 
 
 def shown(path: Path | str) -> str:
