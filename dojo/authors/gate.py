@@ -21,10 +21,12 @@ import ast
 import importlib
 import json
 import random
+import sys
 import textwrap
 import time
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,17 +35,19 @@ import pytest
 from dojo.authors.walk import Walk, questioned
 from dojo.catalogue import KATAS, SOLUTIONS, Kata, kata
 from dojo.errors import RED, DojoError
-from dojo.run import specs, warm
-from dojo.run.jobs import LIMIT, Job
+from dojo.run import process, specs, warm
+from dojo.run.jobs import LIMIT, Job, Run
 from dojo.run.results import Outcome
 from dojo.run.specs import name_of
 from dojo.run.warm import Task
-from dojo.tree import mistakes, reference
+from dojo.tree import mistakes, overlay, reference
 from dojo.tree.overlay import Plan, plan_for, shown
 from dojo.tree.skeleton import derive
 
 SEEDS = 5  # random runs of each kata in the deep gate
 SLOW = 2.0  # seconds of a spec that are worth a note
+TOGETHER = 20  # mistakes that are planted in copies of one run
+OPENED = 7  # `import tinytorch` imports this kata, and what that needs
 
 
 class Finding(NamedTuple):
@@ -70,14 +74,19 @@ def functions(kata: Kata) -> list[str]:
 
 def skeletons(katas: Iterable[Kata]) -> dict[str, str]:
     """The skeleton of each module of these katas. One that cannot be made fails when it is imported."""
-    made = {}
-    for each in katas:
-        for module, path in reference.modules(each).items():
-            try:
-                made[module] = derive.skeleton(path.read_text(encoding="utf-8"), each)
-            except (DojoError, SyntaxError) as problem:
-                made[module] = f"raise ImportError({f'{module} has no skeleton: {problem}'!r})"
-    return made
+    return {
+        module: _skeleton(module, path.read_text(encoding="utf-8"), each)
+        for each in katas
+        for module, path in reference.modules(each).items()
+    }
+
+
+@cache
+def _skeleton(module: str, text: str, kata: Kata) -> str:
+    try:
+        return derive.skeleton(text, kata)
+    except (DojoError, SyntaxError) as problem:
+        return f"raise ImportError({f'{module} has no skeleton: {problem}'!r})"
 
 
 def above(kata: Kata) -> list[Kata]:
@@ -267,25 +276,64 @@ def walked_anew(kata: Kata) -> Part:
 # Mistakes -----------------------------------------------------------------------------------------------
 
 
-def caught(mistake: mistakes.Mistake, whole: bool = False) -> Part:
-    """The mistake is caught by its spec, and the report says what it should. `whole` runs all the kata's specs."""
-    try:
-        source = mistake.plant()
-        specs = spec_ids(mistake.kata, mistake.spec)
-        if not mistake.says.strip():
-            raise DojoError("`says` is empty; it holds words of a report that points at the mistake")
-    except DojoError as problem:
-        return Finding(1, [f"{mistake.name}: {problem}"])
-    outcome = yield Job([where(mistake.kata)] if whole else specs, Plan(SOLUTIONS, source=source), LIMIT)
-    return judged(mistake, outcome, whole)
-
-
 def all_caught(kata: Kata, whole: bool = False) -> list[Part]:
-    """One part for each mistake of the kata."""
+    """One part for some mistakes of the kata."""
     try:
-        return [caught(each, whole) for each in mistakes.load(kata)]
+        found = mistakes.load(kata)
+        return [caught(kata, found[i : i + TOGETHER], whole) for i in range(0, len(found), TOGETHER)]
     except (DojoError, SyntaxError) as problem:
         return [_failed(problem)]
+
+
+def caught(kata: Kata, some: list[mistakes.Mistake], whole: bool) -> Part:
+    """Each mistake is caught by its spec, and the report says what it should. `whole` runs all the kata's specs."""
+    jobs: list[tuple[mistakes.Mistake, Job]] = []
+    problems = []
+    for each in some:
+        try:
+            plan = Plan(SOLUTIONS, source=each.plant())
+            specs = spec_ids(kata, each.spec)
+            if not each.says.strip():
+                raise DojoError("`says` is empty; it holds words of a report that points at the mistake")
+            jobs.append((each, Job([where(kata)] if whole else specs, plan, LIMIT)))
+        except DojoError as problem:
+            problems.append(f"{each.name}: {problem}")
+    if not jobs:
+        return Finding(len(some), problems)
+    outcome = yield Job([where(kata)], Plan(SOLUTIONS), LIMIT * len(jobs), (_Planted(kata, jobs, whole),))
+    found = [Finding(*told) for told in outcome.told]
+    problems += [f"{each.name}: the run ended before it\n{outcome.output}" for each, _ in jobs[len(found) :]]
+    return _together([Finding(len(some) - len(found), problems), *found])
+
+
+class _Planted:
+    """Plants one mistake after the other, each in a copy of a run that has everything but the kata itself."""
+
+    def __init__(self, kata: Kata, jobs: list[tuple[mistakes.Mistake, Job]], whole: bool) -> None:
+        self.kata, self.jobs, self.whole = kata, jobs, whole
+
+    def pytest_collection(self) -> bool:
+        return True  # each copy collects
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        if self.kata.number > OPENED:
+            for each in KATAS[: self.kata.number - 1]:
+                importlib.import_module(each.module)
+        assert self.kata.module not in sys.modules, "the mistakes would not be seen"
+        for mistake, job in self.jobs:
+            run = Run(job, process.fork(partial(self.play, session, job), limit=job.limit, kept=True))
+            warm.tell(judged(mistake, run.wait(), self.whole))
+        return True
+
+    def play(self, session: pytest.Session, job: Job) -> int:
+        session.config.pluginmanager.unregister(self)
+        session.config.args = job.args
+        overlay.go_on(job.plan)
+        session.config.hook.pytest_collection(session=session)
+        session.config.hook.pytest_runtestloop(session=session)
+        code = int(session.testsfailed > 0)
+        session.config.hook.pytest_sessionfinish(session=session, exitstatus=code)
+        return code
 
 
 def judged(mistake: mistakes.Mistake, outcome: Outcome, whole: bool) -> Finding:
@@ -321,10 +369,13 @@ def spec_files(kata: Kata) -> list[Path]:
 
 def spec_names(path: Path) -> list[str]:
     """The spec functions in a file, in order."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    return [
-        node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
-    ]
+    return _spec_names(path.read_text(encoding="utf-8"))
+
+
+@cache
+def _spec_names(text: str) -> list[str]:
+    functions = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)]
+    return [node.name for node in functions if node.name.startswith("test_")]
 
 
 # The command --------------------------------------------------------------------------------------------

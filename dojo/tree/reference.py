@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import textwrap
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 
 from dojo import catalogue
@@ -49,12 +50,17 @@ def only(kata: Kata, name: str) -> tuple[str, str, Function]:
     found = []
     for module, path in modules(kata).items():
         text = path.read_text(encoding="utf-8")
-        found += [(module, text, node) for each, node in definitions(ast.parse(text)) if each == name]
+        found += [(module, text, node) for each, node in _definitions(text) if each == name]
     if not found:
         raise DojoError(f"the reference of kata {kata.id} has no {name} any more")
     if len(found) > 1:
         raise DojoError(f"the reference defines {name} more than once")
     return found[0]
+
+
+@cache
+def _definitions(text: str) -> list[tuple[str, Function]]:
+    return definitions(ast.parse(text))
 
 
 def lines(node: Function) -> slice:
