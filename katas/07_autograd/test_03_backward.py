@@ -53,6 +53,7 @@ def test_leaves_are_no_nodes():
     assert_equal(len(youngest_first([x])), 0, "the number of Nodes from a leaf")
 
 
+@pytest.mark.timeout(2)  # whoever follows paths would never come to the end
 def test_each_node_comes_once():
     """Forty diamonds in a row have 2**40 paths and 121 Nodes: follow Nodes not seen yet, not paths."""
     bottom = node()
