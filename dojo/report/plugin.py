@@ -162,7 +162,7 @@ def _load_profile(name: str) -> None:
         "phases": (Phase.explicit, Phase.generate, Phase.shrink),  # `explain` points at NumPy's insides
         "suppress_health_check": (HealthCheck.too_slow,),  # it measures the machine
     }
-    settings.register_profile("kata", max_examples=50, derandomize=True, **common)
+    settings.register_profile("kata", max_examples=25, derandomize=True, **common)
     settings.register_profile("dojo", max_examples=100, derandomize=False, **common)
     settings.register_profile("thorough", max_examples=1000, derandomize=False, **common)
     settings.load_profile(name)

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, strategies as st
+from hypothesis import assume, given, settings, strategies as st
 
 from dojo.spec import assert_close, assert_equal, gradcheck, no_warnings, raises, speedup, unchanged
 from dojo.spec.strategies import strided
@@ -270,6 +270,7 @@ def check(arrays, tolerance, **options):
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}
 
 
+@settings(max_examples=50)
 @given(
     lead=st.lists(st.integers(1, 3), max_size=3),
     L=st.integers(1, 5),
