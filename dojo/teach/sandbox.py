@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -103,6 +104,11 @@ def _starts() -> bool:
 
 def chosen(unsafe: bool = False) -> str:
     """The sandbox to use. Without any it is a DojoError, unless `unsafe`."""
+    if kind() == LANDLOCK and os.geteuid() == 0 and (closed := _closed_folder()):
+        raise DojoError(
+            f"{closed} can be entered by root alone, and submissions run as another user, who has to read Python there. "
+            "Install bubblewrap (on Debian and Ubuntu: `apt install bubblewrap`), or grade as an ordinary user."
+        )
     if kind() != NONE or unsafe:
         return kind()
     raise DojoError(
@@ -277,7 +283,7 @@ class Sandbox:
 
     def _bubblewrap(self) -> list[str]:
         """The command that makes the sandbox: what is not named here is not there."""
-        command = ["bwrap", *_spaces(), "--die-with-parent", "--new-session"]
+        command = ["bwrap", *_spaces(), "--die-with-parent", "--new-session", "--as-pid-1"]
         trees = [self.tree.parent, self.reference.parent]
         shown = {folder: folder for folder in _readable()} | {str(each): self._inside(each) for each in trees}
         small = str(self.limits.scratch)
@@ -394,6 +400,12 @@ def _readable() -> tuple[str, ...]:
     python = [sys.base_prefix, sys.prefix]
     ours = [str(ROOT / name) for name in ("dojo", "katas", "conftest.py", "pyproject.toml")]
     return tuple(each for each in dict.fromkeys([*system, *python, *ours]) if os.path.exists(each))
+
+
+def _closed_folder() -> Path | None:
+    """A folder that other users cannot enter, on the way to what student code has to read."""
+    folders = (parent for path in _readable() for parent in Path(path).resolve().parents)
+    return next((each for each in folders if not each.stat().st_mode & stat.S_IXOTH), None)
 
 
 def _parents(paths: list[str]) -> list[str]:
