@@ -162,7 +162,7 @@ class Sandbox:
 
     def close(self) -> None:
         self._end()
-        shutil.rmtree(self.box, ignore_errors=True)
+        rights.remove(self.box)
 
     def show(self, place: Path, files: Mapping[str, bytes]) -> None:
         """Let a tree in the sandbox hold exactly these files."""
@@ -442,4 +442,4 @@ def remove_leftovers() -> None:
     for box in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         owner = box.name.removeprefix(PREFIX).partition("-")[0]
         if owner.isdecimal() and not Path(f"/proc/{owner}").exists():
-            shutil.rmtree(box, ignore_errors=True)
+            rights.remove(box)
