@@ -106,8 +106,8 @@ def chosen(unsafe: bool = False) -> str:
     """The sandbox to use. Without any it is a DojoError, unless `unsafe`."""
     if kind() == LANDLOCK and os.geteuid() == 0 and (closed := _closed_folder()):
         raise DojoError(
-            f"{closed} can be entered by root alone, and submissions run as another user, who has to read Python there. "
-            "Install bubblewrap (on Debian and Ubuntu: `apt install bubblewrap`), or grade as an ordinary user."
+            f"{closed} can be entered by root alone, and submissions run as another user, who has to read Python "
+            "there. Install bubblewrap (on Debian and Ubuntu: `apt install bubblewrap`), or grade as an ordinary user."
         )
     if kind() != NONE or unsafe:
         return kind()

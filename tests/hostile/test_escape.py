@@ -60,7 +60,8 @@ reached(lambda: Loader("a", {str(ROOT / "solutions/tinytorch/activations.py")!r}
     "a kata above": "reached(lambda: open('/box/reference/tinytorch/losses.py').close() or True)\n"
     "reached(lambda: __import__('tinytorch.losses'))",
     "the mistakes that canaries are made of": f"reached(lambda: open({str(ROOT / 'tests/mistakes/kata_03.py')!r}))",
-    "files of the grader's user": f"import os\nfor place in ({str(Path.home() / '.bashrc')!r}, '/etc/shadow', '/etc/passwd', '/var'):\n"
+    "files of the grader's user": "import os\n"
+    f"for place in ({str(Path.home() / '.bashrc')!r}, '/etc/shadow', '/etc/passwd', '/var'):\n"
     "    reached(lambda: os.listdir(place) if os.path.isdir(place) else open(place))",
     "other processes": """
 import os
