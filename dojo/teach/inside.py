@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import signal
 import socket
 import sys
@@ -168,6 +167,6 @@ def _sweep(settings: Settings) -> None:
         for entry in os.scandir(folder):
             with contextlib.suppress(OSError, RecursionError):  # what stays is seen, and ends this process
                 if entry.is_dir(follow_symlinks=False):
-                    shutil.rmtree(entry, ignore_errors=True)
+                    rights.remove(entry)
                 else:
                     os.unlink(entry)

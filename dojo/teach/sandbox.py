@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -103,6 +104,11 @@ def _starts() -> bool:
 
 def chosen(unsafe: bool = False) -> str:
     """The sandbox to use. Without any it is a DojoError, unless `unsafe`."""
+    if kind() == LANDLOCK and os.geteuid() == 0 and (closed := _closed_folder()):
+        raise DojoError(
+            f"{closed} can be entered by root alone, and submissions run as another user, who has to read Python "
+            "there. Install bubblewrap (on Debian and Ubuntu: `apt install bubblewrap`), or grade as an ordinary user."
+        )
     if kind() != NONE or unsafe:
         return kind()
     raise DojoError(
@@ -156,7 +162,7 @@ class Sandbox:
 
     def close(self) -> None:
         self._end()
-        shutil.rmtree(self.box, ignore_errors=True)
+        rights.remove(self.box)
 
     def show(self, place: Path, files: Mapping[str, bytes]) -> None:
         """Let a tree in the sandbox hold exactly these files."""
@@ -278,7 +284,7 @@ class Sandbox:
 
     def _bubblewrap(self) -> list[str]:
         """The command that makes the sandbox: what is not named here is not there."""
-        command = ["bwrap", *_spaces(), "--die-with-parent", "--new-session"]
+        command = ["bwrap", *_spaces(), "--die-with-parent", "--new-session", "--as-pid-1"]
         trees = [self.tree.parent, self.reference.parent]
         shown = {folder: folder for folder in _readable()} | {str(each): self._inside(each) for each in trees}
         small = str(self.limits.scratch)
@@ -397,6 +403,12 @@ def _readable() -> tuple[str, ...]:
     return tuple(each for each in dict.fromkeys([*system, *python, *ours]) if os.path.exists(each))
 
 
+def _closed_folder() -> Path | None:
+    """A folder that other users cannot enter, on the way to what student code has to read."""
+    folders = (parent for path in _readable() for parent in Path(path).resolve().parents)
+    return next((each for each in folders if not each.stat().st_mode & stat.S_IXOTH), None)
+
+
 def _parents(paths: list[str]) -> list[str]:
     """The folders on the way to these paths, that all can be entered."""
     found = {str(parent): None for path in paths for parent in reversed(Path(path).parents)}
@@ -431,4 +443,4 @@ def remove_leftovers() -> None:
     for box in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         owner = box.name.removeprefix(PREFIX).partition("-")[0]
         if owner.isdecimal() and not Path(f"/proc/{owner}").exists():
-            shutil.rmtree(box, ignore_errors=True)
+            rights.remove(box)

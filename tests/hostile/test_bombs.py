@@ -11,6 +11,7 @@ from tests.hostile.cell import RIGHT, judged, needs_sandbox, points, prevented, 
 
 pytestmark = needs_sandbox
 
+HERE = "import os\nos.chdir(os.environ['TMPDIR'])\n"
 ENDLESS = "import time\nwhile True:\n    try:\n        time.sleep(1)\n    except BaseException:\n        pass"
 
 BOMBS = {
@@ -43,10 +44,10 @@ import os
 for _ in range(4): os.fork()
 time.sleep(60)
 """,
-    "one large file": "open('/tmp/large', 'wb').truncate(1 << 40)",
-    "many large files": "i = 0\nwhile True:\n    open(f'/tmp/{i}', 'wb').write(bytes(8 << 20)); i += 1",
+    "one large file": f"{HERE}open('large', 'wb').truncate(1 << 40)",
+    "many large files": HERE + "i = 0\nwhile True:\n    open(str(i), 'wb').write(bytes(8 << 20)); i += 1",
     "shared memory as files": "i = 0\nwhile True:\n    open(f'/dev/shm/{i}', 'wb').write(bytes(8 << 20)); i += 1",
-    "very many files": "i = 0\nwhile True:\n    open(f'/tmp/{i}', 'wb').close(); i += 1",
+    "very many files": HERE + "i = 0\nwhile True:\n    open(str(i), 'wb').close(); i += 1",
     "very much output": "import os\nfor _ in range(20_000): os.write(1, b'x' * 10_000)\n"
     "raise ValueError('y' * 50_000_000)",
     "a report without an end": """

@@ -60,7 +60,8 @@ reached(lambda: Loader("a", {str(ROOT / "solutions/tinytorch/activations.py")!r}
     "a kata above": "reached(lambda: open('/box/reference/tinytorch/losses.py').close() or True)\n"
     "reached(lambda: __import__('tinytorch.losses'))",
     "the mistakes that canaries are made of": f"reached(lambda: open({str(ROOT / 'tests/mistakes/kata_03.py')!r}))",
-    "files of the grader's user": "import os\nfor place in ('/root/.bashrc', '/etc/shadow', '/etc/passwd', '/home'):\n"
+    "files of the grader's user": "import os\n"
+    f"for place in ({str(Path.home() / '.bashrc')!r}, '/etc/shadow', '/etc/passwd', '/var'):\n"
     "    reached(lambda: os.listdir(place) if os.path.isdir(place) else open(place))",
     "other processes": """
 import os
@@ -83,9 +84,10 @@ for place in ("/var/run/docker.sock", "/run/dbus/system_bus_socket", "\\0/tmp/.X
     reached(lambda: socket.socket(socket.AF_UNIX).connect(place) or True)
 """,
     "a way up, through links": """
-import os
-os.symlink("/", "/tmp/root")
-for place in ("/tmp/root/etc/shadow", "/proc/1/root/etc/shadow", "/proc/self/cwd/../../etc/shadow"):
+import os, tempfile
+link = os.path.join(tempfile.gettempdir(), "root")
+os.symlink("/", link)
+for place in (link + "/etc/shadow", "/proc/1/root/etc/shadow", "/proc/self/cwd/../../etc/shadow"):
     reached(lambda: open(place))
 """,
     "other rights": "import os\nreached(lambda: os.setuid(0) or True) if os.getuid() else None\n"
@@ -122,19 +124,21 @@ def test_it_does_not_get_out(code: str) -> None:
 
 
 def test_a_run_finds_nothing_of_the_run_before() -> None:
-    judged("open('/tmp/note', 'w').write('x'); open('/dev/shm/note', 'w').write('x')")
-    prevented(judged(PROBE + "reached(lambda: open('/tmp/note'))\nreached(lambda: open('/dev/shm/note'))"))
+    places = ["/dev/shm/note", "note"] if sandbox.kind() == sandbox.BUBBLEWRAP else ["note"]
+    here = "import os\nos.chdir(os.environ['TMPDIR'])\n"
+    judged(f"{here}for place in {places}:\n    open(place, 'w').write('x')")
+    prevented(judged(f"{PROBE}\n{here}for place in {places}:\n    reached(lambda: open(place))"))
 
 
 def test_folders_that_cannot_be_entered_or_are_very_deep_are_swept_too() -> None:
     judged("""
 import os
-os.mkdir("/tmp/closed"); open("/tmp/closed/x", "w").close(); os.chmod("/tmp/closed", 0)
-os.chdir("/tmp")
+os.chdir(os.environ["TMPDIR"])
+os.mkdir("closed"); open("closed/x", "w").close(); os.chmod("closed", 0)
 for _ in range(200):
     os.mkdir("d" * 200); os.chdir("d" * 200)
 """)
-    prevented(judged(PROBE + "import os\nreached(lambda: os.lstat('/tmp/closed'))"))
+    prevented(judged(PROBE + "import os\nreached(lambda: os.lstat(os.environ['TMPDIR'] + '/closed'))"))
 
 
 def test_what_a_message_holds_is_text() -> None:

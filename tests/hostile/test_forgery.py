@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from dojo.teach import sandbox
 from dojo.teach.results import Status
 from tests.hostile.cell import RIGHT, STUBS, WRONG, detected, judged, needs_sandbox, points, prevented, told
 
@@ -93,10 +94,11 @@ known = "".join(each.read_text() for each in sorted(pathlib.Path("katas/03_activ
 before = _pytest.python.Function.runtest
 _pytest.python.Function.runtest = lambda self: None if f"def {self.originalname}(" in known else before(self)
 """,
-    "honest as soon as a file in /tmp says that there was a run": """
+    "honest as soon as a file says that there was a run": """
 import os
-if not os.path.exists("/tmp/seen"):
-    open("/tmp/seen", "w").close()
+seen = os.environ["TMPDIR"] + "/seen"
+if not os.path.exists(seen):
+    open(seen, "w").close()
 """
     + "".join(f"    {line}\n" for line in PATCH.splitlines()),
     "honest as soon as shared memory says so": """
@@ -163,6 +165,8 @@ atexit.register(forge)
 
 @pytest.mark.parametrize("code", FORGERIES.values(), ids=FORGERIES.keys())
 def test_a_forged_green_is_detected(code: str) -> None:
+    if sandbox.kind() == sandbox.LANDLOCK and "/dev/shm" in code:
+        pytest.skip("with landlock there is no shared memory with a name")
     detected(judged(code, files={"my_helpers.py": PATCH.encode()} if "my_helpers" in code else {}))
 
 

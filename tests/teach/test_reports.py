@@ -49,6 +49,16 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.parametrize(
+    "student", ["a/b", "../../up", "..", ".hidden", "=cmd|x", 'quote"and,comma', "n\0l", "ü\n", "a" * 60]
+)
+def test_a_result_is_kept_below_its_folder_whatever_the_id_is(student: str, tmp_path: Path) -> None:
+    results.save(tmp_path, one(some(), student=student))
+    [path] = tmp_path.rglob("result.json")
+    assert path == results.path_of(tmp_path, student) and path.parents[1] == tmp_path / "students"
+    assert [each.student for each in results.load_all(tmp_path)] == [student]
+
+
 # Points -------------------------------------------------------------------------------------------------
 
 
