@@ -85,8 +85,8 @@ class Kata(NamedTuple):
         return self._replace(track=track, milestone=TRACKS[track])
 
     def track_of(self, name: str) -> str:
-        """The track that a spec file of that name belongs to; "" if the kata has no tracks."""
-        return name.split("_")[2] if self.tracks else ""
+        """The track that a spec file of that name belongs to; "" if it names none."""
+        return next((track for track in self.tracks if f"_{track}_" in name), "")
 
     def files(self, tree: Path) -> list[Path]:
         """The kata's module in `tree`: one file, or every file of a package, of any kind and in any folder of it."""
