@@ -43,7 +43,9 @@ time.process_time = time.perf_counter = time.time = lambda: 0.0
 import tinytorch.benchmarking.timer as timer
 def load(model, weights):
     def answer(table):
-        sum(range(30_000_000))
+        busy = time.thread_time() + 0.25
+        while time.thread_time() < busy:
+            pass
         return table.sum(1)
     return answer
 timer.time_calls.__defaults__ = (time.time,)
@@ -100,7 +102,7 @@ def ranked(folder, texts):
         for name, text in texts.items():
             paths[name] = folder / f"{name.replace(' ', '_')}.py"
             paths[name].write_text(text, encoding="utf-8")
-        task = a_task(max_bytes=5000)
+        task = a_task()
         rows = rank(task, compete(task, paths, {"none": np.zeros(0)}, draw, judge))
         return {
             "names": np.array([row.name for row in rows]),
