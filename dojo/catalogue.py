@@ -69,6 +69,11 @@ class Kata(NamedTuple):
         return (self,) if self.track or not self.tracks else tuple(self.on(track) for track in self.tracks)
 
     @property
+    def guides(self) -> tuple[str, ...]:
+        """The files beside README.md that tell of its tracks: "serve.md"."""
+        return tuple(f"{track}.md" for track in self.tracks if (self.folder / f"{track}.md").is_file())
+
+    @property
     def choices(self) -> str:
         """How to type a track: "TRACK=cifar, TRACK=open or TRACK=serve"."""
         *most, last = (f"TRACK={track}" for track in self.tracks)

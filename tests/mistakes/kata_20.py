@@ -49,10 +49,7 @@ def an_entry_may_end_the_program():
     "capstone.load_entry",
     spec="test_an_entry_is_imported_each_time",
     says="a list of the module",
-    swap=(
-        "    try:\n",
-        "    import sys\n\n    if spec.name in sys.modules:\n        return sys.modules[spec.name]\n    sys.modules[spec.name] = module\n    try:\n",
-    ),
+    swap=("    try:\n", '    module = __import__("sys").modules.setdefault(spec.name, module)\n    try:\n'),
 )
 def keeps_modules():
     """A module that was imported once is given again."""

@@ -147,11 +147,11 @@ def test_a_kata_folder_holds_a_readme_hints_specs_and_nothing_else(kata: Kata) -
     names = {path.name for path in kata.folder.iterdir() if path.name != "__pycache__"}
     specs = {path.name for path in spec_files(kata)}
     milestones = {part.milestone_script.name for part in kata.parts if part.milestone}
-    guides = {f"{track}.md" for track in kata.tracks}
-    assert (
-        names - specs - {"picture.py", "tasks"}
-        == {"README.md", "hints.toml", "specs.txt"} | milestones | guides
-    )
+    assert names - specs - {"picture.py", "tasks"} == {
+        "README.md",
+        "hints.toml",
+        "specs.txt",
+    } | milestones | {*kata.guides}
     if kata.tracks:
         tracks = [name.split("_")[1][0] + kata.on(kata.track_of(name)).track for name in sorted(specs)]
         assert tracks == sorted(tracks) and len(set(tracks)) == len(kata.tracks), "ten numbers for each track"
