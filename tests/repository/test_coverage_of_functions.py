@@ -1,9 +1,9 @@
 """Every function that a student writes has a planted mistake, a row in its README's API, and a line beside PyTorch.
 
 The rule looks at text alone: `mistake` is missing where none in tests/mistakes is planted in the function, `readme`
-where the last part of its name is no word of a section "The API", the README's or a track's, and `parity` where it is no word of
-tests/parity/test_kata_NN.py. There a method that is called by another name (`__init__`, `__len__`, `forward`) counts
-by its class.
+where the last part of its name is no word of the section "The API" of the README or of a track's guide, and `parity`
+where it is no word of tests/parity/test_kata_NN.py. There a method that is called by another name (`__init__`,
+`__len__`, `forward`) counts by its class.
 
 tests/repository/uncovered.txt lists what is missing today. It only gets shorter: what a new function lacks is added
 to the kata.
