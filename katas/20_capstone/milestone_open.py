@@ -29,7 +29,7 @@ from tinytorch.transformers import GPT, GPTConfig
 
 TASKS = Path(__file__).parent / "tasks"
 ENTRIES = Path(tinytorch.capstone.__file__).parent / "entries"
-UNITS = {"seconds": "s of CPU a call", "rate": "a second", "bytes": "bytes"}
+UNITS = {"seconds": "CPU s a call", "rate": "a second", "bytes": "bytes"}
 
 
 # The tasks: what an entry is given, what it is asked, and whether its answers are right ------------------
@@ -178,15 +178,16 @@ def examine(task, row, simple, own, setup):
 
 def table(task, rows):
     """The scoreboard as text: a line for each entry."""
-    lines = [f"{task.title}  ({UNITS[task.metric]}: {METRICS[task.metric]} are better)"]
+    lines = [
+        f"{task.title}: {METRICS[task.metric]} are better",
+        f"{'':26}{UNITS[task.metric]:>16}  times better",
+    ]
     for row in rows:
         if row.rejected:
-            lines.append(f"   -  {row.name:<24} rejected: {row.rejected}")
+            lines.append(f"  -  {row.name:<20} rejected: {row.rejected}")
         else:
-            lines.append(
-                f"{row.place:>4}  {row.name:<24}{row.value:>10,.4g}   {row.times:.3g} times as good as the first "
-                f"({row.low:.3g} to {row.high:.3g})"
-            )
+            interval = f" ({row.low:.3g} to {row.high:.3g})" if row.low < row.high else ""
+            lines.append(f"{row.place:>3}  {row.name:<20} {row.value:>16,.5g}  {row.times:.3g}{interval}")
     return lines
 
 
