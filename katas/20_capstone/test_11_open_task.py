@@ -63,7 +63,7 @@ def test_a_key_that_no_task_has_is_a_slip(tmp_path):
     ("old", "new", "key"),
     [
         ("rounds = 6", "rounds = 6.5", "rounds"),
-        ("rounds = 6", "rounds = true", "rounds"),
+        ("warmup = 0", "warmup = true", "warmup"),
         ("count_start = false", "count_start = 0", "count_start"),
         ('metric = "seconds"', "metric = 1", "metric"),
         ("goal = 2", 'goal = "2"', "goal"),

@@ -28,7 +28,7 @@ def nan_is_a_goal():
 @mistake(
     "capstone.read_task",
     spec="test_a_file_that_is_no_task_is_named",
-    says="Expected 1 at line 2",
+    says="TOMLDecodeError",
     swap=("except (OSError, ValueError) as", "except OSError as"),
 )
 def text_that_is_no_toml():
@@ -48,7 +48,7 @@ def an_entry_may_end_the_program():
 @mistake(
     "capstone.load_entry",
     spec="test_an_entry_is_imported_each_time",
-    says="a list of the module",
+    says="what is new in sys.modules",
     swap=("    try:\n", '    module = __import__("sys").modules.setdefault(spec.name, module)\n    try:\n'),
 )
 def keeps_modules():
