@@ -164,8 +164,8 @@ BOARDS = [
     ),
     (
         "gpt_step",
-        "return found.ratio, found.low,",
-        "return 9 * found.ratio, found.low,",
+        "compare(b.seconds, a.seconds)",
+        "compare([9 * each for each in b.seconds], a.seconds)",
         "by the dojo's clock",
     ),
     ("small_digits", "return len(source) + sum(", "return 9 * sum(", "The weight of your small_digits"),
