@@ -14,7 +14,7 @@ import pytest
 from dojo.catalogue import KATAS, ROOT
 from tests.small_repository import environment
 
-GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("katas/*/README.md"))]
+GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("katas/*/*.md"))]
 SHOWN = re.compile(r"^ {4,}((?:make|\.ci/run|python -m).*?)\s*$|`((?:make|python -m) [^`]*)`", re.MULTILINE)
 
 OUTPUT = {

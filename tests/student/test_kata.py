@@ -89,7 +89,7 @@ def test_k_narrows_and_args_pass_on(home: Path) -> None:
 
     assert done.returncode == 0, done.stdout
     assert "test_double_of_a_negative" in done.stdout
-    assert "`make kata N=1` runs the whole kata" in done.stdout
+    assert "`make kata N=1` runs all of it" in done.stdout
 
 
 def test_code_that_ends_the_process_is_red_with_a_sentence(home: Path) -> None:

@@ -1,0 +1,204 @@
+"""Entries in turns, each as if it were alone."""
+
+import numpy as np
+import pytest
+
+from dojo.spec import assert_close, assert_equal
+from dojo.spec.child import in_child
+from tinytorch.capstone import EntryError, Task, compete
+
+PLAIN = "def load(model, weights):\n    return lambda x: x + weights['bias']\n"
+
+
+TASK = {
+    "name": "t",
+    "title": "A task",
+    "metric": "seconds",
+    "goal": 2.0,
+    "rounds": 6,
+    "warmup": 1,
+    "calls": 2,
+}
+MORE = {"work": 1, "count_start": False, "limit": 20, "max_bytes": 5000, "touch": "", "model": {}, "data": {}}
+
+
+def a_task(**changes):
+    return Task(**{**TASK, **MORE, **changes})
+
+
+def draw(seed):
+    return (np.random.default_rng(seed).standard_normal(3),)
+
+
+def judge(calls):
+    for call in calls:
+        if not np.allclose(call.output, draw(call.seed)[0] + 1):
+            raise EntryError("a wrong sum")
+
+
+def competed(folder, texts, task=None, judge=judge, given=None):
+    """The results by name, from a process of its own: (bytes, rounds, reason), and the seconds."""
+
+    def run():
+        paths = {}
+        for name, text in texts.items():
+            paths[name] = folder / f"{name}.py"
+            paths[name].write_text(text, encoding="utf-8")
+        found = compete(task or a_task(), paths, given or {"bias": np.ones(3)}, draw, judge)
+        return {
+            **{f"{each.name}.seconds": np.array(each.seconds) for each in found},
+            **{f"{each.name}.rejected": np.array(each.rejected) for each in found},
+            **{f"{each.name}.nbytes": np.array(each.nbytes) for each in found},
+            "names": np.array([each.name for each in found]),
+        }
+
+    return in_child(run)
+
+
+def test_every_entry_is_measured_in_every_round(tmp_path):
+    """compete gives a Result for each entry, in their order, with as many seconds as rounds."""
+    found = competed(tmp_path, {"b": PLAIN, "a": PLAIN})
+    assert_equal(found["names"].tolist(), ["b", "a"], "the names")
+    for name in "ab":
+        assert_equal(str(found[f"{name}.rejected"]), "", f"why {name} is rejected")
+        assert_equal(len(found[f"{name}.seconds"]), 6, f"the number of rounds of {name}")
+
+
+def test_build_makes_the_weights(tmp_path):
+    """What an entry's build makes of the given arrays is weighed and loaded; what it leaves in memory is gone."""
+    text = """
+KEPT = []
+def build(model, given):
+    KEPT.append(1)
+    return {"half": given["bias"] / 2}
+def load(model, weights):
+    return lambda x: x + 2 * weights["half"] + len(KEPT)
+"""
+    found = competed(tmp_path, {"a": text, "b": PLAIN})
+    assert_equal(str(found["a.rejected"]), "", "why the entry is rejected")
+    assert found["a.nbytes"] > 24 + 4, f"the weight is {found['a.nbytes']}"
+
+
+def test_the_order_alternates(tmp_path):
+    """In the first round the first entry is the first; in the next one the last is."""
+    diary = tmp_path / "diary"
+    text = PLAIN.replace("    return", f"    open({str(diary)!r}, 'a').write(NAME)\n    return")
+    competed(tmp_path, {name: f"NAME = {name!r}\n{text}" for name in "abc"})
+    assert_equal(diary.read_text(), "abccba" * 3, "who loaded, in order")
+
+
+def test_a_round_is_judged_by_all_of_its_calls(tmp_path):
+    """The judge gets every call of a round, the warm-up and the last one too."""
+    seen = []
+
+    def run():
+        path = tmp_path / "a.py"
+        path.write_text(PLAIN, encoding="utf-8")
+        compete(
+            a_task(warmup=2, calls=3),
+            {"a": path},
+            {"bias": np.ones(3)},
+            draw,
+            lambda calls: seen.append(len(calls)),
+        )
+        return {"seen": np.array(seen)}
+
+    assert_equal(in_child(run)["seen"].tolist(), [6] * 6, "how many calls the judge got, in each round")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("1 / 0", "ZeroDivisionError"),
+        ("def load(model, weights):\n    return lambda x: x", "a wrong sum"),
+        ("def load(model, weights):\n    raise ValueError('too small')", "too small"),
+        ("import os\ndef load(model, weights):\n    os._exit(0)", "exit status 0"),
+        ("def build(model, given):\n    return {'b': [1]}\n" + PLAIN, "'b'"),
+        (
+            "def build(model, given):\n    import numpy\n    return {**given, 'more': numpy.ones(999)}\n"
+            + PLAIN,
+            "5000",
+        ),
+    ],
+)
+def test_a_bad_entry_is_rejected_and_the_others_are_measured(tmp_path, text, says):
+    """What goes wrong with an entry is in `rejected`, in one line; the other entries are measured in all rounds."""
+    found = competed(tmp_path, {"bad": text, "good": PLAIN})
+    reason = str(found["bad.rejected"])
+    assert says in reason and "\n" not in reason, f"rejected: {reason!r}"
+    assert_equal(len(found["bad.seconds"]), 0, "the rounds of the bad entry")
+    assert_equal(
+        (str(found["good.rejected"]), len(found["good.seconds"])), ("", 6), "what became of the good entry"
+    )
+
+
+WORK = """
+def work(n):
+    return sum(range(n * 100_000))
+work(START)
+def load(model, weights):
+    calls = []
+    def answer(x):
+        calls.append(1)
+        work(FIRST if len(calls) == 1 else 0)
+        return x + 1
+    return answer
+"""
+
+
+@pytest.mark.parametrize("counted", [False, True])
+def test_the_start_counts_where_the_task_says_so(tmp_path, counted):
+    """With count_start, importing, loading and warming up are part of the seconds; without, none of them is."""
+    text = WORK.replace("START", "20").replace("FIRST", "20")
+    found = competed(tmp_path, {"a": text}, a_task(count_start=counted))
+    seconds, least = np.median(found["a.seconds"]), in_child(lambda: {"t": np.array(work_time())})["t"]
+    assert (seconds > least) == counted, (
+        f"{seconds:.4g} s a call, where the start alone takes {2 * least:.4g} s"
+    )
+
+
+def work_time():
+    """The seconds of a fifth of the work: a start of twice the work, shared among two calls, is far above."""
+    import time
+
+    began = time.process_time()
+    sum(range(20 * 100_000))
+    return (time.process_time() - began) / 5
+
+
+def test_the_last_call_does_not_count(tmp_path):
+    """The seconds are those of the calls that count, divided by their number: the warm-up and the last are left out."""
+    text = """
+import time
+def load(model, weights):
+    calls = []
+    def answer(x):
+        calls.append(1)
+        busy = time.process_time() + (0.08 if len(calls) in (1, 4) else 0.01)
+        while time.process_time() < busy:
+            pass
+        return x + 1
+    return answer
+"""
+    found = competed(tmp_path, {"a": text}, a_task(warmup=1, calls=2))
+    assert_close(np.median(found["a.seconds"]), 0.01, "the seconds of a call", rtol=0.5, atol=0)
+
+
+def test_work_in_other_processes_is_counted(tmp_path):
+    """An entry that lets another process do its work is rejected: the system has counted more than its own clock."""
+    text = """
+import os, time
+def load(model, weights):
+    def answer(x):
+        child = os.fork()
+        if child == 0:
+            busy = time.process_time() + 0.25
+            while time.process_time() < busy:
+                pass
+            os._exit(0)
+        os.waitpid(child, 0)
+        return x + 1
+    return answer
+"""
+    found = competed(tmp_path, {"a": text}, a_task(warmup=0, calls=1))
+    assert "the system counted" in str(found["a.rejected"]), f"rejected: {str(found['a.rejected'])!r}"

@@ -1,0 +1,186 @@
+"""The milestone of kata 20's track open, on small tasks, and the entries and scoreboards that could fool it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dojo.catalogue import KATAS, SOLUTIONS
+from dojo.run import process
+from dojo.student import milestone, scene
+from dojo.tree import overlay
+from tests.student.test_wrong_models import planted
+
+pytestmark = pytest.mark.skipif(
+    not process.can_fork(), reason="each plays in a fork, and this system has none"
+)
+
+KATA = KATAS[19].on("open")
+SMALL = {
+    "gpt_step": {"rounds": 6, "calls": 2, "n_layer": 1, "n_embd": 32, "block_size": 16, "goal": 1.5},
+    "small_digits": {"train": 3000, "asked": 200, "accuracy": 0.6, "limit": 60},
+    "tokens_2mb": {"calls": 1, "n_layer": 2, "n_embd": 64, "readers": 4, "work": 128, "goal": 1.5},
+}
+SLOWLY = "    def step(ids, targets):\n"
+WASTES = SLOWLY + "        sum(range(400_000))\n"
+"""The simple step on a small model is so fast that little is left to gain: this one wastes a few milliseconds."""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Small tasks, quick simple entries, and no entry of one's own."""
+    shutil.copytree(KATA.folder / "tasks", tmp_path / "tasks")
+    (tmp_path / "entries").mkdir()
+    for name, values in SMALL.items():
+        path = tmp_path / f"tasks/{name}.toml"
+        text = path.read_text(encoding="utf-8")
+        for key, value in values.items():
+            text, found = re.subn(rf"^{key} = .*$", f"{key} = {value}", text, flags=re.M)
+            assert found == 1, f"{name} says {found} times {key}"
+        path.write_text(text, encoding="utf-8")
+    for name, old, new in [
+        ("gpt_step_simple", SLOWLY, WASTES),
+        ("small_digits_simple", "EPOCHS, BATCH = 6, 50", "EPOCHS, BATCH = 2, 50"),
+        ("small_digits_reference", "EPOCHS, BATCH, HIDDEN = 60", "EPOCHS, BATCH, HIDDEN = 20"),
+    ]:
+        path = tmp_path / f"tasks/{name}.py"
+        text = path.read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{name} has {text.count(old)} times {old}"
+        path.write_text(text.replace(old, new), encoding="utf-8")
+    return tmp_path
+
+
+def reference(home: Path, task: str) -> str:
+    return (home / f"tasks/{task}_reference.py").read_text(encoding="utf-8")
+
+
+def play(home: Path, task: str, entry: str = "", source: dict[str, str] | None = None) -> dict[str, Any]:
+    """What the milestone comes to with that entry of one's own, on a changed reference."""
+    if entry:
+        (home / f"entries/{task}.py").write_text(entry, encoding="utf-8")
+    more = f"TASKS, ENTRIES = Path({str(home / 'tasks')!r}), Path({str(home / 'entries')!r})"
+    text = KATA.milestone_script.read_text(encoding="utf-8")
+    script = home / KATA.milestone_script.name
+    script.write_text(f"{text}\n{more}\n", encoding="utf-8")
+    child = process.fork(partial(_play, script, task, source or {}), limit=100, kept=True)
+    ending = child.wait()
+    answers = [told for told in child.take() if "ended" not in told]
+    assert answers, f"{ending}\n{child.output}"
+    return {"said": child.output, **answers[-1]}
+
+
+def _play(script: Path, task: str, source: dict[str, str]) -> None:
+    milestone.HOME = script.parent
+    for name in [name for name in sys.modules if name.partition(".")[0] == "tinytorch"]:
+        del sys.modules[name]  # what other tests have imported here
+    overlay.install(overlay.Plan(SOLUTIONS, source=source))
+    report = milestone.Report(KATA, None, (task,) if task else ())
+    process.tell(scene.perform(KATA, script, "main", lambda main: milestone._perform(main, report)))
+
+
+@pytest.mark.parametrize("task", SMALL)
+def test_the_reference_reaches_each_task(home: Path, task: str) -> None:
+    answer = play(home, task, reference(home, task))
+
+    assert answer.get("passed"), answer
+    assert answer["on"] == task and answer["figures"]
+    board = json.loads((home / f"20_open_boards/{task}.json").read_text())
+    assert {row["name"] for row in board["rows"]} == {"simple", "reference", f"your {task}"}
+    assert all(row["place"] for row in board["rows"]) and board["task"]["name"] == task
+
+
+def test_without_a_task_or_an_entry_it_says_what_to_do(home: Path) -> None:
+    answer = play(home, "")
+    assert answer["passed"] is False
+    assert answer["text"] == "say which task: ARGS=gpt_step, ARGS=small_digits, ARGS=tokens_2mb"
+
+    answer = play(home, "gpt_step")
+    assert answer["passed"] is False and "there is no entry of yours: write " in answer["text"]
+
+
+FIRST = "        optimizer.zero_grad()\n"
+CHEATS = {
+    "never steps": ("        optimizer.step()\n", "", "the loss in step 2 is"),
+    "caches the loss": (
+        SLOWLY,
+        "    known = {}\n\n"
+        "    def step(ids, targets):\n        return known.setdefault(ids.shape, slow(ids, targets))\n\n"
+        "    def slow(ids, targets):\n",
+        "the loss in step 2 is",
+    ),
+    "guesses the loss": (SLOWLY, SLOWLY + "        return 4.17\n", "the loss in step 1 is"),
+    "learns on half of the batch": (
+        FIRST,
+        "        ids, targets = ids[::2], targets[::2]\n" + FIRST,
+        "the loss in step 1 is",
+    ),
+    "skips what it believes is the last step": (
+        FIRST,
+        FIRST + "        calls.append(1)\n        if len(calls) == 3:\n"
+        "            return gpt.loss(Tensor(ids), Tensor(targets)).item()\n",
+        "the loss in step 4 is",
+    ),
+    "stops the clock": (
+        "def load(model, weights):\n",
+        "import tinytorch.capstone.scoreboard as board\n\n"
+        "board.time_calls = lambda function, number, clock: function() and 0.0 or 0.0\n\n\ndef load(model, weights):\n",
+        "the system counted",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHEATS)
+def test_an_entry_that_cheats_is_rejected(home: Path, name: str) -> None:
+    old, new, says = CHEATS[name]
+    text = reference(home, "gpt_step")
+    assert text.count(old) == 1
+    text = text.replace(old, new)
+    if "calls.append" in new:
+        text = text.replace(SLOWLY, "    calls = []\n\n" + SLOWLY)
+    if name == "stops the clock":
+        text = text.replace(SLOWLY, SLOWLY + "        sum(range(20_000_000))\n")
+
+    answer = play(home, "gpt_step", text)
+
+    assert answer["passed"] is False, answer
+    assert answer["text"] == "none of your entries was measured to the end"
+    assert says in " ".join(answer["said"].split()), answer["said"]
+
+
+GUESSES = CHEATS["guesses the loss"]
+BOARDS = [
+    (
+        "gpt_step",
+        "                judge(trial.calls)\n",
+        "",
+        "The dojo asked your gpt_step itself: the loss in step 1",
+    ),
+    (
+        "gpt_step",
+        "compare(b.seconds, a.seconds)",
+        "compare([9 * each for each in b.seconds], a.seconds)",
+        "by the dojo's clock",
+    ),
+    ("small_digits", "return len(source) + sum(", "return 9 * sum(", "The weight of your small_digits"),
+]
+
+
+@pytest.mark.parametrize(
+    ("task", "old", "new", "says"), BOARDS, ids=["judges nothing", "boasts", "weighs wrongly"]
+)
+def test_a_scoreboard_that_is_wrong_is_refused(home: Path, task: str, old: str, new: str, says: str) -> None:
+    entry = reference(home, task)
+    if not new:
+        entry = entry.replace(GUESSES[0], GUESSES[1])
+
+    answer = play(home, task, entry, planted((("capstone.scoreboard", old, new),)))
+
+    assert answer["passed"] is False, answer
+    assert says in answer["text"], answer
