@@ -147,10 +147,17 @@ def test_an_honest_trial_is_believed(counted):
 
 
 @pytest.mark.parametrize(
-    ("start", "seconds"), [(0.0, (0.0, 0.0)), (0.5, (1.0, 1.0)), (float("nan"), (9.0, 9.0))]
+    ("start", "seconds"), [(0.0, (0.1, 0.1)), (0.5, (1.0, 1.0)), (float("nan"), (9.0, 9.0))]
 )
 def test_a_trial_that_took_longer_than_it_says_is_refused(start, seconds):
     """A round whose start and calls are not even half of what the system counted is an EntryError with both numbers."""
     said = f"{start + sum(seconds):.3g}"
     with raises(EntryError, said, "7"):
         check_trial(Trial(start, calls(*seconds)), 7.0)
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan")])
+def test_a_call_that_took_no_time_is_refused(seconds):
+    """A round in which a call took no time, or less, is an EntryError with that number."""
+    with raises(EntryError, f"{seconds:.3g}"):
+        check_trial(Trial(1.0, calls(1.0, seconds, 1.0)), 0.1)

@@ -50,7 +50,7 @@ def load(model, weights):
     return answer
 timer.time_calls.__defaults__ = (time.time,)
 import tinytorch.capstone.scoreboard as board
-board.time_calls = lambda function, number, clock: function() or 0.0
+board.time_calls = lambda function, number, clock: function() or 1e-6
 """
 BUILT_BEFORE = """
 HELD = []

@@ -226,6 +226,16 @@ def nan_is_believed():
 
 @mistake(
     "capstone.check_trial",
+    spec="test_a_call_that_took_no_time_is_refused",
+    says="nothing was raised",
+    swap=("if not fastest > 0:", "if fastest < 0:"),
+)
+def no_time_at_all():
+    """A clock that stands still says 0 s, which nothing can be compared with."""
+
+
+@mistake(
+    "capstone.check_trial",
     spec="test_an_honest_trial_is_believed",
     says="the system counted",
     swap=("(counted - SLACK) / 2", "counted"),
