@@ -1,5 +1,7 @@
 """Kata 20 beside others: torch's log_softmax, the DecodeStream of `tokenizers`, and safetensors for torch."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from tokenizers import Tokenizer
 from tokenizers.decoders import DecodeStream
 
 import tinytorch.capstone as ours
+from tests import needs
 from tinytorch.setup import manual_seed
 from tinytorch.tokenization import BPETokenizer
 from tinytorch.transformers import GPT, GPTConfig
@@ -55,3 +58,48 @@ def test_torch_reads_what_save_bundle_writes(tmp_path) -> None:
         np.testing.assert_array_equal(found[name].data, each.numpy())
     theirs = Tokenizer.from_file(str(tmp_path / "b" / "tokenizer.json"))
     assert theirs.get_vocab_size() == model.config.vocab_size
+
+
+HEAD = {"id": "cmpl-1", "created": 1700000000, "model": "tiny"}
+SCORED = [ours.Scored(65, -0.5, [(65, -0.5), (172, -2.0)]), ours.Scored(172, -3.0, [])]
+
+
+def test_the_openai_client_reads_every_shape() -> None:
+    """Its types, read strictly: completion and chat_completion, chat_chunk, completion_logprobs and chat_logprobs."""
+    needs.module("openai")
+    from openai.types import Completion
+    from openai.types.chat import ChatCompletion, ChatCompletionChunk
+
+    tokenizer = BPETokenizer()
+    of_texts = ours.completion_logprobs(tokenizer, SCORED, [0, 1])
+    of_chats = ours.chat_logprobs(tokenizer, SCORED)
+    used = ours.usage(3, 4)
+    text = ours.completion(HEAD, [ours.Choice(0, "to", "stop", of_texts)], usage=used)
+    chat = ours.chat_completion(HEAD, [ours.Choice(1, "to", "length", of_chats)], usage=used)
+    chunk = ours.chat_chunk(HEAD, [ours.Choice(1, "to", None, of_chats, first=True)], usage=None)
+    for kind, shape in ((Completion, text), (ChatCompletion, chat), (ChatCompletionChunk, chunk)):
+        read = kind.model_validate_json(json.dumps(shape), strict=True)
+        assert read.model_dump(exclude_unset=True) == shape
+
+
+def test_render_chat_and_message_text_are_a_template_of_hugging_face() -> None:
+    """Hugging Face's chat templates are programs in Jinja: this is ours as one of them."""
+    needs.module("jinja2")
+    from jinja2 import Template
+
+    template = Template(
+        "{% for each in messages %}{{ each.role | capitalize }}:\n"
+        "{% if each.content is string %}{{ each.content }}"
+        "{% else %}{{ each.content | map(attribute='text') | join }}{% endif %}"
+        "\n\n{% endfor %}Assistant:\n",
+        keep_trailing_newline=True,
+    )
+    parts = [{"type": "text", "text": "He"}, {"type": "text", "text": " llo\n"}]
+    messages = [
+        {"role": "system", "content": "Be kind."},
+        {"role": "user", "content": parts},
+        {"role": "assistant", "content": ""},
+        {"role": "user", "content": "Why?\n\n"},
+    ]
+    assert ours.render_chat(messages) == template.render(messages=messages)
+    assert ours.message_text(parts) == "He llo\n"
