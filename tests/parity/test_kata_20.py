@@ -43,8 +43,12 @@ def pair(request, tmp_path_factory):
 def test_push_and_flush_give_the_text_of_decode_stream(pair, text) -> None:
     mine, theirs = pair
     decoder, stream, ids = DecodeStream(skip_special_tokens=False), ours.TextStream(mine), mine.encode(text)
-    assert [stream.push(each) for each in ids] == [decoder.step(theirs, each) or "" for each in ids]
-    assert stream.flush() == ""
+    yours = certain = ""
+    for each in ids:
+        yours += stream.push(each)
+        certain += decoder.step(theirs, each) or ""
+        assert yours.startswith(certain)  # it keeps a whole token back where a character at its end is cut
+    assert yours + stream.flush() == certain == text
 
 
 def test_torch_reads_what_save_bundle_writes(tmp_path) -> None:
