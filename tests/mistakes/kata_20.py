@@ -90,7 +90,7 @@ def forgets_the_bytes_of_a_cut_character():
     swap=("(folder / name).resolve().parent != folder.resolve()", '".." in name'),
 )
 def looks_for_dots_only():
-    """A symbolic link and an absolute path lead out of the folder."""
+    """A symbolic link leads out of the folder."""
 
 
 @mistake(
