@@ -5,20 +5,19 @@ Nothing here waits for ever: after five seconds a spec fails and says what did n
 
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import numpy as np
 import pytest
 
-from dojo.spec import assert_equal, no_thread_left, raises
+from dojo.spec import assert_equal, raises
+from dojo.spec.engine import PATIENCE, Inbox, running
 from tinytorch.caching import Request
 from tinytorch.capstone import Bundle, Engine, EngineStopped, Job, TextStream, load_bundle, save_bundle
 from tinytorch.setup import manual_seed
 from tinytorch.tensor import tensor
 from tinytorch.tokenization import BPETokenizer
 from tinytorch.transformers import GPT, GPTConfig, generate
-
-PATIENCE = 5.0
 
 
 class Watched(GPT):
@@ -49,76 +48,6 @@ def alone(ids, tokens):
 
 def job(*prompts, tokens=5):
     return Job([Request(each, tokens, temperature=0) for each in prompts])
-
-
-class Inbox:
-    """What an engine delivers, by choice, and a way to wait until each of some jobs has ended."""
-
-    def __init__(self):
-        self.events, self.threads, self.over, self.news = [], set(), False, threading.Condition()
-
-    def __call__(self, events):
-        with self.news:
-            self.threads.add(threading.current_thread())
-            self.events += events
-            self.news.notify_all()
-
-    def end(self):
-        with self.news:
-            self.over = True
-            self.news.notify_all()
-
-    def of(self, job, index=0):
-        return [each for each in self.events if each.job is job and each.index == index]
-
-    def ended(self, *jobs):
-        choices = [(each, index) for each in jobs for index in range(len(each.requests))]
-        return all(any(event.finish_reason for event in self.of(*each)) for each in choices)
-
-    def wait(self, *jobs):
-        __tracebackhide__ = True
-        with self.news:
-            self.news.wait_for(lambda: self.over or self.ended(*jobs), PATIENCE)
-        if not self.ended(*jobs):
-            when = "when run has ended" if self.over else f"after {PATIENCE:g} seconds"
-            raise AssertionError(f"not all of {len(jobs)} jobs have ended {when}")
-
-    def text(self, job, index=0):
-        return [each.token for each in self.of(job, index)]
-
-    def reasons(self, job):
-        return [self.of(job, index)[-1].finish_reason for index in range(len(job.requests))]
-
-
-class Worker(threading.Thread):
-    """A thread in which an engine runs: what run returned, and what it raised, if it has."""
-
-    def __init__(self, engine):
-        super().__init__(name="engine", daemon=True)
-        self.engine, self.returned, self.raised = engine, "nothing yet", None
-
-    def run(self):
-        try:
-            self.returned = self.engine.run()
-        except BaseException as error:
-            self.raised = error
-        if isinstance(self.engine.deliver, Inbox):
-            self.engine.deliver.end()
-
-
-@contextmanager
-def running(engine):
-    """The engine at work in a thread; at the end it is stopped."""
-    thread = Worker(engine)
-    with no_thread_left():
-        thread.start()
-        try:
-            yield thread
-        finally:
-            engine.stop()
-            thread.join(PATIENCE)
-            if isinstance(thread.raised, NotImplementedError):
-                raise thread.raised
 
 
 def test_what_is_submitted_is_written():

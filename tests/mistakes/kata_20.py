@@ -509,7 +509,8 @@ def drops_after_writing():
     spec="test_an_idle_engine_sleeps",
     says="of processor time were used",
     swap=(
-        """                self.changed.wait_for(lambda: self.busy or self.stopping)
+        """                while not (self.busy or self.stopping):
+                    self.changed.wait()
                 if not self.busy:""",
         """                if self.stopping and not self.busy:""",
     ),

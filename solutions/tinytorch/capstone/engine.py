@@ -296,7 +296,8 @@ class Engine:
         try:
             while True:
                 with self.changed:
-                    self.changed.wait_for(lambda: self.busy or self.stopping)
+                    while not (self.busy or self.stopping):
+                        self.changed.wait()
                     if not self.busy:
                         return
                 self.step()
