@@ -2,7 +2,7 @@
 
 The rule looks at text alone: `mistake` is missing where none in tests/mistakes is planted in the function, `readme`
 where the last part of its name is no word of the section "The API" of the README or of a track's guide, and `parity`
-where it is no word of tests/parity/test_kata_NN.py. There a method that is called by another name (`__init__`,
+where it is no word of the kata's files in tests/parity/. There a method that is called by another name (`__init__`,
 `__len__`, `forward`) counts by its class.
 
 tests/repository/uncovered.txt lists what is missing today. It only gets shorter: what a new function lacks is added
@@ -31,8 +31,8 @@ def missing(kata: Kata) -> list[str]:
     """A line for each thing that a function lacks: "08 Trainer.fit parity"."""
     guides = [(kata.folder / name).read_text(encoding="utf-8") for name in ("README.md", *kata.guides)]
     api = words("".join(text.partition("\n## The API\n")[2].partition("\n## ")[0] for text in guides))
-    beside = ROOT / "tests/parity" / f"test_kata_{kata.id}.py"
-    parity = words(beside.read_text(encoding="utf-8")) if beside.is_file() else set()
+    beside = (ROOT / "tests/parity").glob(f"test_kata_{kata.id}*.py")
+    parity = words("".join(path.read_text(encoding="utf-8") for path in beside))
     planted = {each.function for each in mistakes.load(kata)}
     lines = []
     for function in gate.functions(kata):

@@ -205,8 +205,9 @@ def run_trial(
 def check_trial(trial: Trial, counted: float) -> None:
     """Refuse a round whose process says that it took less than the system has `counted`, in CPU seconds, or no time.
 
-    Every call takes some time, more than 0 s. What the process says, the start and all its calls, should be at least half of counted - SLACK. Otherwise somebody
-    has changed the clock, or worked when it was not running, or in other processes.
+    Every call takes some time, more than 0 s. What the process says, the start and all its calls, should be at least
+    half of counted - SLACK. Otherwise somebody has changed the clock, or worked when it was not running, or in other
+    processes.
 
     Raises:
         EntryError: the message has both numbers.
