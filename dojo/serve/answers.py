@@ -6,9 +6,10 @@ import asyncio
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import nullcontext
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from starlette.responses import JSONResponse
@@ -49,7 +50,8 @@ UNFINISHED = {
 }
 
 
-class Piece(NamedTuple):
+@dataclass(frozen=True)
+class Piece:
     """What is new of one text of an answer."""
 
     index: int
@@ -58,6 +60,13 @@ class Piece(NamedTuple):
     offsets: Sequence[int] = ()
     """Where each of the tokens begins in the whole text."""
     finish_reason: str | None = None
+
+
+def joined(index: int, pieces: Sequence[Piece]) -> Piece:
+    """All pieces of a text as one."""
+    tokens = [token for piece in pieces for token in piece.tokens]
+    offsets = [place for piece in pieces for place in piece.offsets]
+    return Piece(index, "".join(piece.text for piece in pieces), tokens, offsets, pieces[-1].finish_reason)
 
 
 def encode(ask: Ask, bundle: Bundle, most: int) -> list[list[int]]:
@@ -108,7 +117,13 @@ class Answer:
     """The response to one request, an ASGI application. It submits the job, so it may raise ApiError when called."""
 
     def __init__(
-        self, ask: Ask, prompts: list[list[int]], bundle: Bundle, desk: Desk, metrics: Metrics, note: dict[str, Any]
+        self,
+        ask: Ask,
+        prompts: list[list[int]],
+        bundle: Bundle,
+        desk: Desk,
+        metrics: Metrics,
+        note: dict[str, Any],
     ) -> None:
         """`note` is for what the log is to say of the request; note["began"] is when it arrived."""
         self.ask, self.prompts, self.bundle = ask, prompts, bundle
@@ -124,7 +139,9 @@ class Answer:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         ask, deadline = self.ask, self.note["began"] + self.desk.settings.total_seconds
-        reading = self.desk.reading(self.requests, ask.logprobs, deadline) if ask.max_tokens else nullcontext()
+        reading = (
+            self.desk.reading(self.requests, ask.logprobs, deadline) if ask.max_tokens else nullcontext()
+        )
         with reading as reader:
             echoed = await self.echoed() if ask.echo else []
             pieces = self.pieces(reader, echoed)
@@ -150,21 +167,24 @@ class Answer:
                 tokens = await self.scored(ids, self.ask.logprobs)
             done = None if self.ask.max_tokens else "length"
             first = number * self.ask.n
-            pieces += [Piece(first + i, text + stream.flush(), tokens, offsets, done) for i in range(self.ask.n)]
+            pieces += [
+                Piece(first + i, text + stream.flush(), tokens, offsets, done) for i in range(self.ask.n)
+            ]
         return pieces
 
     async def scored(self, ids: list[int], top: int) -> list[Scored]:
         """How likely each token of a prompt was, by one pass of the model, between two steps of the engine."""
         most = self.bundle.model.config.block_size
         if len(ids) > most:
-            raise ApiError(400, f"echo with logprobs reads at most {most} tokens, and the prompt has {len(ids)}.")
+            raise ApiError(
+                400, f"echo with logprobs reads at most {most} tokens, and the prompt has {len(ids)}."
+            )
 
         def score(model: GPT) -> list[Scored]:
             with evaluating(model):
-                logits = model(Tensor(np.asarray([ids[:-1]]))).data[0] if len(ids) > 1 else []
-            return score_tokens(logits, ids[1:], top) if len(ids) > 1 else []
+                return score_tokens(model(Tensor(np.asarray([ids[:-1]]))).data[0], ids[1:], top)
 
-        return [Scored(ids[0], None, []), *await self.desk.ask(score)]
+        return [Scored(ids[0], None, []), *(await self.desk.ask(score) if len(ids) > 1 else [])]
 
     async def pieces(self, reader: Reader | None, echoed: list[Piece]) -> AsyncIterator[Piece]:
         """All pieces of all texts, as they come.
@@ -176,7 +196,7 @@ class Answer:
             yield piece
         if reader is None:
             return
-        before = [piece.offsets and len(piece.text) for piece in echoed] or [0] * len(self.requests)
+        before = [len(piece.text) for piece in echoed] or [0] * len(self.requests)
         streams = [TextStream(self.bundle.tokenizer, self.ask.stop) for _ in self.requests]
         left, last = set(range(len(streams))), [0.0] * len(streams)
         while left:
@@ -189,9 +209,9 @@ class Answer:
                 raise ApiError(503, UNFINISHED[reason], code=reason, headers={"retry-after": "1"})
             self.watch(index, last)
             self.written += token is not None
-            stream, text = streams[index], ""
-            tokens, offsets = [], [before[index] + stream.characters]
+            stream, text, tokens, offsets = streams[index], "", [], []
             if token is not None and reason != "stop":  # the text of an end token is not part of the answer
+                offsets = [before[index] + stream.characters]
                 text = stream.push(token)
                 tokens = [Scored(token, event.logprob, list(event.top))]
             if stream.stopped and not reason:
@@ -220,7 +240,7 @@ class Answer:
         if self.ask.logprobs is not None and self.ask.chat:
             logprobs = chat_logprobs(self.bundle.tokenizer, piece.tokens)
         elif self.ask.logprobs is not None:
-            logprobs = completion_logprobs(self.bundle.tokenizer, piece.tokens, piece.offsets[: len(piece.tokens)])
+            logprobs = completion_logprobs(self.bundle.tokenizer, piece.tokens, piece.offsets)
         return Choice(piece.index, piece.text, piece.finish_reason, logprobs, first)
 
     async def whole(self, pieces: AsyncIterator[Piece], scope: Scope, receive: Receive, send: Send) -> bool:
@@ -228,18 +248,7 @@ class Answer:
         parts: list[list[Piece]] = [[] for _ in self.requests]
         async for piece in pieces:
             parts[piece.index].append(piece)
-        choices = [
-            self.choice(
-                Piece(
-                    index,
-                    "".join(each.text for each in some),
-                    [token for each in some for token in each.tokens],
-                    [place for each in some for place, _ in zip(each.offsets, each.tokens)],
-                    some[-1].finish_reason,
-                )
-            )
-            for index, some in enumerate(parts)
-        ]
+        choices = [self.choice(joined(index, some)) for index, some in enumerate(parts)]
         shape = chat_completion if self.ask.chat else completion
         await JSONResponse(shape(self.head, choices, usage=self.usage()))(scope, receive, send)
         return True
@@ -248,7 +257,9 @@ class Answer:
         """Send each piece as it comes, as an event; at the end, or at an error, the stream is closed."""
 
         async def event(data: str, more: bool = True) -> None:
-            await send({"type": "http.response.body", "body": f"data: {data}\n\n".encode(), "more_body": more})
+            await send(
+                {"type": "http.response.body", "body": f"data: {data}\n\n".encode(), "more_body": more}
+            )
 
         await send({"type": "http.response.start", "status": 200, "headers": list(EVENT_STREAM.items())})
         shape = chat_chunk if self.ask.chat else completion

@@ -48,7 +48,12 @@ class Application:
     def __init__(self, bundle: Bundle, desk: Desk, settings: Settings, keys: Keys, metrics: Metrics) -> None:
         self.bundle, self.desk, self.settings = bundle, desk, settings
         self.keys, self.metrics = keys, metrics
-        self.model = {"id": bundle.card["name"], "object": "model", "created": int(time.time()), "owned_by": "tinytorch"}
+        self.model = {
+            "id": bundle.card["name"],
+            "object": "model",
+            "created": int(time.time()),
+            "owned_by": "tinytorch",
+        }
 
     def routes(self) -> list[Route]:
         return [
@@ -102,7 +107,7 @@ class Application:
 
     async def health(self, request: Request) -> Response:
         """200 as long as the engine lives. 500: end this process, and start another one."""
-        if self.desk.engine.failure is not None or not self.desk.thread.is_alive():
+        if self.desk.over:
             raise ApiError(500, "The engine has died.")
         return JSONResponse({"status": "ok"})
 
@@ -148,7 +153,10 @@ async def _error(request: Request, error: ApiError) -> Response:
 
 async def _http_error(request: Request, error: HTTPException) -> Response:
     """What starlette itself refuses: an address that is not there, or another method."""
-    said = {404: f"There is nothing at {request.url.path}.", 405: f"{request.method} is not for this address."}
+    said = {
+        404: f"There is nothing at {request.url.path}.",
+        405: f"{request.method} is not for this address.",
+    }
     message = said.get(error.status_code, error.detail)
     return await _error(request, ApiError(error.status_code, message, headers=error.headers))
 
@@ -196,7 +204,13 @@ class Noted:
         self.metrics.requests.labels(route, str(status)).inc()
         seconds = round(time.monotonic() - note.pop("began"), 4)
         client = scope["client"][0] if scope.get("client") else None
-        about = {"id": name, "client": client, "method": scope["method"], "path": scope["path"], "status": status}
+        about = {
+            "id": name,
+            "client": client,
+            "method": scope["method"],
+            "path": scope["path"],
+            "status": status,
+        }
         log.line("request", **about, seconds=seconds, **note)
 
 

@@ -144,7 +144,9 @@ def ask_of(body: Mapping[str, Any], chat: bool, settings: Settings) -> Ask:
     include_usage = _include_usage(options, stream)
     n = options.whole("n", 1, 1, settings.choices) or 1
     if n * len(prompts) > settings.choices:
-        raise ApiError(400, f"{len(prompts)} prompts times n = {n} are more than {settings.choices} texts.", "n")
+        raise ApiError(
+            400, f"{len(prompts)} prompts times n = {n} are more than {settings.choices} texts.", "n"
+        )
     ask = Ask(
         chat=chat,
         prompts=prompts,
@@ -191,11 +193,7 @@ def conversation(messages: Any) -> str:
 def stops_of(stop: Any) -> tuple[str, ...]:
     """The texts at which writing stops: one, or a list of them."""
     stops = [stop] if isinstance(stop, str) else [] if stop is None else stop
-    if (
-        not isinstance(stops, list)
-        or len(stops) > STOPS
-        or not all(isinstance(s, str) and s for s in stops)
-    ):
+    if not isinstance(stops, list) or len(stops) > STOPS or not all(isinstance(s, str) and s for s in stops):
         raise _refused("stop", f"a text, or a list of at most {STOPS} texts, none of them empty", stop)
     return tuple(stops)
 
@@ -214,7 +212,11 @@ def _include_usage(options: Options, stream: bool) -> bool:
     if not stream:
         raise ApiError(400, "stream_options needs stream to be true.", "stream_options")
     known = {"include_usage", "include_obfuscation"}
-    if not isinstance(given, dict) or not set(given) <= known or not all(isinstance(v, bool) for v in given.values()):
+    if (
+        not isinstance(given, dict)
+        or not set(given) <= known
+        or not all(isinstance(v, bool) for v in given.values())
+    ):
         raise _refused("stream_options", 'an object such as {"include_usage": true}', given)
     return bool(given.get("include_usage"))
 

@@ -18,8 +18,8 @@ from typing import Any, TypeVar
 from dojo.serve import log
 from dojo.serve.errors import ApiError
 from dojo.serve.settings import Settings
-from tinytorch.capstone import Bundle, Engine, EngineStopped, Event, Job, QueueFull
 from tinytorch.caching import PrefixCache, Request
+from tinytorch.capstone import Bundle, Engine, EngineStopped, Event, Job, QueueFull
 
 T = TypeVar("T")
 LONGEST_RETRY = 60  # seconds
@@ -44,6 +44,8 @@ class Desk:
             bundle.model, settings.rows, self._deliver, queue_size=settings.queue, prefixes=prefixes
         )
         self.thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self.over = False
+        """Whether the engine has ended."""
         self.draining = False
         self.open = 0
         self.changed = asyncio.Event()
@@ -58,6 +60,7 @@ class Desk:
             self.engine.run()
         except BaseException:
             log.trace("engine died")
+        self.over = True
         self.loop.call_soon_threadsafe(self.changed.set)
 
     def _deliver(self, events: list[Event]) -> None:
@@ -66,7 +69,7 @@ class Desk:
     # The loop's thread ------------------------------------------------------------------------------------
 
     @contextmanager
-    def reading(self, requests: list[Request], logprobs: int, deadline: float) -> Iterator[Reader]:
+    def reading(self, requests: list[Request], logprobs: int | None, deadline: float) -> Iterator[Reader]:
         """Submit a job for as long as the block runs: however it is left, nothing is computed for it any more.
 
         Raises:
@@ -117,10 +120,10 @@ class Desk:
 
         False: something was not finished in time, or the engine has died.
         """
-        while not self.draining and self.thread.is_alive():
+        while not self.draining and not self.over:
             await self._change()
         limit = time.monotonic() + self.settings.drain_seconds
-        while self.open and self.thread.is_alive() and time.monotonic() < limit:
+        while self.open and not self.over and time.monotonic() < limit:
             await self._change(limit - time.monotonic())
         return not self.open and self.engine.failure is None
 
@@ -135,7 +138,8 @@ class Desk:
 
 def _dispatch(events: list[Event]) -> None:
     for event in events:
-        event.job.events.put_nowait(event)
+        reader: Any = event.job
+        reader.events.put_nowait(event)
 
 
 async def unless_gone(receive: Callable[[], Any], work: Coroutine[Any, Any, T]) -> T | None:

@@ -22,14 +22,16 @@ LOOK = 0.05  # seconds between two looks at how late the loop is
 class Metrics:
     def __init__(self, waiting: Callable[[], float], active: Callable[[], float]) -> None:
         """`waiting` and `active` tell how many requests wait, and how many rows are in use."""
-        disable_created_metrics()  # a second series for each counter, which nobody reads
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter
         self.registry = CollectorRegistry()
         self.requests = self.counter("requests", "requests that were answered", "path", "status")
         self.refused = self.counter("connections_refused", "closed without the application", "why")
         self.tokens = self.counter("tokens", "tokens, of prompts and written", "kind")
         self.first = self.histogram("time_to_first_token_seconds", "from the arrival of a request", LONG)
         self.between = self.histogram("time_between_tokens_seconds", "between two tokens of a text", SHORT)
-        self.late = self.histogram("loop_lateness_seconds", "how much later than asked for the loop wakes", SHORT)
+        self.late = self.histogram(
+            "loop_lateness_seconds", "how much later than asked for the loop wakes", SHORT
+        )
         self.gauge("requests_waiting", "requests that wait for a row", waiting)
         self.gauge("rows_active", "texts that are being written", active)
 

@@ -109,7 +109,9 @@ class Connection(H11Protocol):
         if self.cycle and not self.cycle.response_complete:  # the application writes a line of its own
             self.scope["state"]["refused"] = error.status
         else:
-            log.line("refused", status=error.status, client=self.client and self.client[0], error=error.message)
+            log.line(
+                "refused", status=error.status, client=self.client and self.client[0], error=error.message
+            )
         self.transport.close()
 
     def after(self, seconds: float, function: Callable[..., None], *args: Any) -> asyncio.TimerHandle:

@@ -31,7 +31,13 @@ from tinytorch.capstone import Bundle, render_chat
 FINISHED, CUT, UNABLE, DEAD = 0, 1, 2, 3
 CLOSING = 2.0  # seconds to close connections, when nothing is being written any more
 UNREAD = 65_536  # bytes that the system keeps for a client that does not read
-TURN = 0.001  # seconds that one thread may keep the other waiting: the loop has callbacks, the engine long sums
+TURN = (
+    0.001  # seconds that one thread may keep the other waiting: the loop has callbacks, the engine long sums
+)
+
+
+class EngineDied(Exception):
+    """The engine's thread ended with an exception, which is the cause of this one."""
 
 
 class Server(uvicorn.Server):
@@ -63,6 +69,7 @@ async def serve(bundle: Bundle, settings: Settings, started: Callable[[str], obj
     Raises:
         ValueError: the tokenizer cannot write a chat, or there is no API key in the file.
         OSError: nobody can listen at that address, or the file of API keys cannot be read.
+        EngineDied: the engine has died while it served.
     """
     try:
         bundle.tokenizer.encode(render_chat([{"role": each, "content": "?"} for each in ("system", "user")]))
@@ -94,9 +101,10 @@ async def serve(bundle: Bundle, settings: Settings, started: Callable[[str], obj
     await server.serve(sockets=[listener])
     watch.cancel()
     desk.engine.stop()
-    dead = desk.engine.failure is not None
-    log.line("ended", finished=server.finished, engine_failed=dead)
-    return DEAD if dead else FINISHED if server.finished else CUT
+    log.line("ended", finished=server.finished)
+    if desk.engine.failure is not None:
+        raise EngineDied("The engine has died.") from desk.engine.failure
+    return FINISHED if server.finished else CUT
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -105,7 +113,9 @@ def listen(host: str, port: int) -> socket.socket:
     listener = socket.socket(family, kind, number)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNREAD)  # each connection has what its listener has
+        listener.setsockopt(
+            socket.SOL_SOCKET, socket.SO_SNDBUF, UNREAD
+        )  # each connection has what its listener has
         listener.bind(address)
         listener.listen(2048)
     except OSError:
