@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 
 from prometheus_client import (
@@ -10,6 +11,7 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    ProcessCollector,
     disable_created_metrics,
     generate_latest,
 )
@@ -34,6 +36,9 @@ class Metrics:
         )
         self.gauge("requests_waiting", "requests that wait for a row", waiting)
         self.gauge("rows_active", "texts that are being written", active)
+        self.gauge("tasks", "tasks of the loop", lambda: len(asyncio.all_tasks()))
+        self.gauge("cpu_seconds", "CPU time of this process", time.process_time)
+        ProcessCollector(registry=self.registry)  # memory, open files: on Linux
 
     def counter(self, name: str, about: str, *labels: str) -> Counter:
         return Counter(f"tinytorch_{name}", about, labels, registry=self.registry)

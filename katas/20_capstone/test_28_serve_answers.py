@@ -1,4 +1,4 @@
-"""The real server, with your engine, your texts and your shapes, asked over HTTP by a client that knows only the API."""
+"""The real server, with your engine, your texts and your shapes, asked over HTTP by a client that knows the API."""
 
 import asyncio
 
@@ -95,7 +95,7 @@ def test_a_conversation_is_answered(server, offline):
 
 
 def test_usage_counts_the_tokens(server):
-    """`usage` counts the tokens that were read and written: in an answer, and at the end of a stream that asks for it."""
+    """`usage` counts the tokens read and written: in an answer, and at the end of a stream that asks for it."""
     options = {"prompt": TEXT, "max_tokens": 7, "n": 2}
     read = len(bundle().tokenizer.encode(TEXT))
     expected = {"prompt_tokens": read, "completion_tokens": 14, "total_tokens": read + 14}
