@@ -23,6 +23,7 @@ from tinytorch.capstone import Bundle, Engine, EngineStopped, Event, Job, QueueF
 
 T = TypeVar("T")
 LONGEST_RETRY = 60  # seconds
+DYING = 0.5  # seconds in which /health tells that the engine has died
 
 
 @dataclass(eq=False)
@@ -122,6 +123,8 @@ class Desk:
         """
         while not self.draining and not self.over:
             await self._change()
+        if self.over:
+            await asyncio.sleep(DYING)
         limit = time.monotonic() + self.settings.drain_seconds
         while self.open and not self.over and time.monotonic() < limit:
             await self._change(limit - time.monotonic())

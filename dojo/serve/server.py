@@ -43,10 +43,15 @@ class EngineDied(Exception):
 class Server(uvicorn.Server):
     """uvicorn's server, which ends as the desk says, and not at the first signal."""
 
-    def __init__(self, config: uvicorn.Config, desk: Desk) -> None:
+    def __init__(self, config: uvicorn.Config, desk: Desk, started: Callable[[], object]) -> None:
         super().__init__(config)
         self.desk = desk
+        self.tell = started
         self.finished = False
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.tell()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.desk.draining:
@@ -93,11 +98,11 @@ async def serve(bundle: Bundle, settings: Settings, started: Callable[[str], obj
         timeout_keep_alive=settings.idle_seconds,  # type: ignore[arg-type]  # it is given to call_later
         timeout_graceful_shutdown=CLOSING,  # type: ignore[arg-type]
     )
-    server = Server(config, desk)
+    host, port = listener.getsockname()[:2]
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    server = Server(config, desk, lambda: started(address))
     desk.thread.start()
     watch = asyncio.create_task(metrics.watch_the_loop())
-    host, port = listener.getsockname()[:2]
-    started(f"http://{f'[{host}]' if ':' in host else host}:{port}")
     await server.serve(sockets=[listener])
     watch.cancel()
     desk.engine.stop()

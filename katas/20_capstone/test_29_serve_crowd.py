@@ -144,7 +144,7 @@ def test_the_end_is_orderly():
 
 
 def test_a_dead_engine_is_told_to_everybody():
-    """If your model raises, every open request gets an error, and the process does not end with status 0."""
+    """If your model raises, every open request gets an error, /health says 500, and the exit status is not 0."""
     with serving(poison="z", rows=2) as server:
         options = {"prompt": "a", "max_tokens": LONG, "stream": True}
         with server.client.stream("POST", "/v1/completions", json=options) as stream:
@@ -152,6 +152,7 @@ def test_a_dead_engine_is_told_to_everybody():
             next(lines)
             broken = server.client.post("/v1/completions", json={"prompt": "az"})
             assert_equal(broken.status_code, 503, "the status of the one that broke it")
+            assert_equal(server.client.get("/health").status_code, 500, "the status of /health")
             *_, last = lines
         assert '"error"' in last, last
         assert server.status() != 0
