@@ -657,7 +657,7 @@ def a_batch_without_rows():
 
 
 @mistake(
-    "caching._check",
+    "caching.check_request",
     spec="test_a_bad_request_does_not_join",
     says="nothing was raised",
     swap=("if not isinstance(request.stop, int | Collection):", "if False:"),
@@ -677,7 +677,7 @@ def one_text_in_two_rows():
 
 
 @mistake(
-    "caching._check",
+    "caching.check_request",
     spec="test_a_text_joins_once",
     says="nothing was raised",
     swap=("if request.written:", "if request.written and request.finish_reason is None:"),
@@ -737,7 +737,7 @@ def training_ends():
 
 
 @mistake(
-    "caching._check",
+    "caching.check_request",
     spec="test_a_bad_request_does_not_join",
     says="nothing was raised",
     swap=("each in request.ids if not", "each in request.ids[:-1] if not"),
@@ -866,7 +866,7 @@ def the_next_ones_wait():
     "caching.generate_all",
     spec="test_a_bad_request_loses_no_text",
     says="what the model has read",
-    swap=("_check(request, model.config.vocab_size)", "pass"),
+    swap=("check_request(request, model.config.vocab_size)", "pass"),
 )
 def the_last_one_is_looked_at_last():
     """A bad request is found when the others have been written."""

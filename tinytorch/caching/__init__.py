@@ -3,6 +3,7 @@
 from tinytorch.caching.batch import (
     Batch as Batch,
     Request as Request,
+    check_request as check_request,
     generate_all as generate_all,
 )
 from tinytorch.caching.cache import KVCache as KVCache

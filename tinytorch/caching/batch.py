@@ -41,6 +41,18 @@ class Request:  # given
         return [*self.ids, *self.written][self.start :]
 
 
+def check_request(request: Request, vocab_size: int) -> None:
+    """Raise unless the request can be written to its end by a model with a vocabulary of that size.
+
+    Raises:
+        ValueError: there is no token, max_new_tokens is less than 1 (the message names it), or as check_sampling. Or
+            something has been written: the request has joined before.
+        TypeError: `stop` is neither an int nor a collection; the message names it.
+        IndexError: a token is not in the vocabulary; the message names it and the size of the vocabulary.
+    """
+    raise NotImplementedError("kata 16: check_request")
+
+
 class Batch:
     """Rows that are written together, one token each a step.
 
@@ -69,11 +81,8 @@ class Batch:
 
         Raises:
             RuntimeError: no row is free; the message names the number of rows.
-            ValueError: there is no token, max_new_tokens is less than 1 (the message names it), or as check_sampling.
-                Or the request has joined before: it is in a row, or something has been written.
-            TypeError: `stop` is neither an int nor a collection; the message names it.
-            IndexError: a token is not in the vocabulary; the message names it and the size of the vocabulary. It is
-                told now: in a step it would stop all rows.
+            ValueError, TypeError, IndexError: as check_request. It is told now: in a step it would stop all rows.
+            ValueError: the request is in a row.
         """
         raise NotImplementedError("kata 16: Batch.add")
 

@@ -50,6 +50,28 @@ class Request:  # given
         return [*self.ids, *self.written][self.start :]
 
 
+def check_request(request: Request, vocab_size: int) -> None:
+    """Raise unless the request can be written to its end by a model with a vocabulary of that size.
+
+    Raises:
+        ValueError: there is no token, max_new_tokens is less than 1 (the message names it), or as check_sampling. Or
+            something has been written: the request has joined before.
+        TypeError: `stop` is neither an int nor a collection; the message names it.
+        IndexError: a token is not in the vocabulary; the message names it and the size of the vocabulary.
+    """
+    check_sampling(request.temperature, request.top_k, request.top_p)
+    if not request.ids:
+        raise ValueError("a text to go on with has one token at least")
+    if request.max_new_tokens < 1:
+        raise ValueError(f"max_new_tokens must be 1 or more, got {request.max_new_tokens}")
+    if not isinstance(request.stop, int | Collection):
+        raise TypeError(f"stop is an id or a collection of ids, got {request.stop!r}")
+    if request.written:
+        raise ValueError("the request has joined before: make a new one, whose ids are those of its text")
+    if outside := [each for each in request.ids if not 0 <= each < vocab_size]:
+        raise IndexError(f"id {outside[0]} is outside a vocabulary of {vocab_size}")
+
+
 class Batch:
     """Rows that are written together, one token each a step.
 
@@ -84,13 +106,10 @@ class Batch:
 
         Raises:
             RuntimeError: no row is free; the message names the number of rows.
-            ValueError: there is no token, max_new_tokens is less than 1 (the message names it), or as check_sampling.
-                Or the request has joined before: it is in a row, or something has been written.
-            TypeError: `stop` is neither an int nor a collection; the message names it.
-            IndexError: a token is not in the vocabulary; the message names it and the size of the vocabulary. It is
-                told now: in a step it would stop all rows.
+            ValueError, TypeError, IndexError: as check_request. It is told now: in a step it would stop all rows.
+            ValueError: the request is in a row.
         """
-        _check(request, self.model.config.vocab_size)
+        check_request(request, self.model.config.vocab_size)
         if request in self.requests:
             raise ValueError("the request is in a row of this batch: a text joins once")
         if not self.free:
@@ -174,7 +193,7 @@ def generate_all(
         ValueError, TypeError, IndexError: as Batch; one that add would refuse is found before anything is written.
     """
     for request in requests:
-        _check(request, model.config.vocab_size)
+        check_request(request, model.config.vocab_size)
     if len(set(requests)) < len(requests):
         raise ValueError("a request stands in the list twice: a text joins once")
     batch, waiting = Batch(model, rows, prefixes), deque(requests)
@@ -183,18 +202,3 @@ def generate_all(
             batch.add(waiting.popleft())
         batch.step()
     return [request.written for request in requests]
-
-
-def _check(request: Request, vocab_size: int) -> None:
-    """Refuse a request that could not be written to its end."""
-    check_sampling(request.temperature, request.top_k, request.top_p)
-    if not request.ids:
-        raise ValueError("a text to go on with has one token at least")
-    if request.max_new_tokens < 1:
-        raise ValueError(f"max_new_tokens must be 1 or more, got {request.max_new_tokens}")
-    if not isinstance(request.stop, int | Collection):
-        raise TypeError(f"stop is an id or a collection of ids, got {request.stop!r}")
-    if request.written:
-        raise ValueError("the request has joined before: make a new one, whose ids are those of its text")
-    if outside := [each for each in request.ids if not 0 <= each < vocab_size]:
-        raise IndexError(f"id {outside[0]} is outside a vocabulary of {vocab_size}")
