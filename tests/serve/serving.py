@@ -18,7 +18,6 @@ from tinytorch.tokenization import BPETokenizer
 from tinytorch.transformers import GPT, GPTConfig
 
 TEXT = "def hello(name):\n    return 'hello ' + name\n" * 4
-END = "<|endoftext|>"
 FOREVER = 100_000  # tokens
 
 
@@ -26,9 +25,9 @@ FOREVER = 100_000  # tokens
 def bundle(
     block_size: int = 64, n_layer: int = 2, n_head: int = 2, n_embd: int = 16, gain: float = 12
 ) -> Bundle:
-    """`gain` makes the weights so large that the text depends on all that stands before."""
+    """`gain` makes the weights so large that the text depends on all that stands before. No text ends by itself."""
     manual_seed(5)
-    tokenizer = BPETokenizer.train(TEXT, 270, [END])
+    tokenizer = BPETokenizer.train(TEXT, 270)
     model = GPT(GPTConfig(tokenizer.vocab_size, block_size, n_layer, n_head, n_embd))
     for parameter in model.parameters():
         if parameter.ndim > 1:
