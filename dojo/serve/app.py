@@ -201,6 +201,8 @@ class Noted:
 
         try:
             await self.app(scope, receive, noting)
+        except asyncio.CancelledError:  # the process ends, and this client does not read what it was told
+            note["cut"] = True
         except Exception:
             log.trace("error", id=name)
         if refused := scope["state"].get("refused"):  # the protocol has closed the connection, and says why

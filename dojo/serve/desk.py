@@ -23,6 +23,7 @@ from tinytorch.capstone import Bundle, Engine, EngineStopped, Event, Job, QueueF
 
 T = TypeVar("T")
 LONGEST_RETRY = 60  # seconds
+CUT = "cut"  # the finish_reason of a text that the end of the server does not wait for
 DYING = 0.5  # seconds in which /health tells that the engine has died
 
 
@@ -34,7 +35,7 @@ class Reader(Job):
 
 
 class Desk:
-    """`engine` is the student's; `open` is the number of jobs that are not finished."""
+    """`engine` is the student's; `open` are the jobs that are not finished."""
 
     def __init__(self, bundle: Bundle, settings: Settings) -> None:
         self.settings = settings
@@ -48,7 +49,7 @@ class Desk:
         self.over = False
         """Whether the engine has ended."""
         self.draining = False
-        self.open = 0
+        self.open: set[Reader] = set()
         self.changed = asyncio.Event()
         """Set when one of the above may have changed in a way that `ended` waits for."""
         self.seconds = 1.0
@@ -90,18 +91,18 @@ class Desk:
         except EngineStopped:
             raise ApiError(503, "The engine has ended.") from None
         began = time.monotonic()
-        self.open += 1
+        self.open.add(reader)
         try:
             yield reader
         finally:
             self.engine.cancel(reader)
-            self.open -= 1
+            self.open.remove(reader)
             self.seconds += 0.1 * (time.monotonic() - began - self.seconds)
             self.changed.set()
 
     def wait(self) -> int:
         """An estimate of the seconds until all that wait now have been served."""
-        together = max(1, self.open - self.engine.waiting)
+        together = max(1, len(self.open) - self.engine.waiting)
         return min(LONGEST_RETRY, math.ceil(self.seconds * (self.engine.waiting + 1) / together))
 
     async def ask(self, function: Callable[[Any], T]) -> T:
@@ -128,7 +129,10 @@ class Desk:
         limit = time.monotonic() + self.settings.drain_seconds
         while self.open and not self.over and time.monotonic() < limit:
             await self._change(limit - time.monotonic())
-        return not self.open and self.engine.failure is None
+        finished = not self.open and self.engine.failure is None
+        for reader in self.open:
+            _dispatch([Event(reader, index, None, CUT) for index in range(len(reader.requests))])
+        return finished
 
     async def _change(self, seconds: float | None = None) -> None:
         try:

@@ -49,14 +49,13 @@ def serving(served: Bundle | None = None, **settings: Any) -> AbstractContextMan
 def offline(prompt: str, tokens: int, served: Bundle | None = None) -> str:
     """What the model writes at temperature 0, without a server."""
     found = served or bundle()
-    end = found.tokenizer.special_tokens[END]
-    (ids,) = generate_all(
-        found.model, [Request(found.tokenizer.encode(prompt), tokens, temperature=0, stop=end)]
-    )
-    return found.tokenizer.decode([each for each in ids if each != end])
+    (ids,) = generate_all(found.model, [Request(found.tokenizer.encode(prompt), tokens, temperature=0)])
+    return found.tokenizer.decode(ids)
 
 
 def metric(server: Beside, name: str) -> float:
     """The value of a metric, summed over its labels."""
-    lines = [line.split() for line in server.get("/metrics").text.splitlines() if line.startswith(name)]
+    lines = [
+        line.rsplit(" ", 1) for line in server.get("/metrics").text.splitlines() if line.startswith(name)
+    ]
     return sum(float(value) for name_, value in lines if name_.partition("{")[0] == name)

@@ -86,6 +86,8 @@ def test_a_text_that_does_not_end_in_time_is_cut_off(saved: Path) -> None:
             lines = answer.iter_lines()
             next(lines)
             os.kill(server, signal.SIGTERM)
+            *_, last = (line for line in lines if line)
+            assert json.loads(last.removeprefix("data: "))["error"]["code"] == "cut"
             _, log = command.communicate(timeout=PATIENCE)
         assert "Error 1" in log and "Traceback" not in log, log  # make says the status of what it ran
 
