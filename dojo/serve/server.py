@@ -29,7 +29,9 @@ from dojo.serve.settings import Settings
 from tinytorch.capstone import Bundle, render_chat
 
 FINISHED, CUT, UNABLE, DEAD = 0, 1, 2, 3
-CLOSING = 2.0  # seconds to close connections, when nothing is being written any more
+CLOSING = (
+    2.0  # seconds to close connections, and for the engine to stop, when nothing is being written any more
+)
 UNREAD = 65_536  # bytes that the system keeps for a client that does not read
 TURN = (
     0.001  # seconds that one thread may keep the other waiting: the loop has callbacks, the engine long sums
@@ -106,10 +108,12 @@ async def serve(bundle: Bundle, settings: Settings, started: Callable[[str], obj
     await server.serve(sockets=[listener])
     watch.cancel()
     desk.engine.stop()
-    log.line("ended", finished=server.finished)
+    desk.thread.join(CLOSING)
+    finished = server.finished and not desk.thread.is_alive()
+    log.line("ended", finished=finished)
     if desk.engine.failure is not None:
         raise EngineDied("The engine has died.") from desk.engine.failure
-    return FINISHED if server.finished else CUT
+    return FINISHED if finished else CUT
 
 
 def listen(host: str, port: int) -> socket.socket:
