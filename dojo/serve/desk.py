@@ -19,7 +19,7 @@ from dojo.serve import log
 from dojo.serve.errors import ApiError
 from dojo.serve.settings import Settings
 from tinytorch.caching import PrefixCache, Request
-from tinytorch.capstone import Bundle, Engine, EngineStopped, Event, Job, QueueFull
+from tinytorch.capstone import Bundle, Engine, Event, Job, QueueFull
 
 T = TypeVar("T")
 LONGEST_RETRY = 60  # seconds
@@ -76,6 +76,7 @@ class Desk:
 
         Raises:
             ApiError: 503 if the server is about to end, 429 if too many wait.
+            EngineStopped: the engine has died.
         """
         if self.draining:
             raise ApiError(503, "The server is about to end.", headers={"retry-after": "5"})
@@ -88,8 +89,6 @@ class Desk:
                 f"{self.engine.waiting} requests wait already: try again later.",
                 headers={"retry-after": str(self.wait())},
             ) from None
-        except EngineStopped:
-            raise ApiError(503, "The engine has ended.") from None
         began = time.monotonic()
         self.open.add(reader)
         try:
@@ -107,10 +106,7 @@ class Desk:
 
     async def ask(self, function: Callable[[Any], T]) -> T:
         """What `function(model)` gives, computed by the engine's thread between two steps."""
-        try:
-            return await asyncio.wrap_future(self.engine.ask(function))
-        except EngineStopped:
-            raise ApiError(503, "The engine has ended.") from None
+        return await asyncio.wrap_future(self.engine.ask(function))
 
     def drain(self) -> None:
         """Take nothing new. May be called by a signal handler."""
