@@ -46,7 +46,7 @@ IGNORED = re.compile(r"h\.\d+\.attn\.(masked_)?bias")
 
 
 def from_huggingface(folder: Path) -> Bundle:
-    """The bundle of a GPT-2 that `transformers` has written with save_pretrained, with a fast tokenizer's file beside it.
+    """The bundle of a GPT-2 that `transformers` has written with save_pretrained, the tokenizer's file beside it.
 
     The weights become float32. Nothing in the folder is executed: it is JSON and safetensors.
 
@@ -68,9 +68,9 @@ def from_huggingface(folder: Path) -> Bundle:
                 f"{folder / 'tokenizer.json'} has {tokenizer.vocab_size} tokens, and the model {config.vocab_size}"
             )
         state = read_weights(folder / "model.safetensors", config)
-        model = GPT(config)
     except ValueError as error:
         raise BundleError(str(error)) from None
+    model = GPT(config)
     model.load_state_dict(state)
     return Bundle(model, tokenizer, {"name": folder.resolve().name, "made_from": "Hugging Face's layout"})
 
@@ -90,6 +90,8 @@ def read_config(path: Path) -> GPTConfig:
     for name, size in sizes.items():
         if type(size) is not int or size < 1:
             raise ValueError(f"{path}: {name} is {size!r}, expected a whole number, 1 or more")
+    if sizes["n_embd"] % sizes["n_head"]:
+        raise ValueError(f"{path}: n_embd {sizes['n_embd']} cannot be divided among n_head {sizes['n_head']}")
     check_fields(path, "n_inner", entries.get("n_inner"), (None, 4 * sizes["n_embd"]))
     return GPTConfig(block_size=sizes.pop("n_positions"), **sizes)
 
