@@ -70,7 +70,8 @@ def commands() -> list[str]:
 
 
 def kind(command: str) -> str:
-    return re.sub(r' (N|K|ARGS|FORCE|DATA|DIR|IMPL|PORT|HOST|BUNDLE|INSPECT|SUBMISSIONS|OUT|DIFF)=("[^"]*"|\S*)', "", command)
+    given = "N|K|ARGS|FORCE|DATA|DIR|IMPL|PORT|HOST|BUNDLE|INSPECT|SUBMISSIONS|OUT|DIFF"
+    return re.sub(rf' ({given})=("[^"]*"|\S*)', "", command)
 
 
 @pytest.fixture(scope="module")
