@@ -32,7 +32,7 @@ def make(say: Callable[[str], None], source: Path | None = None, seconds: float 
         say("The model is the one that the milestone of kata 14 has trained.")
         return found
     say(
-        f"A small GPT learns Python's own source, for {seconds:g} seconds. The milestone of kata 14 trains a better one."
+        f"A small GPT learns Python's source for {seconds:g} seconds. The milestone of kata 14 trains a better one."
     )
     return small.train(say, seconds)
 
