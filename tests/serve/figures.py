@@ -1,6 +1,6 @@
 """What the server costs beside the engine, and the engine beside PyTorch: measured by hand, in CPU time.
 
-    .venv/bin/python tests/serve/numbers.py
+    .venv/bin/python tests/serve/figures.py
 
 The model has the shape of kata 14's milestone, 4 layers and 128 features, and random weights. A reader asks for 200
 tokens after a prompt of 16.
