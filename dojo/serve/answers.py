@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from dojo.serve.asking import Ask
-from dojo.serve.desk import Desk, Reader, unless_gone
+from dojo.serve.desk import CUT, Desk, Reader, unless_gone
 from dojo.serve.errors import ApiError
 from dojo.serve.metrics import Metrics
 from tinytorch.caching import Request
@@ -47,6 +47,7 @@ EVENT_STREAM = {
 UNFINISHED = {
     "timeout": "The answer was not finished in time.",
     "error": "The engine has failed.",
+    CUT: "The server has ended before the answer.",
 }
 
 

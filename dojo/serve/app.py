@@ -135,6 +135,7 @@ def application(bundle: Bundle, desk: Desk, settings: Settings, keys: Keys, metr
         ApiError: _error,
         HTTPException: _http_error,
         EngineStopped: _stopped,
+        ClientDisconnect: _left,
         Exception: _unexpected,
     }
     routes = Application(bundle, desk, settings, keys, metrics).routes()
@@ -163,6 +164,12 @@ async def _http_error(request: Request, error: HTTPException) -> Response:
 
 async def _stopped(request: Request, error: EngineStopped) -> Response:
     return await _error(request, ApiError(503, "The engine has ended."))
+
+
+async def _left(request: Request, error: ClientDisconnect) -> Response:
+    """The client has left in the middle of its request: nobody reads this answer but the log."""
+    request.state.note["gone"] = True
+    return Response(status_code=LEFT)
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
@@ -194,12 +201,13 @@ class Noted:
 
         try:
             await self.app(scope, receive, noting)
-        except ClientDisconnect:
-            note["gone"] = True
+        except asyncio.CancelledError:  # the process ends, and this client does not read what it was told
+            note["cut"] = True
         except Exception:
             log.trace("error", id=name)
-        refused = scope["state"].get("refused")
-        status = refused if isinstance(refused, int) and status == LEFT else status
+        if refused := scope["state"].get("refused"):  # the protocol has closed the connection, and says why
+            note["refused"] = refused
+            status = refused if status == LEFT and isinstance(refused, int) else status
         route = getattr(scope.get("route"), "path", "other")
         self.metrics.requests.labels(route, str(status)).inc()
         seconds = round(time.monotonic() - note.pop("began"), 4)

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 
@@ -14,6 +14,7 @@ from dojo.serve.errors import ApiError
 from dojo.serve.settings import Settings
 from tinytorch.capstone import CHAT_STOP, render_chat
 
+D = TypeVar("D")
 STOPS, TEMPERATURE, LIKELIEST, LIKELIEST_OF_CHAT = 4, 2.0, 5, 20  # the most, as OpenAI has them
 COMPLETION_TOKENS = 16  # OpenAI's default of max_tokens for a completion
 
@@ -100,7 +101,7 @@ class Options:
             raise _refused(name, "true or false", value)
         return bool(value)
 
-    def whole(self, name: str, default: int | None, least: int, most: float = math.inf) -> int | None:
+    def whole(self, name: str, default: D, least: int, most: float = math.inf) -> int | D:
         value = self.take(name)
         if value is None:
             return default
@@ -109,7 +110,7 @@ class Options:
             raise _refused(name, f"a whole number from {least}{upto}", value)
         return value
 
-    def number(self, name: str, default: float | None, least: float, most: float) -> float | None:
+    def number(self, name: str, default: D, least: float, most: float) -> float | D:
         value = self.take(name)
         if value is None:
             return default
@@ -142,7 +143,7 @@ def ask_of(body: Mapping[str, Any], chat: bool, settings: Settings) -> Ask:
         echo, logprobs = options.flag("echo"), options.whole("logprobs", None, 0, LIKELIEST)
     stream = options.flag("stream")
     include_usage = _include_usage(options, stream)
-    n = options.whole("n", 1, 1, settings.choices) or 1
+    n = options.whole("n", 1, 1, settings.choices)
     if n * len(prompts) > settings.choices:
         raise ApiError(
             400, f"{len(prompts)} prompts times n = {n} are more than {settings.choices} texts.", "n"
@@ -152,7 +153,7 @@ def ask_of(body: Mapping[str, Any], chat: bool, settings: Settings) -> Ask:
         prompts=prompts,
         n=n,
         max_tokens=_max_tokens(options, settings.max_tokens, chat, echo),
-        temperature=options.number("temperature", 1.0, 0, TEMPERATURE) or 0.0,
+        temperature=options.number("temperature", 1.0, 0, TEMPERATURE),
         top_p=_top_p(options),
         top_k=options.whole("top_k", None, 1),
         stop=stops_of(options.take("stop")) + (tuple(CHAT_STOP) if chat else ()),

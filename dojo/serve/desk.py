@@ -19,10 +19,12 @@ from dojo.serve import log
 from dojo.serve.errors import ApiError
 from dojo.serve.settings import Settings
 from tinytorch.caching import PrefixCache, Request
-from tinytorch.capstone import Bundle, Engine, EngineStopped, Event, Job, QueueFull
+from tinytorch.capstone import Bundle, Engine, Event, Job, QueueFull
 
 T = TypeVar("T")
 LONGEST_RETRY = 60  # seconds
+CUT = "cut"  # the finish_reason of a text that the end of the server does not wait for
+DYING = 0.5  # seconds in which /health tells that the engine has died
 
 
 @dataclass(eq=False)
@@ -33,7 +35,7 @@ class Reader(Job):
 
 
 class Desk:
-    """`engine` is the student's; `open` is the number of jobs that are not finished."""
+    """`engine` is the student's; `open` are the jobs that are not finished."""
 
     def __init__(self, bundle: Bundle, settings: Settings) -> None:
         self.settings = settings
@@ -47,7 +49,7 @@ class Desk:
         self.over = False
         """Whether the engine has ended."""
         self.draining = False
-        self.open = 0
+        self.open: set[Reader] = set()
         self.changed = asyncio.Event()
         """Set when one of the above may have changed in a way that `ended` waits for."""
         self.seconds = 1.0
@@ -74,6 +76,7 @@ class Desk:
 
         Raises:
             ApiError: 503 if the server is about to end, 429 if too many wait.
+            EngineStopped: the engine has died.
         """
         if self.draining:
             raise ApiError(503, "The server is about to end.", headers={"retry-after": "5"})
@@ -86,29 +89,24 @@ class Desk:
                 f"{self.engine.waiting} requests wait already: try again later.",
                 headers={"retry-after": str(self.wait())},
             ) from None
-        except EngineStopped:
-            raise ApiError(503, "The engine has ended.") from None
         began = time.monotonic()
-        self.open += 1
+        self.open.add(reader)
         try:
             yield reader
         finally:
             self.engine.cancel(reader)
-            self.open -= 1
+            self.open.remove(reader)
             self.seconds += 0.1 * (time.monotonic() - began - self.seconds)
             self.changed.set()
 
     def wait(self) -> int:
         """An estimate of the seconds until all that wait now have been served."""
-        together = max(1, self.open - self.engine.waiting)
+        together = max(1, len(self.open) - self.engine.waiting)
         return min(LONGEST_RETRY, math.ceil(self.seconds * (self.engine.waiting + 1) / together))
 
     async def ask(self, function: Callable[[Any], T]) -> T:
         """What `function(model)` gives, computed by the engine's thread between two steps."""
-        try:
-            return await asyncio.wrap_future(self.engine.ask(function))
-        except EngineStopped:
-            raise ApiError(503, "The engine has ended.") from None
+        return await asyncio.wrap_future(self.engine.ask(function))
 
     def drain(self) -> None:
         """Take nothing new. May be called by a signal handler."""
@@ -122,10 +120,15 @@ class Desk:
         """
         while not self.draining and not self.over:
             await self._change()
+        if self.over:
+            await asyncio.sleep(DYING)
         limit = time.monotonic() + self.settings.drain_seconds
         while self.open and not self.over and time.monotonic() < limit:
             await self._change(limit - time.monotonic())
-        return not self.open and self.engine.failure is None
+        finished = not self.open and self.engine.failure is None
+        for reader in self.open:
+            _dispatch([Event(reader, index, None, CUT) for index in range(len(reader.requests))])
+        return finished
 
     async def _change(self, seconds: float | None = None) -> None:
         try:

@@ -24,6 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--impl", default="student", help="student (default), solutions, or a path")
     parser.add_argument("--args", default="", help=f"the same options as one text: {option('rows')} 32")
     add_settings(parser)
+    parser.epilog = (
+        "exit status: 0 after SIGTERM or Ctrl-C, if all that had begun was finished; 1 if something was cut off, or at "
+        "a second signal; 2 if the server could not begin; 3 if the engine died"
+    )
 
 
 def run(options: argparse.Namespace) -> int:

@@ -29,7 +29,9 @@ from dojo.serve.settings import Settings
 from tinytorch.capstone import Bundle, render_chat
 
 FINISHED, CUT, UNABLE, DEAD = 0, 1, 2, 3
-CLOSING = 2.0  # seconds to close connections, when nothing is being written any more
+CLOSING = (
+    2.0  # seconds to close connections, and for the engine to stop, when nothing is being written any more
+)
 UNREAD = 65_536  # bytes that the system keeps for a client that does not read
 TURN = (
     0.001  # seconds that one thread may keep the other waiting: the loop has callbacks, the engine long sums
@@ -43,10 +45,15 @@ class EngineDied(Exception):
 class Server(uvicorn.Server):
     """uvicorn's server, which ends as the desk says, and not at the first signal."""
 
-    def __init__(self, config: uvicorn.Config, desk: Desk) -> None:
+    def __init__(self, config: uvicorn.Config, desk: Desk, started: Callable[[], object]) -> None:
         super().__init__(config)
         self.desk = desk
+        self.tell = started
         self.finished = False
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.tell()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.desk.draining:
@@ -93,18 +100,20 @@ async def serve(bundle: Bundle, settings: Settings, started: Callable[[str], obj
         timeout_keep_alive=settings.idle_seconds,  # type: ignore[arg-type]  # it is given to call_later
         timeout_graceful_shutdown=CLOSING,  # type: ignore[arg-type]
     )
-    server = Server(config, desk)
+    host, port = listener.getsockname()[:2]
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    server = Server(config, desk, lambda: started(address))
     desk.thread.start()
     watch = asyncio.create_task(metrics.watch_the_loop())
-    host, port = listener.getsockname()[:2]
-    started(f"http://{f'[{host}]' if ':' in host else host}:{port}")
     await server.serve(sockets=[listener])
     watch.cancel()
     desk.engine.stop()
-    log.line("ended", finished=server.finished)
+    desk.thread.join(CLOSING)
+    finished = server.finished and not desk.thread.is_alive()
+    log.line("ended", finished=finished)
     if desk.engine.failure is not None:
         raise EngineDied("The engine has died.") from desk.engine.failure
-    return FINISHED if server.finished else CUT
+    return FINISHED if finished else CUT
 
 
 def listen(host: str, port: int) -> socket.socket:

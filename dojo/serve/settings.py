@@ -24,7 +24,7 @@ class Settings:
     connections: int = setting(512, "open connections; one more is answered 503")
     head_bytes: int = setting(16_384, "the longest head of a request")
     head_seconds: float = setting(10.0, "how long a client may take to send a head")
-    body_bytes: int = setting(1_048_576, "the longest body of a request")
+    body_bytes: int = setting(262_144, "the longest body of a request")
     body_seconds: float = setting(30.0, "how long a client may take to send a body")
     idle_seconds: float = setting(15.0, "how long a connection may wait for its next request")
     write_seconds: float = setting(10.0, "how long a client may leave what is sent to it unread")

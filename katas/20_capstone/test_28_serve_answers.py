@@ -124,14 +124,3 @@ def test_logprobs_of_prompt_and_answer(server):
     assert_equal(logprobs["token_logprobs"][0], None, "the logprob of the first token")
     for own, top in list(zip(logprobs["token_logprobs"], logprobs["top_logprobs"], strict=True))[read:]:
         assert_equal(own, max(top.values()), "the logprob of a token that was written at temperature 0")
-
-
-def test_a_token_that_the_model_does_not_know(server):
-    """A prompt of ids with one that is not in the vocabulary is refused with 400, and the next request is served."""
-    answer = server.post("/v1/completions", prompt=[5, 270])
-    assert_equal(
-        (answer.status_code, answer.json()["error"]["param"]), (400, "prompt"), "the status and the param"
-    )
-    assert_equal(
-        server.post("/v1/completions", prompt=[5, 6]).status_code, 200, "the status of the next answer"
-    )

@@ -22,6 +22,7 @@ from dojo.catalogue import ROOT
 from tests.serve.serving import FOREVER, bundle
 from tests.small_repository import environment
 from tinytorch.capstone import save_bundle
+from tinytorch.training import load_with_metadata, save
 
 PATIENCE = 20.0  # seconds
 
@@ -82,8 +83,11 @@ def test_sigterm_while_a_text_is_streamed(saved: Path) -> None:
 def test_a_text_that_does_not_end_in_time_is_cut_off(saved: Path) -> None:
     with serving(saved, f"--drain-seconds 0.3 --max-tokens {FOREVER}") as (command, address, server):
         with stream(address, FOREVER) as answer:
-            next(answer.iter_lines())
+            lines = answer.iter_lines()
+            next(lines)
             os.kill(server, signal.SIGTERM)
+            *_, last = (line for line in lines if line)
+            assert json.loads(last.removeprefix("data: "))["error"]["code"] == "cut"
             _, log = command.communicate(timeout=PATIENCE)
         assert "Error 1" in log and "Traceback" not in log, log  # make says the status of what it ran
 
@@ -91,7 +95,8 @@ def test_a_text_that_does_not_end_in_time_is_cut_off(saved: Path) -> None:
 def test_a_second_signal_ends_at_once(saved: Path) -> None:
     with serving(saved, f"--max-tokens {FOREVER}") as (command, address, server):
         with stream(address, FOREVER) as answer:
-            next(answer.iter_lines())
+            lines = answer.iter_lines()
+            next(lines)
             os.kill(server, signal.SIGTERM)
             while httpx.get(f"{address}/ready", trust_env=False).status_code != 503:
                 time.sleep(0.01)
@@ -169,13 +174,10 @@ def tensors(change: Callable[[dict[str, Any]], None]) -> Callable[[Path], None]:
     """Change the weights of a bundle, and their checksum with them."""
 
     def apply(folder: Path) -> None:
-        from safetensors.numpy import load_file, save_file
-
         path = folder / "model.safetensors"
-        state = load_file(path)
+        state, metadata = load_with_metadata(path)
         change(state)
-        save_file(state, path)
-        edit("card.json", lambda card: None)(folder)
+        save(state, path, metadata)
         edit("manifest.json", lambda m: m["files"].update({path.name: _sum(path)}))(folder)
 
     return apply

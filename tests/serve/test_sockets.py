@@ -81,7 +81,7 @@ def test_a_body_that_nobody_reads_may_not_come_for_ever_either(server: Beside) -
 
 
 @pytest.mark.parametrize(
-    "garbage", [b"\x16\x03\x01\x02\x00" * 20, b"hello\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\0" * 99]
+    "garbage", [b"\x16\x03\x01\x02\x00" * 20, b"hello\r\n\r\n", b"GET / FTP/1.1\r\n\r\n", b"\0" * 99]
 )
 def test_what_is_not_http_is_answered_400(server: Beside, garbage: bytes) -> None:
     answer = ask(server, garbage)
@@ -157,6 +157,6 @@ def test_a_client_that_does_not_read_loses_its_row(server: Beside) -> None:
 
 def test_one_connection_too_many_is_answered_503() -> None:
     with serving(connections=3) as server, server.connect(), server.connect(), server.connect() as last:
-        server.until(lambda: b" 503 " in ask(server, GET)[:20])
+        server.until(lambda: b" 503 " in ask(server)[:20])
         last.sendall(GET)
         assert b" 200 " in last.recv(100)

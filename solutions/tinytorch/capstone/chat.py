@@ -54,12 +54,11 @@ def render_chat(messages: Sequence[Mapping[str, Any]]) -> str:
     for number, message in enumerate(messages):
         if not isinstance(message, Mapping):
             raise ValueError(f"messages[{number}] is an object with role and content, got {message!r}")
-        if message.get("role") not in ROLES:
-            raise ValueError(
-                f"messages[{number}]: a role is one of {', '.join(ROLES)}, got {message.get('role')!r}"
-            )
+        role = message.get("role")
+        if not isinstance(role, str) or role not in ROLES:
+            raise ValueError(f"messages[{number}]: a role is one of {', '.join(ROLES)}, got {role!r}")
         try:
-            text += f"{ROLES[message['role']]}:\n{message_text(message.get('content'))}\n\n"
+            text += f"{ROLES[role]}:\n{message_text(message.get('content'))}\n\n"
         except ValueError as error:
             raise ValueError(f"messages[{number}]: {error}") from None
     return text + "Assistant:\n"
