@@ -51,6 +51,7 @@ ELSEWHERE = {
     "make site": "tests/teach/test_site.py reads it in a browser",
     "make watch": "tests/student/test_watch.py runs it in a terminal, with keys",
     "make dev-pictures": "tests/authors/test_pictures.py draws one",
+    "make data NAME=gpt2": "it needs the network, as the next one",
     "make data NAME=cifar10": "it needs the network; tests/student/test_data.py downloads from its own server",
     "make serve": "tests/serve/test_command.py runs it, to the end",
     "make bundle": "tests/serve/test_command.py runs it",

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dojo.catalogue import ROOT
 from dojo.spec.server import Beside
 from tests.browser import opened, violations
 from tests.serve.serving import FOREVER, metric, offline, serving
@@ -239,6 +240,13 @@ def test_what_the_model_writes_is_no_html() -> None:
         page.get_by_label("Layer").wait_for()
         assert page.locator("img").count() == 0
         assert page.title() == "A GPT that writes"
+
+
+def test_the_policy_is_strict(server: Beside) -> None:
+    policy = server.get("/").headers["content-security-policy"]
+    assert "default-src 'none'" in policy and "unsafe" not in policy
+    page = (ROOT / "dojo" / "serve" / "page" / "index.html").read_text(encoding="utf-8")
+    assert not re.search(r"<style|\bstyle=|\bon\w+=|<script(?! src=)", page)
 
 
 def test_an_error_of_the_server_is_told() -> None:

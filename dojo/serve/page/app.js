@@ -341,7 +341,9 @@ function showHead(head, tokens) {
 $("look").addEventListener("click", () => look());
 $("layer").addEventListener("change", () => look(Number($("layer").value)));
 
-// Who is there --------------------------------------------------------------------------------------------
+// The beginning -------------------------------------------------------------------------------------------
+
+document.querySelector("main").hidden = false; // it is of use from here on
 
 fetch("v1/models")
   .then((response) => response.json())
