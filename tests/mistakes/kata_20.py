@@ -599,7 +599,7 @@ def forgets_a_row_that_is_still_written():
         "",
     ),
 )
-def dies_in_silence():
+def leaves_it_to_the_server():
     """An exception ends the thread, and nobody is told."""
 
 
