@@ -13,16 +13,19 @@ override DATA := $(value DATA)
 # WSL has a NAME in every environment: these two count only if they were typed.
 override NAME := $(if $(findstring command,$(origin NAME)),$(value NAME))
 override DIR := $(if $(findstring command,$(origin DIR)),$(value DIR))
+# So do these: shells have a HOST, some machines a PORT. IMPL counts wherever it comes from.
+SERVER = PORT HOST BUNDLE INSPECT
+override IMPL := $(value IMPL)
 # Those of the instructor's commands, which count only if they were typed, too.
 INSTRUCTOR = SUBMISSIONS OUT ROSTER POINTS JOBS ONLY SHARD DASK DIFF DRY WHOLE CHECK UNSAFE SOLUTIONS
 typed = $(if $(findstring command,$(origin $1)),$(value $1))
-$(foreach each,$(INSTRUCTOR),$(eval override $(each) := $$(call typed,$(each))))
-export $(INSTRUCTOR)
+$(foreach each,$(SERVER) $(INSTRUCTOR),$(eval override $(each) := $$(call typed,$(each))))
+export $(SERVER) IMPL $(INSTRUCTOR)
 export N K TRACK ARGS FORCE PEERS SCALING DATA NAME DIR
 
-DOJO = @$(PYTHON) dojo/__main__.py
+DOJO = @exec $(PYTHON) dojo/__main__.py
 
-.PHONY: help kata watch hint board milestone show data diff start reset restore solutions-branch doctor
+.PHONY: help kata watch hint board milestone serve bundle show data diff start reset restore solutions-branch doctor
 .PHONY: grade compare gradescope student-edition nbgrader site
 .PHONY: test bench dev-gate dev-skeleton dev-specs dev-pictures
 
@@ -32,6 +35,8 @@ watch:            ; $(DOJO) watch N="$$N" TRACK="$$TRACK"
 hint:             ; $(DOJO) hint N="$$N" TRACK="$$TRACK" K="$$K"
 board:            ; $(DOJO) board
 milestone:        ; $(DOJO) milestone N="$$N" TRACK="$$TRACK" DATA="$$DATA" ARGS="$$ARGS"
+serve:            ; $(DOJO) serve PORT="$$PORT" HOST="$$HOST" BUNDLE="$$BUNDLE" IMPL="$$IMPL" ARGS="$$ARGS"
+bundle:           ; $(DOJO) bundle BUNDLE="$$BUNDLE" INSPECT="$$INSPECT" DIR="$$DIR" IMPL="$$IMPL" ARGS="$$ARGS" FORCE="$$FORCE"
 show:             ; $(DOJO) show N="$$N"
 data:             ; $(DOJO) data NAME="$$NAME" DIR="$$DIR"
 diff:             ; $(DOJO) diff N="$$N"

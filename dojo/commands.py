@@ -26,6 +26,8 @@ COMMANDS = {
     "hint": Command("hint N=2", "the next hint for the first red spec", "student.hint", VENV),
     "board": Command("board", "the twenty katas: what is green, what is red", "student.board", VENV),
     "milestone": Command("milestone N=6", "see what your code can do by now", "student.milestone", VENV),
+    "serve": Command("serve", "serve your GPT: a page, and OpenAI's API", "serve.serve", VENV),
+    "bundle": Command("bundle", "put a model into a folder that can be served", "serve.bundle", VENV),
     "show": Command("show N=15", "a picture that your code draws", "student.show", VENV),
     "data": Command("data", "the data sets; NAME=mnist downloads one", "student.data", VENV),
     "diff": Command("diff N=2", "how your module differs from the reference", "student.diff", PYTHON),
@@ -80,6 +82,7 @@ def split(args: str) -> list[str]:
 
 VALUES = (
     *("N", "K", "TRACK", "ARGS", "DATA", "NAME", "DIR"),
+    *("PORT", "HOST", "BUNDLE", "INSPECT", "IMPL"),
     *("SUBMISSIONS", "OUT", "ROSTER", "POINTS", "JOBS", "ONLY", "SHARD", "DASK", "DIFF"),
 )
 SWITCHES = ("FORCE", "DRY", "WHOLE", "CHECK", "UNSAFE", "SOLUTIONS", "PEERS", "SCALING")

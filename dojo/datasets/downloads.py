@@ -21,6 +21,7 @@ from dojo.datasets.fetch import File, fetch, ignore
 from dojo.errors import DojoError
 
 HOME = ROOT / ".dojo" / "data"
+GPT2 = "https://huggingface.co/openai-community/gpt2/resolve/607a30d783dfa663caf39e06633721c8d4cfcd7e/"
 TORONTO = "https://www.cs.toronto.edu/~kriz/"
 MNIST = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 
@@ -64,6 +65,11 @@ c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd  170052171  cif
 CIFAR_PYTHON = """
 6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce  170498071  cifar-10-python.tar.gz
 """
+GPT2_FILES = """
+0daed7749b4f02b8f76240d5444551d7b08712dab4d0adb8239c56ba823bb7b4        665  config.json
+8414cab924d8b9b33013f0d221c5862f365ee9be39c5c2bfae8a5a9e970478a6    1355256  tokenizer.json
+248dfc3911869ec493c76e65bf2fcf7f615828b0254c12b473182f0f81d3a707  548105171  model.safetensors
+"""
 SHAKESPEARE = File(
     "tinyshakespeare.txt",
     "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
@@ -88,6 +94,7 @@ DATASETS = (
         (*BATCHES, "test_batch", "batches.meta"),
     ),
     Dataset("shakespeare", "a million characters of his plays", (SHAKESPEARE,)),
+    Dataset("gpt2", "the smallest published GPT-2, in Hugging Face's layout", files(GPT2, GPT2_FILES)),
 )
 
 

@@ -12,6 +12,7 @@ import io
 import os
 import re
 import signal
+import socket
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -112,6 +113,23 @@ def _changes(event: str, args: tuple[Any, ...], directory: Path) -> bool:
     return changes and any(Path(name).absolute().is_relative_to(directory) for name in names)
 
 
+def need_fork() -> None:
+    """A spec that needs it cannot run where processes are not copied."""
+    if not process.can_fork():
+        raise Elsewhere(
+            "This spec needs a copy of its process, and only Linux, macOS and WSL can make such a copy."
+        )
+
+
+def need_network() -> None:
+    """A spec that needs it cannot run where nobody may listen, as in some sandboxes."""
+    try:
+        with socket.create_server(("127.0.0.1", 0)):
+            pass
+    except OSError as error:
+        raise Elsewhere(f"This spec needs a port of this machine, and cannot have one: {error}.") from None
+
+
 # Here and there -----------------------------------------------------------------------------------------
 
 
@@ -120,10 +138,7 @@ def _run(function: Callable[[], Any]) -> tuple[Ending, Told]:
 
     However it ended, the processes that it started end with it.
     """
-    if not process.can_fork():
-        raise Elsewhere(
-            "This spec needs a copy of its process, and only Linux, macOS and WSL can make such a copy."
-        )
+    need_fork()
     child = process.fork(lambda: process.tell(_told(function)), own_group=False)
     told: list[Told] = []
     try:
@@ -150,8 +165,13 @@ def _told(function: Callable[[], Any]) -> Told:
     try:
         return {"arrays": _packed(function())}
     except BaseException as error:
-        frames = [(f.filename, f.lineno, f.name, f.line) for f in traceback.extract_tb(error.__traceback__)]
-        return {"kind": type(error).__name__, "message": str(error), "frames": frames}
+        return told_of(error)
+
+
+def told_of(error: BaseException) -> Told:
+    """An exception as the parent is told of it."""
+    frames = [(f.filename, f.lineno, f.name, f.line) for f in traceback.extract_tb(error.__traceback__)]
+    return {"kind": type(error).__name__, "message": str(error), "frames": frames}
 
 
 def _packed(arrays: Mapping[str, Any] | None) -> str:
@@ -173,14 +193,20 @@ def _result(ending: Ending, told: Told) -> dict[str, Array]:
     if "arrays" in told:
         with np.load(io.BytesIO(base64.b64decode(told["arrays"])), allow_pickle=False) as arrays:
             return dict(arrays)
+    raise raised_there(told)
+
+
+def raised_there(told: Told) -> BaseException:
+    """What a child has raised, to be raised here: an unwritten function as itself, anything else as a failure."""
+    error: Any
     unwritten = re.search(r"NotImplementedError: (kata \d\d: .+)", f"{told['kind']}: {told['message']}")
     if unwritten:  # here, or in a process that the child started: then the message is a traceback
         error = NotImplementedError(unwritten[1])
     else:
         error = AssertionError(f"in a child process of this spec: {told['kind']}: {told['message']}")
     error.child_frames = [traceback.FrameSummary(*each[:3], line=each[3]) for each in told["frames"]]
-    error.child_frames += _quoted(told["message"], but_from=told["frames"][-1][0])
-    raise error
+    error.child_frames += _quoted(told["message"], but_from=told["frames"][-1][0] if told["frames"] else "")
+    return error  # type: ignore[no-any-return]
 
 
 def _quoted(message: str, but_from: str) -> list[traceback.FrameSummary]:

@@ -534,7 +534,7 @@ def decode_forgets_the_last_norm():
     "caching.keep_rows",
     spec="test_equal_scores_stay_together_for_top_k",
     says="list of ids",
-    swap=("falling >= xp.take_along_axis(falling, last, -1)", "xp.arange(scores.shape[-1]) <= last"),
+    swap=("kept = (falling >= last)", "kept = (xp.arange(scores.shape[-1]) < top_k[:, None])"),
 )
 def exactly_k_stay():
     """Of equal scores one stays and the other goes."""
@@ -552,12 +552,12 @@ def the_nucleus_ends_too_early():
 
 @mistake(
     "caching.keep_rows",
-    spec="test_filters_row_by_row",
-    says="row",
-    swap=("rank = xp.argsort(order, axis=-1)", "rank = order"),
+    spec="test_equal_scores_stay_together_for_top_k",
+    says="list of ids",
+    swap=(" & (xp.cumsum(equal, -1) <= room)", ""),
 )
-def sorted_and_not_back():
-    """The way back from the falling order is taken for the way there."""
+def ties_pass_top_p_together():
+    """All that equal the last of the nucleus stay, and not the first of them alone."""
 
 
 @mistake(

@@ -51,7 +51,10 @@ ELSEWHERE = {
     "make site": "tests/teach/test_site.py reads it in a browser",
     "make watch": "tests/student/test_watch.py runs it in a terminal, with keys",
     "make dev-pictures": "tests/authors/test_pictures.py draws one",
+    "make data NAME=gpt2": "it needs the network, as the next one",
     "make data NAME=cifar10": "it needs the network; tests/student/test_data.py downloads from its own server",
+    "make serve": "tests/serve/test_command.py runs it, to the end",
+    "make bundle": "tests/serve/test_command.py runs it",
     "python -m tinytorch.setup": "tests/repository/test_faces.py runs it on the reference",
 }
 
@@ -68,7 +71,8 @@ def commands() -> list[str]:
 
 
 def kind(command: str) -> str:
-    return re.sub(r' (N|K|ARGS|FORCE|DATA|SUBMISSIONS|OUT|DIFF)=("[^"]*"|\S*)', "", command)
+    given = "N|K|ARGS|FORCE|DATA|DIR|IMPL|PORT|HOST|BUNDLE|INSPECT|SUBMISSIONS|OUT|DIFF"
+    return re.sub(rf' ({given})=("[^"]*"|\S*)', "", command)
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "run": {"entry", "tree", "run"},
     "report": {"entry", "tree", "run", "report", "fake_cupy"},
     "student": {"entry", "tree", "run", "report", "student", "datasets"},
+    "serve": {"entry", "tree", "run", "report", "datasets", "serve"},
     "authors": {"entry", "tree", "run", "report", "authors"},
     "teach": {"entry", "tree", "run", "report", "teach"},
     "spec": {"dojo.run.process", "spec"},

@@ -545,15 +545,15 @@ def test_a_bad_archive_leaves_nothing(tmp_path: Path, content: bytes, says: str)
 
 
 def test_the_table_is_sound() -> None:
-    assert [each.name for each in DATASETS] == ["mnist", "cifar10", "cifar10-python", "shakespeare"]
+    assert [each.name for each in DATASETS] == ["mnist", "cifar10", "cifar10-python", "shakespeare", "gpt2"]
     for each in DATASETS:
         assert bool(each.folder) == bool(each.files)
         assert not each.folder or len(each.sources) == 1
         for source in each.sources:
             assert source.url.startswith("https://")
             assert re.fullmatch(r"[0-9a-f]{64}", source.sha256)
-            assert source.size > 1000
-    assert len({source.sha256 for each in DATASETS for source in each.sources}) == 7
+            assert source.size > 500
+    assert len({source.sha256 for each in DATASETS for source in each.sources}) == 10
 
 
 def test_find_looks_where_it_is_told_or_where_it_was_downloaded(

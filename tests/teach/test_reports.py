@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
@@ -21,7 +19,7 @@ from dojo.teach import feedback, formats, gradebook, points, report, results, ro
 from dojo.teach.classpage import ClassPage
 from dojo.teach.points import Late, Points, Worth
 from dojo.teach.results import KataResult, SpecResult, Status, Submission
-from tests import needs
+from tests.browser import opened, violations
 from tests.teach.simulated import simulated
 
 NASTY = "</script><img src=x onerror=\"document.title='broken'\">"
@@ -317,39 +315,6 @@ def test_the_page_of_a_large_class_is_small() -> None:
     assert not re.search(r"https?://(?!www\.w3\.org)", page.html("0123", "today"))
 
 
-@contextmanager
-def opened(path: Path, **options: Any) -> Iterator[Any]:
-    """The page in a browser without a screen, and what its console said."""
-    needs.module("playwright")
-    chromium = needs.program("chromium", "chromium-browser", "google-chrome")
-    from playwright.sync_api import sync_playwright
-
-    quiet = [
-        "--no-sandbox",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-    ]
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium, args=quiet)
-        try:
-            page = browser.new_context(**options).new_page()
-            page.said = []
-            page.on("console", lambda message: page.said.append(message.text))
-            page.on("pageerror", lambda error: page.said.append(str(error)))
-            page.goto(path.as_uri())
-            yield page
-        finally:
-            browser.close()
-
-
-def violations(page: Any) -> list[str]:
-    needs.module("axe_playwright_python")
-    from axe_playwright_python.sync_playwright import Axe
-
-    return [f"{each['id']}: {each['nodes'][0]['html']}" for each in Axe().run(page).response["violations"]]
-
-
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A class of 130, one of whom has a name that would like to be HTML."""
@@ -363,19 +328,19 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("width", [360, 1440])
 def test_the_pages_can_be_read_and_used_by_everybody(made: Path, width: int, theme: str) -> None:
     options = {"viewport": {"width": width, "height": 900}, "color_scheme": theme}
-    with opened(made / "class.html", **options) as page:
+    with opened((made / "class.html").as_uri(), **options) as page:
         assert violations(page) == []
         page.click("#heat tbody th button >> nth=3")
         assert violations(page) == []
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.said == []
-    with opened(made / "students" / "s00003" / "feedback.html", **options) as page:
+    with opened((made / "students" / "s00003" / "feedback.html").as_uri(), **options) as page:
         assert violations(page) == []
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_the_map_is_searched_sorted_and_turned_over_by_keyboard(made: Path) -> None:
-    with opened(made / "class.html") as page:
+    with opened((made / "class.html").as_uri()) as page:
         from playwright.sync_api import expect
 
         names = page.locator("#heat tbody th")
@@ -398,7 +363,7 @@ def test_the_map_is_searched_sorted_and_turned_over_by_keyboard(made: Path) -> N
 
 
 def test_names_are_text(made: Path) -> None:
-    with opened(made / "class.html") as page:
+    with opened((made / "class.html").as_uri()) as page:
         from playwright.sync_api import expect
 
         page.fill("#search", "onerror")
@@ -406,12 +371,12 @@ def test_names_are_text(made: Path) -> None:
         assert page.inner_text("#heat tbody th") == NASTY
         assert page.title() == "The class"
         assert page.said == []
-    with opened(made / "students" / "nasty" / "feedback.html") as page:
+    with opened((made / "students" / "nasty" / "feedback.html").as_uri()) as page:
         assert page.inner_text("h1") == NASTY
 
 
 def test_everybody_is_printed(made: Path) -> None:
-    with opened(made / "class.html") as page:
+    with opened((made / "class.html").as_uri()) as page:
         page.emulate_media(media="print")
         page.evaluate("dispatchEvent(new Event('beforeprint'))")
         assert page.locator("#heat tbody tr").count() == 130

@@ -11,8 +11,8 @@ from dojo.catalogue import KATAS, ROOT, SOLUTIONS
 from dojo.run import specs
 from dojo.tree.skeleton import derive
 from tests import needs
+from tests.browser import opened
 from tests.small_repository import dojo
-from tests.teach.test_reports import opened
 
 ALIGNMENT = (ROOT / "docs" / "textbook-alignment.md").read_text(encoding="utf-8")
 
@@ -47,7 +47,9 @@ def test_the_site_shows_no_answer(site: Path) -> None:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_site_is_read_and_searched_without_a_network(site: Path, theme: str) -> None:
     asked: list[str] = []
-    with opened(site / "index.html", viewport={"width": 360, "height": 800}, color_scheme=theme) as page:
+    with opened(
+        (site / "index.html").as_uri(), viewport={"width": 360, "height": 800}, color_scheme=theme
+    ) as page:
         page.on("request", lambda request: asked.append(request.url))
         page.goto((site / "search.html").as_uri() + "?q=softmax")
         page.wait_for_selector("#search-results li")

@@ -1,0 +1,173 @@
+"""What the server costs beside the engine, and the engine beside PyTorch: measured by hand, in CPU time.
+
+    .venv/bin/python tests/serve/figures.py
+
+The model has the shape of kata 14's milestone, 4 layers and 128 features, and random weights. A reader asks for 200
+tokens after a prompt of 16.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import asyncio.events
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+READERS, TOKENS, PROMPT, ROUNDS = (1, 8, 32), 200, list(range(1, 17)), 3
+
+
+def of_the_engine(bundle: Any, readers: int) -> float:
+    """Tokens in a CPU second of the engine alone."""
+    from tinytorch.caching import Request
+    from tinytorch.capstone import Engine, Job
+
+    engine = Engine(bundle.model, readers)
+    for number in range(readers):
+        engine.submit(Job([Request(PROMPT, TOKENS, generator=np.random.default_rng(number))]))
+    began = time.process_time()
+    while engine.busy:
+        engine.step()
+    return readers * TOKENS / (time.process_time() - began)
+
+
+def of_pytorch(bundle: Any, readers: int) -> float:
+    """Tokens in a CPU second of PyTorch, with the same weights, a cache, and all readers in one batch."""
+    import torch
+
+    from benchmarks.in_pytorch import GPT, Cache, generate
+
+    torch.set_num_threads(1)
+    config = bundle.model.config
+    model = GPT(config)
+    model.load_state_dict(
+        {name: torch.tensor(np.asarray(t.data)) for name, t in bundle.model.state_dict().items()}
+    )
+    cache = Cache(config)
+    shape = (config.n_layer, readers, config.n_head, config.block_size, config.n_embd // config.n_head)
+    cache.keys, cache.values = torch.zeros(shape), torch.zeros(shape)
+    began = time.process_time()
+    with torch.no_grad():
+        generate(model, torch.tensor([PROMPT] * readers), TOKENS, cache)
+    return readers * TOKENS / (time.process_time() - began)
+
+
+def of_the_server(server: Any, readers: int) -> float:
+    """Tokens in a CPU second of the whole server, streamed to so many readers at once."""
+    from tests.serve.serving import metric
+
+    def read(number: int) -> None:
+        body = {"prompt": PROMPT, "max_tokens": TOKENS, "seed": number, "stream": True}
+        with server.client.stream("POST", "/v1/completions", json=body) as answer:
+            for _ in answer.iter_raw():
+                pass
+
+    with ThreadPoolExecutor(readers) as crowd:
+        before = metric(server, "tinytorch_cpu_seconds")
+        list(crowd.map(read, range(readers)))
+        return readers * TOKENS / (metric(server, "tinytorch_cpu_seconds") - before)
+
+
+def first_token(server: Any) -> float:
+    """Seconds until the first token, on an idle server: the median of 30."""
+    seconds = []
+    for number in range(30):
+        began = time.perf_counter()
+        prompt = [number + 20, *PROMPT[1:]]  # one that was not read before
+        body = {"prompt": prompt, "max_tokens": 1, "stream": True}
+        with server.client.stream("POST", "/v1/completions", json=body) as answer:
+            next(answer.iter_raw())
+            seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds)
+
+
+def uncached(bundle: Any) -> float:
+    """Seconds of an uncached forward of a prompt: the median of 30."""
+    from tinytorch.tensor import tensor
+    from tinytorch.training import evaluating
+
+    seconds = []
+    for _ in range(30):
+        began = time.perf_counter()
+        with evaluating(bundle.model):
+            bundle.model(tensor([PROMPT]))
+        seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds)
+
+
+def watched(run: Callable[[Callable[[str], None]], int], log: Path) -> Callable[[Callable[[str], None]], int]:
+    """Serve as `run` does, and write at the end how much CPU time the longest callbacks of the loop took."""
+    longest: list[tuple[float, str]] = []
+    original = asyncio.events.Handle._run
+
+    def timed(handle: Any) -> None:
+        began = time.thread_time()
+        original(handle)
+        spent = time.thread_time() - began
+        if spent > 0.002:
+            longest.append((spent, repr(handle)[:150]))
+
+    def serve(started: Callable[[str], None]) -> int:
+        asyncio.events.Handle._run = timed  # type: ignore[method-assign, assignment]
+        try:
+            return run(started)
+        finally:
+            lines = [f"{1000 * spent:.1f} ms  {what}" for spent, what in sorted(longest, reverse=True)[:5]]
+            log.write_text("\n".join([f"callbacks above 2 ms: {len(longest)}", *lines]), encoding="utf-8")
+
+    return serve
+
+
+def main() -> None:
+    import os
+    import signal
+    import tempfile
+
+    root = Path(__file__).resolve().parents[2]
+    sys.path.insert(0, str(root))
+    from dojo.tree import overlay
+
+    overlay.install(overlay.plan_for("solutions"))
+    from dojo.serve.server import serve
+    from dojo.serve.settings import Settings
+    from dojo.spec.server import beside
+    from tests.serve.load import _share_below
+    from tests.serve.serving import bundle as make
+
+    bundle = make(block_size=256, n_layer=4, n_head=4, n_embd=128, gain=6)
+    settings = Settings(port=0, rows=32)
+    log = Path(tempfile.mkdtemp()) / "callbacks"
+    with beside(lambda started: asyncio.run(serve(bundle, settings, started))) as server:
+        of_the_server(server, 1)
+        print(
+            f"first token after {1000 * first_token(server):.1f} ms; an uncached forward {1000 * uncached(bundle):.1f}"
+        )
+        for readers in READERS:
+            found: dict[str, list[float]] = {"engine": [], "server": [], "PyTorch": []}
+            for _ in range(ROUNDS):  # in turn, so that a busy machine disturbs all of them alike
+                found["engine"].append(of_the_engine(bundle, readers))
+                found["server"].append(of_the_server(server, readers))
+                found["PyTorch"].append(of_pytorch(bundle, readers))
+            best = {name: max(each) for name, each in found.items()}
+            shown = ", ".join(f"{name} {each:,.0f}" for name, each in best.items())
+            print(
+                f"{readers:3} readers, tokens in a CPU second: {shown}; share {best['server'] / best['engine']:.2f}"
+            )
+    with beside(watched(lambda started: asyncio.run(serve(bundle, settings, started)), log)) as server:
+        for _ in range(ROUNDS):
+            of_the_server(server, 32)
+        late = _share_below(server.get("/metrics").text, "tinytorch_loop_lateness_seconds", 0.015)
+        print(f"32 readers: the loop was late by at most 15 ms in {late:.2%} of all looks")
+        os.kill(server.child.pid, signal.SIGTERM)
+        server.status()
+    print(log.read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    main()
