@@ -917,7 +917,7 @@ def swallows_its_error():
 
 
 @mistake(
-    "capstone.engine.Engine.step",
+    "capstone.Engine.step",
     spec="test_an_answer_over_http_is_what_the_model_writes",
     says="the text",
     swap=("Event(job, index, each.written[-1]", "Event(job, index, each.written[0]"),
@@ -927,7 +927,7 @@ def tells_the_first_token_again():
 
 
 @mistake(
-    "capstone.shapes.completion",
+    "capstone.completion",
     spec="test_usage_counts_the_tokens",
     says="KeyError: 'usage'",
     swap=('"text_completion", "choices": found, **more}', '"text_completion", "choices": found}'),
@@ -937,7 +937,7 @@ def leaves_out_what_is_more():
 
 
 @mistake(
-    "capstone.engine.Engine.drop",
+    "capstone.Engine.drop",
     spec="test_a_client_that_leaves_frees_its_row",
     says="KeyError",
     swap=(
@@ -951,7 +951,7 @@ def forgets_a_row_that_is_still_written():
 
 
 @mistake(
-    "capstone.engine.Engine.run",
+    "capstone.Engine.run",
     spec="test_a_dead_engine_is_told_to_everybody",
     says="the code of the last event",
     swap=(
@@ -965,7 +965,7 @@ def leaves_it_to_the_server():
 
 
 @mistake(
-    "capstone.engine.Engine.run",
+    "capstone.Engine.run",
     spec="test_the_end_is_orderly",
     says="the exit status",
     swap=("lambda: self.busy or self.stopping", "lambda: self.busy"),
