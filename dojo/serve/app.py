@@ -107,7 +107,7 @@ class Application:
 
     async def health(self, request: Request) -> Response:
         """200 as long as the engine lives. 500: end this process, and start another one."""
-        if self.desk.over:
+        if self.desk.over or self.desk.engine.failure is not None:
             raise ApiError(500, "The engine has died.")
         return JSONResponse({"status": "ok"})
 

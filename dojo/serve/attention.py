@@ -40,9 +40,10 @@ async def attention(bundle: Bundle, desk: Desk, body: dict[str, Any]) -> dict[st
     return {"tokens": tokens, "layers": config.n_layer, "layer": layer, "heads": heads}
 
 
-def last_weights(model: GPT, ids: list[int], layer: int | None) -> list[list[float]]:
+def last_weights(model: GPT, ids: list[int], layer: int) -> list[list[float]]:
     """For each head of a layer, how much the last token takes of each token: (H, T), each row adds up to about 1."""
-    *below, block = list(model.h)[: layer + 1]
+    blocks: list[Any] = list(model.h)[: layer + 1]
+    *below, block = blocks
     with evaluating(model):
         x = model.drop(model.wpe(model.wte(tensor(ids))))  # (T, D)
         for each in below:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import tempfile
 from pathlib import Path
 
 from dojo.commands import split
 from dojo.errors import DojoError, display
-from dojo.serve.bundles import HOME, explained, make
+from dojo.serve.bundles import HOME, SECONDS, explained, make
 from dojo.tree import overlay
 from dojo.tree.overlay import shown
 
@@ -19,6 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bundle", metavar="DIR", help=f"where to write it (default: {shown(HOME)})")
     parser.add_argument("--inspect", metavar="DIR", help="show what is in this one")
     parser.add_argument("--dir", metavar="DIR", help="make it of a model in Hugging Face's layout")
+    parser.add_argument(
+        "--seconds", type=float, default=SECONDS, help="how long to train, if a model is trained"
+    )
     parser.add_argument("--bits", type=int, choices=(4, 8), help="store the weights in so many bits")
     parser.add_argument("--group-size", type=int, metavar="N", help="weights that share a scale")
     parser.add_argument("--force", action="store_true", help="replace the one that is there")
@@ -47,21 +51,22 @@ def run(options: argparse.Namespace) -> int:
 
 def write(options: argparse.Namespace) -> None:
     """Make the bundle that the options describe. With --force, the old one is there until the new one is whole."""
+    from tinytorch.capstone import save_bundle
+
     folder = _path(options.bundle) if options.bundle else HOME
-    source = _path(options.dir) if options.dir else None
-    if not folder.exists():
-        make(folder, display, source, options.bits, options.group_size)
-    elif options.force:
-        new = folder.with_name(f".{folder.name}.new")
-        shutil.rmtree(new, ignore_errors=True)
-        make(new, display, source, options.bits, options.group_size)
-        shutil.rmtree(folder)
-        new.rename(folder)
-        display(f"It has replaced the one in {shown(folder)}")
-    else:
+    if folder.exists() and not options.force:
         raise DojoError(
             f"There is a bundle in {shown(folder)} already: FORCE=1 replaces it, BUNDLE= names another folder."
         )
+    bundle = make(display, _path(options.dir) if options.dir else None, options.seconds)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".bundle") as beside:
+        new = Path(beside) / folder.name
+        save_bundle(bundle, new, options.bits, options.group_size)
+        if folder.exists():
+            shutil.rmtree(folder)
+        new.rename(folder)
+    display(f"{bundle.card['name']} is in {shown(folder)}")
 
 
 def inspect(folder: Path) -> None:

@@ -5,45 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dojo.catalogue import ROOT, kata
 from dojo.errors import RED, DojoError
 from dojo.report.explain import explain
 from dojo.run.results import Spec
-from dojo.tree.overlay import shown
+
+if TYPE_CHECKING:
+    from tinytorch.capstone import Bundle
 
 HOME = ROOT / ".dojo" / "bundle"
+SECONDS = 80.0  # of training
 MILESTONE = ROOT / ".dojo" / "milestones" / "14_models"
 
 
-def make(
-    folder: Path,
-    say: Callable[[str], None],
-    source: Path | None = None,
-    bits: int | None = None,
-    group_size: int | None = None,
-) -> None:
-    """Write a bundle into a new folder: of the `source`, a folder in Hugging Face's layout, or of what there is."""
-    from dojo.serve import small  # it imports the student's code
-    from tinytorch.capstone import save_bundle
+def make(say: Callable[[str], None], source: Path | None = None, seconds: float = SECONDS) -> Bundle:
+    """A bundle of the `source`, a folder in Hugging Face's layout; or of what there is, or trained for so long."""
+    from dojo.serve import small  # it imports the student's code, as the next one does
 
     if source is not None:
         from dojo.serve.huggingface import from_huggingface
 
-        bundle = from_huggingface(source)
-    elif (found := small.of_milestone(MILESTONE)) is not None:
+        return from_huggingface(source)
+    if (found := small.of_milestone(MILESTONE)) is not None:
         say("The model is the one that the milestone of kata 14 has trained.")
-        bundle = found
-    else:
-        say(
-            f"A small GPT learns Python's own source, for {small.SECONDS:.0f} seconds. The milestone of kata 14 trains "
-            "a better one."
-        )
-        bundle = small.train(say)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    save_bundle(bundle, folder, bits, group_size)
-    say(f"{bundle.card['name']} is in {shown(folder)}")
+        return found
+    say(
+        f"A small GPT learns Python's source for {seconds:g} seconds. The milestone of kata 14 trains a better one."
+    )
+    return small.train(say, seconds)
 
 
 @contextmanager

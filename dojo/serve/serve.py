@@ -44,7 +44,10 @@ def run(options: argparse.Namespace) -> int:
     if not folder.exists() and not options.bundle:
         display(f"There is no model in {shown(HOME)} yet, so one is made first.")
         with explained(AGAIN, run):
-            make(HOME, display)
+            from tinytorch.capstone import save_bundle
+
+            HOME.parent.mkdir(exist_ok=True)
+            save_bundle(make(display), HOME)
         os.execv(
             sys.executable, [sys.executable, "-P", ENTRY, *sys.argv[1:]]
         )  # a fresh process, of the same number

@@ -22,13 +22,12 @@ VOCABULARY, CONTEXT, LAYERS, HEADS, FEATURES = 512, 256, 4, 4, 128
 END = "<|endoftext|>"
 CHARACTERS = 300_000  # of Python's standard library
 BATCH, LR = 8, 3e-3
-SECONDS = 80.0  # of training
 LINE = 10.0  # seconds between two lines about it
 
 MILESTONE_HEADS = 4  # of kata 14's milestone: the only one of its options that its weights do not tell
 
 
-def train(say: Callable[[str], None], seconds: float = SECONDS) -> Bundle:
+def train(say: Callable[[str], None], seconds: float) -> Bundle:
     """Train a GPT for so many seconds, and tell now and then how it goes."""
     manual_seed(0)
     text = stdlib.text(CHARACTERS)

@@ -23,7 +23,7 @@ from dojo.serve import bundles
 from dojo.student import verdicts
 from dojo.tree import overlay
 from tinytorch.caching import Request
-from tinytorch.capstone import Engine, Job, load_bundle
+from tinytorch.capstone import Engine, Job, load_bundle, save_bundle
 from tinytorch.tensor import Tensor
 from tinytorch.training import evaluating
 
@@ -139,7 +139,8 @@ def main(report):
     folder = report.data or bundles.HOME
     if not folder.exists():
         report.say("There is no bundle yet, so one is made first.")
-        bundles.make(folder, report.say)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        save_bundle(bundles.make(report.say), folder)
     bundle = load_bundle(folder)
     report.on = bundle.card["name"]
     prompts = ["def ", "import ", "class ", "return "][:TEXTS]

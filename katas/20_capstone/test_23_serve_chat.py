@@ -31,6 +31,7 @@ def test_text_parts_are_joined():
         (7, "7"),
         ({"type": "text", "text": "a"}, "type"),
         ([{"type": "image_url", "image_url": {"url": "x"}}], "image_url"),
+        ([{"type": "refusal", "text": "No."}], "refusal"),
         ([{"type": "text"}], "text"),
         ([{"type": "text", "text": 7}], "7"),
         (["Hello"], "Hello"),

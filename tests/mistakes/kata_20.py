@@ -1,12 +1,562 @@
-"""Classic mistakes of kata 20."""
+"""Classic mistakes of kata 20: what is shown too early, believed too soon, or told to nobody."""
 
 from dojo.tree.mistakes import mistake
+
+# serve: text
+
+
+@mistake(
+    "capstone.held_back",
+    spec="test_an_end_that_begins_a_stop_string_is_held_back",
+    says="what is held back of",
+    swap=("text.endswith(each[:n])", "text.endswith(each[:1])"),
+)
+def holds_back_by_the_first_letter():
+    """Only the first letter of a stop string is compared."""
+
+
+@mistake(
+    "capstone.held_back",
+    spec="test_a_whole_stop_string_is_no_beginning",
+    says="what is held back of 'ab'",
+    swap=("range(1, len(each))", "range(1, len(each) + 1)"),
+)
+def holds_back_a_whole_stop_string():
+    """A stop string counts as its own beginning."""
+
+
+@mistake(
+    "capstone.held_back", spec="test_the_longest_beginning_is_held_back", says="what is held back of 'xaaa'"
+)
+def holds_back_the_first_that_fits(text, stop):
+    """The first beginning that fits is taken, not the longest."""
+    for each in stop:
+        for n in range(1, len(each)):
+            if text.endswith(each[:n]):
+                return n
+    return 0
+
+
+@mistake(
+    "capstone.TextStream.push",
+    spec="test_a_character_waits_for_its_last_byte",
+    says="what push and flush gave",
+    swap=(
+        "self.decoder.decode(bytes_of(self.tokenizer, token))",
+        'bytes_of(self.tokenizer, token).decode("utf-8", "replace")',
+    ),
+)
+def decodes_each_token_alone():
+    """Each token is decoded by itself, so that a cut character becomes marks."""
+
+
+@mistake(
+    "capstone.TextStream.push",
+    spec="test_what_may_be_a_stop_string_waits",
+    says="what push and flush gave",
+    swap=("(0 if self.stopped else held_back(self.held, self.stop))", "0"),
+)
+def shows_the_beginning_of_a_stop_string():
+    """Nothing is held back."""
+
+
+@mistake(
+    "capstone.TextStream.flush",
+    spec="test_flush_gives_what_was_held_back",
+    says="what flush gave",
+    swap=('text, self.held = self.held, ""', 'text, self.held = "", ""'),
+)
+def throws_away_what_was_held():
+    """At the end of the text what waits is lost."""
+
+
+@mistake(
+    "capstone.TextStream.flush",
+    spec="test_bytes_that_are_no_character_become_a_mark",
+    says="what push and flush gave",
+    swap=('self._read(self.decoder.decode(b"", True))', "pass"),
+)
+def forgets_the_bytes_of_a_cut_character():
+    """The bytes that wait in the decoder are lost."""
+
+
+# serve: bundle
+
+
+@mistake(
+    "capstone.check_files",
+    spec="test_no_path_leads_out_of_the_folder",
+    says="expected",
+    swap=("(folder / name).resolve().parent != folder.resolve()", '".." in name'),
+)
+def looks_for_dots_only():
+    """A symbolic link leads out of the folder."""
+
+
+@mistake(
+    "capstone.check_files",
+    spec="test_the_manifest_lists_the_four_files",
+    says="nothing was raised",
+    swap=("files.keys() != set(FILES)", "not files.keys() <= set(FILES)"),
+)
+def believes_a_short_list():
+    """A file that the manifest does not list is never checked."""
+
+
+@mistake(
+    "capstone.check_files",
+    spec="test_another_version_is_refused",
+    says="nothing was raised",
+    swap=('manifest.get("version") != VERSION', 'manifest.get("version") == VERSION + 1'),
+)
+def knows_only_the_next_version():
+    """Other versions are read as if they were this one."""
+
+
+@mistake(
+    "capstone.check_files",
+    spec="test_a_flipped_bit_is_found",
+    says="nothing was raised",
+    swap=("_digest(folder / name) != expected", "not expected"),
+)
+def checks_no_checksum():
+    """The files are there, and that is enough."""
+
+
+@mistake(
+    "capstone.load_bundle",
+    spec="test_a_damaged_bundle_is_not_loaded",
+    says="nothing was raised",
+    swap=("check_files(folder)", "pass"),
+)
+def loads_without_looking():
+    """The files are not checked."""
+
+
+@mistake(
+    "capstone.load_bundle",
+    spec="test_the_tokenizer_has_to_fit_the_model",
+    says="nothing was raised",
+    swap=("tokenizer.vocab_size != config.vocab_size", "tokenizer.vocab_size > config.vocab_size"),
+)
+def takes_a_tokenizer_that_is_too_small():
+    """The model may draw an id that the tokenizer does not know."""
+
+
+@mistake(
+    "capstone.load_bundle",
+    spec="test_a_loaded_model_is_in_eval_mode",
+    says="training of the model",
+    swap=("model.eval()", "pass"),
+)
+def answers_with_dropout():
+    """The model stays in training mode."""
+
+
+@mistake(
+    "capstone.load_bundle",
+    spec="test_weights_that_do_not_fit_are_refused",
+    says="KeyError",
+    swap=("except (KeyError, ValueError)", "except ValueError"),
+)
+def lets_a_key_error_through():
+    """A missing tensor is a bare KeyError."""
+
+
+@mistake(
+    "capstone.save_bundle",
+    spec="test_a_bundle_appears_whole",
+    says="whether the folder was there",
+    swap=[("new = Path(beside) / folder.name", "new = folder"), ("os.rename(new, folder)", "pass")],
+)
+def writes_where_others_look():
+    """The files are written into the folder itself, one after the other."""
+
+
+@mistake(
+    "capstone.save_bundle",
+    spec="test_what_nobody_could_load_is_not_saved",
+    says="nothing was raised",
+    swap=("load_bundle(new)", "pass"),
+)
+def saves_what_nobody_can_load():
+    """Whether it fits together shows when it is loaded."""
+
+
+@mistake(
+    "capstone.save_bundle",
+    spec="test_a_bundle_may_be_quantized",
+    says="the logits of the quantized model",
+    swap=("quantize_dynamic(bundle.model, bits, group_size)", "quantize_dynamic(bundle.model)"),
+)
+def quantizes_to_8_bits_always():
+    """bits and group_size are ignored."""
+
+
+# serve: chat
+
+
+@mistake(
+    "capstone.message_text",
+    spec="test_text_parts_are_joined",
+    says="the text of two parts",
+    swap=('"".join(', '" ".join('),
+)
+def puts_spaces_between_parts():
+    """Parts are joined with a space."""
+
+
+@mistake(
+    "capstone.message_text",
+    spec="test_what_is_no_text_is_refused",
+    says="nothing was raised",
+    swap=('or part.get("type") != "text"', 'or "text" not in part'),
+)
+def takes_any_part_with_a_text():
+    """The type of a part is not looked at."""
+
+
+@mistake(
+    "capstone.render_chat",
+    spec="test_a_message_asks_for_an_answer",
+    says="the text",
+    swap=('return text + "Assistant:\\n"', "return text"),
+)
+def asks_for_no_answer():
+    """The text ends after the last message, and the model goes on with anything."""
+
+
+# serve: shapes
+
+
+@mistake(
+    "capstone.completion",
+    spec="test_further_entries_are_added",
+    says="usage=None",
+    swap=("**more}", "**{name: each for name, each in more.items() if each}}"),
+)
+def leaves_out_what_is_null():
+    """An entry that is None is left out."""
+
+
+@mistake(
+    "capstone.chat_completion",
+    spec="test_a_chat_has_messages",
+    says="the answer",
+    swap=('"chat.completion"', '"chat.completion.chunk"'),
+)
+def calls_an_answer_a_chunk():
+    """The object is that of a chunk."""
+
+
+@mistake(
+    "capstone.chat_chunk",
+    spec="test_the_first_delta_says_who_speaks",
+    says="the deltas",
+    swap=('({"role": "assistant"} if each.first else {})', '{"role": "assistant"}'),
+)
+def says_in_each_delta_who_speaks():
+    """Each delta has the role."""
+
+
+@mistake(
+    "capstone.completion_logprobs",
+    spec="test_parts_of_a_character_have_names_of_their_own",
+    says="top_logprobs",
+    swap=(
+        "{token_text(bytes_of(tokenizer, token)): logprob for",
+        '{bytes_of(tokenizer, token).decode("utf-8", "replace"): logprob for',
+    ),
+)
+def names_cut_characters_alike():
+    """Two cut characters are the same mark, and one entry."""
+
+
+@mistake(
+    "capstone.completion_logprobs",
+    spec="test_the_first_token_of_a_prompt_has_no_logprob",
+    says="top_logprobs",
+    swap=("if each.logprob is None", "if each.logprob == 0"),
+)
+def gives_a_dict_for_a_token_without_logprob():
+    """The first token of a prompt gets a dict with None in it."""
+
+
+@mistake(
+    "capstone.chat_logprobs",
+    spec="test_characters_have_logprobs_too",
+    says="token and bytes",
+    swap=("list(raw)", "list(map(ord, token_text(raw)))"),
+)
+def takes_code_points_for_bytes():
+    """bytes lists code points, not bytes."""
+
+
+# serve: how likely
+
+
+@mistake(
+    "capstone.score_tokens",
+    spec="test_large_logits_do_not_overflow",
+    says="Warning",
+    swap=("shifted = logits - logits.max(-1, keepdims=True)", "shifted = logits"),
+)
+def overflows():
+    """exp of 1000 is infinite."""
+
+
+@mistake(
+    "capstone.score_tokens",
+    spec="test_the_likeliest_tokens_come_first",
+    says="the likeliest tokens",
+    swap=("xp.argsort(-scores[rows, likely], axis=-1)", "xp.argsort(likely, axis=-1)"),
+)
+def lists_the_likeliest_by_id():
+    """The likeliest tokens stand in the order of their ids."""
+
+
+@mistake(
+    "capstone.score_tokens",
+    spec="test_scores_are_those_of_the_definition",
+    says="logprob of",
+    swap=("xp.exp(shifted).sum(-1, keepdims=True)", "xp.exp(shifted).sum()"),
+)
+def sums_over_all_rows():
+    """The probabilities of all rows together add up to 1."""
+
+
+# serve: engine
+
+
+@mistake(
+    "capstone.Engine.submit",
+    spec="test_what_cannot_be_written_is_refused_at_once",
+    says="nothing was raised",
+    swap=("check_request(request, self.batch.model.config.vocab_size)", "pass"),
+)
+def takes_anything():
+    """A request that cannot be written is found in the engine's thread, where it ends the work of all."""
+
+
+@mistake(
+    "capstone.Engine.submit",
+    spec="test_a_full_line_is_refused",
+    says="expected QueueFull",
+    swap=("len(self.line) >= self.queue_size", "len(self.line) > self.queue_size"),
+)
+def lets_one_too_many_wait():
+    """One more job than queue_size may wait."""
+
+
+@mistake(
+    "capstone.Engine.submit",
+    spec="test_an_engine_that_has_ended_takes_no_job",
+    says="nothing was raised",
+    swap=("self.check_open()", "pass"),
+)
+def takes_jobs_when_it_has_ended():
+    """A job of a stopped engine waits for ever."""
+
+
+@mistake(
+    "capstone.Engine.submit",
+    spec="test_what_is_submitted_is_written",
+    says="have ended after",
+    swap=("self.changed.notify()", "pass"),
+)
+def wakes_nobody():
+    """A sleeping engine does not hear of the job."""
+
+
+@mistake(
+    "capstone.Engine.cancel",
+    spec="test_cancel_only_sets_flags",
+    says="the flags after cancel(job, 1)",
+    swap=("range(len(job.requests)) if index is None else [index]", "range(len(job.requests))"),
+)
+def cancels_all_choices():
+    """The other choices of the job are cancelled too."""
+
+
+@mistake(
+    "capstone.Engine.drop",
+    spec="test_a_cancelled_choice_ends",
+    says="the requests in the batch",
+    swap=("self.batch.release(request)", "pass"),
+)
+def keeps_the_row():
+    """The row of a cancelled choice is not released."""
+
+
+@mistake(
+    "capstone.Engine.drop",
+    spec="test_cancelled_counts_more_than_late",
+    says="what is told",
+    swap=('"cancelled" if index in job.cancelled else "timeout"', '"timeout" if late else "cancelled"'),
+)
+def calls_a_cancelled_choice_late():
+    """A choice that is both ends with "timeout"."""
+
+
+@mistake(
+    "capstone.Engine.drop",
+    spec="test_a_late_choice_ends",
+    says="what is told at its time",
+    swap=("now >= job.deadline", "now > job.deadline"),
+)
+def is_late_one_moment_later():
+    """The deadline itself is still in time."""
+
+
+@mistake(
+    "capstone.Engine.admit",
+    spec="test_half_of_the_rows_are_for_others",
+    says="each of three jobs has",
+    swap=("len(self.line) == 1 or used[each] < half", "True"),
+)
+def lets_one_job_have_all():
+    """The first job takes all rows while others wait."""
+
+
+@mistake(
+    "capstone.Engine.admit",
+    spec="test_one_job_may_have_all_rows_if_nobody_else_waits",
+    says="how many rows the job has",
+    swap=[
+        (
+            "while self.batch.free and self.line:",
+            "while self.batch.free and self.line and self.active < half:",
+        ),
+    ],
+)
+def keeps_rows_for_nobody():
+    """Half of the rows stay empty, though nobody waits for them."""
+
+
+@mistake(
+    "capstone.Engine.admit",
+    spec="test_first_come_is_first_served",
+    says="how many rows each job has",
+    swap=("for each in self.line if", "for each in reversed(self.line) if"),
+)
+def serves_the_last_first():
+    """Who came last is served first."""
+
+
+@mistake(
+    "capstone.Engine.admit",
+    spec="test_the_lock_is_free_while_the_model_works",
+    says="submit waits",
+    swap=(
+        """        self.rows[job.requests[index]] = job, index
+        self.batch.add(job.requests[index])""",
+        """        with self.changed:
+            self.rows[job.requests[index]] = job, index
+            self.batch.add(job.requests[index])""",
+    ),
+)
+def reads_the_prompt_inside_the_lock():
+    """The lock is held while the model reads a prompt."""
+
+
+@mistake(
+    "capstone.Engine.step",
+    spec="test_all_events_of_a_step_are_delivered_together",
+    says="how often deliver was called",
+    swap=(
+        """    if events:
+        self.deliver(events)""",
+        """    for each in events:
+        self.deliver([each])""",
+    ),
+)
+def delivers_each_event():
+    """deliver is called once for each event."""
+
+
+@mistake(
+    "capstone.Engine.step",
+    spec="test_the_last_event_says_why",
+    says="entries of `rows`",
+    swap=("if each.finish_reason:", "if each.finish_reason == 'length':"),
+)
+def remembers_who_has_left():
+    """A request that ended with a stop token stays in `rows`."""
+
+
+@mistake(
+    "capstone.Engine.step",
+    spec="test_logprobs_are_told_where_they_are_asked_for",
+    says="the likeliest tokens of a job with logprobs=0",
+    swap=("top[: job.logprobs or 0]", "top"),
+)
+def gives_all_the_same_number():
+    """Each job gets as many likeliest tokens as the one that wants most."""
+
+
+@mistake(
+    "capstone.Engine.step",
+    spec="test_the_row_of_a_cancelled_choice_is_free_at_once",
+    says="the events are",
+    swap=[("events = self.drop()", "events = []"), ("if events:", "events += self.drop()\n    if events:")],
+)
+def drops_after_writing():
+    """A cancelled choice gets one more token, and the next one waits for one more step."""
+
+
+@mistake(
+    "capstone.Engine.run",
+    spec="test_an_idle_engine_sleeps",
+    says="of processor time were used",
+    swap=(
+        """                self.changed.wait_for(lambda: self.busy or self.stopping)
+                if not self.busy:""",
+        """                if self.stopping and not self.busy:""",
+    ),
+)
+def spins():
+    """run looks again and again whether there is something to do."""
+
+
+@mistake(
+    "capstone.Engine.run",
+    spec="test_what_was_taken_is_finished",
+    says="is",
+    swap=("if not self.busy:", "if self.stopping:"),
+)
+def leaves_at_once():
+    """When it is stopped, run returns with texts half written."""
+
+
+@mistake(
+    "capstone.Engine.run",
+    spec="test_a_dead_engine_tells_everybody",
+    says="failure is None",
+    swap=("self.fail(error)", "pass"),
+)
+def dies_in_silence():
+    """Nobody is told that the engine has failed."""
+
+
+@mistake(
+    "capstone.Engine.run",
+    spec="test_a_dead_engine_tells_everybody",
+    says="run raised None",
+    swap=(
+        """        self.fail(error)
+        raise""",
+        """        self.fail(error)""",
+    ),
+)
+def swallows_its_error():
+    """run returns as if it had been stopped."""
+
 
 # The real server: specs 28 and 29
 
 
 @mistake(
-    "capstone.engine.Engine.step",
+    "capstone.Engine.step",
     spec="test_an_answer_over_http_is_what_the_model_writes",
     says="the text",
     swap=("Event(job, index, each.written[-1]", "Event(job, index, each.written[0]"),
@@ -16,7 +566,7 @@ def tells_the_first_token_again():
 
 
 @mistake(
-    "capstone.shapes.completion",
+    "capstone.completion",
     spec="test_usage_counts_the_tokens",
     says="KeyError: 'usage'",
     swap=('"text_completion", "choices": found, **more}', '"text_completion", "choices": found}'),
@@ -26,7 +576,7 @@ def leaves_out_what_is_more():
 
 
 @mistake(
-    "capstone.engine.Engine.drop",
+    "capstone.Engine.drop",
     spec="test_a_client_that_leaves_frees_its_row",
     says="KeyError",
     swap=(
@@ -40,7 +590,7 @@ def forgets_a_row_that_is_still_written():
 
 
 @mistake(
-    "capstone.engine.Engine.run",
+    "capstone.Engine.run",
     spec="test_a_dead_engine_is_told_to_everybody",
     says="the code of the last event",
     swap=(
@@ -49,12 +599,12 @@ def forgets_a_row_that_is_still_written():
         "",
     ),
 )
-def dies_in_silence():
+def leaves_it_to_the_server():
     """An exception ends the thread, and nobody is told."""
 
 
 @mistake(
-    "capstone.engine.Engine.run",
+    "capstone.Engine.run",
     spec="test_the_end_is_orderly",
     says="the exit status",
     swap=("lambda: self.busy or self.stopping", "lambda: self.busy"),

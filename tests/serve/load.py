@@ -181,8 +181,10 @@ def _share_below(text: str, name: str, bound: float) -> float:
 def main() -> None:
     root = Path(__file__).resolve().parents[2]
     sys.path.insert(0, str(root))
+    from dojo.bootstrap import pin_blas
     from dojo.tree import overlay
 
+    pin_blas()  # as `make serve` does
     overlay.install(overlay.plan_for("solutions"))
     report = load(float(sys.argv[1]) if sys.argv[1:] else 60.0, say=print)
     print("requests:", dict(report.counts))

@@ -249,6 +249,18 @@ def test_a_bundle_is_shown(saved: Path) -> None:
         assert said in out
 
 
+def test_a_bundle_is_trained_and_may_be_quantized_and_replaced(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "small"
+    options = "--seconds 1 --bits 8"
+    for force in ((), ("FORCE=1",)):
+        out, log = make("bundle", f"BUNDLE={folder}", f"ARGS={options}", *force).communicate(timeout=60)
+        assert f"tinytorch-small is in {folder}" in out, (out, log)
+    assert [each.name for each in folder.parent.iterdir()] == ["small"]
+    out, _ = make("bundle", f"INSPECT={folder}").communicate(timeout=PATIENCE)
+    assert "4 layers, 4 heads, 128 features, context 256" in out
+    assert (folder / "model.safetensors").stat().st_size < 1_300_000
+
+
 def test_a_bundle_is_not_overwritten(saved: Path) -> None:
     out, log = make("bundle", f"BUNDLE={saved}").communicate(timeout=PATIENCE)
     assert "FORCE=1" in log and "Error 2" in log, (out, log)

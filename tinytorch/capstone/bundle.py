@@ -41,9 +41,9 @@ def check_files(folder: str | os.PathLike[str]) -> None:
 
     Raises:
         BundleError: there is no manifest, or it is not JSON, or not of FORMAT; the version is another one (the message
-            names both); a file that is listed lies outside of the folder, also by a symbolic link; the list is not
-            that of FILES; a file is not there; or its checksum is another one. The message names the folder, or the
-            file.
+            names both); the list is not that of FILES, as with "../card.json" (the message names what is listed); a
+            file is a symbolic link that leads out of the folder; it is not there; or its checksum is another one. The
+            message names the folder, or the file.
     """
     raise NotImplementedError("kata 20: check_files")
 

@@ -46,9 +46,9 @@ def check_files(folder: str | os.PathLike[str]) -> None:
 
     Raises:
         BundleError: there is no manifest, or it is not JSON, or not of FORMAT; the version is another one (the message
-            names both); a file that is listed lies outside of the folder, also by a symbolic link; the list is not
-            that of FILES; a file is not there; or its checksum is another one. The message names the folder, or the
-            file.
+            names both); the list is not that of FILES, as with "../card.json" (the message names what is listed); a
+            file is a symbolic link that leads out of the folder; it is not there; or its checksum is another one. The
+            message names the folder, or the file.
     """
     folder = Path(folder)
     manifest = _read(folder, "manifest.json")
@@ -59,13 +59,12 @@ def check_files(folder: str | os.PathLike[str]) -> None:
             f"{folder} is a bundle of version {manifest.get('version')!r}, and only version {VERSION} is understood"
         )
     files = manifest.get("files")
-    if not isinstance(files, dict):
-        raise BundleError(f"{folder}: the manifest lists no files")
+    if not isinstance(files, dict) or files.keys() != set(FILES):
+        listed = sorted(files) if isinstance(files, dict) else files
+        raise BundleError(f"{folder}: the manifest lists {listed!r}, expected {sorted(FILES)}")
     for name in files:
         if (folder / name).resolve().parent != folder.resolve():
-            raise BundleError(f"{folder}: the manifest lists {name!r}, which lies outside of the folder")
-    if files.keys() != set(FILES):
-        raise BundleError(f"{folder}: the manifest lists {sorted(files)}, expected {sorted(FILES)}")
+            raise BundleError(f"{folder / name} is a link that leads out of the folder")
     for name, expected in files.items():
         if not (folder / name).is_file():
             raise BundleError(f"{folder / name} is missing")

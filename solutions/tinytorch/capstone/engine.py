@@ -86,7 +86,7 @@ def score_tokens(logits: Array, tokens: Sequence[int], top: int) -> list[Scored]
     scores = shifted - xp.log(xp.exp(shifted).sum(-1, keepdims=True))
     top = min(top, logits.shape[-1])
     likely = xp.argpartition(-scores, max(top - 1, 0), axis=-1)[:, :top]  # those of the largest, in any order
-    likely = xp.take_along_axis(likely, xp.argsort(-scores[rows, likely], axis=-1), -1)
+    likely = likely[rows, xp.argsort(-scores[rows, likely], axis=-1)]
     own = scores[rows[:, 0], xp.asarray(tokens)].tolist()
     found = zip(likely.tolist(), scores[rows, likely].tolist(), strict=True)
     return [
