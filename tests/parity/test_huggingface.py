@@ -84,20 +84,13 @@ def test_the_logits_are_theirs(both):
 
 def test_the_greedy_text_is_theirs(both):
     _, theirs, bundle = both
-    prompt = bundle.tokenizer.encode("def hello")
-    new = PLACES - len(prompt)
-    (written,) = generate_all(bundle.model, [Request(prompt, new, temperature=0)])
-    given = torch.tensor([prompt])
-    found = theirs.generate(
-        given,
-        attention_mask=torch.ones_like(given),
-        max_new_tokens=new,
-        do_sample=False,
-        eos_token_id=-1,
-        pad_token_id=0,
-    )
-    assert written == found[0, len(prompt) :].tolist()
-    assert len(set(written)) > 3
+    prompts = np.random.default_rng(1).integers(0, TOKENS, (6, 12))
+    ours = generate_all(bundle.model, [Request(ids.tolist(), PLACES - 12, temperature=0) for ids in prompts])
+    given = torch.tensor(prompts)
+    options = {"attention_mask": torch.ones_like(given), "pad_token_id": 0, "do_sample": False}
+    found = theirs.generate(given, max_new_tokens=PLACES - 12, **options)
+    assert ours == found[:, 12:].tolist()
+    assert len(set(map(tuple, ours))) > 3
 
 
 def test_the_bundle_is_saved_and_loaded(both, tmp_path):
