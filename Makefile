@@ -6,6 +6,8 @@ override N := $(value N)
 override K := $(value K)
 override ARGS := $(value ARGS)
 override FORCE := $(value FORCE)
+override F := $(if $(findstring command,$(origin F)),$(value F))
+override MODE := $(if $(findstring command,$(origin MODE)),$(value MODE))
 override PEERS := $(value PEERS)
 override SCALING := $(value SCALING)
 override DATA := $(value DATA)
@@ -17,11 +19,11 @@ INSTRUCTOR = SUBMISSIONS OUT ROSTER POINTS JOBS ONLY SHARD DASK DIFF DRY WHOLE C
 typed = $(if $(findstring command,$(origin $1)),$(value $1))
 $(foreach each,$(INSTRUCTOR),$(eval override $(each) := $$(call typed,$(each))))
 export $(INSTRUCTOR)
-export N K ARGS FORCE PEERS SCALING DATA NAME DIR
+export N K ARGS FORCE PEERS SCALING DATA NAME DIR F MODE
 
 DOJO = @$(PYTHON) dojo/__main__.py
 
-.PHONY: help kata watch hint board milestone show data diff start reset restore solutions-branch doctor
+.PHONY: help kata watch hint board milestone show hunt data diff start reset restore solutions-branch doctor
 .PHONY: grade compare gradescope student-edition nbgrader site
 .PHONY: test bench dev-gate dev-skeleton dev-specs dev-pictures
 
@@ -32,6 +34,7 @@ hint:             ; $(DOJO) hint N="$$N" K="$$K"
 board:            ; $(DOJO) board
 milestone:        ; $(DOJO) milestone N="$$N" DATA="$$DATA" ARGS="$$ARGS"
 show:             ; $(DOJO) show N="$$N"
+hunt:             ; $(DOJO) hunt N="$$N" F="$$F" MODE="$$MODE" FORCE="$$FORCE"
 data:             ; $(DOJO) data NAME="$$NAME" DIR="$$DIR"
 diff:             ; $(DOJO) diff N="$$N"
 start:            ; $(DOJO) start N="$$N" FORCE="$$FORCE"

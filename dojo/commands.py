@@ -27,6 +27,7 @@ COMMANDS = {
     "board": Command("board", "the twenty katas: what is green, what is red", "student.board", VENV),
     "milestone": Command("milestone N=6", "see what your code can do by now", "student.milestone", VENV),
     "show": Command("show N=15", "a picture that your code draws", "student.show", VENV),
+    "hunt": Command("hunt N=7", "find a mistake in a copy of your code", "student.hunt", VENV),
     "data": Command("data", "the data sets; NAME=mnist downloads one", "student.data", VENV),
     "diff": Command("diff N=2", "how your module differs from the reference", "student.diff", PYTHON),
     "start": Command("start N=4", "begin at kata 4: the katas below are filled in", "student.start", VENV),
@@ -79,7 +80,7 @@ def split(args: str) -> list[str]:
 
 
 VALUES = (
-    *("N", "K", "ARGS", "DATA", "NAME", "DIR"),
+    *("N", "K", "ARGS", "DATA", "NAME", "DIR", "F", "MODE"),
     *("SUBMISSIONS", "OUT", "ROSTER", "POINTS", "JOBS", "ONLY", "SHARD", "DASK", "DIFF"),
 )
 SWITCHES = ("FORCE", "DRY", "WHOLE", "CHECK", "UNSAFE", "SOLUTIONS", "PEERS", "SCALING")

@@ -11,7 +11,7 @@ from tinytorch.optimizers import SGD
 from tinytorch.setup import manual_seed
 from tinytorch.tensor import Tensor
 
-RATE, EPOCHS, BATCHES, SIZE = 0.5, 10, 20, 50
+RATE, EPOCHS, BATCHES, SIZE = 0.5, 8, 20, 50
 STEPS = EPOCHS * BATCHES
 IMAGES, LABELS = strokes.digits(BATCHES * SIZE + 1000, size=14, shift=1.0)
 
@@ -49,12 +49,11 @@ def draw() -> matplotlib.figure.Figure:
         optimizer = SGD(model.parameters(), RATE, momentum=0.9)
         rates = Rates()
         trainer = t.Trainer(model, cross_entropy, optimizer, schedule(optimizer), "step", callbacks=[rates])
-        left.plot(np.arange(STEPS) + 1, rates.seen, label=name)
         losses = trainer.fit(train, new, epochs=EPOCHS)["val_loss"]
+        left.plot(np.arange(STEPS) + 1, rates.seen, label=name)
         right.plot(np.arange(EPOCHS) + 1, losses, ".-", label=f"{name}: {losses[-1]:.2f}")
     left.set(title="the learning rate", xlabel="step", ylabel="learning rate (no unit)")
-    right.set(title="what it does to one network", xlabel="epoch", yscale="log")
+    right.set(title="what it does to one network", xlabel="epoch")
     right.set_ylabel("loss on 1000 new digits (nats)")
-    left.legend()
     right.legend(title="at the end")
     return figure

@@ -13,8 +13,8 @@ from tinytorch.tensor import Tensor
 from tinytorch.training import Trainer, accuracy
 
 KERNELS = 8
-IMAGES, LABELS = strokes.digits(1300, size=20, shift=2.0)
-DIGIT = 1003
+IMAGES, LABELS = strokes.digits(1100, size=20, shift=1.0)
+DIGIT = 803
 
 
 def draw() -> matplotlib.figure.Figure:
@@ -23,15 +23,15 @@ def draw() -> matplotlib.figure.Figure:
         Conv2d(1, KERNELS, 5, padding=2), ReLU(), MaxPool2d(4), Flatten(), Linear(KERNELS * 25, 10)
     )
     x, y = Tensor(IMAGES), Tensor(LABELS)
-    batches = [(x[i : i + 25], y[i : i + 25]) for i in range(0, 1000, 25)]
+    batches = [(x[i : i + 25], y[i : i + 25]) for i in range(0, 800, 25)]
     Trainer(model, cross_entropy, Adam(model.parameters(), 1e-2)).fit(batches, epochs=3)
-    right = accuracy(model(x[1000:]), y[1000:])
+    right = accuracy(model(x[800:]), y[800:])
 
     digit = x[DIGIT : DIGIT + 1]
     rows = {
-        "kernel (5 x 5)": model[0].weight.data[:, 0],
-        "where it answers (20 x 20)": model[1](model[0](digit)).data[0],
-        "the largest of each 4 x 4": model[2](model[1](model[0](digit))).data[0],
+        "a kernel": model[0].weight.data[:, 0],
+        "its answer": model[1](model[0](digit)).data[0],
+        "largest of 4 x 4": model[2](model[1](model[0](digit))).data[0],
     }
     figure = matplotlib.figure.Figure(figsize=(13, 5.6), layout="constrained")
     grid = figure.subplots(len(rows), KERNELS + 1)

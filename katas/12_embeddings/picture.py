@@ -14,7 +14,7 @@ from tinytorch.tokenization import CharTokenizer
 
 KINDS = ("aeiou", "bcdfghjklmnpqrstvwxyz", "ABCDEFGHIJKLMNOPRSTUVW", "0123456789", "_.,:;()[]{}=+-*/\"'#")
 NAMES = ("vowels", "other small letters", "capitals", "digits", "other signs")
-STEPS, BATCH, FEATURES, PLACES, HANDS = 400, 512, 16, 12, 4
+STEPS, BATCH, FEATURES, PLACES, HANDS = 300, 512, 16, 12, 4
 
 
 def trained():
@@ -52,7 +52,7 @@ def draw() -> matplotlib.figure.Figure:
     hands = np.repeat([[1.0, 0.0]], HANDS, 1).repeat(PLACES, 0)  # all point to the right
     turned = apply_rope(Tensor(hands)).data
     place, hand = np.meshgrid(range(PLACES), range(HANDS), indexing="ij")
-    arrows = {"angles": "xy", "scale_units": "xy", "scale": 2.2, "width": 0.006}
+    arrows = {"angles": "uv", "scale_units": "inches", "scale": 3.2, "width": 0.006}
     right.quiver(place, hand, turned[:, :HANDS], turned[:, HANDS:], hand, cmap="tab10", clim=(0, 9), **arrows)
     right.set(title="apply_rope turns one row at each place", xlabel="place", ylabel="pair of features")
     right.set(xlim=(-1, PLACES), ylim=(HANDS - 0.4, -0.6), xticks=range(PLACES), yticks=range(HANDS))
