@@ -22,7 +22,8 @@ from dojo.student.scene import _imported
 from dojo.tree.overlay import Plan, install
 from dojo.tree.planting import plant
 
-PRIVATE = re.compile(r"(?<![\w\"'])_[a-zA-Z]\w*\b")
+PRIVATE = re.compile(r"(?:def |class |^|self\.)(_[a-zA-Z]\w*)(?=\(|:| =|\[)", re.MULTILINE)
+USED = re.compile(r"\b_[a-zA-Z]\w*\b")
 
 
 def other_student(number: Kata, home: Path) -> Path:
@@ -34,10 +35,10 @@ def other_student(number: Kata, home: Path) -> Path:
         if path.suffix == ".py" and path not in mine
     )
     texts = {path: path.read_text("utf-8") for path in mine}
-    found = {name for text in texts.values() for name in PRIVATE.findall(text)} - set(PRIVATE.findall(others))
+    found = {name for text in texts.values() for name in PRIVATE.findall(text)} - set(USED.findall(others))
     for path, text in texts.items():
         for name in found:
-            text = re.sub(rf"(?<!\w){name}\b", f"_my{name}", text)
+            text = re.sub(rf"(?<!\w){name}\b", f"{name}_of_mine", text)
         place = home / path.relative_to(SOLUTIONS)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(ast.unparse(ast.parse(text)), "utf-8")
