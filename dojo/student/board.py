@@ -13,7 +13,7 @@ from dojo.errors import display
 from dojo.report.screen import say
 from dojo.run import standing
 from dojo.run.standing import Standing
-from dojo.student import milestone
+from dojo.student import hunt, milestone
 
 WIDE = 72  # columns; from here on there is room for the first red spec and the milestone's name
 
@@ -63,7 +63,9 @@ def _word(kata: Kata, one: Standing | None, wide: bool) -> Text:
     if one is None:
         return Text("not run yet", "dim")
     if not one.red:
-        return Text("green", "bold green")
+        found = len(hunt.done(kata, "found"))
+        hunts = Text(f", {found} of {len(hunt.names(kata))} hunts" if found else "", "green")
+        return Text("green", "bold green") + hunts
     if one.green == 0 and one.state == "next":
         return Text("not begun")
     return Text(one.summary) if wide else Text("begun" if one.state == "next" else "red", "red")

@@ -55,7 +55,7 @@ def mirror() -> None:
 
 
 def pipeline() -> None:
-    """(x - 1) and then (x * 10), for the pixels 1, 2 and 3."""
+    """What Compose makes of the pixels 1, 2 and 3 by x - 1 and then x * 10."""
     print(d.Compose([lambda x: x - 1, lambda x: x * 10])(np.array([1, 2, 3])).tolist())
 
 

@@ -25,6 +25,7 @@ OUTPUT = {
     "make board": "setup",
     "make milestone": "write",
     "make show": "write",
+    "make hunt": "not in this edition",
     "make data": "cifar10",
     "make start": "03_activations",
     "make reset": "02_tensor",
@@ -68,7 +69,7 @@ def commands() -> list[str]:
 
 
 def kind(command: str) -> str:
-    return re.sub(r' (N|K|ARGS|FORCE|DATA|SUBMISSIONS|OUT|DIFF)=("[^"]*"|\S*)', "", command)
+    return re.sub(r' (N|K|F|MODE|ARGS|FORCE|DATA|SUBMISSIONS|OUT|DIFF)=("[^"]*"|\S*)', "", command)
 
 
 @pytest.fixture(scope="module")
