@@ -8,6 +8,7 @@ override ARGS := $(value ARGS)
 override FORCE := $(value FORCE)
 override F := $(if $(findstring command,$(origin F)),$(value F))
 override MODE := $(if $(findstring command,$(origin MODE)),$(value MODE))
+override JSON := $(if $(findstring command,$(origin JSON)),$(value JSON))
 override PEERS := $(value PEERS)
 override SCALING := $(value SCALING)
 override DATA := $(value DATA)
@@ -15,11 +16,11 @@ override DATA := $(value DATA)
 override NAME := $(if $(findstring command,$(origin NAME)),$(value NAME))
 override DIR := $(if $(findstring command,$(origin DIR)),$(value DIR))
 # Those of the instructor's commands, which count only if they were typed, too.
-INSTRUCTOR = SUBMISSIONS OUT ROSTER POINTS JOBS ONLY SHARD DASK DIFF DRY WHOLE CHECK UNSAFE SOLUTIONS
+INSTRUCTOR = SUBMISSIONS OUT ROSTER POINTS JOBS ONLY SHARD DASK DIFF POLICY DRY WHOLE CHECK UNSAFE SOLUTIONS
 typed = $(if $(findstring command,$(origin $1)),$(value $1))
 $(foreach each,$(INSTRUCTOR),$(eval override $(each) := $$(call typed,$(each))))
 export $(INSTRUCTOR)
-export N K ARGS FORCE PEERS SCALING DATA NAME DIR F MODE
+export N K ARGS FORCE PEERS SCALING DATA NAME DIR F MODE JSON
 
 DOJO = @$(PYTHON) dojo/__main__.py
 
@@ -28,13 +29,13 @@ DOJO = @$(PYTHON) dojo/__main__.py
 .PHONY: test bench dev-gate dev-skeleton dev-specs dev-pictures
 
 help:             ; $(DOJO)
-kata:             ; $(DOJO) kata N="$$N" K="$$K" ARGS="$$ARGS"
+kata:             ; $(DOJO) kata N="$$N" K="$$K" ARGS="$$ARGS" JSON="$$JSON"
 watch:            ; $(DOJO) watch N="$$N"
-hint:             ; $(DOJO) hint N="$$N" K="$$K"
-board:            ; $(DOJO) board
+hint:             ; $(DOJO) hint N="$$N" K="$$K" JSON="$$JSON"
+board:            ; $(DOJO) board JSON="$$JSON"
 milestone:        ; $(DOJO) milestone N="$$N" DATA="$$DATA" ARGS="$$ARGS"
 show:             ; $(DOJO) show N="$$N"
-hunt:             ; $(DOJO) hunt N="$$N" F="$$F" MODE="$$MODE" FORCE="$$FORCE"
+hunt:             ; $(DOJO) hunt N="$$N" F="$$F" MODE="$$MODE" FORCE="$$FORCE" JSON="$$JSON"
 data:             ; $(DOJO) data NAME="$$NAME" DIR="$$DIR"
 diff:             ; $(DOJO) diff N="$$N"
 start:            ; $(DOJO) start N="$$N" FORCE="$$FORCE"
@@ -47,7 +48,7 @@ doctor:           ; $(DOJO) doctor
 grade:            ; $(DOJO) grade N="$$N" $(foreach each,$(INSTRUCTOR),$(each)="$$$(each)")
 compare:          ; $(DOJO) compare N="$$N" SUBMISSIONS="$$SUBMISSIONS" ROSTER="$$ROSTER" OUT="$$OUT"
 gradescope:       ; $(DOJO) gradescope N="$$N" OUT="$$OUT" POINTS="$$POINTS"
-student-edition:  ; $(DOJO) student-edition N="$$N" OUT="$$OUT" DIFF="$$DIFF"
+student-edition:  ; $(DOJO) student-edition N="$$N" OUT="$$OUT" DIFF="$$DIFF" POLICY="$$POLICY"
 nbgrader:         ; $(DOJO) nbgrader N="$$N" OUT="$$OUT"
 site:             ; $(DOJO) site OUT="$$OUT" SOLUTIONS="$$SOLUTIONS"
 

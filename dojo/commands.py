@@ -81,9 +81,9 @@ def split(args: str) -> list[str]:
 
 VALUES = (
     *("N", "K", "ARGS", "DATA", "NAME", "DIR", "F", "MODE"),
-    *("SUBMISSIONS", "OUT", "ROSTER", "POINTS", "JOBS", "ONLY", "SHARD", "DASK", "DIFF"),
+    *("SUBMISSIONS", "OUT", "ROSTER", "POINTS", "JOBS", "ONLY", "SHARD", "DASK", "DIFF", "POLICY"),
 )
-SWITCHES = ("FORCE", "DRY", "WHOLE", "CHECK", "UNSAFE", "SOLUTIONS", "PEERS", "SCALING")
+SWITCHES = ("FORCE", "DRY", "WHOLE", "CHECK", "UNSAFE", "SOLUTIONS", "PEERS", "SCALING", "JSON")
 """The variables that `make` passes: those with a value, and those that are on or off."""
 
 

@@ -10,6 +10,8 @@ from rich.text import Text
 
 from dojo.catalogue import KATAS, Kata
 from dojo.errors import display
+from dojo.report import record
+from dojo.report.record import Record
 from dojo.report.screen import say
 from dojo.run import standing
 from dojo.run.standing import Standing
@@ -19,11 +21,12 @@ WIDE = 72  # columns; from here on there is room for the first red spec and the 
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    del parser  # the board takes none
+    parser.add_argument("--json", action="store_true", help="the same as data: see AGENTS.md")
 
 
 def run(options: argparse.Namespace) -> int:
-    del options
+    if options.json:
+        return record.answer("board", rows)
     console = Console(highlight=False)
     built = [kata for kata in KATAS if kata.built]
     found: dict[Kata, Standing] = {}
@@ -35,6 +38,30 @@ def run(options: argparse.Namespace) -> int:
     console.print(table(found, console.width))
     say(_closing(found))
     return 0
+
+
+def rows() -> tuple[int, Record]:
+    """The board as data."""
+    found = standing.stand([kata for kata in KATAS if kata.built])
+    katas = []
+    for kata, one in found.items():
+        katas.append(
+            {
+                "kata": kata.number,
+                "name": kata.name,
+                "green": one.green,
+                "total": one.total,
+                "state": one.state,
+                "red": one.red,
+                "summary": one.summary,
+                "milestone": kata.milestone,
+                "reached_on": milestone.reached(kata),
+                "hunts": len(hunt.names(kata)),
+                "hunts_found": len(hunt.done(kata, "found")),
+            }
+        )
+    first = next((kata.number for kata in KATAS if kata in found and found[kata].red), None)
+    return 0, {"katas": sorted(katas, key=lambda each: each["kata"]), "next": first}
 
 
 def table(found: dict[Kata, Standing], width: int) -> Table:

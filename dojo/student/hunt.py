@@ -30,6 +30,8 @@ from typing import NamedTuple
 
 from dojo.catalogue import KATAS, ROOT, SOLUTIONS, Kata, built_kata, files_below, kata_of
 from dojo.errors import RED, DojoError, display
+from dojo.report import record
+from dojo.report.record import Record
 from dojo.report.screen import say
 from dojo.run import jobs, standing
 from dojo.student import scene
@@ -77,43 +79,69 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--mode", default="", metavar="MODE", help="spec: write a spec that finds the mistake"
     )
     parser.add_argument("--force", action="store_true", help="give up: show the mistake")
+    parser.add_argument("--json", action="store_true", help="the same as data: see AGENTS.md")
     parser.add_argument("--symptom", default="", help=argparse.SUPPRESS)  # in the process of its own
 
 
 def run(options: argparse.Namespace) -> int:
-    if not options.n:
-        raise DojoError(f"Say which kata: `make hunt N=7`. {_those_that_have_some()}")
-    kata = built_kata(options.n)
     if options.scene:
+        kata = built_kata(options.n)
         script = kata.folder / "hunts.py"
         return scene.answer(
             kata, script, options.impl, options.symptom, lambda show: {"output": printed(show)}
         )
-    if options.mode not in ("", "spec"):
-        raise DojoError(f"MODE={options.mode}: there is only MODE=spec.")
+    if options.json:
+        return record.answer("hunt", lambda: found(options))
+    kata = _chosen(options)
+    display(f"planting a mistake in a copy of your kata {kata.name} ...")
+    code, answer = found(options)
+    say(answer["text"])
+    if answer["state"] == "open":
+        options.f = _asked(kata)
+        if options.f:
+            code, answer = found(options)
+            say(answer["text"])
+    return code
+
+
+def found(options: argparse.Namespace) -> tuple[int, Record]:
+    """The exit status, and where the hunt stands; `text` says all of it.
+
+    `state` is "open", "wrong" (that is not the function), "found", "given up", "rejected" (the spec), or "done"
+    (there is no hunt left).
+    """
+    kata = _chosen(options)
     table = hunts(kata)
     tree = plan_for(options.impl).tree
     if options.impl == "student":
         _must_be_green(kata)
-    left = [each for each in table if each.mistake.name not in done(kata)]
-    if not left:
-        say(f"You have been on all {len(table)} hunts of kata {kata.name}.")
-        return 0
-    display(f"planting a mistake in a copy of your kata {kata.name} ...")
+    ended = done(kata)
+    left = [each for each in table if each.mistake.name not in ended]
     trail = next(filter(None, (follow(each, tree) for each in left)), None)
+    about = {"kata": kata.number, "name": kata.name, "hunts": len(table), "ended": len(ended)}
     if trail is None:
-        say("None of the mistakes that are left can be planted in your code and be seen there.")
-        return 0
+        nothing = "None of the mistakes that are left can be planted in your code and be seen there."
+        text = nothing if left else f"You have been on all {len(table)} hunts of kata {kata.name}."
+        return 0, {**about, "state": "done", "text": text}
     if options.force:
         _end(trail, "given up")
-        say(explained(trail, "It was"))
-        return 0
-    if options.mode:
-        return _judge(trail, tree)
-    if not options.f:
-        say(symptom(trail, len(table)))
-        options.f = _asked(kata)
-    return _check(trail, options.f) if options.f else 0
+        state, text = "given up", explained(trail, "It was")
+    elif options.mode:
+        state, text = _judged(trail, tree)
+    elif options.f:
+        state, text = _checked(trail, options.f)
+    else:
+        state, text = "open", symptom(trail, len(table))
+    seen = {"says": trail.hunt.says, "wrong": trail.wrong, "right": trail.right}
+    return RED if state in ("wrong", "rejected") else 0, {**about, "state": state, **seen, "text": text}
+
+
+def _chosen(options: argparse.Namespace) -> Kata:
+    if not options.n:
+        raise DojoError(f"Say which kata: `make hunt N=7`. {_those_that_have_some()}")
+    if options.mode not in ("", "spec"):
+        raise DojoError(f"MODE={options.mode}: there is only MODE=spec.")
+    return built_kata(options.n)
 
 
 def hunts(kata: Kata) -> list[Hunt]:
@@ -178,6 +206,7 @@ def copied(tree: Path, kata: Kata, change: Mapping[Path, str]) -> Iterator[Path]
                 (home / path.relative_to(tree)).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, home / path.relative_to(tree))
         for path, text in change.items():
+            (home / path).parent.mkdir(parents=True, exist_ok=True)
             (home / path).write_text(text, encoding="utf-8")
         yield home
 
@@ -246,42 +275,42 @@ def _asked(kata: Kata) -> str:
         return ""
 
 
-def _check(trail: Trail, answer: str) -> int:
+def _checked(trail: Trail, answer: str) -> tuple[str, str]:
     right = trail.hunt.mistake.function
     if answer.removeprefix(f"{trail.hunt.mistake.kata.slug}.") in (right, right.rpartition(".")[2]):
         _end(trail, "found")
-        say(explained(trail, "Found: it was"))
-        return 0
-    say(
+        return "found", explained(trail, "Found: it was")
+    return "wrong", (
         f"It is not `{answer}`. What does the symptom go through, and which part of that could give just this?"
     )
-    return RED
 
 
-def _judge(trail: Trail, tree: Path) -> int:
+def _judged(trail: Trail, tree: Path) -> tuple[str, str]:
     """Run the student's spec on right code and on wrong code."""
     kata = trail.hunt.mistake.kata
     path = SPECS / f"test_kata_{kata.id}.py"
     if not path.is_file():
         files.write(path, TEMPLATE.format(kata=kata.name, number=kata.number, slug=kata.slug))
-        say(f"Write a spec in {shown(path)}, then `make hunt N={kata.number} MODE=spec` again.")
-        return RED
-    for name, source in {"your own code": tree, "the reference": SOLUTIONS}.items():
-        with copied(source, kata, {}) as folder:
+        return "rejected", f"Write a spec in {shown(path)}, then `make hunt N={kata.number} MODE=spec` again."
+    modules = [path for path in kata.files(SOLUTIONS) if path.suffix == ".py"]
+    reference = {path.relative_to(SOLUTIONS): path.read_text(encoding="utf-8") for path in modules}
+    rights: dict[str, dict[Path, str]] = {"your own code": {}, "the reference": reference}
+    for name, change in rights.items():
+        with copied(tree, kata, change) as folder:
             code, output = _pytest(path, folder)
         if code != 0:
-            say(f"{output}\n\nThe spec is red on {name}, which is right: it asks for too much.")
-            return RED
+            return "rejected", f"{output}\n\nThe spec is red on {name}, which is right: it asks for too much."
     with copied(tree, kata, {trail.planted.path: trail.planted.text}) as folder:
         code, output = _pytest(path, folder)
     if code != RED:
-        say("The spec is green on right code, and on the copy with the mistake: it does not see it.")
-        return RED
+        return (
+            "rejected",
+            "The spec is green on right code, and on the copy with the mistake: it does not see it.",
+        )
     _end(trail, "found")
     path.replace(SPECS / f"{trail.hunt.mistake.name}.py")
-    say(f"{output}\n\nThe spec is green on right code and red on the mistake.")
-    say(explained(trail, "It was"))
-    return 0
+    judged = f"{output}\n\nThe spec is green on right code and red on the mistake."
+    return "found", f"{judged}\n\n{explained(trail, 'It was')}"
 
 
 def _pytest(path: Path, folder: Path) -> tuple[int | None, str]:

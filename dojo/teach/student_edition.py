@@ -26,7 +26,16 @@ FOLDERS = ("dojo", "katas", "tinytorch", ".devcontainer", "docs/pictures")
 LINK = re.compile(r"\]\(([^)#]+)")
 LEFT_OUT = ("dojo/teach", "dojo/authors")
 FILES = (
-    *("README.md", "LICENSE", "CHANGELOG.md", "Makefile", "pyproject.toml", "conftest.py", "constraints.txt"),
+    *(
+        "README.md",
+        "AGENTS.md",
+        "LICENSE",
+        "CHANGELOG.md",
+        "Makefile",
+        "pyproject.toml",
+        "conftest.py",
+        "constraints.txt",
+    ),
     *("constraints-dev.txt", ".gitignore", ".gitattributes"),
     *("docs/README.md", "docs/student-quickstart.md", "docs/cifar10-guide.md", "docs/assumptions.md"),
 )
@@ -57,6 +66,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--diff", metavar="N", help="the katas whose reference students may see: none without it"
     )
+    parser.add_argument(
+        "--policy", metavar="FILE", help="what a coding assistant may do: it takes the place of AGENTS.md"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -71,6 +83,8 @@ def run(options: argparse.Namespace) -> int:
     katas = ", ".join(f'"{kata.number}"' for kata in chosen_katas(options.katas))
     out.parent.mkdir(parents=True, exist_ok=True)
     shown = chosen_katas(options.diff) if options.diff else ()
+    if options.policy and not Path(options.policy).is_file():
+        raise DojoError(f"POLICY={options.policy} is no file.")
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:
         made = Path(folder, "edition")
         paths = [path for name in FOLDERS for path in files_below(ROOT / name)]
@@ -81,6 +95,8 @@ def run(options: argparse.Namespace) -> int:
             if path.suffix != ".pyc" and not inside.as_posix().startswith(LEFT_OUT):
                 (made / inside).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(path, made / inside)
+        if options.policy:
+            shutil.copyfile(options.policy, made / "AGENTS.md")
         for name, text in texts(made).items():
             (made / name).write_text(text, encoding="utf-8")
         workflow = made / ".github" / "workflows" / "katas.yml"

@@ -14,7 +14,12 @@ import pytest
 from dojo.catalogue import KATAS, ROOT
 from tests.small_repository import environment
 
-GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("katas/*/README.md"))]
+GUIDES = [
+    ROOT / "README.md",
+    ROOT / "AGENTS.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted(ROOT.glob("katas/*/README.md")),
+]
 SHOWN = re.compile(r"^ {4,}((?:make|\.ci/run|python -m).*?)\s*$|`((?:make|python -m) [^`]*)`", re.MULTILINE)
 
 OUTPUT = {
@@ -69,7 +74,7 @@ def commands() -> list[str]:
 
 
 def kind(command: str) -> str:
-    return re.sub(r' (N|K|F|MODE|ARGS|FORCE|DATA|SUBMISSIONS|OUT|DIFF)=("[^"]*"|\S*)', "", command)
+    return re.sub(r' (N|K|F|MODE|ARGS|FORCE|DATA|SUBMISSIONS|OUT|DIFF|JSON)=("[^"]*"|\S*)', "", command)
 
 
 @pytest.fixture(scope="module")
