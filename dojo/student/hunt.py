@@ -41,6 +41,7 @@ from dojo.tree.overlay import Plan, plan_for, shown
 from dojo.tree.planting import Planted, plant
 
 STATE = ROOT / ".dojo" / "hunts.json"
+LIMIT = 60.0  # seconds for a symptom, or for a spec of the student's
 SPECS = ROOT / ".dojo" / "hunts"
 TEMPLATE = """\"\"\"A spec for the hunt in kata {kata}: green on right code, red on the copy with the mistake.
 
@@ -190,7 +191,7 @@ def follow(hunt: Hunt, tree: Path) -> Trail | None:
     changes: list[dict[Path, str]] = [{}, {planted.path: planted.text}]
     for change in changes:
         with copied(tree, kata, change) as folder:
-            answer = scene.play("hunt", kata, str(folder), f"--symptom={hunt.symptom}")
+            answer = scene.play("hunt", kata, str(folder), f"--symptom={hunt.symptom}", limit=LIMIT)
         outputs.append(answer.get("output") or answer.get("death") or answer.get("error", "nothing"))
     return Trail(hunt, planted, *outputs) if outputs[0] != outputs[1] else None
 
@@ -314,7 +315,7 @@ def _judged(trail: Trail, tree: Path) -> tuple[str, str]:
 
 
 def _pytest(path: Path, folder: Path) -> tuple[int | None, str]:
-    outcome = jobs.cold(jobs.Job([str(path), "-q", "--tb=line"], Plan(folder), 60.0), shown=False).wait()
+    outcome = jobs.cold(jobs.Job([str(path), "-q", "--tb=line"], Plan(folder), LIMIT), shown=False).wait()
     return outcome.code, outcome.output.strip()
 
 

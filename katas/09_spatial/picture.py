@@ -24,7 +24,7 @@ def draw() -> matplotlib.figure.Figure:
     )
     x, y = Tensor(IMAGES), Tensor(LABELS)
     batches = [(x[i : i + 25], y[i : i + 25]) for i in range(0, 800, 25)]
-    Trainer(model, cross_entropy, Adam(model.parameters(), 1e-2)).fit(batches, epochs=3)
+    Trainer(model, cross_entropy, Adam(model.parameters(), 1e-2)).fit(batches, epochs=7)
     right = accuracy(model(x[800:]), y[800:])
 
     digit = x[DIGIT : DIGIT + 1]

@@ -148,6 +148,16 @@ def test_an_error_is_a_symptom(home: Path) -> None:
     assert "With the mistake: ZeroDivisionError: division by zero" in said(home)
 
 
+def test_a_mistake_that_never_ends_is_stopped(home: Path) -> None:
+    source = (home / "dojo/student/hunt.py").read_text(encoding="utf-8")
+    write(home / "dojo/student/hunt.py", source.replace("LIMIT = 60.0", "LIMIT = 3.0"))
+    write(
+        home / "katas/01_setup/hunts.py",
+        HUNTS.replace("print(double(5))", "while double(5) == 5: pass\n    print(10)"),
+    )
+    assert "With the mistake: It was still running after 3 s" in said(home)
+
+
 # Each hunt of each kata ---------------------------------------------------------------------------------
 
 
