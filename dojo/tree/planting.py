@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from dojo.errors import DojoError
 from dojo.tree import reference
-from dojo.tree.mistakes import Mistake
+from dojo.tree.mistakes import Mistake, parts
 from dojo.tree.source import Function, definitions
 
 SUFFIX = "__of_the_reference"
@@ -37,28 +37,25 @@ def plant(mistake: Mistake, tree: Path) -> Planted:
     """The mistake in the code of `tree`. A DojoError if that code has no place for it."""
     path, text, node = _function_of(mistake, tree)
     right = reference.source(text, node)
-    theirs = bool(mistake.swaps) and all(_stands_in(right, old) for old, _ in mistake.swaps)
-    try:
-        if mistake.swaps and not theirs:
-            raise DojoError("the text to swap is not there")
-        wrong = mistake.wrong(right)
-    except DojoError:
+    fits = all(_stands_in(right, old) for old, _ in mistake.swaps)
+    if not fits:
         right = reference.source(*reference.only(mistake.kata, mistake.function)[1:])
-        wrong, theirs = mistake.wrong(right), False
+    wrong = mistake.wrong(right)
     module = ast.parse(text)
     new = ast.parse(wrong).body[0]
     assert isinstance(new, Function)
     _replace(module, mistake.function, new)
-    _bring(mistake, module, new, all_private=not theirs)
+    _bring(mistake, module, new, all_private=not (fits and mistake.swaps))
     planted = ast.unparse(ast.fix_missing_locations(module)) + "\n"
     return Planted(path.relative_to(tree), planted, right, wrong)
 
 
-def _stands_in(text: str, old: str) -> bool:
-    """Whether a text to swap is there, and does not begin or end in the middle of a name."""
-    return re.search(rf"(?<!\w)(?=\w){re.escape(old)}|(?=\W){re.escape(old)}", text) is not None and (
-        re.search(rf"{re.escape(old)}(?:(?<=\w)(?!\w)|(?<=\W))", text) is not None
-    )
+def _stands_in(function: str, old: str) -> bool:
+    """Whether a text to swap is there once, its docstring aside, and neither begins nor ends in the middle of a name."""
+    signature, _, body = parts(function)
+    before, after = (r"\b" if re.match(r"\w", each) else "" for each in (old[0], old[-1]))
+    whole = re.findall(before + re.escape(old) + after, signature + body)
+    return len(whole) == 1 == (signature + body).count(old)
 
 
 def _function_of(mistake: Mistake, tree: Path) -> tuple[Path, str, Function]:
