@@ -51,7 +51,7 @@ def plant(mistake: Mistake, tree: Path) -> Planted:
 
 
 def _stands_in(function: str, old: str) -> bool:
-    """Whether a text to swap is there once, its docstring aside, and neither begins nor ends in the middle of a name."""
+    """Whether a text to swap is there once, outside the docstring, and cuts no name in two."""
     signature, _, body = parts(function)
     before, after = (r"\b" if re.match(r"\w", each) else "" for each in (old[0], old[-1]))
     whole = re.findall(before + re.escape(old) + after, signature + body)

@@ -48,10 +48,8 @@ def draw() -> matplotlib.figure.Figure:
             box(axes, 6 + place, top + 1.4, str(place), colours[place] if used else GREY)
             if uses.count(place) > 1:
                 axes.text(6.5 + place, top + 2.8, f"{uses.count(place)} times", ha="center", fontsize=8)
-        in_order = view.stride() == contiguous_strides(view.shape)
-        words = (
-            "in the order of memory" if in_order else f"a copy would have {contiguous_strides(view.shape)}"
-        )
+        copied = contiguous_strides(view.shape)
+        words = "in the order of memory" if view.stride() == copied else f"a copy would have {copied}"
         axes.text(0, top + 0.5, title, family="monospace", weight="bold", va="center")
         axes.text(6, top + 0.9, f"shape {view.shape}, stride {view.stride()}: {words}", va="center")
         top += view.shape[0] + 1.7
