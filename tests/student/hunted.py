@@ -20,7 +20,7 @@ from dojo.run import process
 from dojo.student import hunt
 from dojo.student.scene import _imported
 from dojo.tree.overlay import Plan, install
-from dojo.tree.planting import plant
+from dojo.tree.planting import Planted, plant
 
 PRIVATE = re.compile(r"(?:def |class |^|self\.)(_[a-zA-Z]\w*)(?=\(|:| =|\[)", re.MULTILINE)
 USED = re.compile(r"\b_[a-zA-Z]\w*\b")
@@ -61,25 +61,27 @@ def shown(number: Kata, symptom: str, plan: Plan) -> str:
 
 def main(number: Kata) -> dict[str, list[str]]:
     closed = frozenset(each.slug for each in KATAS if each.number > number.number)
-    found = {}
     right: dict[tuple[str, bool], str] = {}
+
+    def look(each: hunt.Hunt, tree: Path, planted: Planted) -> list[str]:
+        special = {} if tree == SOLUTIONS else {number.slug: tree}
+        key = (each.symptom, tree == SOLUTIONS)
+        if key not in right:
+            right[key] = shown(number, each.symptom, Plan(SOLUTIONS, special, closed))
+        parts = (part for part in planted.path.with_suffix("").parts if part != "__init__")
+        source = {".".join(("tinytorch", *parts)): planted.text}
+        return [right[key], shown(number, each.symptom, Plan(SOLUTIONS, special, closed, source))]
+
+    found = {}
     with tempfile.TemporaryDirectory() as folder:
         theirs = other_student(number, Path(folder))
         for each in hunt.hunts(number):
-            outputs = []
-            for tree in (SOLUTIONS, theirs):
-                special = {} if tree == SOLUTIONS else {number.slug: tree}
-                plan = Plan(SOLUTIONS, special, closed)
-                key = (each.symptom, tree == SOLUTIONS)
-                if key not in right:
-                    right[key] = shown(number, each.symptom, plan)
-                planted = plant(each.mistake, tree)
-                module = ".".join(
-                    ("tinytorch", *(p for p in planted.path.with_suffix("").parts if p != "__init__"))
-                )
-                wrong = shown(number, each.symptom, Plan(SOLUTIONS, special, closed, {module: planted.text}))
-                outputs += [right[key], wrong]
-            found[each.mistake.name] = outputs
+            ours, other = plant(each.mistake, SOLUTIONS), plant(each.mistake, theirs)
+            seen = look(each, SOLUTIONS, ours)
+            swapped = (
+                each.mistake.swaps and other.right != ours.right
+            )  # in their own function: nothing was brought
+            found[each.mistake.name] = seen + (seen if swapped else look(each, theirs, other))
     return found
 
 
