@@ -7,6 +7,9 @@ override K := $(value K)
 override TRACK := $(value TRACK)
 override ARGS := $(value ARGS)
 override FORCE := $(value FORCE)
+override F := $(if $(findstring command,$(origin F)),$(value F))
+override MODE := $(if $(findstring command,$(origin MODE)),$(value MODE))
+override JSON := $(if $(findstring command,$(origin JSON)),$(value JSON))
 override PEERS := $(value PEERS)
 override SCALING := $(value SCALING)
 override DATA := $(value DATA)
@@ -17,27 +20,28 @@ override DIR := $(if $(findstring command,$(origin DIR)),$(value DIR))
 SERVER = PORT HOST BUNDLE INSPECT
 override IMPL := $(value IMPL)
 # Those of the instructor's commands, which count only if they were typed, too.
-INSTRUCTOR = SUBMISSIONS OUT ROSTER POINTS JOBS ONLY SHARD DASK DIFF DRY WHOLE CHECK UNSAFE SOLUTIONS
+INSTRUCTOR = SUBMISSIONS OUT ROSTER POINTS JOBS ONLY SHARD DASK DIFF POLICY DRY WHOLE CHECK UNSAFE SOLUTIONS
 typed = $(if $(findstring command,$(origin $1)),$(value $1))
 $(foreach each,$(SERVER) $(INSTRUCTOR),$(eval override $(each) := $$(call typed,$(each))))
 export $(SERVER) IMPL $(INSTRUCTOR)
-export N K TRACK ARGS FORCE PEERS SCALING DATA NAME DIR
+export N K TRACK ARGS FORCE PEERS SCALING DATA NAME DIR F MODE JSON
 
 DOJO = @exec $(PYTHON) dojo/__main__.py
 
-.PHONY: help kata watch hint board milestone serve bundle show data diff start reset restore solutions-branch doctor
+.PHONY: help kata watch hint board milestone serve bundle show hunt data diff start reset restore solutions-branch doctor
 .PHONY: grade compare gradescope student-edition nbgrader site
 .PHONY: test bench dev-gate dev-skeleton dev-specs dev-pictures
 
 help:             ; $(DOJO)
-kata:             ; $(DOJO) kata N="$$N" TRACK="$$TRACK" K="$$K" ARGS="$$ARGS"
+kata:             ; $(DOJO) kata N="$$N" TRACK="$$TRACK" K="$$K" ARGS="$$ARGS" JSON="$$JSON"
 watch:            ; $(DOJO) watch N="$$N" TRACK="$$TRACK"
-hint:             ; $(DOJO) hint N="$$N" TRACK="$$TRACK" K="$$K"
-board:            ; $(DOJO) board
+hint:             ; $(DOJO) hint N="$$N" TRACK="$$TRACK" K="$$K" JSON="$$JSON"
+board:            ; $(DOJO) board JSON="$$JSON"
 milestone:        ; $(DOJO) milestone N="$$N" TRACK="$$TRACK" DATA="$$DATA" ARGS="$$ARGS"
 serve:            ; $(DOJO) serve PORT="$$PORT" HOST="$$HOST" BUNDLE="$$BUNDLE" IMPL="$$IMPL" ARGS="$$ARGS"
 bundle:           ; $(DOJO) bundle BUNDLE="$$BUNDLE" INSPECT="$$INSPECT" DIR="$$DIR" IMPL="$$IMPL" ARGS="$$ARGS" FORCE="$$FORCE"
 show:             ; $(DOJO) show N="$$N"
+hunt:             ; $(DOJO) hunt N="$$N" F="$$F" MODE="$$MODE" FORCE="$$FORCE" JSON="$$JSON"
 data:             ; $(DOJO) data NAME="$$NAME" DIR="$$DIR"
 diff:             ; $(DOJO) diff N="$$N"
 start:            ; $(DOJO) start N="$$N" FORCE="$$FORCE"
@@ -50,7 +54,7 @@ doctor:           ; $(DOJO) doctor
 grade:            ; $(DOJO) grade N="$$N" $(foreach each,$(INSTRUCTOR),$(each)="$$$(each)")
 compare:          ; $(DOJO) compare N="$$N" SUBMISSIONS="$$SUBMISSIONS" ROSTER="$$ROSTER" OUT="$$OUT"
 gradescope:       ; $(DOJO) gradescope N="$$N" OUT="$$OUT" POINTS="$$POINTS"
-student-edition:  ; $(DOJO) student-edition N="$$N" OUT="$$OUT" DIFF="$$DIFF"
+student-edition:  ; $(DOJO) student-edition N="$$N" OUT="$$OUT" DIFF="$$DIFF" POLICY="$$POLICY"
 nbgrader:         ; $(DOJO) nbgrader N="$$N" OUT="$$OUT"
 site:             ; $(DOJO) site OUT="$$OUT" SOLUTIONS="$$SOLUTIONS"
 

@@ -29,6 +29,7 @@ COMMANDS = {
     "serve": Command("serve", "serve your GPT: a page, and OpenAI's API", "serve.serve", VENV),
     "bundle": Command("bundle", "put a model into a folder that can be served", "serve.bundle", VENV),
     "show": Command("show N=15", "a picture that your code draws", "student.show", VENV),
+    "hunt": Command("hunt N=7", "find a mistake in a copy of your code", "student.hunt", VENV),
     "data": Command("data", "the data sets; NAME=mnist downloads one", "student.data", VENV),
     "diff": Command("diff N=2", "how your module differs from the reference", "student.diff", PYTHON),
     "start": Command("start N=4", "begin at kata 4: the katas below are filled in", "student.start", VENV),
@@ -81,11 +82,11 @@ def split(args: str) -> list[str]:
 
 
 VALUES = (
-    *("N", "K", "TRACK", "ARGS", "DATA", "NAME", "DIR"),
+    *("N", "K", "TRACK", "ARGS", "DATA", "NAME", "DIR", "F", "MODE"),
     *("PORT", "HOST", "BUNDLE", "INSPECT", "IMPL"),
-    *("SUBMISSIONS", "OUT", "ROSTER", "POINTS", "JOBS", "ONLY", "SHARD", "DASK", "DIFF"),
+    *("SUBMISSIONS", "OUT", "ROSTER", "POINTS", "JOBS", "ONLY", "SHARD", "DASK", "DIFF", "POLICY"),
 )
-SWITCHES = ("FORCE", "DRY", "WHOLE", "CHECK", "UNSAFE", "SOLUTIONS", "PEERS", "SCALING")
+SWITCHES = ("FORCE", "DRY", "WHOLE", "CHECK", "UNSAFE", "SOLUTIONS", "PEERS", "SCALING", "JSON")
 """The variables that `make` passes: those with a value, and those that are on or off."""
 
 

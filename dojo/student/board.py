@@ -13,20 +13,23 @@ from rich.text import Text
 
 from dojo.catalogue import KATAS, Kata
 from dojo.errors import display
+from dojo.report import record
+from dojo.report.record import Record
 from dojo.report.screen import say
 from dojo.run import standing
 from dojo.run.standing import Standing
-from dojo.student import milestone
+from dojo.student import hunt, milestone
 
 WIDE = 72  # columns; from here on there is room for the first red spec and the milestone's name
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    del parser  # the board takes none
+    parser.add_argument("--json", action="store_true", help="the same as data: see AGENTS.md")
 
 
 def run(options: argparse.Namespace) -> int:
-    del options
+    if options.json:
+        return record.answer("board", as_data)
     console = Console(highlight=False)
     built = [kata for kata in rows() if kata.built]
     found: dict[Kata, Standing] = {}
@@ -43,6 +46,32 @@ def run(options: argparse.Namespace) -> int:
 def rows() -> list[Kata]:
     """The katas, and in place of one with tracks each of these."""
     return [part for kata in KATAS for part in kata.parts]
+
+
+def as_data() -> tuple[int, Record]:
+    """The board as data."""
+    found = standing.stand([kata for kata in rows() if kata.built])
+    katas = []
+    for kata, one in found.items():
+        katas.append(
+            {
+                "kata": kata.number,
+                "name": kata.name,
+                "track": kata.track,
+                "green": one.green,
+                "total": one.total,
+                "state": one.state,
+                "red": one.red,
+                "summary": one.summary,
+                "milestone": kata.milestone,
+                "reached_on": milestone.reached(kata),
+                "hunts": len(hunt.names(kata)),
+                "hunts_found": len(hunt.done(kata, "found")),
+            }
+        )
+    first = _first_red(found)
+    order = sorted(katas, key=lambda each: (each["kata"], each["track"]))
+    return 0, {"katas": order, "next": first.number if first else None}
 
 
 def table(found: dict[Kata, Standing], width: int) -> Table:
@@ -71,7 +100,9 @@ def _word(kata: Kata, one: Standing | None, wide: bool) -> Text:
     if one is None:
         return Text("not run yet", "dim")
     if not one.red:
-        return Text("green", "bold green")
+        found = len(hunt.done(kata, "found"))
+        hunts = Text(f", {found} of {len(hunt.names(kata))} hunts" if found else "", "green")
+        return Text("green", "bold green") + hunts
     if one.green == 0 and one.state == "next":
         return Text("not begun")
     return Text(one.summary) if wide else Text("begun" if one.state == "next" else "red", "red")
@@ -85,9 +116,13 @@ def _milestone(kata: Kata) -> Text:
 
 
 def _closing(found: dict[Kata, Standing]) -> str:
-    """The first kata that is not green. One with tracks is green when one of them is."""
-    for kata in KATAS:
-        red = [part for part in kata.parts if part in found and found[part].red]
-        if len(red) == len(kata.parts):
-            return f"next: `make kata N={kata.number}`" + (f" with {kata.choices}" if kata.tracks else "")
+    if kata := _first_red(found):
+        return f"next: `make kata N={kata.number}`" + (f" with {kata.choices}" if kata.tracks else "")
     return "Every kata that is written so far is green."
+
+
+def _first_red(found: dict[Kata, Standing]) -> Kata | None:
+    """The first kata that is not green. One with tracks is green when one of them is."""
+    return next(
+        (kata for kata in KATAS if all(part in found and found[part].red for part in kata.parts)), None
+    )

@@ -17,6 +17,8 @@ import tomllib
 
 from dojo.catalogue import ROOT, SOLUTIONS, Kata, built_kata
 from dojo.errors import USAGE, DojoError, display
+from dojo.report import record
+from dojo.report.record import Record
 from dojo.report.screen import say
 from dojo.run.cold import run_kata
 from dojo.run.results import Result
@@ -32,9 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("n", nargs="?", metavar="N", help="the kata's number, 1 to 20")
     parser.add_argument("--track", default="", help="one track of a kata that has several")
     parser.add_argument("-k", "--k", metavar="WORDS", help="only for specs whose names match, as pytest's -k")
+    parser.add_argument("--json", action="store_true", help="the same as data: see AGENTS.md")
 
 
 def run(options: argparse.Namespace) -> int:
+    if options.json:
+        return record.answer("hint", lambda: found(options))
     if not options.n:
         raise DojoError("Say which kata: `make hint N=1`.")
     kata = built_kata(options.n, options.track)
@@ -57,6 +62,24 @@ def run(options: argparse.Namespace) -> int:
     else:
         say(f"No spec is red, but the kata is not green either: `make kata {kata.words}` says why.")
     return 0
+
+
+def found(options: argparse.Namespace) -> tuple[int, Record]:
+    """The next hint as data. `level` is 0 where there is none to give."""
+    kata = built_kata(options.n or "")
+    verdict = run_kata(kata, args=["-x", *(["-k", options.k] if options.k else [])], relay=False)
+    red = verdict.first_red
+    moved_on(red)
+    text = next_hint(kata, red) if red else ""
+    level = _levels_shown(red.id) if red else 0
+    return verdict.code if verdict.code == USAGE else 0, {
+        "kata": kata.number,
+        "name": kata.name,
+        "spec": name_of(red.id) if red else None,
+        "level": level,
+        "levels": len(LEVELS),
+        "text": text,
+    }
 
 
 def next_hint(kata: Kata, red: Result, again: str = "") -> str:

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 from dojo.catalogue import KATAS, Kata, built_kata
 from dojo.commands import split
 from dojo.errors import RED, DojoError, display
+from dojo.report import record
+from dojo.report.record import Record
 from dojo.report.screen import say
+from dojo.run import specs
 from dojo.run.cold import narrowed, run_kata
 from dojo.student import hint
 
@@ -21,9 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--track", default="", help="one track of a kata that has several")
     parser.add_argument("-k", "--k", metavar="WORDS", help="only the specs whose names match, as pytest's -k")
     parser.add_argument("--args", default="", metavar="ARGS", help="more arguments for pytest")
+    parser.add_argument("--json", action="store_true", help="the same as data: see AGENTS.md")
 
 
 def run(options: argparse.Namespace) -> int:
+    if options.json:
+        return record.answer("kata", lambda: found(options))
     if not options.n:
         raise DojoError("Say which kata: `make kata N=1`.")
     kata = built_kata(options.n, options.track)
@@ -41,6 +47,24 @@ def run(options: argparse.Namespace) -> int:
         say(f"That part is green. `make kata {kata.words}` runs all of it.")
         return 0
     return after_green(kata)
+
+
+def found(options: argparse.Namespace) -> tuple[int, Record]:
+    """What `run` says, as data."""
+    kata = built_kata(options.n or "")
+    more = [*(["-k", options.k] if options.k else []), *split(options.args)]
+    verdict = run_kata(kata, args=["-x", *more], relay=False)
+    hint.moved_on(verdict.first_red)
+    passed = sum(result.state == "green" for result in verdict.results)
+    return verdict.code, {
+        "kata": kata.number,
+        "name": kata.name,
+        "state": "green" if verdict.code == 0 else "red" if verdict.first_red else "unfinished",
+        "passed": passed,
+        "total": specs.total(kata),
+        "red": record.of_spec(verdict.first_red),
+        "text": verdict.said,
+    }
 
 
 def after_green(kata: Kata) -> int:

@@ -35,11 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scene", action="store_true", help=argparse.SUPPRESS)  # in the process of its own
 
 
-def play(command: str, kata: Kata, impl: str, *words: str) -> Answer:
+def play(command: str, kata: Kata, impl: str, *words: str, limit: float | None = None) -> Answer:
     """Run `command` again as a scene. Gives what the script answered before it ended, or how its process died."""
     plan = overlay.plan_for(impl)
     words = (*words, f"--impl={impl}", "--scene", str(kata.number))
-    child = process.spawn([sys.executable, "-P", ENTRY, command, *words], cwd=Path.cwd(), terminal=True)
+    child = process.spawn(
+        [sys.executable, "-P", ENTRY, command, *words], cwd=Path.cwd(), limit=limit, terminal=True
+    )
     try:
         ending = child.wait()
     finally:

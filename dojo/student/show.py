@@ -2,9 +2,9 @@
 
 `katas/NN_slug/picture.py` says in the first line of its docstring what it shows, and defines one function:
 
-    def draw() -> matplotlib.figure.Figure
+    def draw() -> matplotlib.figure.Figure      # or a str: the text of an SVG
 
-It imports what it likes from kata modules up to NN. The picture is saved as `.dojo/pictures/NN_slug.png`.
+It imports what it likes from kata modules up to NN. The picture is saved as `.dojo/pictures/NN_slug.png`, or `.svg`.
 """
 
 from __future__ import annotations
@@ -70,8 +70,12 @@ def link(path: str) -> str:
 
 
 def _save(kata: Kata, figure: Any) -> Answer:
-    path = HOME / f"{kata.name}.png"
-    figure.savefig(path, dpi=150, bbox_inches="tight")
+    if isinstance(figure, str):
+        path = HOME / f"{kata.name}.svg"
+        path.write_text(figure, encoding="utf-8")
+    else:
+        path = HOME / f"{kata.name}.png"
+        figure.savefig(path, dpi=150, bbox_inches="tight")
     return {"picture": shown(path)}
 
 

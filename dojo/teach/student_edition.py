@@ -1,7 +1,8 @@
 """`make student-edition`: a repository for students, without the reference.
 
 It has the katas with their hints, the dojo, the guides for students, and a workflow that runs a student's own katas.
-What needs the reference, `make diff` and `make start`, works only for the katas of DIFF=1-3: their modules are in it.
+What needs the reference, `make diff`, `make start` and `make hunt`, works only for the katas of DIFF=1-3: their modules
+and their mistakes are in it.
 The maintainers' tests and the instructor's commands are left out.
 """
 
@@ -16,6 +17,7 @@ from pathlib import Path
 from dojo.catalogue import ROOT, SOLUTIONS, STUDENT, files_below
 from dojo.errors import DojoError, display
 from dojo.teach.grade import chosen_katas
+from dojo.tree import mistakes
 from dojo.tree.backups import contents
 from dojo.tree.overlay import plan_for
 from dojo.tree.skeleton import derive
@@ -24,7 +26,16 @@ FOLDERS = ("dojo", "katas", "tinytorch", ".devcontainer", "docs/pictures")
 LINK = re.compile(r"\]\(([^)#]+)")
 LEFT_OUT = ("dojo/teach", "dojo/authors")
 FILES = (
-    *("README.md", "LICENSE", "CHANGELOG.md", "Makefile", "pyproject.toml", "conftest.py", "constraints.txt"),
+    *(
+        "README.md",
+        "AGENTS.md",
+        "LICENSE",
+        "CHANGELOG.md",
+        "Makefile",
+        "pyproject.toml",
+        "conftest.py",
+        "constraints.txt",
+    ),
     *("constraints-dev.txt", ".gitignore", ".gitattributes"),
     *("docs/README.md", "docs/student-quickstart.md", "docs/cifar10-guide.md", "docs/assumptions.md"),
 )
@@ -55,6 +66,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--diff", metavar="N", help="the katas whose reference students may see: none without it"
     )
+    parser.add_argument(
+        "--policy", metavar="FILE", help="what a coding assistant may do: it takes the place of AGENTS.md"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -69,15 +83,20 @@ def run(options: argparse.Namespace) -> int:
     katas = ", ".join(f'"{kata.number}"' for kata in chosen_katas(options.katas))
     out.parent.mkdir(parents=True, exist_ok=True)
     shown = chosen_katas(options.diff) if options.diff else ()
+    if options.policy and not Path(options.policy).is_file():
+        raise DojoError(f"POLICY={options.policy} is no file.")
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:
         made = Path(folder, "edition")
         paths = [path for name in FOLDERS for path in files_below(ROOT / name)]
-        paths += [path for kata in shown for path in kata.files(SOLUTIONS)] + [ROOT / name for name in FILES]
+        paths += [path for kata in shown for path in (*kata.files(SOLUTIONS), mistakes.file(kata))]
+        paths += [ROOT / name for name in FILES]
         for path in paths:
             inside = path.relative_to(ROOT)
             if path.suffix != ".pyc" and not inside.as_posix().startswith(LEFT_OUT):
                 (made / inside).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(path, made / inside)
+        if options.policy:
+            shutil.copyfile(options.policy, made / "AGENTS.md")
         for name, text in texts(made).items():
             (made / name).write_text(text, encoding="utf-8")
         workflow = made / ".github" / "workflows" / "katas.yml"

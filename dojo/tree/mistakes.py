@@ -51,6 +51,13 @@ class Mistake:
     source: str
     """The function as it is written here: only a docstring if there are swaps, else with the wrong body."""
 
+    @property
+    def sentence(self) -> str:
+        """What is wrong, as its docstring says; "" where the name says it all."""
+        [node] = ast.parse(self.source).body
+        assert isinstance(node, Function)
+        return " ".join((ast.get_docstring(node) or "").split())
+
     def plant(self) -> dict[str, str]:
         """The reference with this mistake in it, by module name. All other text stays as it is."""
         module, text, node = reference.only(self.kata, self.function)

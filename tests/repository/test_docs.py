@@ -14,7 +14,12 @@ import pytest
 from dojo.catalogue import KATAS, ROOT
 from tests.small_repository import environment
 
-GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("katas/*/*.md"))]
+GUIDES = [
+    ROOT / "README.md",
+    ROOT / "AGENTS.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted(ROOT.glob("katas/*/*.md")),
+]
 SHOWN = re.compile(r"^ {4,}((?:make|\.ci/run|python -m).*?)\s*$|`((?:make|python -m) [^`]*)`", re.MULTILINE)
 
 OUTPUT = {
@@ -25,6 +30,7 @@ OUTPUT = {
     "make board": "setup",
     "make milestone": "write",
     "make show": "write",
+    "make hunt": "not in this edition",
     "make data": "cifar10",
     "make start": "03_activations",
     "make reset": "02_tensor",
@@ -71,7 +77,7 @@ def commands() -> list[str]:
 
 
 def kind(command: str) -> str:
-    given = "N|K|ARGS|FORCE|DATA|DIR|IMPL|PORT|HOST|BUNDLE|INSPECT|SUBMISSIONS|OUT|DIFF"
+    given = "N|K|TRACK|F|MODE|JSON|ARGS|FORCE|DATA|DIR|IMPL|PORT|HOST|BUNDLE|INSPECT|SUBMISSIONS|OUT|DIFF"
     return re.sub(rf' ({given})=("[^"]*"|\S*)', "", command)
 
 

@@ -147,7 +147,7 @@ def test_a_kata_folder_holds_a_readme_hints_specs_and_nothing_else(kata: Kata) -
     names = {path.name for path in kata.folder.iterdir() if path.name != "__pycache__"}
     specs = {path.name for path in spec_files(kata)}
     milestones = {part.milestone_script.name for part in kata.parts if part.milestone}
-    assert names - specs - {"picture.py", "tasks"} == {
+    assert names - specs - {"picture.py", "hunts.py", "tasks"} == {
         "README.md",
         "hints.toml",
         "specs.txt",
@@ -219,6 +219,17 @@ def test_a_spec_file_imports_katas_it_may_know_and_the_dojo_s_words_and_data(pat
             assert not module.startswith("scipy.stats"), (
                 f"{at(path, node)}: scipy.stats takes half a second before the first red spec"
             )
+
+
+@each_built
+def test_a_script_of_a_kata_imports_katas_up_to_its_own(kata: Kata) -> None:
+    known = {each.slug for each in KATAS if each.number <= kata.number}
+    for name in ("picture.py", "hunts.py"):
+        path = kata.folder / name
+        for node, module in imported(parsed(path)) if path.is_file() else ():
+            top, _, rest = module.partition(".")
+            if top == "tinytorch":
+                assert rest.partition(".")[0] in known | GIVEN, f"{at(path, node)} imports {module}"
 
 
 def student_names(tree: ast.Module) -> set[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -71,6 +73,21 @@ def test_code_that_cannot_draw_gets_a_sentence(home: Path, body: str, says: str)
     assert says in " ".join(done.stdout.split())
 
 
+def test_a_script_may_give_the_text_of_an_svg(home: Path) -> None:
+    write(home / "katas/06_optimizers/picture.py", '"""A dot."""\n\n\ndef draw():\n    return "<svg/>"\n')
+
+    done = dojo(home, "show", "6")
+
+    assert "picture: .dojo/pictures/06_optimizers.svg" in done.stdout
+    assert (home / ".dojo/pictures/06_optimizers.svg").read_text() == "<svg/>"
+
+
+def test_every_kata_has_something_to_see() -> None:
+    for kata in KATAS:
+        if kata.built and not kata.milestone:
+            assert (kata.folder / "picture.py").is_file(), kata.name
+
+
 def test_a_kata_without_a_picture_says_which_have_one(home: Path) -> None:
     done = dojo(home, "show", "1")
 
@@ -101,6 +118,12 @@ def test_the_reference_draws_a_picture_with_more_than_one_colour(kata, tmp_path:
     done = dojo(ROOT, "show", str(kata.number), "--impl", "solutions")
 
     assert done.returncode == 0, done.stdout
-    with Image.open(ROOT / ".dojo" / "pictures" / f"{kata.name}.png") as image:
+    picture = ROOT / done.stdout.rpartition("picture: ")[2].strip()
+    if picture.suffix == ".svg":
+        text = picture.read_text(encoding="utf-8")
+        assert ElementTree.fromstring(text).tag == "{http://www.w3.org/2000/svg}svg"
+        assert len(set(re.findall(r"#[0-9a-f]{6}", text))) > 3
+        return
+    with Image.open(picture) as image:
         colours = image.convert("RGB").getcolors(maxcolors=1 << 24)
     assert len([count for count, _ in colours if count > 200]) > 3

@@ -105,7 +105,11 @@ def test_the_edition_has_no_reference_but_what_the_instructor_shows(edition: Pat
         "setup.py",
         "tensor",
     ]
-    assert not (edition / "dojo" / "teach").exists() and not (edition / "tests").exists()
+    assert not (edition / "dojo" / "teach").exists()
+    tests = [
+        path.relative_to(edition).as_posix() for path in (edition / "tests").rglob("*") if path.is_file()
+    ]
+    assert sorted(tests) == ["tests/mistakes/kata_01.py", "tests/mistakes/kata_02.py"]
     for path in edition.rglob("*.py"):
         if "solutions" not in path.parts:
             assert "return get_array_module(x).tanh" not in path.read_text(encoding="utf-8"), path
@@ -120,6 +124,20 @@ def test_the_edition_is_a_repository_that_works(edition: Path) -> None:
     assert "not in this edition" in dojo(edition, "grade").stdout
     assert dojo(edition, "start", "3").returncode == 0
     assert "green" in dojo(edition, "kata", "2").stdout
+    assert "hunt 1 of" in dojo(edition, "hunt", "2").stdout
+    assert "not in this edition" in dojo(edition, "hunt", "3").stdout
+
+
+def test_an_instructor_says_what_an_assistant_may_do(tmp_path: Path) -> None:
+    policy = tmp_path / "rules.md"
+    policy.write_text("# Ours\n", encoding="utf-8")
+    done = dojo(ROOT, "student-edition", "1", f"--out={tmp_path / 'edition'}", f"--policy={policy}")
+    assert done.returncode == 0, done.stdout
+    assert (tmp_path / "edition" / "AGENTS.md").read_text(encoding="utf-8") == "# Ours\n"
+    assert (
+        "is no file"
+        in dojo(ROOT, "student-edition", f"--out={tmp_path / 'other'}", "--policy=nowhere").stdout
+    )
 
 
 def test_the_workflow_runs_the_katas_that_were_named(edition: Path) -> None:
