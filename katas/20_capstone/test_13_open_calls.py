@@ -11,14 +11,14 @@ from dojo.spec.child import in_child
 from tinytorch.capstone import EntryError, fresh_calls
 
 
-class Hands:
-    """A clock that moves only when somebody moves it."""
+def still_clock():
+    """A clock that moves only when somebody moves it: clock.now += 1."""
 
-    def __init__(self):
-        self.now = 100.0
+    def clock():
+        return clock.now
 
-    def __call__(self):
-        return self.now
+    clock.now = 100.0
+    return clock
 
 
 def draw(seed):
@@ -67,7 +67,7 @@ def test_a_question_is_made_right_before_its_call():
 
 def test_only_the_answer_is_timed():
     """The seconds of a call are those of the answer, by `clock`, and not those of the drawing."""
-    clock = Hands()
+    clock = still_clock()
 
     def drawn(seed):
         clock.now += 50
@@ -83,7 +83,7 @@ def test_only_the_answer_is_timed():
 
 def test_a_lazy_answer_is_computed_while_the_clock_runs():
     """An answer that computes itself when somebody looks at it has to do so before the clock stops."""
-    clock = Hands()
+    clock = still_clock()
 
     class Later:
         def __array__(self, dtype=None, copy=None):

@@ -1,5 +1,7 @@
 """A round in a process of its own, and the system's own count of its seconds."""
 
+import importlib
+import sys
 import time
 
 import numpy as np
@@ -94,11 +96,8 @@ def load(model, weights):
     )
 
     def run():
-        import sys
-
         sys.path.insert(0, str(tmp_path))
-        from tests_clock import clock
-
+        clock = importlib.import_module("tests_clock").clock
         [found] = spawn(run_trial, 1, an_entry(tmp_path, text), a_task(), {}, draw, clock)
         return {"start": found.start, "seconds": np.array([call.seconds for call in found.calls])}
 

@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -220,12 +221,16 @@ def fresh_calls(
     calls = []
     for _ in range(number):
         seed = secrets.randbits(32)
-        question, outputs = draw(seed), []
-        seconds = time_calls(lambda: outputs.append(np.array(answer(*question))), 1, clock)  # noqa: B023
+        outputs: list[Array] = []
+        seconds = time_calls(partial(_ask, answer, draw(seed), outputs), 1, clock)
         if outputs[0].dtype.kind not in "biuf":
             raise EntryError(f"an answer should be an array of numbers, and is of dtype {outputs[0].dtype}")
         calls.append(Call(seed, seconds, outputs[0]))
     return calls
+
+
+def _ask(answer: Callable[..., Any], question: tuple[Any, ...], outputs: list[Array]) -> None:
+    outputs.append(np.array(answer(*question)))
 
 
 def end_after(seconds: int) -> None:  # given
