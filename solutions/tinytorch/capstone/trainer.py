@@ -76,7 +76,9 @@ class ParallelTrainer(Trainer):
     trainer's state comes back from rank 0; what it prints is printed by all.
     """
 
-    def __init__(self, *args: Any, world_size: int = 2, timeout: float = 600.0, **options: Any) -> None:  # given
+    def __init__(
+        self, *args: Any, world_size: int = 2, timeout: float = 600.0, **options: Any
+    ) -> None:  # given
         super().__init__(*args, **options)
         self.world_size, self.timeout = world_size, timeout
         self.group: ProcessGroup | None = None
@@ -110,9 +112,7 @@ class ParallelTrainer(Trainer):
             RuntimeError: as spawn.
         """
         room = 8 * sum(each.data.size for each in self.model.state_dict().values())  # float64 at most
-        results = spawn(
-            train_share, self.world_size, self, batches, timeout=self.timeout, buffer_bytes=room
-        )
+        results = spawn(train_share, self.world_size, self, batches, timeout=self.timeout, buffer_bytes=room)
         self.load_state_dict(results[0][1])
         numbers = [each for each, _ in results]
         means = {name: fmean(each[name] for each in numbers) for name in numbers[0]}
