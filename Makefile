@@ -4,6 +4,7 @@
 PYTHON ?= python3
 override N := $(value N)
 override K := $(value K)
+override TRACK := $(value TRACK)
 override ARGS := $(value ARGS)
 override FORCE := $(value FORCE)
 override PEERS := $(value PEERS)
@@ -17,7 +18,7 @@ INSTRUCTOR = SUBMISSIONS OUT ROSTER POINTS JOBS ONLY SHARD DASK DIFF DRY WHOLE C
 typed = $(if $(findstring command,$(origin $1)),$(value $1))
 $(foreach each,$(INSTRUCTOR),$(eval override $(each) := $$(call typed,$(each))))
 export $(INSTRUCTOR)
-export N K ARGS FORCE PEERS SCALING DATA NAME DIR
+export N K TRACK ARGS FORCE PEERS SCALING DATA NAME DIR
 
 DOJO = @$(PYTHON) dojo/__main__.py
 
@@ -26,11 +27,11 @@ DOJO = @$(PYTHON) dojo/__main__.py
 .PHONY: test bench dev-gate dev-skeleton dev-specs dev-pictures
 
 help:             ; $(DOJO)
-kata:             ; $(DOJO) kata N="$$N" K="$$K" ARGS="$$ARGS"
-watch:            ; $(DOJO) watch N="$$N"
-hint:             ; $(DOJO) hint N="$$N" K="$$K"
+kata:             ; $(DOJO) kata N="$$N" TRACK="$$TRACK" K="$$K" ARGS="$$ARGS"
+watch:            ; $(DOJO) watch N="$$N" TRACK="$$TRACK"
+hint:             ; $(DOJO) hint N="$$N" TRACK="$$TRACK" K="$$K"
 board:            ; $(DOJO) board
-milestone:        ; $(DOJO) milestone N="$$N" DATA="$$DATA" ARGS="$$ARGS"
+milestone:        ; $(DOJO) milestone N="$$N" TRACK="$$TRACK" DATA="$$DATA" ARGS="$$ARGS"
 show:             ; $(DOJO) show N="$$N"
 data:             ; $(DOJO) data NAME="$$NAME" DIR="$$DIR"
 diff:             ; $(DOJO) diff N="$$N"

@@ -20,6 +20,10 @@ class Kata(NamedTuple):
     """What the student finds out, in one sentence."""
     milestone: str = ""
     """What `make milestone` shows on the student's code, in a few words; empty if the kata has no milestone."""
+    tracks: tuple[str, ...] = ()
+    """Parts of which a student chooses one. A track's name is the second word of its spec files' names."""
+    track: str = ""
+    """The one that is meant; empty for the whole kata. `on` gives a kata with one."""
 
     @property
     def id(self) -> str:
@@ -28,6 +32,20 @@ class Kata(NamedTuple):
     @property
     def name(self) -> str:
         return f"{self.id}_{self.slug}"
+
+    @property
+    def key(self) -> str:
+        """What files about the kata, or about one track of it, are called: "07", "20_serve"."""
+        return f"{self.id}_{self.track}" if self.track else self.id
+
+    @property
+    def title(self) -> str:
+        return f"{self.name}, track {self.track}" if self.track else self.name
+
+    @property
+    def words(self) -> str:
+        """What says to `make` which kata is meant: "N=7", "N=20 TRACK=serve"."""
+        return f"N={self.number} TRACK={self.track}" if self.track else f"N={self.number}"
 
     @property
     def module(self) -> str:
@@ -41,11 +59,47 @@ class Kata(NamedTuple):
     def built(self) -> bool:
         return (self.folder / "README.md").is_file()
 
+    @property
+    def milestone_script(self) -> Path:
+        return self.folder / (f"milestone_{self.track}.py" if self.track else "milestone.py")
+
+    @property
+    def parts(self) -> tuple[Kata, ...]:
+        """The kata on each of its tracks; the kata itself if it has none, or if one is chosen."""
+        return (self,) if self.track or not self.tracks else tuple(self.on(track) for track in self.tracks)
+
+    @property
+    def choices(self) -> str:
+        """How to type a track: "TRACK=cifar, TRACK=open or TRACK=serve"."""
+        *most, last = (f"TRACK={track}" for track in self.tracks)
+        return f"{', '.join(most)} or {last}"
+
+    def on(self, track: str) -> Kata:
+        """The kata with that track of it chosen; without a word the kata itself. A DojoError if there is none such."""
+        if not track:
+            return self
+        if not self.tracks:
+            raise DojoError(f"Kata {self.name} has no tracks: leave TRACK={track} out.")
+        if track not in self.tracks:
+            raise DojoError(f"Kata {self.name} has no track {track!r}: try {self.choices}.")
+        return self._replace(track=track, milestone=TRACKS[track])
+
+    def track_of(self, name: str) -> str:
+        """The track that a spec file of that name belongs to; "" if the kata has no tracks."""
+        return name.split("_")[2] if self.tracks else ""
+
     def files(self, tree: Path) -> list[Path]:
         """The kata's module in `tree`: one file, or every file of a package, of any kind and in any folder of it."""
         package = tree / self.slug
         return list(files_below(package)) if package.is_dir() else [package.with_suffix(".py")]
 
+
+TRACKS = {
+    "cifar": "75 % on CIFAR-10, with less",
+    "open": "a scoreboard of your own entries",
+    "serve": "a GPT behind a real server",
+}
+"""What the milestones of the capstone's tracks show, in a few words."""
 
 KATAS = (
     Kata(1, "setup", "The machine has limits, and you can ask it for them."),
@@ -67,7 +121,9 @@ KATAS = (
     Kata(17, "precision", "Most of the bits of a weight say nothing."),
     Kata(18, "compression", "Most of the weights of a model say little."),
     Kata(19, "benchmarking", "A speed that was not measured well is a rumour.", "10 to 100 times faster"),
-    Kata(20, "capstone", "A model is worth what it does for somebody else.", "a deployed system"),
+    Kata(
+        20, "capstone", "A model is worth what it does for somebody else.", "a deployed system", tuple(TRACKS)
+    ),
 )
 
 
@@ -99,9 +155,9 @@ def kata(number: str | int) -> Kata:
     raise DojoError(f"There is no kata {text!r}. Katas are numbered 1 to {len(KATAS)}: try `make kata N=1`.")
 
 
-def built_kata(number: str | int) -> Kata:
-    """As `kata`, but one that is written already, or it is a DojoError."""
-    found = kata(number)
+def built_kata(number: str | int, track: str = "") -> Kata:
+    """As `kata`, with a track of it if one is named, but one that is written already, or it is a DojoError."""
+    found = kata(number).on(track)
     if not found.built:
         last = max(k.number for k in KATAS if k.built)
         raise DojoError(

@@ -79,7 +79,7 @@ def split(args: str) -> list[str]:
 
 
 VALUES = (
-    *("N", "K", "ARGS", "DATA", "NAME", "DIR"),
+    *("N", "K", "TRACK", "ARGS", "DATA", "NAME", "DIR"),
     *("SUBMISSIONS", "OUT", "ROSTER", "POINTS", "JOBS", "ONLY", "SHARD", "DASK", "DIFF"),
 )
 SWITCHES = ("FORCE", "DRY", "WHOLE", "CHECK", "UNSAFE", "SOLUTIONS", "PEERS", "SCALING")

@@ -46,5 +46,7 @@ def collect(kata: Kata) -> Task[list[str]]:
 def write(kata: Kata, ids: list[str]) -> int:
     """Write the kata's list, whole or not at all. Gives the number of specs."""
     counted = specs.counted(ids)
-    files.write(specs.path(kata), "".join(f"{name} {cases}\n" for name, cases in counted.items()))
+    tracks = {specs.name_of(id): specs.part_of_id(kata, id).track for id in ids}
+    lines = (f"{name} {cases} {tracks[name]}".rstrip() + "\n" for name, cases in counted.items())
+    files.write(specs.path(kata), "".join(lines))
     return len(counted)

@@ -164,9 +164,8 @@ class KataTerminal:
     def stuck(self, kata: Kata, result: Result) -> None:
         """Say how to get a hint, if there is one: a file that cannot be imported has none."""
         if specs.name_of(result.id) != specs.IMPORT:
-            self.line(
-                f"  {'stuck?':<{LABEL}}{self.config.getoption('stuck') or f'make hint N={kata.number}'}"
-            )
+            how = self.config.getoption("stuck") or f"make hint {specs.part_of_id(kata, result.id).words}"
+            self.line(f"  {'stuck?':<{LABEL}}{how}")
 
     def explain(self, result: Result) -> None:
         lines = wrap(result.text, self.width)

@@ -43,7 +43,7 @@ def run_kata(
     """Run the kata's specs in a new process. `relay` shows its output; `args` are for pytest."""
     args = list(args)
     forget_pytest_options()
-    job = Job([f"katas/{kata.name}", *args], plan_for(impl), limit)
+    job = Job([*specs.where(kata), *args], plan_for(impl), limit)
     outcome = cold(job, shown=relay).wait()
     missing = specs.missing(kata, (result.id for result in outcome.results))
     verdict = Verdict(outcome.results, missing)

@@ -1,6 +1,7 @@
 """The specs of a kata, as `specs.txt` in its folder lists them: a spec that was never run is not green.
 
-A line is the name of a spec and the number of its cases, which parametrization makes: `test_sum_of_rows 6`.
+A line is the name of a spec and the number of its cases, which parametrization makes: `test_sum_of_rows 6`. If the kata
+has tracks, the spec's track follows.
 `make dev-specs` writes the lists.
 """
 
@@ -20,11 +21,26 @@ def path(kata: Kata) -> Path:
 
 
 def listed(kata: Kata) -> dict[str, int]:
-    """The number of cases of each of the kata's specs, in order. Empty if there is no list."""
+    """The number of cases of each of the specs of the kata, or of its chosen track. Empty if there is no list."""
     if not path(kata).is_file():
         return {}
     lines = path(kata).read_text(encoding="utf-8").splitlines()
-    return {name: int(cases) for name, _, cases in (line.partition(" ") for line in lines)}
+    return {
+        name: int(cases)
+        for name, cases, *track in map(str.split, lines)
+        if not kata.track or track == [kata.track]
+    }
+
+
+def where(kata: Kata) -> list[str]:
+    """The kata's specs, as pytest is told: its folder, or the files of the chosen track."""
+    if not kata.track:
+        return [f"katas/{kata.name}"]
+    pattern = f"test_*_{kata.track}_*.py"
+    names = sorted(file.name for file in kata.folder.glob(pattern))
+    return [
+        f"katas/{kata.name}/{name}" for name in names or [pattern]
+    ]  # pytest says that it finds no such file
 
 
 def total(kata: Kata) -> int:
@@ -57,3 +73,8 @@ def name_of(id: str) -> str:
 def kata_of_id(id: str) -> Kata | None:
     """The kata of a spec's node id."""
     return kata_of(Path(id.partition("::")[0]), Path("katas"))
+
+
+def part_of_id(kata: Kata, id: str) -> Kata:
+    """The kata on the track that the spec of that node id belongs to."""
+    return kata.on(kata.track_of(Path(id.partition("::")[0]).name))

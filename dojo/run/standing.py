@@ -70,7 +70,7 @@ def _run(kata: Kata) -> warm.Task[Standing]:
 
 def job(kata: Kata, *args: str) -> Job:
     """The kata's specs on the student's code, as a job for a warm run."""
-    return Job([f"katas/{kata.name}", *args], plan_for("student"))
+    return Job([*specs.where(kata), *args], plan_for("student"))
 
 
 def judge(kata: Kata, results: Sequence[Result]) -> Standing:
@@ -109,7 +109,7 @@ def _wrong(id: str, summary: str) -> Result:
 def recall(kata: Kata) -> Standing | None:
     """What is known of the kata, if nothing has changed since."""
     try:
-        entry = _entries()[kata.id]
+        entry = _entries()[kata.key]
         return Standing(**entry["standing"]) if entry["key"] == key_of(kata) else None
     except (KeyError, TypeError):
         return None
@@ -118,7 +118,7 @@ def recall(kata: Kata) -> Standing | None:
 def remember(kata: Kata, key: str, found: Standing) -> None:
     """Store how the kata stands. `key` is from before the run: a file may have been saved during it."""
     if found.state != "inconclusive":  # a timing that could not be judged is tried again
-        write_json(STATE, {**_entries(), kata.id: {"key": key, "standing": asdict(found)}})
+        write_json(STATE, {**_entries(), kata.key: {"key": key, "standing": asdict(found)}})
 
 
 def key_of(kata: Kata) -> str:

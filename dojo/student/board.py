@@ -1,4 +1,7 @@
-"""`make board`: the twenty katas, how far each is, and the milestones. Runs only what has changed."""
+"""`make board`: the twenty katas, how far each is, and the milestones. Runs only what has changed.
+
+A kata with tracks has a row for each of them.
+"""
 
 from __future__ import annotations
 
@@ -25,16 +28,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     del options
     console = Console(highlight=False)
-    built = [kata for kata in KATAS if kata.built]
+    built = [kata for kata in rows() if kata.built]
     found: dict[Kata, Standing] = {}
     display("running the katas that have changed ...")
     for kata, one in standing.standings(built):
         found[kata] = one
         if console.is_terminal:
-            console.print(f"{len(found)} of {len(built)} katas", end="\r")
+            console.print(f"{len(found)} of {len(built)}", end="\r")
     console.print(table(found, console.width))
     say(_closing(found))
     return 0
+
+
+def rows() -> list[Kata]:
+    """The katas, and in place of one with tracks each of these."""
+    return [part for kata in KATAS for part in kata.parts]
 
 
 def table(found: dict[Kata, Standing], width: int) -> Table:
@@ -47,10 +55,10 @@ def table(found: dict[Kata, Standing], width: int) -> Table:
     board.add_column("")
     if wide:
         board.add_column("milestone")
-    for kata in KATAS:
+    for kata in rows():
         one = found.get(kata)
         counts = (Text(str(one.green), "green"), Text(str(one.total - one.green))) if one else ("", "")
-        row = [f"{kata.id} {kata.slug}", *counts, _word(kata, one, wide)]
+        row = [f"{kata.id} {kata.slug} {kata.track}".rstrip(), *counts, _word(kata, one, wide)]
         board.add_row(*row, *([_milestone(kata)] if wide else []), style="" if kata.built else "dim")
         if not wide and milestone.reached(kata):
             board.add_row(_milestone(kata))
@@ -77,7 +85,9 @@ def _milestone(kata: Kata) -> Text:
 
 
 def _closing(found: dict[Kata, Standing]) -> str:
-    first = next((kata for kata in KATAS if kata in found and found[kata].red), None)
-    if first is None:
-        return "Every kata that is written so far is green."
-    return f"next: `make kata N={first.number}`"
+    """The first kata that is not green. One with tracks is green when one of them is."""
+    for kata in KATAS:
+        red = [part for part in kata.parts if part in found and found[part].red]
+        if len(red) == len(kata.parts):
+            return f"next: `make kata N={kata.number}`" + (f" with {kata.choices}" if kata.tracks else "")
+    return "Every kata that is written so far is green."

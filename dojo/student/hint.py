@@ -30,31 +30,32 @@ STATE = ROOT / ".dojo" / "hints.json"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("n", nargs="?", metavar="N", help="the kata's number, 1 to 20")
+    parser.add_argument("--track", default="", help="one track of a kata that has several")
     parser.add_argument("-k", "--k", metavar="WORDS", help="only for specs whose names match, as pytest's -k")
 
 
 def run(options: argparse.Namespace) -> int:
     if not options.n:
         raise DojoError("Say which kata: `make hint N=1`.")
-    kata = built_kata(options.n)
+    kata = built_kata(options.n, options.track)
     part = f" that match K={options.k}" if options.k else ""
-    display(f"looking for the first red spec of kata {kata.name}{part and ', among those' + part} ...")
+    display(f"looking for the first red spec of kata {kata.title}{part and ', among those' + part} ...")
     verdict = run_kata(kata, args=["-x", *(["-k", options.k] if options.k else [])], relay=False)
     red = verdict.first_red
     if part and verdict.code == USAGE:
-        whole = f"`make kata N={kata.number}`"
+        whole = f"`make kata {kata.words}`"
         raise DojoError(
-            f"Kata {kata.name} has no specs{part}, or its specs cannot be imported: {whole} says more."
+            f"Kata {kata.title} has no specs{part}, or its specs cannot be imported: {whole} says more."
         )
     moved_on(red)
     if red:
-        again = f"`make hint N={kata.number} K={shlex.quote(options.k)}` again" if part else ""
+        again = f"`make hint {kata.words} K={shlex.quote(options.k)}` again" if part else ""
         say(next_hint(kata, red, again))
     elif verdict.code == 0:
-        green = f"The specs{part} are" if part else f"Kata {kata.name} is"
+        green = f"The specs{part} are" if part else f"Kata {kata.title} is"
         say(f"{green} green: no hint is needed.")
     else:
-        say(f"No spec is red, but the kata is not green either: `make kata N={kata.number}` says why.")
+        say(f"No spec is red, but the kata is not green either: `make kata {kata.words}` says why.")
     return 0
 
 
@@ -72,7 +73,7 @@ def next_hint(kata: Kata, red: Result, again: str = "") -> str:
         texts = [f"{level}:\n{_indented(hint[level])}" for level in LEVELS]
         return "\n\n".join([f"All the hints for {spec}", *texts, _look(kata)])
     left = len(LEVELS) - seen - 1
-    again = again or f"`make hint N={kata.number}` again"
+    again = again or f"`make hint {kata.words}` again"
     after = f"{left} more: {again}." if left else f"That was the last. {_look(kata)}"
     return f"hint {seen + 1} of {len(LEVELS)} for {spec}\n\n{_indented(hint[LEVELS[seen]])}\n\n{after}"
 

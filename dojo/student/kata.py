@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("n", nargs="?", metavar="N", help="the kata's number, 1 to 20")
+    parser.add_argument("--track", default="", help="one track of a kata that has several")
     parser.add_argument("-k", "--k", metavar="WORDS", help="only the specs whose names match, as pytest's -k")
     parser.add_argument("--args", default="", metavar="ARGS", help="more arguments for pytest")
 
@@ -25,9 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     if not options.n:
         raise DojoError("Say which kata: `make kata N=1`.")
-    kata = built_kata(options.n)
+    kata = built_kata(options.n, options.track)
     more = [*(["-k", options.k] if options.k else []), *split(options.args)]
-    display(f"running kata {kata.name} ...")
+    display(f"running kata {kata.title} ...")
+    if len(kata.parts) > 1:
+        say(f"You choose one of its tracks: {kata.choices} runs that one alone.")
     verdict = run_kata(kata, args=["-x", *more])
     if verdict.said:
         say(verdict.said)
@@ -35,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     if verdict.code:
         return verdict.code
     if narrowed(more):
-        say(f"That part is green. `make kata N={kata.number}` runs the whole kata.")
+        say(f"That part is green. `make kata {kata.words}` runs all of it.")
         return 0
     return after_green(kata)
 
@@ -60,18 +63,21 @@ def broken(kata: Kata, found: Standing) -> str:
     """The sentences about a lower kata that should be green and is not."""
     spec = found.red.rpartition("::")[2]
     return (
-        f"But kata {kata.name} is red ({found.green}/{found.total}): {spec}: {found.summary}\n"
-        f"`make kata N={kata.number}` shows it."
+        f"But kata {kata.title} is red ({found.green}/{found.total}): {spec}: {found.summary}\n"
+        f"`make kata {kata.words}` shows it."
     )
 
 
 def what_next(kata: Kata, how: str = "") -> str:
     """The sentences about a kata that is green, like all below it. `how` to continue, if not by a command."""
     lines = [
-        f"Kata {kata.name} is green." if kata.number == 1 else f"Kata {kata.name} is green, and all below it."
+        f"Kata {kata.title} is green."
+        if kata.number == 1
+        else f"Kata {kata.title} is green, and all below it."
     ]
     if kata.milestone:
-        lines.append(f"See what it can do: `make milestone N={kata.number}` ({kata.milestone}).")
+        for part in kata.parts:
+            lines.append(f"See what it can do: `make milestone {part.words}` ({part.milestone}).")
     following = next_kata(kata)
     if following:
         how = how or f"`make kata N={following.number}`"

@@ -20,6 +20,9 @@ The script runs in a process of its own, so that this command has an answer what
 What a model reached is computed by `dojo.student.verdicts`, outside the student's code, on data that this code did not
 get before the training had ended. While specs of the kata are red, no milestone is reached. The last verdict and its
 data set are stored in `.dojo/milestones/NN.json`, where the board finds them.
+
+A kata with tracks has a script for each, `milestone_TRACK.py`; then only that track's specs have to be green, and the
+files in `.dojo/milestones` begin with `NN_TRACK`.
 """
 
 from __future__ import annotations
@@ -106,7 +109,7 @@ class Report:
 
     def folder(self, name: str) -> Path:
         """Make a folder for what the milestone keeps: data, weights."""
-        path = HOME / f"{self.kata.id}_{name}"
+        path = HOME / f"{self.kata.key}_{name}"
         path.mkdir(parents=True, exist_ok=True)
         return path
 
@@ -115,7 +118,7 @@ class Report:
 
         It is empty if `fresh`. The verdict removes it.
         """
-        path = HOME / f"{self.kata.id}_{name}{RUN}"
+        path = HOME / f"{self.kata.key}_{name}{RUN}"
         if fresh:
             shutil.rmtree(path, ignore_errors=True)
         path.mkdir(parents=True, exist_ok=True)
@@ -124,7 +127,7 @@ class Report:
 
     def figure(self, name: str) -> Path:
         """Where to save the picture of that name."""
-        path = HOME / f"{self.kata.id}_{name}.png"
+        path = HOME / f"{self.kata.key}_{name}.png"
         path.unlink(missing_ok=True)  # a picture that is there afterwards is of this run
         self.figures.append(path)
         return path
@@ -139,6 +142,7 @@ class Report:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     scene.add_arguments(parser)
+    parser.add_argument("--track", default="", help="one track of a kata that has several")
     parser.add_argument("--data", metavar="DIR", help="a folder with data that you have already")
     parser.add_argument("--args", default="", help="words for the milestone script")
 
@@ -146,10 +150,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     if not options.n:
         raise DojoError(f"Say which kata: `make milestone N=6`. {_those_that_have_one()}")
-    kata = built_kata(options.n)
-    script = kata.folder / "milestone.py"
+    kata = built_kata(options.n, options.track)
+    if len(kata.parts) > 1:
+        raise DojoError(
+            f"Kata {kata.name} has a milestone for each track: `make milestone N={kata.number}` with {kata.choices}."
+        )
+    script = kata.milestone_script
     if not script.is_file():
-        raise DojoError(f"Kata {kata.name} has no milestone. {_those_that_have_one()}")
+        raise DojoError(f"Kata {kata.title} has no milestone. {_those_that_have_one()}")
     data = Path(options.data).expanduser().resolve() if options.data else None
     if data and not data.is_dir():
         raise DojoError(f"DATA={options.data} is not a folder.")
@@ -162,20 +170,20 @@ def run(options: argparse.Namespace) -> int:
     except OSError as error:
         raise DojoError(f"Cannot write the milestone's pictures to {HOME}: {error.strerror}.") from None
 
-    display(f"running the milestone of kata {kata.name}: {kata.milestone} ...")
+    display(f"running the milestone of kata {kata.title}: {kata.milestone} ...")
     red = _red_specs(kata) if options.impl == "student" else None
     if red:
         say(
-            f"The kata is not green yet ({red.green}/{red.total}, the first red spec is {_first(red)}), so this run "
-            "does not count.\n"
+            f"The {'track' if kata.track else 'kata'} is not green yet ({red.green}/{red.total}, the first red spec is "
+            f"{_first(red)}), so this run does not count.\n"
         )
     started = time.monotonic()
     try:
-        words = [f"--data={options.data or ''}", f"--args={options.args}"]
+        words = [f"--track={kata.track}", f"--data={options.data or ''}", f"--args={options.args}"]
         answer = scene.play("milestone", kata, options.impl, *words)
     except KeyboardInterrupt:
-        if any(HOME.glob(f"{kata.id}_*{RUN}/*")):
-            say(f"\nWhat is finished is kept: `make milestone N={kata.number}` resumes after it.")
+        if any(HOME.glob(f"{kata.key}_*{RUN}/*")):
+            say(f"\nWhat is finished is kept: `make milestone {kata.words}` resumes after it.")
         raise
     if options.impl == "student" and "passed" in answer:
         note = {
@@ -185,14 +193,14 @@ def run(options: argparse.Namespace) -> int:
             "red": red.total - red.green if red else 0,
             "seconds": time.monotonic() - started,
         }
-        standing.write_json(HOME / f"{kata.id}.json", note)
+        standing.write_json(HOME / f"{kata.key}.json", note)
     return _conclude(kata, answer, red, options.impl)
 
 
 def reached(kata: Kata) -> str:
     """The data set on which the last run on the student's code was a success; "" if it was not one."""
     try:
-        note = json.loads((HOME / f"{kata.id}.json").read_text(encoding="utf-8"))
+        note = json.loads((HOME / f"{kata.key}.json").read_text(encoding="utf-8"))
         return str(note["on"]) if note["passed"] is True else ""
     except (OSError, ValueError, KeyError, TypeError):
         return ""
@@ -208,8 +216,8 @@ def _conclude(kata: Kata, answer: Answer, red: Standing | None, impl: str) -> in
             f"count yet: {answer['text']}"
         )
         say(
-            f"The first red one is {_first(red)}: {red.summary}. `make kata N={kata.number}` shows it; when all are "
-            f"green, `make milestone N={kata.number}` again."
+            f"The first red one is {_first(red)}: {red.summary}. `make kata {kata.words}` shows it; when all are "
+            f"green, `make milestone {kata.words}` again."
         )
         return RED
     if answer.get("passed"):
@@ -220,7 +228,7 @@ def _conclude(kata: Kata, answer: Answer, red: Standing | None, impl: str) -> in
     if "passed" in answer:
         say(f"Not reached yet: {answer['text']}")
     else:
-        scene.say_why(answer, "The milestone", f"make milestone N={kata.number}")
+        scene.say_why(answer, "The milestone", f"make milestone {kata.words}")
     return RED
 
 
@@ -242,7 +250,8 @@ def in_words(seconds: float) -> str:
 
 
 def _those_that_have_one() -> str:
-    names = [f"{k.number} ({k.milestone})" for k in KATAS if (k.folder / "milestone.py").is_file()]
+    parts = [part for kata in KATAS for part in kata.parts if part.milestone_script.is_file()]
+    names = [f"{part.words.removeprefix('N=')} ({part.milestone})" for part in parts]
     return f"These katas have one: {', '.join(names)}." if names else "No kata has one yet."
 
 
@@ -256,9 +265,10 @@ def _perform(main: Callable[[Report], object], report: Report) -> Answer:
         main(report)
     except Refused as refusal:
         report.verdict(False, str(refusal))
+    script = report.kata.milestone_script.name
     if report.passed is None:
-        return {"error": "milestone.py ended without a verdict."}
+        return {"error": f"{script} ended without a verdict."}
     if not report.on:
-        return {"error": "milestone.py does not say which data set its verdict is about: `report.on = ...`."}
+        return {"error": f"{script} does not say which data set its verdict is about: `report.on = ...`."}
     figures = [shown(path) for path in report.figures if path.is_file()]
     return {"passed": report.passed, "on": report.on, "text": report.text, "figures": figures}

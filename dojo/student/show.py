@@ -17,7 +17,7 @@ from typing import Any
 
 from dojo.catalogue import KATAS, ROOT, Kata, built_kata
 from dojo.errors import RED, DojoError, display
-from dojo.student import scene
+from dojo.student import milestone, scene
 from dojo.student.scene import Answer, add_arguments as add_arguments
 from dojo.tree.overlay import shown
 
@@ -30,7 +30,12 @@ def run(options: argparse.Namespace) -> int:
     kata = built_kata(options.n)
     script = kata.folder / "picture.py"
     if not script.is_file():
-        if (kata.folder / "milestone.py").is_file():
+        if kata.tracks:
+            raise DojoError(
+                f"Kata {kata.name} draws in its milestones: `make milestone N={kata.number}` with {kata.choices}. The "
+                f"pictures are then in {shown(milestone.HOME)}, as {kata.id}_TRACK_*.png."
+            )
+        if kata.milestone_script.is_file():
             raise DojoError(
                 f"What kata {kata.name} shows is its milestone: `make milestone N={kata.number}`."
             )

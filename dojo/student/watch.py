@@ -27,6 +27,7 @@ from types import FrameType
 from rich.console import Console
 
 from dojo.catalogue import KATAS, STUDENT, Kata, built_kata
+from dojo.errors import DojoError
 from dojo.report.screen import say
 from dojo.run import specs, standing, warm
 from dojo.run.jobs import Run
@@ -47,10 +48,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "n", nargs="?", metavar="N", help="the kata's number; by default the first one that is not green"
     )
+    parser.add_argument("--track", default="", help="one track of a kata that has several")
 
 
 def run(options: argparse.Namespace) -> int:
-    chosen = built_kata(options.n) if options.n else None
+    if options.track and not options.n:
+        raise DojoError(f"Say which kata, too: `make watch N={KATAS[-1].number} TRACK={options.track}`.")
+    chosen = built_kata(options.n, options.track) if options.n else None
     print("getting ready ...", flush=True)
     warm.preload()
     kata = chosen or first_not_green()
@@ -67,11 +71,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 def first_not_green() -> Kata:
-    """The first kata that is not green; the last one if all are."""
+    """The first kata that is not green; the last one if all are. Of a kata with tracks, the one that is farthest."""
     built = [kata for kata in KATAS if kata.built]
     for kata in built:
-        if standing.stand([kata])[kata].red:
-            return kata
+        found = standing.stand(kata.parts)
+        if all(one.red for one in found.values()):
+            return max(kata.parts, key=lambda part: found[part].green)
     return built[-1]
 
 
@@ -142,7 +147,7 @@ class Watch:
         self.stop()
         if sys.stdout.isatty():
             print("\033[2J\033[H", end="")
-        print(f"running kata {self.kata.name} ...", flush=True)
+        print(f"running kata {self.kata.title} ...", flush=True)
         self.found = self.red = None
         self.total = specs.total(self.kata)
         self.queue = [self.kata]
@@ -239,7 +244,7 @@ class Watch:
     def _list(self) -> None:
         _fit()
         console = Console(highlight=False)
-        found = {kata: known for kata in KATAS if kata.built and (known := standing.recall(kata))}
+        found = {kata: known for kata in board.rows() if kata.built and (known := standing.recall(kata))}
         if self.found:
             found[self.kata] = self.found
         print()
@@ -249,7 +254,7 @@ class Watch:
     def _go_on(self) -> None:
         following = next_kata(self.kata)
         if self.found is None or self.red:
-            self._say(f"Kata {self.kata.name} is not green yet.")
+            self._say(f"Kata {self.kata.title} is not green yet.")
         elif following is None:
             self._say("That was the last kata that is written so far.")
         else:

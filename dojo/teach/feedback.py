@@ -58,6 +58,8 @@ def _kata(kata: KataResult, points: Points) -> str:
     red = [spec for spec in shown(kata, points) if spec.counts and spec.green < spec.cases]
     hidden = len(kata.specs) - len(shown(kata, points))
     notes = []
+    if kata.kata.tracks:
+        notes.append("One of its tracks is enough: the points are those of the best one.")
     if kata.taken_out:
         notes.append(f"Not counted, because the machine was too busy to say: {', '.join(kata.taken_out)}.")
     if hidden:

@@ -13,7 +13,8 @@
     per_day = 0.1                        # the part of the total that each further day costs
     cap = 0.5                            # the largest part that can be lost
 
-A kata's points are its share of green cases, by specs: a spec with 3 of 6 cases green is half green. Without a points
+A kata's points are its share of green cases, by specs: a spec with 3 of 6 cases green is half green. Of a kata with
+tracks, of which a student chooses one, they are the share of the best track. Without a points
 file every kata is worth 100 points and every spec counts alike.
 """
 
@@ -79,7 +80,8 @@ class Points:
     def scored(self, kata: KataResult) -> KataResult:
         """The result with its points. What is not believed has none."""
         worth = self.of(kata.number)
-        share = worth.share(kata.specs)
+        shares = [worth.share(specs) for specs in kata.by_track().values()]
+        share = max((each for each in shares if each is not None), default=None)
         possible = 0.0 if share is None else worth.points
         points = possible * (share or 0.0) if kata.believed else 0.0
         return replace(kata, points=round(points, 2), possible=possible)

@@ -138,6 +138,13 @@ class KataResult:
     def total(self) -> int:
         return sum(spec.cases for spec in self.specs if spec.counts)
 
+    def by_track(self) -> dict[str, list[SpecResult]]:
+        """The specs of each track; all of them under "" if the kata has none."""
+        found: dict[str, list[SpecResult]] = {}
+        for spec in self.specs:
+            found.setdefault(self.kata.track_of(spec.file), []).append(spec)
+        return found
+
     @property
     def first_red(self) -> SpecResult | None:
         return next((spec for spec in self.specs if spec.counts and spec.green < spec.cases), None)

@@ -146,10 +146,16 @@ def test_the_skeleton_is_what_the_generator_makes_of_the_reference(tmp_path: Pat
 def test_a_kata_folder_holds_a_readme_hints_specs_and_nothing_else(kata: Kata) -> None:
     names = {path.name for path in kata.folder.iterdir() if path.name != "__pycache__"}
     specs = {path.name for path in spec_files(kata)}
-    assert names - specs - {"milestone.py", "picture.py"} == {"README.md", "hints.toml", "specs.txt"}
-    assert ("milestone.py" in names) == bool(kata.milestone), (
-        "the catalogue and the folder disagree on a milestone"
+    milestones = {part.milestone_script.name for part in kata.parts if part.milestone}
+    guides = {f"{track}.md" for track in kata.tracks}
+    assert (
+        names - specs - {"picture.py", "tasks"}
+        == {"README.md", "hints.toml", "specs.txt"} | milestones | guides
     )
+    if kata.tracks:
+        tracks = [name.split("_")[1][0] + kata.on(kata.track_of(name)).track for name in sorted(specs)]
+        assert tracks == sorted(tracks) and len(set(tracks)) == len(kata.tracks), "ten numbers for each track"
+        return
     for number, name in enumerate(sorted(specs), 1):
         assert re.fullmatch(rf"test_{number:02d}_[a-z0-9_]+\.py", name), (
             f"{name}: the files are numbered from 01"
