@@ -19,9 +19,9 @@ from tinytorch.tensor import Tensor, zeros
 def fold_batch_norms(model: Module) -> Module:
     """A copy of the model in which each batch norm right behind a convolution is folded into it.
 
-    In every Sequential of the tree, a Conv2d and the BatchNorm2d behind it become the Conv2d of fuse_conv_bn_eval and an
-    Identity (torch.ao.quantization.fuse_modules). Other batch norms stay: behind a relu or a pooling, they are no part
-    of a convolution. A subclass of either is left alone. What the copy gives is what the model gives in eval mode;
+    In every Sequential of the tree, a Conv2d and the BatchNorm2d behind it become the Conv2d of fuse_conv_bn_eval and
+    an Identity (torch.ao.quantization.fuse_modules). Other batch norms stay: behind a relu or a pooling, they are no
+    part of a convolution. A subclass of either is left alone. What the copy gives is what the model gives in eval mode;
     `model` stays as it is.
 
     Raises:
@@ -39,9 +39,9 @@ def fold_batch_norms(model: Module) -> Module:
 class QuantizedConv2d(Module):
     """A Conv2d whose weight is on a grid, with a scale for each output channel (torch.ao.nn.quantized.Conv2d).
 
-    `rows` is a QuantizedRows (out_channels, in_channels / groups * kh * kw): a row is all that one output channel
-    weighs. The bias stays a Parameter of float32, or None. `shape` is that of the weight; `options` are stride, padding,
-    dilation and groups.
+    `rows` is a QuantizedRows (out_channels, in_channels / groups * kh * kw): a row has the weights of one output
+    channel. The bias stays a Parameter of float32, or None. `shape` is that of the weight; `options` are stride,
+    padding, dilation and groups.
     """
 
     def __init__(

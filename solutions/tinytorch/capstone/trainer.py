@@ -21,7 +21,9 @@ from tinytorch.training import Batches, Callback, Trainer, clip_grad_norm_
 
 
 def shares(batches: Batches, rank: int, world_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Of each batch (x, y), the samples rank, rank + world_size, rank + 2 * world_size, ... as a pair of views.
+    """Of each batch (x, y), the samples rank, rank + world_size, rank + 2 * world_size, ... as a pair.
+
+    The batches are asked for one at a time.
 
     All processes go through the same batches, drawn from the same generators. So together they see what one process
     would see, and it does not matter how many they are.
