@@ -93,7 +93,7 @@ def test_photos_are_told(tmp_path: Path) -> None:
                 "    values = grouped * scales.data[..., None]",
                 "    values = grouped * 1.0",
             ),
-            "WORSE = 0.5\n" + 'DIGITS = {**DIGITS, "epochs": 3, "train": 2000}\nFASTER = 0.0',
+            "WORSE = 0.2\n" + 'DIGITS = {**DIGITS, "epochs": 3, "train": 2000}',
             "with one byte for a weight",
         ),
     ],

@@ -122,7 +122,7 @@ class ParallelTrainer(Trainer):
 
 
 class WeightAveraging(Callback):
-    """The mean of the weights of all steps, the newest counting most (lightning's EMAWeightAveraging).
+    """The mean of the weights of all steps, the newest counting most (lightning's WeightAveraging).
 
     A step goes where its batch says, and the next one corrects it. The mean of many has less of that noise than any of
     them, also while the learning rate is still large (Polyak and Juditsky, 1992). `weights` is a state of the model,
