@@ -6,6 +6,7 @@ of such a network are in its convolutions, and it has many of both.
 
 from __future__ import annotations
 
+import math
 from typing import Any, Self
 
 from tinytorch.layers import Module, Parameter
@@ -38,7 +39,7 @@ class QuantizedConv2d(Module):
 
     def __init__(
         self,
-        shape: tuple[int, int, int, int],
+        shape: tuple[int, ...],
         bias: bool = True,
         bits: int = 8,
         group_size: int | None = None,
@@ -47,7 +48,7 @@ class QuantizedConv2d(Module):
         """A layer of zeros, into which a state can be loaded; errors as quantize_rows."""
         channels, *window = shape
         self.shape, self.options = shape, options
-        self.rows = QuantizedRows(channels, window[0] * window[1] * window[2], bits, group_size)
+        self.rows = QuantizedRows(channels, math.prod(window), bits, group_size)
         self.bias = Parameter(zeros(channels)) if bias else None
 
     @classmethod
