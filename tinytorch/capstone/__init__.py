@@ -21,6 +21,11 @@ from tinytorch.capstone.engine import (
     Scored as Scored,
     score_tokens as score_tokens,
 )
+from tinytorch.capstone.quantized import (
+    QuantizedConv2d as QuantizedConv2d,
+    fold_batch_norms as fold_batch_norms,
+    quantize_network as quantize_network,
+)
 from tinytorch.capstone.scoreboard import (
     METRICS as METRICS,
     Call as Call,
@@ -59,4 +64,11 @@ from tinytorch.capstone.text import (
     Tokenizer as Tokenizer,
     bytes_of as bytes_of,
     held_back as held_back,
+)
+from tinytorch.capstone.trainer import (
+    ParallelTrainer as ParallelTrainer,
+    WeightAveraging as WeightAveraging,
+    average_buffers as average_buffers,
+    shares as shares,
+    train_share as train_share,
 )
