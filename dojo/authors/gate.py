@@ -145,10 +145,12 @@ def green_deeply(kata: Kata) -> list[Part]:
 def with_kernels(kata: Kata) -> list[Part]:
     """(f) The specs of katas 03 to 14, those that may call a function with a kernel, once more with kernels on."""
     how = " with the kernels of kata 15"
-    return [green(kata, plugins=(_Kernels(),), how=how, alone=False)] if 3 <= kata.number < 15 else []
+    return [green(kata, plugins=(Kernels(),), how=how, alone=False)] if 3 <= kata.number < 15 else []
 
 
-class _Kernels:
+class Kernels:
+    """Switches the kernels of kata 15 on, also for the specs of a kata below."""
+
     def pytest_collection_finish(self) -> None:
         importlib.import_module("tinytorch.acceleration")  # an error would otherwise mean: no kernels
 
@@ -317,6 +319,11 @@ def spec_ids(kata: Kata, name: str) -> list[str]:
 
 def spec_files(kata: Kata) -> list[Path]:
     return sorted(kata.folder.glob("test_*.py"))
+
+
+def stories(kata: Kata) -> list[Path]:
+    """The files with the kata's stories: what all of it together is good for."""
+    return sorted(kata.folder.glob("test_*_story.py"))
 
 
 def spec_names(path: Path) -> list[str]:

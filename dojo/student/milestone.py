@@ -156,7 +156,7 @@ def run(options: argparse.Namespace) -> int:
     args = tuple(split(options.args))
     if options.scene:
         report = Report(kata, data, args)
-        return scene.answer(kata, script, options.impl, "main", lambda main: _perform(main, report))
+        return scene.answer(kata, script, options.impl, "main", lambda main: perform(main, report))
     try:
         HOME.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -249,7 +249,7 @@ def _those_that_have_one() -> str:
 # The script, in a process of its own --------------------------------------------------------------------
 
 
-def _perform(main: Callable[[Report], object], report: Report) -> Answer:
+def perform(main: Callable[[Report], object], report: Report) -> Answer:
     from dojo.student.verdicts import Refused  # it needs NumPy, which the board does not
 
     try:
