@@ -9,19 +9,21 @@ override FORCE := $(value FORCE)
 override PEERS := $(value PEERS)
 override SCALING := $(value SCALING)
 override DATA := $(value DATA)
-# WSL has a NAME in every environment: these two count only if they were typed.
+# WSL has a NAME in every environment: these count only if they were typed.
 override NAME := $(if $(findstring command,$(origin NAME)),$(value NAME))
+override F := $(if $(findstring command,$(origin F)),$(value F))
+override TO := $(if $(findstring command,$(origin TO)),$(value TO))
 override DIR := $(if $(findstring command,$(origin DIR)),$(value DIR))
 # Those of the instructor's commands, which count only if they were typed, too.
 INSTRUCTOR = SUBMISSIONS OUT ROSTER POINTS JOBS ONLY SHARD DASK DIFF DRY WHOLE CHECK UNSAFE SOLUTIONS
 typed = $(if $(findstring command,$(origin $1)),$(value $1))
 $(foreach each,$(INSTRUCTOR),$(eval override $(each) := $$(call typed,$(each))))
 export $(INSTRUCTOR)
-export N K ARGS FORCE PEERS SCALING DATA NAME DIR
+export N K F TO ARGS FORCE PEERS SCALING DATA NAME DIR
 
 DOJO = @$(PYTHON) dojo/__main__.py
 
-.PHONY: help kata watch hint board milestone show data diff start reset restore solutions-branch doctor
+.PHONY: help kata watch hint board milestone show data path take diff start reset restore solutions-branch doctor
 .PHONY: grade compare gradescope student-edition nbgrader site
 .PHONY: test bench dev-gate dev-skeleton dev-specs dev-pictures
 
@@ -33,6 +35,8 @@ board:            ; $(DOJO) board
 milestone:        ; $(DOJO) milestone N="$$N" DATA="$$DATA" ARGS="$$ARGS"
 show:             ; $(DOJO) show N="$$N"
 data:             ; $(DOJO) data NAME="$$NAME" DIR="$$DIR"
+path:             ; $(DOJO) path TO="$$TO"
+take:             ; $(DOJO) take N="$$N" F="$$F" FORCE="$$FORCE"
 diff:             ; $(DOJO) diff N="$$N"
 start:            ; $(DOJO) start N="$$N" FORCE="$$FORCE"
 reset:            ; $(DOJO) reset N="$$N"

@@ -29,6 +29,8 @@ COMMANDS = {
     "show": Command("show N=15", "a picture that your code draws", "student.show", VENV),
     "data": Command("data", "the data sets; NAME=mnist downloads one", "student.data", VENV),
     "diff": Command("diff N=2", "how your module differs from the reference", "student.diff", PYTHON),
+    "path": Command("path TO=short", "the short way, or TO=whole: all of it", "student.path", PYTHON),
+    "take": Command("take F=relu", "give up on one function: take the reference's", "student.take", PYTHON),
     "start": Command("start N=4", "begin at kata 4: the katas below are filled in", "student.start", VENV),
     "reset": Command("reset N=2", "begin kata 2 again; your work is backed up", "student.reset", PYTHON),
     "restore": Command("restore", "list the backups; N=1 restores the newest", "student.restore", PYTHON),
@@ -79,7 +81,7 @@ def split(args: str) -> list[str]:
 
 
 VALUES = (
-    *("N", "K", "ARGS", "DATA", "NAME", "DIR"),
+    *("N", "K", "F", "TO", "ARGS", "DATA", "NAME", "DIR"),
     *("SUBMISSIONS", "OUT", "ROSTER", "POINTS", "JOBS", "ONLY", "SHARD", "DASK", "DIFF"),
 )
 SWITCHES = ("FORCE", "DRY", "WHOLE", "CHECK", "UNSAFE", "SOLUTIONS", "PEERS", "SCALING")

@@ -71,7 +71,7 @@ class Recorder:
     def pytest_sessionstart(self) -> None:
         global record
         record = os.open(self.file, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-        dispatch = importlib.import_module("tinytorch.dispatch")
+        dispatch: Any = importlib.import_module("tinytorch.dispatch")
         is_stub, install = dispatch.is_stub, dispatch.install
 
         def asked(thing: Any) -> Any:
@@ -129,7 +129,9 @@ def find() -> Functions:
         _all_played(source, Path(folder))
         called = set[str]().union(*(_called(file) for file in Path(folder).iterdir()))
     found = {kata: {name for name in each if stub(kata, name) in called} for kata, each in names.items()}
-    while missed := _all_played(without(found)):  # what is needed and not called: it was asked whether it is a stub
+    while missed := _all_played(
+        without(found)
+    ):  # what is needed and not called: it was asked whether it is a stub
         for number, name in missed:
             found[KATAS[number - 1]].add(name)
     return found
@@ -146,17 +148,24 @@ def without(found: Functions) -> dict[str, str]:
 def _all_played(source: Mapping[str, str], records: Path | None = None) -> set[Missed]:
     """Play every scene, and keep a record of each if there is a folder for it. Gives the functions that are missed."""
     tasks = [
-        (number, _played(kata, args, source, [*plugins, *([Recorder(records / str(number))] if records else [])]))
+        (
+            number,
+            _played(kata, args, source, [*plugins, *([Recorder(records / str(number))] if records else [])]),
+        )
         for number, (kata, args, plugins) in enumerate(scenes())
     ]
     return set[Missed]().union(*(missed for _, missed in warm.together(tasks)))
 
 
-def _played(kata: Kata, args: list[str], source: Mapping[str, str], plugins: list[object]) -> Task[set[Missed]]:
+def _played(
+    kata: Kata, args: list[str], source: Mapping[str, str], plugins: list[object]
+) -> Task[set[Missed]]:
     """Play one scene. It is a DojoError if it fails for another reason than that a function is missed."""
     outcome = yield Job(args, Plan(SOLUTIONS, source=source), LIMIT, tuple(plugins))
     failed = [(each.owner, each.text) for each in outcome.results if each.state not in FULFILLED]
-    failed += [(told.get("next"), str(told)) for told in outcome.told if not told.get("passed")]  # by a milestone
+    failed += [
+        (told.get("next"), str(told)) for told in outcome.told if not told.get("passed")
+    ]  # by a milestone
     if not outcome.results and not outcome.told:
         failed.append((None, outcome.output))
     for owner, text in failed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,7 +49,8 @@ class Milestone:
         return True
 
     def pytest_runtestloop(self) -> bool:
-        importlib.import_module("tinytorch.dispatch").highest = self.highest
+        dispatch: Any = importlib.import_module("tinytorch.dispatch")
+        dispatch.highest = self.highest
         with tempfile.TemporaryDirectory() as folder:
             warm.tell(play(self.kata, Path(folder)))
         return True

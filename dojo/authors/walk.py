@@ -31,7 +31,7 @@ def asked(name: str, stub: str) -> None:
 
 
 def questioned(kata: Kata, names: Iterable[str], off: Iterable[str] = ()) -> dict[str, str]:
-    """The reference, by module name, in which each named function calls `asked` first. Those that are `off` are stubs."""
+    """The reference, by module name, in which each named function calls `asked` first. Those in `off` are stubs."""
     asking = {name: question(kata, name, f"{__name__}.asked") for name in names}
     return reference.edited(kata, asking | {name: reference.taken_away(kata, name) for name in off})
 

@@ -18,6 +18,7 @@ import tomllib
 from dojo.catalogue import ROOT, SOLUTIONS, Kata, built_kata
 from dojo.errors import USAGE, DojoError, display
 from dojo.report.screen import say
+from dojo.run import chosen
 from dojo.run.cold import run_kata
 from dojo.run.results import Result
 from dojo.run.specs import IMPORT, name_of
@@ -38,8 +39,12 @@ def run(options: argparse.Namespace) -> int:
         raise DojoError("Say which kata: `make hint N=1`.")
     kata = built_kata(options.n)
     part = f" that match K={options.k}" if options.k else ""
-    display(f"looking for the first red spec of kata {kata.name}{part and ', among those' + part} ...")
-    verdict = run_kata(kata, args=["-x", *(["-k", options.k] if options.k else [])], relay=False)
+    display(
+        f"looking for the first red spec of kata {kata.name}{chosen.word()}{part and ', among those' + part} ..."
+    )
+    verdict = run_kata(
+        kata, path=chosen.path(), args=["-x", *(["-k", options.k] if options.k else [])], relay=False
+    )
     red = verdict.first_red
     if part and verdict.code == USAGE:
         whole = f"`make kata N={kata.number}`"
@@ -70,10 +75,10 @@ def next_hint(kata: Kata, red: Result, again: str = "") -> str:
     write_json(STATE, {"spec": red.id, "shown": min(seen + 1, len(LEVELS))})
     if seen >= len(LEVELS):
         texts = [f"{level}:\n{_indented(hint[level])}" for level in LEVELS]
-        return "\n\n".join([f"All the hints for {spec}", *texts, _look(kata)])
+        return "\n\n".join([f"All the hints for {spec}", *texts, _look(kata, red)])
     left = len(LEVELS) - seen - 1
     again = again or f"`make hint N={kata.number}` again"
-    after = f"{left} more: {again}." if left else f"That was the last. {_look(kata)}"
+    after = f"{left} more: {again}." if left else f"That was the last. {_look(kata, red)}"
     return f"hint {seen + 1} of {len(LEVELS)} for {spec}\n\n{_indented(hint[LEVELS[seen]])}\n\n{after}"
 
 
@@ -105,10 +110,14 @@ def _levels_shown(spec: str) -> int:
         return 0
 
 
-def _look(kata: Kata) -> str:
+def _look(kata: Kata, red: Result) -> str:
     if not SOLUTIONS.is_dir():
         return "Now read the spec and the kata's README once more."
-    return f"To see the reference beside yours: `make diff N={kata.number}`."
+    look = f"To see the reference beside yours: `make diff N={kata.number}`."
+    if red.owner is None:
+        return f"{look} To take one function of it in the place of yours: `make take N={kata.number} F=NAME FORCE=1`."
+    number, name = red.owner
+    return f"{look} To take this one function of it, and go on: `make take N={number} F={name}`."
 
 
 def _indented(text: str) -> str:

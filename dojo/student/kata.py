@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import ast
 from typing import TYPE_CHECKING
 
-from dojo.catalogue import KATAS, Kata, built_kata
+from dojo.catalogue import KATAS, STUDENT, Kata, built_kata
 from dojo.commands import split
 from dojo.errors import RED, DojoError, display
 from dojo.report.screen import say
+from dojo.run import chosen
 from dojo.run.cold import narrowed, run_kata
-from dojo.student import hint
+from dojo.run.specs import SHORT
+from dojo.student import hint, show
+from dojo.tree.source import stubs
 
 if TYPE_CHECKING:
     from dojo.run.standing import Standing
@@ -27,8 +31,8 @@ def run(options: argparse.Namespace) -> int:
         raise DojoError("Say which kata: `make kata N=1`.")
     kata = built_kata(options.n)
     more = [*(["-k", options.k] if options.k else []), *split(options.args)]
-    display(f"running kata {kata.name} ...")
-    verdict = run_kata(kata, args=["-x", *more])
+    display(f"running kata {kata.name}{chosen.word()} ...")
+    verdict = run_kata(kata, path=chosen.path(), args=["-x", *more])
     if verdict.said:
         say(verdict.said)
     hint.moved_on(verdict.first_red)
@@ -67,18 +71,36 @@ def broken(kata: Kata, found: Standing) -> str:
 
 def what_next(kata: Kata, how: str = "") -> str:
     """The sentences about a kata that is green, like all below it. `how` to continue, if not by a command."""
-    lines = [
-        f"Kata {kata.name} is green." if kata.number == 1 else f"Kata {kata.name} is green, and all below it."
-    ]
-    if kata.milestone:
-        lines.append(f"See what it can do: `make milestone N={kata.number}` ({kata.milestone}).")
+    short = chosen.path() == SHORT
+    what = f"The short path of kata {kata.name}" if short else f"Kata {kata.name}"
+    lines = [f"{what} is green." if kata.number == 1 else f"{what} is green, and all below it.", kata.able]
+    lines += [seen] if (seen := to_see(kata)) else []
+    lines += [the_rest(kata)] if short else []
     following = next_kata(kata)
     if following:
         how = how or f"`make kata N={following.number}`"
-        lines.append(f"next: {how} ({following.slug}: {following.discovery})")
+        lines.append(f"next: {how} ({following.slug}). {following.question}")
     else:
         lines.append("That was the last kata that is written so far.")
     return "\n".join(lines)
+
+
+def to_see(kata: Kata) -> str:
+    """What there is to look at after a kata: its milestone, or the picture that its code draws."""
+    if kata.milestone:
+        return f"See what it can do: `make milestone N={kata.number}` ({kata.milestone})."
+    if (kata.folder / "picture.py").is_file():
+        return f"See it: `make show N={kata.number}` ({show.subject(kata)})."
+    return ""
+
+
+def the_rest(kata: Kata) -> str:
+    """What is left of a kata whose short path is green."""
+    paths = [path for path in kata.files(STUDENT) if path.suffix == ".py" and path.is_file()]
+    left = sum(len(stubs(ast.parse(path.read_bytes()), kata)) for path in paths)
+    functions = f"{left} function{'s' * (left != 1)} more make" if left else "All its functions are written;"
+    make = "the kata whole" if left else "its other specs make the kata whole"
+    return f"{functions} {make}: `make path TO=whole`, then `make kata N={kata.number}`."
 
 
 def next_kata(kata: Kata) -> Kata | None:

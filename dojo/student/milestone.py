@@ -36,7 +36,7 @@ from dojo.catalogue import KATAS, ROOT, Kata, built_kata
 from dojo.commands import split
 from dojo.errors import RED, DojoError, display
 from dojo.report.screen import say
-from dojo.run import specs, standing
+from dojo.run import chosen, specs, standing
 from dojo.run.standing import Standing
 from dojo.student import scene
 from dojo.student.scene import Answer
@@ -162,7 +162,7 @@ def run(options: argparse.Namespace) -> int:
     except OSError as error:
         raise DojoError(f"Cannot write the milestone's pictures to {HOME}: {error.strerror}.") from None
 
-    display(f"running the milestone of kata {kata.name}: {kata.milestone} ...")
+    display(f"running the milestone of kata {kata.name}{chosen.word()}: {kata.milestone} ...")
     red = _red_specs(kata) if options.impl == "student" else None
     if red:
         say(

@@ -28,7 +28,7 @@ from rich.console import Console
 
 from dojo.catalogue import KATAS, STUDENT, Kata, built_kata
 from dojo.report.screen import say
-from dojo.run import specs, standing, warm
+from dojo.run import chosen, specs, standing, warm
 from dojo.run.jobs import Run
 from dojo.run.process import PAUSE
 from dojo.run.results import Outcome, Result
@@ -142,9 +142,9 @@ class Watch:
         self.stop()
         if sys.stdout.isatty():
             print("\033[2J\033[H", end="")
-        print(f"running kata {self.kata.name} ...", flush=True)
+        print(f"running kata {self.kata.name}{chosen.word()} ...", flush=True)
         self.found = self.red = None
-        self.total = specs.total(self.kata)
+        self.total = specs.total(self.kata, chosen.path())
         self.queue = [self.kata]
         self._start(self.kata, "-x")
 
@@ -163,7 +163,7 @@ class Watch:
             self._count(self.run, ended)
         if ended:
             outcome, self.run = self.run.outcome(), None
-            found = standing.judge(kata, outcome.results)
+            found = standing.judge(kata, outcome.results, chosen.path())
             if kata is self.kata:
                 self._concluded(found, outcome)
             else:
@@ -180,7 +180,7 @@ class Watch:
 
     def _concluded(self, found: Standing, outcome: Outcome) -> None:
         """The watched kata was run. If pytest could finish, its output has explained what is red."""
-        self.found, self.red = found, standing.first_red(self.kata, outcome.results)
+        self.found, self.red = found, standing.first_red(self.kata, outcome.results, chosen.path())
         hint.moved_on(self.red)
         print(outcome.output)
         if self.red is None:
@@ -213,7 +213,7 @@ class Watch:
         _fit()
         colour = "--color=yes" if sys.stdout.isatty() else "--color=no"
         stuck = ["--stuck=press h"] if self.has_keys else []
-        self.run = warm.start(standing.job(kata, colour, *stuck, *args))
+        self.run = warm.start(standing.job(kata, f"--path={chosen.path()}", colour, *stuck, *args))
         self.key = standing.key_of(kata)  # while it runs; a file saved since then starts everything over
 
     # Keys
