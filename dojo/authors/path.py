@@ -8,26 +8,28 @@ of each kata records both.
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from dojo.authors import gate
 from dojo.authors.small import Milestone
 from dojo.authors.walk import question
 from dojo.catalogue import KATAS, SOLUTIONS, Kata
 from dojo.errors import DojoError
-from dojo.run import warm
+from dojo.run import specs, warm
 from dojo.run.jobs import LIMIT, Job
+from dojo.run.specs import WHOLE
 from dojo.run.warm import Task
 from dojo.tree import reference
 from dojo.tree.overlay import Plan
-from dojo.tree.source import UNWRITTEN, stub
+from dojo.tree.source import UNWRITTEN, definitions, stub
 
 FULFILLED = ("green", "inconclusive")  # a timing that could not be judged asked for nothing that is not there
 
@@ -178,3 +180,37 @@ def short(kata: Kata, source: Mapping[str, str]) -> Task[set[str]]:
     """The ids of the kata's short cases: what is green where every function off the path is a stub."""
     outcome = yield Job([gate.where(kata)], Plan(SOLUTIONS, source=source))
     return {each.id for each in outcome.results if each.state in FULFILLED}
+
+
+# How long it is -----------------------------------------------------------------------------------------
+
+
+class Length(NamedTuple):
+    functions: int
+    lines: int
+    """Lines of code in the bodies of these functions in the reference."""
+    specs: int
+    """Cases of specs."""
+
+    def __str__(self) -> str:
+        return f"{self.functions:,} functions, {self.lines:,} lines and {self.specs:,} specs"
+
+
+def length(katas: Iterable[Kata], path: str) -> Length:
+    """How much a student writes on a path, as the lists say it."""
+    functions = lines = cases = 0
+    for kata in katas:
+        names = {*(gate.functions(kata) if path == WHOLE else specs.functions(kata))}
+        functions += len(names)
+        cases += specs.total(kata, path)
+        for file in reference.modules(kata).values():
+            text = file.read_text(encoding="utf-8")
+            lines += sum(_lines(text, node) for name, node in definitions(ast.parse(text)) if name in names)
+    return Length(functions, lines, cases)
+
+
+def _lines(text: str, node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """The lines of a function's body with code: without its docstring, empty lines and comments."""
+    body = node.body[len(reference.docstring(node)) :]
+    whole = text.splitlines()[body[0].lineno - 1 : node.end_lineno] if body else []
+    return sum(bool(line.strip()) and not line.lstrip().startswith("#") for line in whole)

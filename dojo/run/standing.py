@@ -49,7 +49,7 @@ def stand(katas: Iterable[Kata]) -> dict[Kata, Standing]:
 
 
 def standings(katas: Iterable[Kata]) -> Iterator[tuple[Kata, Standing]]:
-    """How each kata stands on the chosen path. What is known comes at once, the rest when it has been run, two at a time."""
+    """How each kata stands on the chosen path. What is known comes at once; the rest is run, two at a time."""
     stale = []
     for kata in katas:
         known = recall(kata)

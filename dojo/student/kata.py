@@ -98,9 +98,8 @@ def the_rest(kata: Kata) -> str:
     """What is left of a kata whose short path is green."""
     paths = [path for path in kata.files(STUDENT) if path.suffix == ".py" and path.is_file()]
     left = sum(len(stubs(ast.parse(path.read_bytes()), kata)) for path in paths)
-    functions = f"{left} function{'s' * (left != 1)} more make" if left else "All its functions are written;"
-    make = "the kata whole" if left else "its other specs make the kata whole"
-    return f"{functions} {make}: `make path TO=whole`, then `make kata N={kata.number}`."
+    what = {0: "Its other specs make", 1: "1 function more makes"}.get(left, f"{left} functions more make")
+    return f"{what} the kata whole: `make path TO=whole`, then `make kata N={kata.number}`."
 
 
 def next_kata(kata: Kata) -> Kata | None:

@@ -55,19 +55,17 @@ def run(options: argparse.Namespace) -> int:
         names = [name for name in names if name not in left]
         for name in names:
             taking.take(name)
-    changed = save(taking)
-    display(
-        f"Taken from the reference into {' and '.join(changed)}: {', '.join(names)}."
-        if names
-        else "Nothing was taken."
-    )
+    if changed := save(taking):
+        display(f"Taken from the reference into {' and '.join(changed)}: {', '.join(names)}.")
+    else:
+        display("Nothing was taken." if left else f"{listed(names)}: taken already, and as in the reference.")
     if taking.brought:
         display(f"With it came what it needs: {', '.join(taking.brought)}.")
     for name in left if not options.force else ():
         display(f"Not taken: {other_state(taking, name)}")
     if calls := taking.unwritten_calls(names):
         display(f"Not written yet, and called by it: {', '.join(calls)}.")
-    if names:
+    if changed:
         display("Read it, change it if you like. `make restore N=1` undoes this.")
     return 0
 
@@ -76,6 +74,8 @@ def chosen(wanted: str, katas: Sequence[Kata]) -> tuple[Kata, list[str], Taking]
     """The one kata that has such a function, the functions that are meant, and what takes them."""
     theirs, mine = backups.contents(catalogue.SOLUTIONS), backups.contents(catalogue.STUDENT)
     names = {kata: list(to_write(kata, backups.part(kata, theirs))) for kata in katas}
+    if not any(names.values()):
+        raise DojoError(f"There is no reference for kata {katas[0].name} in solutions/, so nothing can be taken.")
     having = [kata for kata in katas if wanted == REST or meant(wanted, names[kata])]
     if len(having) > 1:
         numbers = " or ".join(f"N={kata.number}" for kata in having)
