@@ -29,8 +29,9 @@ def run(options: argparse.Namespace) -> int:
     source = path.without(found)
     for kata, (ids, short) in warm.together((kata, cases(kata, source)) for kata in gate.built()):
         functions = [name for name in gate.functions(kata) if name in found[kata]]
-        print(f"{shown(specs.path(kata))} lists {len(ids)} cases, {len(short)} of them short.", flush=True)
         write(kata, functions, ids, short)
+        count = f"{len(ids)} cases of {len(specs.read(kata))} specs, {len(short)} cases of them short"
+        print(f"{shown(specs.path(kata))} lists {count}.", flush=True)
     return 0
 
 

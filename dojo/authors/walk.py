@@ -101,7 +101,8 @@ class Walk:
             unwritten.discard(name)
             tell({"step": name, "spec": item.nodeid})
             return True
-        why = "written already" if name in self.names else f"not of kata {self.kata.id}"
+        elsewhere = "off the short path" if number == self.kata.number else f"not of kata {self.kata.id}"
+        why = "written already" if name in self.names else elsewhere
         tell({"problem": f"{item.nodeid} asks for kata {number:02d}: {name}, which is {why}"})
         return False
 

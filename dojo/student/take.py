@@ -75,7 +75,9 @@ def chosen(wanted: str, katas: Sequence[Kata]) -> tuple[Kata, list[str], Taking]
     theirs, mine = backups.contents(catalogue.SOLUTIONS), backups.contents(catalogue.STUDENT)
     names = {kata: list(to_write(kata, backups.part(kata, theirs))) for kata in katas}
     if not any(names.values()):
-        raise DojoError(f"There is no reference for kata {katas[0].name} in solutions/, so nothing can be taken.")
+        raise DojoError(
+            f"There is no reference for kata {katas[0].name} in solutions/, so nothing can be taken."
+        )
     having = [kata for kata in katas if wanted == REST or meant(wanted, names[kata])]
     if len(having) > 1:
         numbers = " or ".join(f"N={kata.number}" for kata in having)
