@@ -9,7 +9,7 @@ from tinytorch.losses import mse_loss
 from tinytorch.optimizers import SGD, Adam
 from tinytorch.setup import default_generator, manual_seed
 from tinytorch.tensor import Tensor, tensor
-from tinytorch.training import Callback, ModelCheckpoint, OneCycleLR, Trainer
+from tinytorch.training import Callback, CosineAnnealingLR, ModelCheckpoint, Trainer
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((64, 1)).astype(np.float32)
@@ -44,14 +44,14 @@ def distance(schedule):
         manual_seed(seed)
         model = Slope()
         optimizer = SGD(model.parameters(), lr=0.2)
-        scheduler = OneCycleLR(optimizer, max_lr=0.2, total_steps=640) if schedule else None
+        scheduler = CosineAnnealingLR(optimizer, T_max=640) if schedule else None
         Trainer(model, mse_loss, optimizer, scheduler, "step").fit(Again(one_by_one), epochs=10)
         distances.append(abs(float(model.slope.data[0, 0]) - best))
     return sum(distances) / 4
 
 
 def test_large_steps_never_settle():
-    """With a rate that rises and then falls along a cosine the slope gets more than five times nearer to the best one.
+    """With a rate that falls along a cosine the slope gets more than five times nearer to the best one.
 
     A fixed rate of 0.2 gets near it, and is then thrown about by the noise of each sample.
     """
@@ -95,7 +95,7 @@ def night(directory, cut=0):
     manual_seed(3)
     model = Linear(6, 1)
     optimizer = Adam(model.parameters(), lr=0.1)
-    scheduler = OneCycleLR(optimizer, max_lr=0.1, total_steps=6)
+    scheduler = CosineAnnealingLR(optimizer, T_max=6)
     callbacks = [ModelCheckpoint(directory), PowerCut(cut)]
     trainer = Trainer(model, mse_loss, optimizer, scheduler, clip_grad_norm=5.0, callbacks=callbacks)
     trainer.resume(directory)

@@ -49,7 +49,7 @@ def magnitude_mask(weight: Tensor, amount: float, mask: Tensor | None = None) ->
     how_many.
     """
     xp = get_array_module(weight.data)
-    kept = xp.ones_like(weight.data) if mask is None else mask.data.copy()
+    kept = xp.ones(weight.shape, weight.dtype) if mask is None else mask.data.copy()
     gone = int((kept == 0).sum())
     magnitudes = xp.where(kept == 0, -1.0, xp.abs(weight.data))  # what is gone comes first
     order = magnitudes.reshape(-1).argsort(kind="stable")
