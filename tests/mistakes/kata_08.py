@@ -341,7 +341,7 @@ def clip_hides_nan():
     "training.accuracy",
     spec="test_targets_have_to_fit",
     says="nothing was raised",
-    swap=("_check(logits, target)\n", ""),
+    swap=("_check(logits, target)\n    ", ""),
 )
 def accuracy_broadcasts():
     """Shapes are not compared: (3, 1) against (3,) makes (3, 3)."""
