@@ -318,13 +318,15 @@ def _attributes(node: ast.AST) -> set[str]:
 
 
 def _own(node: ast.stmt, context: type[ast.expr_context]) -> set[str]:
-    """The attributes of its own object, `self`, that a method reads or sets."""
+    """The attributes of its own object, `self`, that a method reads or sets. `self.n += 1` reads `n`."""
     arguments = [*node.args.posonlyargs, *node.args.args] if isinstance(node, Function) else []
+    added = {id(each.target) for each in ast.walk(node) if isinstance(each, ast.AugAssign)}
     return {
         each.attr
         for each in ast.walk(node)
-        if isinstance(each, ast.Attribute) and isinstance(each.ctx, context)
-        if arguments and isinstance(each.value, ast.Name) and each.value.id == arguments[0].arg
+        if isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name)
+        if arguments and each.value.id == arguments[0].arg
+        if issubclass(ast.Load if id(each) in added else type(each.ctx), context)
     }
 
 
