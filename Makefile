@@ -7,14 +7,15 @@ override K := $(value K)
 override TRACK := $(value TRACK)
 override ARGS := $(value ARGS)
 override FORCE := $(value FORCE)
-override F := $(if $(findstring command,$(origin F)),$(value F))
 override MODE := $(if $(findstring command,$(origin MODE)),$(value MODE))
 override JSON := $(if $(findstring command,$(origin JSON)),$(value JSON))
 override PEERS := $(value PEERS)
 override SCALING := $(value SCALING)
 override DATA := $(value DATA)
-# WSL has a NAME in every environment: these two count only if they were typed.
+# WSL has a NAME in every environment: these count only if they were typed.
 override NAME := $(if $(findstring command,$(origin NAME)),$(value NAME))
+override F := $(if $(findstring command,$(origin F)),$(value F))
+override TO := $(if $(findstring command,$(origin TO)),$(value TO))
 override DIR := $(if $(findstring command,$(origin DIR)),$(value DIR))
 # So do these: shells have a HOST, some machines a PORT. IMPL counts wherever it comes from.
 SERVER = PORT HOST BUNDLE INSPECT
@@ -24,11 +25,11 @@ INSTRUCTOR = SUBMISSIONS OUT ROSTER POINTS JOBS ONLY SHARD DASK DIFF POLICY DRY 
 typed = $(if $(findstring command,$(origin $1)),$(value $1))
 $(foreach each,$(SERVER) $(INSTRUCTOR),$(eval override $(each) := $$(call typed,$(each))))
 export $(SERVER) IMPL $(INSTRUCTOR)
-export N K TRACK ARGS FORCE PEERS SCALING DATA NAME DIR F MODE JSON
+export N K TRACK ARGS FORCE PEERS SCALING DATA NAME DIR F TO MODE JSON
 
 DOJO = @exec $(PYTHON) dojo/__main__.py
 
-.PHONY: help kata watch hint board milestone serve bundle show hunt data diff start reset restore solutions-branch doctor
+.PHONY: help kata watch hint board milestone serve bundle show hunt data path take diff start reset restore solutions-branch doctor
 .PHONY: grade compare gradescope student-edition nbgrader site
 .PHONY: test bench dev-gate dev-skeleton dev-specs dev-pictures
 
@@ -43,6 +44,8 @@ bundle:           ; $(DOJO) bundle BUNDLE="$$BUNDLE" INSPECT="$$INSPECT" DIR="$$
 show:             ; $(DOJO) show N="$$N"
 hunt:             ; $(DOJO) hunt N="$$N" F="$$F" MODE="$$MODE" FORCE="$$FORCE" JSON="$$JSON"
 data:             ; $(DOJO) data NAME="$$NAME" DIR="$$DIR"
+path:             ; $(DOJO) path TO="$$TO"
+take:             ; $(DOJO) take N="$$N" F="$$F" FORCE="$$FORCE"
 diff:             ; $(DOJO) diff N="$$N"
 start:            ; $(DOJO) start N="$$N" FORCE="$$FORCE"
 reset:            ; $(DOJO) reset N="$$N"

@@ -18,6 +18,10 @@ class Kata(NamedTuple):
     slug: str
     discovery: str
     """What the student finds out, in one sentence."""
+    question: str
+    """What the kata answers."""
+    able: str
+    """What the student can do after it, in one sentence."""
     milestone: str = ""
     """What `make milestone` shows on the student's code, in a few words; empty if the kata has no milestone."""
     tracks: tuple[str, ...] = ()
@@ -107,27 +111,152 @@ TRACKS = {
 """What the milestones of the capstone's tracks show, in a few words."""
 
 KATAS = (
-    Kata(1, "setup", "The machine has limits, and you can ask it for them."),
-    Kata(2, "tensor", "An n-dimensional array is a flat buffer, a shape and strides."),
-    Kata(3, "activations", "Without a bend between them, a hundred layers are one."),
-    Kata(4, "layers", "A model is a tree of parameters that knows its own names."),
-    Kata(5, "losses", "How wrong a model is fits in one number, if you keep it from overflowing."),
-    Kata(6, "optimizers", "A gradient is only a direction; the step is an art.", "XOR by hand"),
-    Kata(7, "autograd", "The gradients you wrote by hand follow from the program itself."),
-    Kata(8, "training", "A training run is a program that must survive being killed."),
-    Kata(9, "spatial", "A picture is not a list of pixels: share the weights, keep the place."),
-    Kata(10, "dataloader", "A model learns no faster than its data arrive.", "a CNN on CIFAR-10"),
-    Kata(11, "tokenization", "Text becomes numbers, and the choice of numbers decides what is easy."),
-    Kata(12, "embeddings", "A row of a matrix is a meaning, and its place must be told apart."),
-    Kata(13, "attention", "Every word asks every other one: what do you know?", "a map of attention"),
-    Kata(14, "transformers", "Stack attention deep enough and it writes.", "a GPT that writes"),
-    Kata(15, "acceleration", "The simple version you wrote first is the specification of the fast one."),
-    Kata(16, "caching", "What was computed once need not be computed again."),
-    Kata(17, "precision", "Most of the bits of a weight say nothing."),
-    Kata(18, "compression", "Most of the weights of a model say little."),
-    Kata(19, "benchmarking", "A speed that was not measured well is a rumour.", "10 to 100 times faster"),
     Kata(
-        20, "capstone", "A model is worth what it does for somebody else.", "a deployed system", tuple(TRACKS)
+        1,
+        "setup",
+        "The machine has limits, and you can ask it for them.",
+        "What can this machine do, and can a program ask?",
+        "You can ask a machine what it is and what it has left, and make a random run repeat itself.",
+    ),
+    Kata(
+        2,
+        "tensor",
+        "An n-dimensional array is a flat buffer, a shape and strides.",
+        "How does a computer hold an array of any number of axes?",
+        "You can compute with arrays of any shape in your own Tensor: slices, broadcasts, matrix products.",
+    ),
+    Kata(
+        3,
+        "activations",
+        "Without a bend between them, a hundred layers are one.",
+        "Why is a deep network more than one matrix?",
+        "You can bend a layer's output, and say how steep the bend is at every place.",
+    ),
+    Kata(
+        4,
+        "layers",
+        "A model is a tree of parameters that knows its own names.",
+        "Where do all the numbers of a model live, and who finds them?",
+        "You can build a model of layers, and name, count, save and load its parameters.",
+    ),
+    Kata(
+        5,
+        "losses",
+        "How wrong a model is fits in one number, if you keep it from overflowing.",
+        "How wrong is a model, in one number?",
+        "You can say how wrong a model is, for numbers and for classes, without an overflow.",
+    ),
+    Kata(
+        6,
+        "optimizers",
+        "A gradient is only a direction; the step is an art.",
+        "You know how wrong the model is. How do you make it less wrong?",
+        "You can train a network, with gradients that you wrote by hand.",
+        "XOR by hand",
+    ),
+    Kata(
+        7,
+        "autograd",
+        "The gradients you wrote by hand follow from the program itself.",
+        "Must somebody write every gradient by hand?",
+        "You can train any model that you can write down: its gradients follow from your program.",
+    ),
+    Kata(
+        8,
+        "training",
+        "A training run is a program that must survive being killed.",
+        "What does a training run need to survive the night?",
+        "You can start a long training, stop it at any moment, and resume it to the last bit.",
+    ),
+    Kata(
+        9,
+        "spatial",
+        "A picture is not a list of pixels: share the weights, keep the place.",
+        "Why should a network learn the same edge again at every place of a picture?",
+        "You can train a network that recognizes pictures, wherever in them the thing is.",
+    ),
+    Kata(
+        10,
+        "dataloader",
+        "A model learns no faster than its data arrive.",
+        "What if the data do not fit into memory, and the model waits for them?",
+        "You can train on files of any size, shuffled, transformed, and read ahead of time.",
+        "a CNN on CIFAR-10",
+    ),
+    Kata(
+        11,
+        "tokenization",
+        "Text becomes numbers, and the choice of numbers decides what is easy.",
+        "How does a text become numbers?",
+        "You can turn any text into tokens and back, with a vocabulary that was learned.",
+    ),
+    Kata(
+        12,
+        "embeddings",
+        "A row of a matrix is a meaning, and its place must be told apart.",
+        "What does a number that stands for a word mean?",
+        "You can give each word a meaning and a place, and a model learns both.",
+    ),
+    Kata(
+        13,
+        "attention",
+        "Every word asks every other one: what do you know?",
+        "How does a word know which other words concern it?",
+        "You can let every word look at every other one, and see where it looks.",
+        "a map of attention",
+    ),
+    Kata(
+        14,
+        "transformers",
+        "Stack attention deep enough and it writes.",
+        "What happens if attention is stacked, many layers deep?",
+        "You can train a GPT of your own, and let it write.",
+        "a GPT that writes",
+    ),
+    Kata(
+        15,
+        "acceleration",
+        "The simple version you wrote first is the specification of the fast one.",
+        "Where does the time go, and what may be done about it?",
+        "You can fuse, tile and profile operations, and prove that the fast one is right.",
+    ),
+    Kata(
+        16,
+        "caching",
+        "What was computed once need not be computed again.",
+        "Why does a GPT compute the same keys and values again for every word?",
+        "You can let a GPT write for many readers at once, without computing anything twice.",
+    ),
+    Kata(
+        17,
+        "precision",
+        "Most of the bits of a weight say nothing.",
+        "How many bits does a weight need?",
+        "You can store and run a model in 16, 8 or 4 bits, and say what that costs.",
+    ),
+    Kata(
+        18,
+        "compression",
+        "Most of the weights of a model say little.",
+        "How many weights does a model need?",
+        "You can make a model small: prune it, factor it, or let a small one learn from a large one.",
+    ),
+    Kata(
+        19,
+        "benchmarking",
+        "A speed that was not measured well is a rumour.",
+        "How do you know that it is faster?",
+        "You can measure a speed so that somebody else believes it, and use more than one process.",
+        "10 to 100 times faster",
+    ),
+    Kata(
+        20,
+        "capstone",
+        "A model is worth what it does for somebody else.",
+        "What is a model worth that nobody can use?",
+        "You can serve a model that answers others, and show how it does.",
+        "a deployed system",
+        tuple(TRACKS),
     ),
 )
 

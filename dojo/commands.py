@@ -32,6 +32,8 @@ COMMANDS = {
     "hunt": Command("hunt N=7", "find a mistake in a copy of your code", "student.hunt", VENV),
     "data": Command("data", "the data sets; NAME=mnist downloads one", "student.data", VENV),
     "diff": Command("diff N=2", "how your module differs from the reference", "student.diff", PYTHON),
+    "path": Command("path TO=short", "the short way, or TO=whole: all of it", "student.path", PYTHON),
+    "take": Command("take F=relu", "give up on one function: take the reference's", "student.take", PYTHON),
     "start": Command("start N=4", "begin at kata 4: the katas below are filled in", "student.start", VENV),
     "reset": Command("reset N=2", "begin kata 2 again; your work is backed up", "student.reset", PYTHON),
     "restore": Command("restore", "list the backups; N=1 restores the newest", "student.restore", PYTHON),
@@ -82,7 +84,7 @@ def split(args: str) -> list[str]:
 
 
 VALUES = (
-    *("N", "K", "TRACK", "ARGS", "DATA", "NAME", "DIR", "F", "MODE"),
+    *("N", "K", "TRACK", "ARGS", "DATA", "NAME", "DIR", "F", "TO", "MODE"),
     *("PORT", "HOST", "BUNDLE", "INSPECT", "IMPL"),
     *("SUBMISSIONS", "OUT", "ROSTER", "POINTS", "JOBS", "ONLY", "SHARD", "DASK", "DIFF", "POLICY"),
 )

@@ -7,6 +7,8 @@
 (e) walk    a perfect student who writes what the first red spec asks for gets from skeleton to green, is asked
             for every function, and each function alone taken away again is missed by some spec
 (f) kernels with the kernels of kata 15 on, every spec of a kata below is green too: they have no other specification
+(g) short   the walk on the short path, with every function off it a stub in the katas below too; every story is on it;
+            the milestone is reached, on small settings, where every function off the path is a stub
 mistakes    every classic mistake is caught by the spec it names, with words that point at it
 first       the same beside all the kata's other specs, with a note of the one that is red first: only where asked
             for with --only first, because it runs the whole kata for each mistake
@@ -32,13 +34,14 @@ from typing import NamedTuple
 
 import pytest
 
+from dojo.authors.small import SMALL, Milestone
 from dojo.authors.walk import Walk, questioned
 from dojo.catalogue import KATAS, SOLUTIONS, Kata, kata
 from dojo.errors import RED, DojoError
 from dojo.run import process, specs, warm
 from dojo.run.jobs import LIMIT, Job, Run
 from dojo.run.results import Outcome
-from dojo.run.specs import name_of
+from dojo.run.specs import SHORT, WHOLE, name_of
 from dojo.run.warm import Task
 from dojo.tree import mistakes, overlay, reference
 from dojo.tree.overlay import Plan, plan_for, shown
@@ -154,10 +157,12 @@ def green_deeply(kata: Kata) -> list[Part]:
 def with_kernels(kata: Kata) -> list[Part]:
     """(f) The specs of katas 03 to 14, those that may call a function with a kernel, once more with kernels on."""
     how = " with the kernels of kata 15"
-    return [green(kata, plugins=(_Kernels(),), how=how, alone=False)] if 3 <= kata.number < 15 else []
+    return [green(kata, plugins=(Kernels(),), how=how, alone=False)] if 3 <= kata.number < 15 else []
 
 
-class _Kernels:
+class Kernels:
+    """Switches the kernels of kata 15 on, also for the specs of a kata below."""
+
     def pytest_collection_finish(self) -> None:
         importlib.import_module("tinytorch.acceleration")  # an error would otherwise mean: no kernels
 
@@ -230,11 +235,18 @@ class _Imports:
 # (e) The walk -------------------------------------------------------------------------------------------
 
 
-def walked(kata: Kata) -> Part:
-    """(e) The perfect student, and each function alone taken away, in one process."""
-    names = functions(kata)
-    plan = Plan(SOLUTIONS, source=skeletons(above(kata)) | questioned(kata, set(names)))
-    outcome = yield Job([where(kata)], plan, LIMIT, (Walk(kata, names),))
+def walked(kata: Kata, path: str = WHOLE) -> Part:
+    """(e) The perfect student, and each function alone taken away, in one process.
+
+    (g) On the short path, every function off it is a stub, in the katas below too.
+    """
+    whole = functions(kata)
+    names = whole if path == WHOLE else specs.functions(kata)
+    source = skeletons(above(kata)) | questioned(kata, names, set(whole) - set(names))
+    for below in KATAS[: kata.number - 1] if path == SHORT else ():
+        source |= off_path(below)
+    plan = Plan(SOLUTIONS, source=source)
+    outcome = yield Job([where(kata), f"--path={path}"], plan, LIMIT, (Walk(kata, names),))
     problems = [told["problem"] for told in outcome.told if "problem" in told]
     if not any("callers" in told for told in outcome.told) or outcome.code is None:
         died = outcome.results[-1].text if outcome.results else outcome.output
@@ -271,6 +283,54 @@ def walked_anew(kata: Kata) -> Part:
         furthest = place
         todo.discard(name)
         steps += 1
+
+
+# (g) The short path -------------------------------------------------------------------------------------
+
+
+@cache
+def off_path(kata: Kata) -> dict[str, str]:
+    """The kata's reference, in which every function off the short path is a stub."""
+    return reference.unwritten(kata, set(functions(kata)) - set(specs.functions(kata)))
+
+
+def stories_are_short(kata: Kata) -> Part:
+    """(g) Every story is on the short path, and every function on it is one to write."""
+    short, whole = specs.listed(kata, SHORT), specs.listed(kata)
+    names = [name for path in stories(kata) for name in spec_names(path)]
+    problems = [
+        f"the story {name} is not on the short path: `make dev-specs` writes the lists"
+        for name in names
+        if short.get(name) != whole.get(name, 0)
+    ]
+    problems += [
+        f"{name} is on the short path, and is no function to write: `make dev-specs` writes the lists"
+        for name in specs.functions(kata)
+        if name not in functions(kata)
+    ]
+    return Finding(len(names), problems)
+    yield  # it asks for no run
+
+
+def milestone_is_short(kata: Kata, highest: int) -> Part:
+    """(g) The milestone, on small settings, is reached where every function off the short path is a stub."""
+    source: dict[str, str] = {}
+    for each in built():
+        source |= off_path(each)
+    outcome = yield Job([where(kata)], Plan(SOLUTIONS, source=source), LIMIT, (Milestone(kata, highest),))
+    reached = [told.get("passed") for told in outcome.told]
+    return Finding(
+        1, [] if reached == [True] else [f"the milestone is not reached: {outcome.told or outcome.output}"]
+    )
+
+
+def short(kata: Kata, deep: bool = False) -> list[Part]:
+    """(g) Every short case, story and milestone is green with the functions of the short path alone."""
+    highest = (
+        [kata.number, len(KATAS)] if deep else [kata.number]
+    )  # without the kernels of kata 15, and with them
+    milestones = [milestone_is_short(kata, each) for each in highest] if kata.number in SMALL else []
+    return [stories_are_short(kata), walked(kata, SHORT), *milestones]
 
 
 # Mistakes -----------------------------------------------------------------------------------------------
@@ -367,6 +427,11 @@ def spec_files(kata: Kata) -> list[Path]:
     return sorted(kata.folder.glob("test_*.py"))
 
 
+def stories(kata: Kata) -> list[Path]:
+    """The files with the kata's stories: what all of it together is good for."""
+    return sorted(kata.folder.glob("test_*_story.py"))
+
+
 def spec_names(path: Path) -> list[str]:
     """The spec functions in a file, in order."""
     return _spec_names(path.read_text(encoding="utf-8"))
@@ -402,6 +467,7 @@ CHECKS = {
         "the walk", "steps", lambda kata: [walked(kata)], lambda kata: [walked(kata), walked_anew(kata)]
     ),
     "f": Check("green with kernels", "specs", with_kernels, with_kernels),
+    "g": Check("the short path", "steps", short, partial(short, deep=True)),
     "mistakes": Check("mistakes caught", "mistakes", all_caught, all_caught),
     "first": Check(
         "mistakes, first red", "mistakes", lambda kata: [], lambda kata: all_caught(kata, whole=True)

@@ -1,4 +1,4 @@
-"""`make dev-specs`: write `specs.txt` of each kata, the list of its specs and of how many cases each has.
+"""`make dev-specs`: write `specs.txt` of each kata, the list of its specs, and what of it is on the short path.
 
 The ids that pytest collects on the reference and on the skeleton have to be the same, to the letter: a case whose id
 depends on student code would be lost where that code is not written yet.
@@ -7,8 +7,9 @@ depends on student code would be lost where that code is not written yet.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 
-from dojo.authors import gate
+from dojo.authors import gate, path
 from dojo.catalogue import KATAS, SOLUTIONS, Kata
 from dojo.errors import DojoError
 from dojo.run import specs, warm
@@ -23,9 +24,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     warm.preload()
-    for kata, ids in warm.together((kata, collect(kata)) for kata in gate.built()):
-        print(f"{shown(specs.path(kata))} lists {len(ids)} cases of {write(kata, ids)} specs.")
+    print("playing the stories and the milestones: what they call is the short path ...", flush=True)
+    found = path.find()
+    source = path.without(found)
+    for kata, (ids, short) in warm.together((kata, cases(kata, source)) for kata in gate.built()):
+        functions = [name for name in gate.functions(kata) if name in found[kata]]
+        write(kata, functions, ids, short)
+        count = f"{len(ids)} cases of {len(specs.read(kata))} specs, {len(short)} cases of them short"
+        print(f"{shown(specs.path(kata))} lists {count}.", flush=True)
     return 0
+
+
+def cases(kata: Kata, source: Mapping[str, str]) -> Task[tuple[list[str], set[str]]]:
+    """The ids of the kata's cases, and of those that are short."""
+    ids = yield from collect(kata)
+    short = yield from path.short(kata, source)
+    return ids, short
 
 
 def collect(kata: Kata) -> Task[list[str]]:
@@ -43,10 +57,11 @@ def collect(kata: Kata) -> Task[list[str]]:
     return ids
 
 
-def write(kata: Kata, ids: list[str]) -> int:
-    """Write the kata's list, whole or not at all. Gives the number of specs."""
-    counted = specs.counted(ids)
+def write(kata: Kata, functions: list[str], ids: list[str], short: set[str]) -> None:
+    """Write the kata's list, whole or not at all."""
     tracks = {specs.name_of(id): specs.part_of_id(kata, id).track for id in ids}
-    lines = (f"{name} {cases} {tracks[name]}".rstrip() + "\n" for name, cases in counted.items())
-    files.write(specs.path(kata), "".join(lines))
-    return len(counted)
+    lines = {}
+    for name, count in specs.counted(ids).items():
+        chosen = frozenset(specs.case_of(id) for id in ids if id in short and specs.name_of(id) == name)
+        lines[name] = specs.Spec(count, None if len(chosen) == count else chosen, tracks[name])
+    files.write(specs.path(kata), specs.written(functions, lines))

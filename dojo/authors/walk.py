@@ -30,18 +30,22 @@ def asked(name: str, stub: str) -> None:
         raise NotImplementedError(stub)
 
 
-def questioned(kata: Kata, names: Iterable[str]) -> dict[str, str]:
-    """The reference, by module name, in which each named function calls `asked` first."""
+def questioned(kata: Kata, names: Iterable[str], off: Iterable[str] = ()) -> dict[str, str]:
+    """The reference, by module name, in which each named function calls `asked` first. Those in `off` are stubs."""
+    asking = {name: question(kata, name, f"{__name__}.asked") for name in names}
+    return reference.edited(kata, asking | {name: reference.taken_away(kata, name) for name in off})
 
-    def ask(name: str) -> reference.Edit:
-        def edit(node: Function) -> None:
-            call = f"__import__('dojo.authors.walk').authors.walk.asked({name!r}, {stub(kata, name)!r})"
-            question = ast.parse(call).body
-            node.body = reference.docstring(node) + question + node.body[len(reference.docstring(node)) :]
 
-        return edit
+def question(kata: Kata, name: str, asked: str) -> reference.Edit:
+    """Let a function first call `asked`, a function of a module of the dojo, with its name and the text of its stub."""
+    module, _, function = asked.rpartition(".")
 
-    return reference.edited(kata, {name: ask(name) for name in names})
+    def edit(node: Function) -> None:
+        call = f"__import__('sys').modules[{module!r}].{function}({name!r}, {stub(kata, name)!r})"
+        docstring = reference.docstring(node)
+        node.body = docstring + ast.parse(call).body + node.body[len(docstring) :]
+
+    return edit
 
 
 def attempt(item: pytest.Item) -> Explanation:
@@ -97,7 +101,8 @@ class Walk:
             unwritten.discard(name)
             tell({"step": name, "spec": item.nodeid})
             return True
-        why = "written already" if name in self.names else f"not of kata {self.kata.id}"
+        elsewhere = "off the short path" if number == self.kata.number else f"not of kata {self.kata.id}"
+        why = "written already" if name in self.names else elsewhere
         tell({"problem": f"{item.nodeid} asks for kata {number:02d}: {name}, which is {why}"})
         return False
 

@@ -11,7 +11,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -46,6 +46,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("dojo", "the TinyTorch katas")
     group.addoption("--impl", help="what is under test: student (the default), solutions, or a path")
     group.addoption("--alone", type=int, metavar="N", help="take only kata N's module from --impl")
+    group.addoption(
+        "--path", choices=specs.PATHS, default=specs.WHOLE, help="which specs: the short path, or all"
+    )
     group.addoption("--device", choices=("strict", "cpu", "cuda"), default="strict", help="for device specs")
     group.addoption("--profile", choices=("kata", "dojo", "thorough"), default="kata", help="of hypothesis")
     group.addoption("--dojo-limit", type=float, default=10.0, metavar="S", help="seconds for each spec")
@@ -166,6 +169,15 @@ def _load_profile(name: str) -> None:
     settings.register_profile("dojo", max_examples=100, derandomize=False, **common)
     settings.register_profile("thorough", max_examples=1000, derandomize=False, **common)
     settings.load_profile(name)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the specs on the path. The others are not said to be deselected: the path was chosen once for all."""
+    on_path: dict[Kata | None, Callable[[str], bool]] = {None: lambda id: True}
+    for each in items:
+        if (kata := kata_of(each.path)) and kata not in on_path:
+            on_path[kata] = specs.chooser(kata, config.getoption("path"))
+    items[:] = [each for each in items if on_path[kata_of(each.path)](each.nodeid)]
 
 
 @pytest.fixture(scope="session")  # hypothesis refuses fixtures of one function

@@ -32,6 +32,7 @@ class KataTerminal:
 
     def __init__(self, config: pytest.Config, katas: set[Kata | None]) -> None:
         self.config = config
+        self.path: str = config.getoption("path")
         self.writer = create_terminal_writer(config, sys.stdout)
         self.width = min(self.writer.fullwidth, WIDTH)
         self.verbose: bool = config.get_verbosity() > 0
@@ -110,7 +111,8 @@ class KataTerminal:
         if self.announced:
             self.line()
         self.announced.add(kata)
-        self.line(f"Kata {kata.id} {kata.slug}", bold=True)
+        short = ", short path" if self.path == specs.SHORT else ""
+        self.line(f"Kata {kata.id} {kata.slug}{short}", bold=True)
         if self.config.get_verbosity() >= 0:
             self.lines(kata.discovery)
         self.line()
@@ -153,7 +155,7 @@ class KataTerminal:
 
     def total(self, kata: Kata, ids: list[str]) -> int:
         if any(specs.name_of(id) == specs.IMPORT for id in ids):  # it stands for all specs of its file
-            return max(len(ids), specs.total(kata))
+            return max(len(ids), specs.total(kata, self.path))
         return len(ids)
 
     def so_far(self, results: list[Result], total: int) -> str:

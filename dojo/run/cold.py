@@ -15,6 +15,7 @@ from dojo.errors import RED, USAGE
 from dojo.run import specs
 from dojo.run.jobs import LIMIT, Job, cold
 from dojo.run.results import Outcome, Result
+from dojo.run.specs import WHOLE
 from dojo.tree.overlay import plan_for, shown
 
 SHOWN = 5  # names in a sentence
@@ -38,21 +39,27 @@ class Verdict:
 
 
 def run_kata(
-    kata: Kata, *, impl: str = "student", args: Iterable[str] = (), limit: float = LIMIT, relay: bool = True
+    kata: Kata,
+    *,
+    impl: str = "student",
+    path: str = WHOLE,
+    args: Iterable[str] = (),
+    limit: float = LIMIT,
+    relay: bool = True,
 ) -> Verdict:
-    """Run the kata's specs in a new process. `relay` shows its output; `args` are for pytest."""
+    """Run the kata's specs on a path in a new process. `relay` shows its output; `args` are for pytest."""
     args = list(args)
     forget_pytest_options()
-    job = Job([*specs.where(kata), *args], plan_for(impl), limit)
+    job = Job([*specs.where(kata), f"--path={path}", *args], plan_for(impl), limit)
     outcome = cold(job, shown=relay).wait()
-    missing = specs.missing(kata, (result.id for result in outcome.results))
+    missing = specs.missing(kata, (result.id for result in outcome.results), path)
     verdict = Verdict(outcome.results, missing)
     if outcome.code in (3, 4, 5) or not outcome.ending.running:  # pytest was asked for what it cannot do
         verdict.code, verdict.said = USAGE, outcome.output.strip()
         if outcome.code is None:
             verdict.said = f"{outcome.ending}\n\n{verdict.said}".strip()
     elif outcome.code is None:
-        verdict.code, verdict.said = RED, f"{_count(kata, outcome)}\n\n{outcome.results[-1].text}"
+        verdict.code, verdict.said = RED, f"{_count(kata, outcome, path)}\n\n{outcome.results[-1].text}"
     else:
         red = any(result.state not in ("green", "elsewhere") for result in outcome.results)
         verdict.said = "" if red or narrowed(args) else _shortage(kata, verdict)
@@ -66,9 +73,9 @@ def narrowed(args: list[str]) -> bool:
     return any(arg.startswith(("-k", "-m", "--deselect", "--ignore")) or "::" in arg for arg in args)
 
 
-def _count(kata: Kata, outcome: Outcome) -> str:
+def _count(kata: Kata, outcome: Outcome, path: str) -> str:
     green = sum(result.state == "green" for result in outcome.results)
-    return f"{green}/{max(specs.total(kata), len(outcome.results))} green"
+    return f"{green}/{max(specs.total(kata, path), len(outcome.results))} green"
 
 
 def _shortage(kata: Kata, verdict: Verdict) -> str:

@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from dojo.catalogue import ROOT, STUDENT, Kata, files_below, kata_of
-from dojo.run import specs, warm
+from dojo.run import chosen, specs, warm
 from dojo.run.jobs import Job
 from dojo.run.results import Result
+from dojo.run.specs import WHOLE
 from dojo.tree import files
 from dojo.tree.overlay import plan_for, shown
 
@@ -43,11 +44,12 @@ class Standing:
 
 
 def stand(katas: Iterable[Kata]) -> dict[Kata, Standing]:
+    """How each kata stands on the path that the student has chosen."""
     return dict(standings(katas))
 
 
 def standings(katas: Iterable[Kata]) -> Iterator[tuple[Kata, Standing]]:
-    """How each kata stands. What is known comes at once; the rest is run, two at a time, and comes when it ends."""
+    """How each kata stands on the chosen path. What is known comes at once; the rest is run, two at a time."""
     stale = []
     for kata in katas:
         known = recall(kata)
@@ -61,9 +63,9 @@ def standings(katas: Iterable[Kata]) -> Iterator[tuple[Kata, Standing]]:
 
 
 def _run(kata: Kata) -> warm.Task[Standing]:
-    key = key_of(kata)
-    outcome = yield job(kata)
-    found = judge(kata, outcome.results)
+    key, path = key_of(kata), chosen.path()
+    outcome = yield job(kata, f"--path={path}")
+    found = judge(kata, outcome.results, path)
     remember(kata, key, found)
     return found
 
@@ -73,19 +75,19 @@ def job(kata: Kata, *args: str) -> Job:
     return Job([*specs.where(kata), *args], plan_for("student"))
 
 
-def judge(kata: Kata, results: Sequence[Result]) -> Standing:
-    """How the kata stands by these results. Only listed specs count, and each has to be there."""
+def judge(kata: Kata, results: Sequence[Result], path: str = WHOLE) -> Standing:
+    """How the kata stands by these results of a path. Only listed specs count, and each has to be there."""
     bad = {result.id for result in results if result.state not in ("green", "elsewhere")}
     green, elsewhere = (
-        specs.green(kata, (result.id for result in results if result.state == state and result.id not in bad))
+        specs.green(kata, (each.id for each in results if each.state == state and each.id not in bad), path)
         for state in ("green", "elsewhere")
     )
-    total = specs.total(kata) - elsewhere
-    red = first_red(kata, results)
+    total = specs.total(kata, path) - elsewhere
+    red = first_red(kata, results, path)
     return Standing(green, total, red.id, red.state, red.summary) if red else Standing(green, total)
 
 
-def first_red(kata: Kata, results: Sequence[Result]) -> Result | None:
+def first_red(kata: Kata, results: Sequence[Result], path: str = WHOLE) -> Result | None:
     """The first spec to look at. A timing that could not be judged comes after every other.
 
     If all that ran are green, a spec that was not run counts as red.
@@ -95,7 +97,7 @@ def first_red(kata: Kata, results: Sequence[Result]) -> Result | None:
         return min(red, key=lambda result: result.state == "inconclusive")
     if not specs.listed(kata):
         return _wrong(f"katas/{kata.name}", f"{shown(specs.path(kata))} lists no specs of it")
-    missing = specs.missing(kata, (result.id for result in results))
+    missing = specs.missing(kata, (result.id for result in results), path)
     return _wrong(f"katas/{kata.name}::{missing[0]}", "this spec was not run") if missing else None
 
 
@@ -130,7 +132,7 @@ def key_of(kata: Kata) -> str:
         ROOT / "conftest.py",
         ROOT / "pyproject.toml",
     ]
-    digest = sha256(repr(sys.version).encode())
+    digest = sha256(repr((sys.version, chosen.path())).encode())
     for path in files:
         with contextlib.suppress(FileNotFoundError):
             digest.update(b"\0" + os.fsencode(path) + b"\0" + path.read_bytes())

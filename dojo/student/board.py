@@ -11,14 +11,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dojo.catalogue import KATAS, Kata
+from dojo.catalogue import KATAS, STUDENT, Kata
 from dojo.errors import display
 from dojo.report import record
 from dojo.report.record import Record
 from dojo.report.screen import say
-from dojo.run import standing
+from dojo.run import chosen, standing
 from dojo.run.standing import Standing
 from dojo.student import hunt, milestone
+from dojo.tree.taking import taken
 
 WIDE = 72  # columns; from here on there is room for the first red spec and the milestone's name
 
@@ -33,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
     console = Console(highlight=False)
     built = [kata for kata in rows() if kata.built]
     found: dict[Kata, Standing] = {}
-    display("running the katas that have changed ...")
+    display(f"running the katas that have changed{chosen.word()} ...")
     for kata, one in standing.standings(built):
         found[kata] = one
         if console.is_terminal:
@@ -95,6 +96,14 @@ def table(found: dict[Kata, Standing], width: int) -> Table:
 
 
 def _word(kata: Kata, one: Standing | None, wide: bool) -> Text:
+    """How the kata stands, in a few words, and how many functions of it were taken from the reference."""
+    word = _state(kata, one, wide)
+    paths = [path for path in kata.files(STUDENT) if path.suffix == ".py" and path.is_file()]
+    count = sum(len(taken(path.read_bytes())) for path in paths)
+    return word.append(f", taken {count}", "dim") if count else word
+
+
+def _state(kata: Kata, one: Standing | None, wide: bool) -> Text:
     if not kata.built:
         return Text("planned, not written yet" if wide else "planned")
     if one is None:

@@ -20,6 +20,7 @@ from dojo.errors import USAGE, DojoError, display
 from dojo.report import record
 from dojo.report.record import Record
 from dojo.report.screen import say
+from dojo.run import chosen
 from dojo.run.cold import run_kata
 from dojo.run.results import Result
 from dojo.run.specs import IMPORT, name_of
@@ -44,8 +45,12 @@ def run(options: argparse.Namespace) -> int:
         raise DojoError("Say which kata: `make hint N=1`.")
     kata = built_kata(options.n, options.track)
     part = f" that match K={options.k}" if options.k else ""
-    display(f"looking for the first red spec of kata {kata.title}{part and ', among those' + part} ...")
-    verdict = run_kata(kata, args=["-x", *(["-k", options.k] if options.k else [])], relay=False)
+    display(
+        f"looking for the first red spec of kata {kata.title}{chosen.word()}{part and ', among those' + part} ..."
+    )
+    verdict = run_kata(
+        kata, path=chosen.path(), args=["-x", *(["-k", options.k] if options.k else [])], relay=False
+    )
     red = verdict.first_red
     if part and verdict.code == USAGE:
         whole = f"`make kata {kata.words}`"
@@ -66,8 +71,9 @@ def run(options: argparse.Namespace) -> int:
 
 def found(options: argparse.Namespace) -> tuple[int, Record]:
     """The next hint as data. `level` is 0 where there is none to give."""
-    kata = built_kata(options.n or "")
-    verdict = run_kata(kata, args=["-x", *(["-k", options.k] if options.k else [])], relay=False)
+    kata = built_kata(options.n or "", options.track)
+    more = ["-k", options.k] if options.k else []
+    verdict = run_kata(kata, path=chosen.path(), args=["-x", *more], relay=False)
     red = verdict.first_red
     moved_on(red)
     text = next_hint(kata, red) if red else ""
@@ -94,10 +100,10 @@ def next_hint(kata: Kata, red: Result, again: str = "") -> str:
     write_json(STATE, {"spec": red.id, "shown": min(seen + 1, len(LEVELS))})
     if seen >= len(LEVELS):
         texts = [f"{level}:\n{_indented(hint[level])}" for level in LEVELS]
-        return "\n\n".join([f"All the hints for {spec}", *texts, _look(kata)])
+        return "\n\n".join([f"All the hints for {spec}", *texts, _look(kata, red)])
     left = len(LEVELS) - seen - 1
     again = again or f"`make hint {kata.words}` again"
-    after = f"{left} more: {again}." if left else f"That was the last. {_look(kata)}"
+    after = f"{left} more: {again}." if left else f"That was the last. {_look(kata, red)}"
     return f"hint {seen + 1} of {len(LEVELS)} for {spec}\n\n{_indented(hint[LEVELS[seen]])}\n\n{after}"
 
 
@@ -129,10 +135,14 @@ def _levels_shown(spec: str) -> int:
         return 0
 
 
-def _look(kata: Kata) -> str:
+def _look(kata: Kata, red: Result) -> str:
     if not SOLUTIONS.is_dir():
         return "Now read the spec and the kata's README once more."
-    return f"To see the reference beside yours: `make diff N={kata.number}`."
+    look = f"To see the reference beside yours: `make diff N={kata.number}`."
+    if red.owner is None:
+        return f"{look} To take one function of it in the place of yours: `make take N={kata.number} F=NAME FORCE=1`."
+    number, name = red.owner
+    return f"{look} To take this one function of it, and go on: `make take N={number} F={name}`."
 
 
 def _indented(text: str) -> str:

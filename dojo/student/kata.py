@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import ast
 from typing import TYPE_CHECKING
 
-from dojo.catalogue import KATAS, Kata, built_kata
+from dojo.catalogue import KATAS, STUDENT, Kata, built_kata
 from dojo.commands import split
 from dojo.errors import RED, DojoError, display
 from dojo.report import record
 from dojo.report.record import Record
 from dojo.report.screen import say
-from dojo.run import specs
+from dojo.run import chosen, specs
 from dojo.run.cold import narrowed, run_kata
-from dojo.student import hint
+from dojo.run.specs import SHORT
+from dojo.student import hint, show
+from dojo.tree.source import stubs
 
 if TYPE_CHECKING:
     from dojo.run.standing import Standing
@@ -34,10 +37,10 @@ def run(options: argparse.Namespace) -> int:
         raise DojoError("Say which kata: `make kata N=1`.")
     kata = built_kata(options.n, options.track)
     more = [*(["-k", options.k] if options.k else []), *split(options.args)]
-    display(f"running kata {kata.title} ...")
+    display(f"running kata {kata.title}{chosen.word()} ...")
     if len(kata.parts) > 1:
         say(f"You choose one of its tracks: {kata.choices} runs that one alone.")
-    verdict = run_kata(kata, args=["-x", *more])
+    verdict = run_kata(kata, path=chosen.path(), args=["-x", *more])
     if verdict.said:
         say(verdict.said)
     hint.moved_on(verdict.first_red)
@@ -51,9 +54,9 @@ def run(options: argparse.Namespace) -> int:
 
 def found(options: argparse.Namespace) -> tuple[int, Record]:
     """What `run` says, as data."""
-    kata = built_kata(options.n or "")
+    kata = built_kata(options.n or "", options.track)
     more = [*(["-k", options.k] if options.k else []), *split(options.args)]
-    verdict = run_kata(kata, args=["-x", *more], relay=False)
+    verdict = run_kata(kata, path=chosen.path(), args=["-x", *more], relay=False)
     hint.moved_on(verdict.first_red)
     passed = sum(result.state == "green" for result in verdict.results)
     return verdict.code, {
@@ -61,7 +64,7 @@ def found(options: argparse.Namespace) -> tuple[int, Record]:
         "name": kata.name,
         "state": "green" if verdict.code == 0 else "red" if verdict.first_red else "unfinished",
         "passed": passed,
-        "total": specs.total(kata),
+        "total": specs.total(kata, chosen.path()),
         "red": record.of_spec(verdict.first_red),
         "text": verdict.said,
     }
@@ -94,21 +97,40 @@ def broken(kata: Kata, found: Standing) -> str:
 
 def what_next(kata: Kata, how: str = "") -> str:
     """The sentences about a kata that is green, like all below it. `how` to continue, if not by a command."""
-    lines = [
-        f"Kata {kata.title} is green."
-        if kata.number == 1
-        else f"Kata {kata.title} is green, and all below it."
-    ]
-    if kata.milestone:
-        for part in kata.parts:
-            lines.append(f"See what it can do: `make milestone {part.words}` ({part.milestone}).")
+    short = chosen.path() == SHORT
+    what = f"The short path of kata {kata.title}" if short else f"Kata {kata.title}"
+    lines = [f"{what} is green." if kata.number == 1 else f"{what} is green, and all below it.", kata.able]
+    lines += to_see(kata)
+    lines += [the_rest(kata)] if short else []
     following = next_kata(kata)
     if following:
         how = how or f"`make kata N={following.number}`"
-        lines.append(f"next: {how} ({following.slug}: {following.discovery})")
+        lines.append(f"next: {how} ({following.slug}). {following.question}")
     else:
         lines.append("That was the last kata that is written so far.")
     return "\n".join(lines)
+
+
+def to_see(kata: Kata) -> list[str]:
+    """What there is to look at after a kata: its milestone, or the picture that its code draws, and its hunts."""
+    lines = []
+    if kata.milestone:
+        lines = [
+            f"See what it can do: `make milestone {part.words}` ({part.milestone})." for part in kata.parts
+        ]
+    elif (kata.folder / "picture.py").is_file():
+        lines = [f"See it: `make show N={kata.number}` ({show.subject(kata)})."]
+    if (kata.folder / "hunts.py").is_file():
+        lines.append(f"Find a mistake in a copy of it: `make hunt N={kata.number}`.")
+    return lines
+
+
+def the_rest(kata: Kata) -> str:
+    """What is left of a kata whose short path is green."""
+    paths = [path for path in kata.files(STUDENT) if path.suffix == ".py" and path.is_file()]
+    left = sum(len(stubs(ast.parse(path.read_bytes()), kata)) for path in paths)
+    what = {0: "Its other specs make", 1: "1 function more makes"}.get(left, f"{left} functions more make")
+    return f"{what} the kata whole: `make path TO=whole`, then `make kata N={kata.number}`."
 
 
 def next_kata(kata: Kata) -> Kata | None:

@@ -39,7 +39,7 @@ from dojo.catalogue import KATAS, ROOT, Kata, built_kata
 from dojo.commands import split
 from dojo.errors import RED, DojoError, display
 from dojo.report.screen import say
-from dojo.run import specs, standing
+from dojo.run import chosen, specs, standing
 from dojo.run.standing import Standing
 from dojo.student import scene
 from dojo.student.scene import Answer
@@ -164,13 +164,13 @@ def run(options: argparse.Namespace) -> int:
     args = tuple(split(options.args))
     if options.scene:
         report = Report(kata, data, args)
-        return scene.answer(kata, script, options.impl, "main", lambda main: _perform(main, report))
+        return scene.answer(kata, script, options.impl, "main", lambda main: perform(main, report))
     try:
         HOME.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DojoError(f"Cannot write the milestone's pictures to {HOME}: {error.strerror}.") from None
 
-    display(f"running the milestone of kata {kata.title}: {kata.milestone} ...")
+    display(f"running the milestone of kata {kata.title}{chosen.word()}: {kata.milestone} ...")
     red = _red_specs(kata) if options.impl == "student" else None
     if red:
         say(
@@ -258,7 +258,7 @@ def _those_that_have_one() -> str:
 # The script, in a process of its own --------------------------------------------------------------------
 
 
-def _perform(main: Callable[[Report], object], report: Report) -> Answer:
+def perform(main: Callable[[Report], object], report: Report) -> Answer:
     from dojo.student.verdicts import Refused  # it needs NumPy, which the board does not
 
     try:

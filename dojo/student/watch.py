@@ -29,7 +29,7 @@ from rich.console import Console
 from dojo.catalogue import KATAS, STUDENT, Kata, built_kata
 from dojo.errors import DojoError
 from dojo.report.screen import say
-from dojo.run import specs, standing, warm
+from dojo.run import chosen, specs, standing, warm
 from dojo.run.jobs import Run
 from dojo.run.process import PAUSE
 from dojo.run.results import Outcome, Result
@@ -54,10 +54,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     if options.track and not options.n:
         raise DojoError(f"Say which kata, too: `make watch N={KATAS[-1].number} TRACK={options.track}`.")
-    chosen = built_kata(options.n, options.track) if options.n else None
+    asked = built_kata(options.n, options.track) if options.n else None
     print("getting ready ...", flush=True)
     warm.preload()
-    kata = chosen or first_not_green()
+    kata = asked or first_not_green()
     with _asked_to_end() as signals, _raw_keyboard() as keyboard:
         watch = Watch(kata, has_keys=keyboard is not None)
         try:
@@ -147,9 +147,9 @@ class Watch:
         self.stop()
         if sys.stdout.isatty():
             print("\033[2J\033[H", end="")
-        print(f"running kata {self.kata.title} ...", flush=True)
+        print(f"running kata {self.kata.title}{chosen.word()} ...", flush=True)
         self.found = self.red = None
-        self.total = specs.total(self.kata)
+        self.total = specs.total(self.kata, chosen.path())
         self.queue = [self.kata]
         self._start(self.kata, "-x")
 
@@ -168,7 +168,7 @@ class Watch:
             self._count(self.run, ended)
         if ended:
             outcome, self.run = self.run.outcome(), None
-            found = standing.judge(kata, outcome.results)
+            found = standing.judge(kata, outcome.results, chosen.path())
             if kata is self.kata:
                 self._concluded(found, outcome)
             else:
@@ -185,7 +185,7 @@ class Watch:
 
     def _concluded(self, found: Standing, outcome: Outcome) -> None:
         """The watched kata was run. If pytest could finish, its output has explained what is red."""
-        self.found, self.red = found, standing.first_red(self.kata, outcome.results)
+        self.found, self.red = found, standing.first_red(self.kata, outcome.results, chosen.path())
         hint.moved_on(self.red)
         print(outcome.output)
         if self.red is None:
@@ -218,7 +218,7 @@ class Watch:
         _fit()
         colour = "--color=yes" if sys.stdout.isatty() else "--color=no"
         stuck = ["--stuck=press h"] if self.has_keys else []
-        self.run = warm.start(standing.job(kata, colour, *stuck, *args))
+        self.run = warm.start(standing.job(kata, f"--path={chosen.path()}", colour, *stuck, *args))
         self.key = standing.key_of(kata)  # while it runs; a file saved since then starts everything over
 
     # Keys

@@ -83,6 +83,6 @@ def lines(submission: Submission) -> Iterator[Line]:
         yield [
             *(submission.student, kata.number, kata.points, kata.possible, kata.green, kata.total),
             *((red.name, requirements(kata.number)[red.name]) if red else ("", "")),
-            *(kata.status.value, "", kata.canary, round(kata.seconds, 3)),
+            *(kata.status.value, len(kata.taken), kata.canary, round(kata.seconds, 3)),
             *(submission.submission_sha256, submission.reference_version),
         ]

@@ -30,6 +30,7 @@ from dojo.teach import canary, results, submissions
 from dojo.teach.results import LINE, TEXT, Canary, KataResult, SpecResult, Status, Submission
 from dojo.teach.sandbox import Limits, Report, Sandbox
 from dojo.teach.submissions import Content, Match, Unreadable
+from dojo.tree import taking
 from dojo.tree.files import write
 from dojo.tree.skeleton import derive
 
@@ -197,7 +198,8 @@ class Grader:
         ]
         found = self._run(kata, files, [f"katas/{kata.name}"], skip=later)
         graded = self._judged(kata, found)
-        graded = replace(graded, imports=canary.imports(own, kata), helpers=helpers)
+        marked = [name for _, content in sorted(own.items()) for name in taking.taken(content)]
+        graded = replace(graded, imports=canary.imports(own, kata), helpers=helpers, taken=marked)
         if not graded.flags:
             graded = self._probed(kata, files, graded)
         if graded.flags:

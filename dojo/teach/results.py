@@ -113,6 +113,8 @@ class KataResult:
     was so for another reason than the mistake), "none fits" (no mistake fits what is green), "not run"."""
     imports: list[str] = field(default_factory=list)
     """Modules that it imports and the reference's does not. They are shown, and never scored."""
+    taken: list[str] = field(default_factory=list)
+    """The functions with the mark that `make take` makes. Nobody hinders a student from deleting it."""
     helpers: list[str] = field(default_factory=list)
     """Modules of the student's own, beside the katas, that came along."""
     seconds: float = 0.0

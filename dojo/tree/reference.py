@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -78,14 +78,16 @@ def docstring(node: Function) -> list[ast.stmt]:
     return node.body[:1] if ast.get_docstring(node, clean=False) is not None else []
 
 
-def unwritten(kata: Kata, names: set[str]) -> dict[str, str]:
+def taken_away(kata: Kata, name: str) -> Edit:
+    """Put a stub in the place of a function's body."""
+
+    def edit(node: Function) -> None:
+        raising = f"raise NotImplementedError({stub(kata, name)!r})"
+        node.body = docstring(node) + ast.parse(raising).body
+
+    return edit
+
+
+def unwritten(kata: Kata, names: Iterable[str]) -> dict[str, str]:
     """The reference with the named functions replaced by stubs. Everything else stays, helpers too."""
-
-    def taken_away(name: str) -> Edit:
-        def edit(node: Function) -> None:
-            raising = f"raise NotImplementedError({stub(kata, name)!r})"
-            node.body = docstring(node) + ast.parse(raising).body
-
-        return edit
-
-    return edited(kata, {name: taken_away(name) for name in names})
+    return edited(kata, {name: taken_away(kata, name) for name in names})

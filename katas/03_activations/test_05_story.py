@@ -29,8 +29,8 @@ def test_one_bend_is_enough_for_xor():
     """relu(a + b) - 2 * relu(a + b - 1) is XOR, which no straight line separates; softmax makes it a decision."""
     inputs = Tensor(np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32))
     hidden = relu(inputs @ ones(2, 2) + Tensor(np.array([0.0, -1.0], np.float32)))  # (4, 2)
-    xor = hidden @ Tensor(np.array([1.0, -2.0], np.float32))  # (4,)
-    assert_close(xor, np.array([0.0, 1.0, 1.0, 0.0], np.float32), "the output of the network")
-    logits = Tensor(np.stack([1 - xor.data, xor.data], axis=1) * 10)  # (4, 2): no and yes
+    xor = hidden @ Tensor(np.array([[1.0], [-2.0]], np.float32))  # (4, 1)
+    assert_close(xor, np.array([[0.0], [1.0], [1.0], [0.0]], np.float32), "the output of the network")
+    logits = Tensor(np.concatenate([1 - xor.data, xor.data], axis=1) * 10)  # (4, 2): no and yes
     decisions = softmax(logits, 1).argmax(1)
     assert_close(decisions, np.array([0, 1, 1, 0]), "the decisions")

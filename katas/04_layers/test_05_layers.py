@@ -189,6 +189,12 @@ def test_dropout_needs_a_probability(p):
         Dropout(p)
 
 
+def test_dropout_module_does_nothing_in_use():
+    """In eval mode Dropout(p) gives what it gets."""
+    x = ones(3)
+    assert_close(Dropout(0.5).eval()(x), np.ones(3, np.float32), "in eval mode")
+
+
 def test_dropout_module_obeys_the_mode():
     """Dropout(p) drops while training and does nothing in eval mode; every call draws again."""
     manual_seed(0)

@@ -484,8 +484,7 @@ WITHOUT |= {"bitwise_not", "bitwise_and", "bitwise_or"}
 def test_every_primitive_has_its_rule():
     """Each primitive of katas 02 and 03 that has a slope has a rule, registered with @derivative."""
     missing = [op.name for op in primitives.values() if op.rule is None and op.name not in WITHOUT]
-    for name in missing:
-        rule = getattr(rules, f"{name}_backward", None)
+    for rule in (op.rule for op in primitives.values()):
         if rule is not None and is_stub(rule):
             rule(*[None] * len(signature(rule).parameters))  # says that it is not written yet
     assert not missing, f"these primitives have no rule: {', '.join(missing)}"

@@ -9,7 +9,7 @@ from tinytorch.losses import mse_loss
 from tinytorch.optimizers import SGD, Adam
 from tinytorch.setup import default_generator, manual_seed
 from tinytorch.tensor import Tensor, tensor
-from tinytorch.training import Callback, CosineAnnealingLR, EarlyStopping, ModelCheckpoint, Trainer
+from tinytorch.training import Callback, CosineAnnealingLR, ModelCheckpoint, Trainer
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((64, 1)).astype(np.float32)
@@ -96,10 +96,8 @@ def night(directory, cut=0):
     model = Linear(6, 1)
     optimizer = Adam(model.parameters(), lr=0.1)
     scheduler = CosineAnnealingLR(optimizer, T_max=6)
-    callbacks = [EarlyStopping("train_loss", patience=4, restore_best=True), ModelCheckpoint(directory)]
-    trainer = Trainer(
-        model, mse_loss, optimizer, scheduler, clip_grad_norm=5.0, callbacks=[*callbacks, PowerCut(cut)]
-    )
+    callbacks = [ModelCheckpoint(directory), PowerCut(cut)]
+    trainer = Trainer(model, mse_loss, optimizer, scheduler, clip_grad_norm=5.0, callbacks=callbacks)
     trainer.resume(directory)
     history = trainer.fit(Again(sums), epochs=6)
     return {

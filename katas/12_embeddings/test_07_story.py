@@ -88,7 +88,7 @@ class Bag(Module):
         words = self.look_up(ids)  # (N, T, 8)
         if self.places is not None:
             words = self.places(words)
-        return self.answer(mean(self.think(words), 1)).squeeze(1)
+        return self.answer(mean(self.think(words), 1)).reshape(-1)
 
 
 PLACES = {

@@ -18,7 +18,7 @@ from tinytorch.layers import Linear, Module
 from tinytorch.losses import cross_entropy
 from tinytorch.optimizers import AdamW
 from tinytorch.setup import manual_seed
-from tinytorch.tensor import Tensor, arange, cat, cumsum, zeros
+from tinytorch.tensor import Tensor, arange, cat, zeros
 from tinytorch.training import OneCycleLR
 
 MARKED = "the letter that came next, after the same two letters"
@@ -59,8 +59,11 @@ class Bag(Module):
         self.v_proj, self.out_proj = Linear(FEATURES, FEATURES), Linear(FEATURES, FEATURES)
 
     def forward(self, x, is_causal):
-        counts = arange(1, x.shape[1] + 1).unsqueeze(1)
-        return self.out_proj(cumsum(self.v_proj(x), 1) / counts)
+        counts = arange(1, x.shape[1] + 1).unsqueeze(1)  # (T, 1)
+        weights = (
+            arange(1, x.shape[1] + 1) <= counts
+        ) / counts  # (T, T): 1 / t for each of the first t places
+        return self.out_proj(weights.to(x.dtype) @ self.v_proj(x))
 
 
 class Reader(Module):

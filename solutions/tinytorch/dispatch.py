@@ -336,7 +336,8 @@ def derivative(operation: Callable[..., Any]) -> Callable[[F], F]:
 
     The names of its other parameters say what has to be saved, as in PyTorch's derivatives.yaml: an input, `out`,
     a param, an input's shape or device (`a_shape`, `a_device`), or `output_mask` (which inputs need a gradient).
-    Only that is saved. For `*arrays` there is `arrays_shape`, the list of their shapes.
+    Only that is saved. For `*arrays` there is `arrays_shape`, the list of their shapes. A rule that is not written yet
+    is registered too: backward, where it needs it, asks for it by its name.
     """
     op = primitives[operation]
     known: dict[str, tuple[str, Any]] = {"out": ("out", None), "output_mask": ("output_mask", None)}
@@ -350,8 +351,7 @@ def derivative(operation: Callable[..., Any]) -> Callable[[F], F]:
         needs = tuple(inspect.signature(rule).parameters)[1:]
         if unknown := [name for name in needs if name not in known]:
             raise TypeError(f"{rule.__name__} asks for {unknown}; {op.name} has {sorted(known)}")
-        if not is_stub(rule):
-            op.rule, op.needs = rule, tuple(known[name] for name in needs)
+        op.rule, op.needs = rule, tuple(known[name] for name in needs)
         return rule
 
     return register

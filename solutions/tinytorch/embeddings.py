@@ -15,7 +15,7 @@ import numpy as np
 from tinytorch.dispatch import Array, accelerable
 from tinytorch.layers import Buffer, Module, Parameter, init
 from tinytorch.setup import get_array_module
-from tinytorch.tensor import Tensor, cat, eq, split, unsqueeze, where, zeros
+from tinytorch.tensor import Tensor, cat, eq, unsqueeze, where, zeros
 
 # Lookup -------------------------------------------------------------------------------------------------
 
@@ -279,5 +279,5 @@ def apply_rope(x: Tensor, start: int | Array = 0, base: float = 10000.0) -> Tens
     D = x.shape[-1]
     angles = position_angles(places_of(x, start), D, base)  # (T, D / 2) or (B, ..., T, D / 2)
     cos, sin = Tensor(xp.cos(angles).astype(x.dtype)), Tensor(xp.sin(angles).astype(x.dtype))
-    first, second = split(x, [D // 2, D // 2], -1)  # (..., T, D / 2) each
+    first, second = x[..., : D // 2], x[..., D // 2 :]  # (..., T, D / 2) each
     return cat([first * cos - second * sin, first * sin + second * cos], -1)

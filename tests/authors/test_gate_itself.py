@@ -98,6 +98,7 @@ def last_is_the_first():
 
 SPECS = "katas/02_tensor/test_01_line.py"
 LIST = "katas/02_tensor/specs.txt"
+SHORT = "def Line.__init__\ndef Line.total\ntest_total_adds 1 short\ntest_last_is_the_last 1\n"
 REFERENCE = "solutions/tinytorch/tensor.py"
 MISTAKES = "tests/mistakes/kata_02.py"
 
@@ -115,8 +116,8 @@ def build(root: Path, add: dict[str, str] | None = None) -> Path:
         REFERENCE: TENSOR,
         "katas/01_setup/test_01_limit.py": SPEC_01,
         SPECS: SPEC_02,
-        "katas/01_setup/specs.txt": "test_limit_is_below 1\n",
-        LIST: "test_total_adds 1\ntest_last_is_the_last 1\n",
+        "katas/01_setup/specs.txt": "def limit\ntest_limit_is_below 1 short\n",
+        LIST: SHORT,
         MISTAKES: MISTAKES_02,
     }
     for name, text in files.items():
@@ -140,7 +141,7 @@ def gate(root: Path, *args: str) -> Problems:
 
 
 def test_a_sound_repository_passes_the_whole_gate(tmp_path: Path) -> None:
-    checks = (*"abcdef", "mistakes")
+    checks = (*"abcdefg", "mistakes")
     assert gate(build(tmp_path)) == {kata: {check: [] for check in checks} for kata in ("01", "02")}
 
 
@@ -305,6 +306,21 @@ def test_two():
     assert problems and all(
         "test_two is wrong on the reference, shuffled with seed" in each for each in problems
     )
+
+
+def test_a_short_path_that_is_too_short(tmp_path: Path) -> None:
+    root = build(tmp_path)
+    (root / LIST).write_text(SHORT.replace("def Line.__init__\n", ""), encoding="utf-8")
+    story = 'from tinytorch.tensor import last\n\n\ndef test_story():\n    """It."""\n    last(None)\n'
+    (root / "katas/02_tensor/test_02_story.py").write_text(story, encoding="utf-8")
+    with (root / LIST).open("a", encoding="utf-8") as file:
+        file.write("test_story 1\n")
+
+    problems = gate(root, "2", "--quick", "--only", "g")["02"]["g"]
+
+    assert problems[0].startswith("the story test_story is not on the short path")
+    assert "asks for kata 02: Line.__init__, which is off the short path" in problems[1]
+    assert "Line.total is never asked for: no spec needs it" in problems[-1]
 
 
 def test_a_spec_that_dies(tmp_path: Path) -> None:

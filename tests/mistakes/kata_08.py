@@ -250,9 +250,9 @@ def one_cycle_multiplies_negatives():
     spec="test_clip_grad_norm_by_hand",
     says="the norm",
     swap=(
-        "grad.mul_(float(factor))",
+        "grad.data *= factor",
         """own = xp.sqrt((grad.data**2).sum())
-        grad.mul_(float(xp.minimum(max_norm / (own + 1e-6), 1.0)))""",
+        grad.data *= xp.minimum(max_norm / (own + 1e-6), 1.0)""",
     ),
 )
 def clip_each_alone():
@@ -306,7 +306,7 @@ def clip_divides_by_zero():
     swap=(
         "raise RuntimeError",
         """for grad in grads:
-            grad.mul_(float(max_norm / (norm + 1e-6)))
+            grad.data *= max_norm / (norm + 1e-6)
         raise RuntimeError""",
     ),
 )
@@ -338,10 +338,10 @@ def clip_hides_nan():
 
 
 @mistake(
-    "training.top_k_accuracy",
+    "training.accuracy",
     spec="test_targets_have_to_fit",
     says="nothing was raised",
-    swap=("if logits.ndim == 0 or logits.shape[:-1] != target.shape:", "if False:"),
+    swap=("_check(logits, target)\n    ", ""),
 )
 def accuracy_broadcasts():
     """Shapes are not compared: (3, 1) against (3,) makes (3, 3)."""

@@ -586,7 +586,7 @@ def the_hands_turn_backwards():
     spec="test_halves_are_paired",
     says="the row",
     swap=[
-        ("split(x, [D // 2, D // 2], -1)", "(x[..., 0::2], x[..., 1::2])"),
+        ("x[..., : D // 2], x[..., D // 2 :]", "x[..., 0::2], x[..., 1::2]"),
         (
             "return cat([first * cos - second * sin, first * sin + second * cos], -1)",
             """turned = first * cos - second * sin, first * sin + second * cos
@@ -688,7 +688,7 @@ def turned_by_hand():
     swap=("x.ndim < 2 or x.shape[-1] % 2", "x.ndim < 2"),
 )
 def the_odd_feature_is_dropped():
-    """An odd number of features is not checked: split raises its own error, or a feature is lost."""
+    """An odd number of features is not checked: cat or the product raises its own error."""
 
 
 @mistake(

@@ -136,19 +136,25 @@ def test_a_rule_that_asks_for_what_the_primitive_does_not_have_is_refused() -> N
             return grad * weight
 
 
-def test_a_stub_is_never_installed() -> None:
+def test_a_rule_that_is_not_written_is_asked_for_by_its_name() -> None:
     @dispatch.derivative(mul)
     def mul_backward(grad: Array, a: Array, b: Array) -> tuple[Array, Array]:
         """Not written yet."""
         raise NotImplementedError("kata 07: mul_backward")
 
+    rule = dispatch.primitives[mul].rule
+    assert rule is not None
+    with pytest.raises(NotImplementedError, match="kata 07: mul_backward"):
+        rule(*[np.ones(2)] * 3)
+
+
+def test_a_stub_is_never_installed() -> None:
     class Tape(Recorder):
         def record(self, op: Any, inputs: Any, params: dict[str, Any], output: Tensor) -> None:
             """Not written yet."""
             raise NotImplementedError("kata 07: Tape.record")
 
     dispatch.install(Tape())
-    assert dispatch.primitives[mul].rule is None
     assert dispatch.tape is None
 
 

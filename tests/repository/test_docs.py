@@ -32,12 +32,16 @@ OUTPUT = {
     "make show": "write",
     "make hunt": "not in this edition",
     "make data": "cifar10",
+    "make path TO=short": "You are on the short path",
+    "make path TO=whole": "You are on the whole path",
+    "make take F=relu": "Taken",
+    "make take F=Device.array_module": "Taken",
+    "make take F=rest": "Taken",
     "make start": "03_activations",
     "make reset": "02_tensor",
     "make restore": "before",
     "make doctor": "Python",
     "make dev-skeleton": "tinytorch",
-    "make dev-specs": "katas/01_setup/specs.txt lists",
     "python -m dojo kata 3": "next: write",
 }
 """What a command prints, among other things, on the skeleton."""
@@ -45,6 +49,7 @@ OUTPUT = {
 ELSEWHERE = {
     "make test": "it is what runs this",
     "make dev-gate": "tests/authors/test_gate.py runs the same functions",
+    "make dev-specs": "it plays every story; the gate compares its lists with the specs, and proves the short path",
     ".ci/run": "continuous integration runs it",
     "make grade SUBMISSIONS=class": "tests/teach/test_grade.py grades a class",
     "make nbgrader OUT=course": "tests/teach/test_nbgrader.py makes the course",

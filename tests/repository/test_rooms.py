@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "report": {"entry", "tree", "run", "report", "fake_cupy"},
     "student": {"entry", "tree", "run", "report", "student", "datasets"},
     "serve": {"entry", "tree", "run", "report", "datasets", "serve"},
-    "authors": {"entry", "tree", "run", "report", "authors"},
+    "authors": {"entry", "tree", "run", "report", "student", "authors"},
     "teach": {"entry", "tree", "run", "report", "teach"},
     "spec": {"dojo.run.process", "spec"},
     "fake_cupy": {"fake_cupy"},

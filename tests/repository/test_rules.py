@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from dojo.authors import path as paths
 from dojo.authors.gate import built, spec_files, spec_names
 from dojo.catalogue import KATAS, ROOT, SOLUTIONS, STUDENT, Kata, files_below
 from dojo.run import specs
@@ -292,6 +293,15 @@ def test_the_map_in_the_readme_is_the_catalogue() -> None:
         assert link == (f"katas/{kata.name}/README.md" if kata.built else "")
         told = f"{kata.discovery} *Milestone: {kata.milestone}.*" if kata.milestone else kata.discovery
         assert discovery == told
+
+
+@pytest.mark.parametrize("guide", ["README.md", "docs/student-quickstart.md"])
+def test_the_guides_say_how_long_both_paths_are(guide: str) -> None:
+    text = " ".join((ROOT / guide).read_text(encoding="utf-8").split())
+    katas = [kata for kata in KATAS if kata.built]
+    for some in (katas, *([katas[:14]] if guide == "README.md" else [])):
+        for each in specs.PATHS:
+            assert str(paths.length(some, each)) in text, f"katas 01 to {some[-1].id}, the {each} path"
 
 
 @each_built

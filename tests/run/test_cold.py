@@ -189,7 +189,7 @@ def test_what_pytest_collects_on_the_reference_is_listed(repository: Path) -> No
     for name in LISTS:
         (repository / f"katas/{name}/specs.txt").write_text("test_stale 7\n", encoding="utf-8")
     done = dojo(repository, "dev-specs")
-    assert "katas/01_setup/specs.txt lists 3 cases of 3 specs.\n" in done.stdout
+    assert "katas/01_setup/specs.txt lists 3 cases of 3 specs, 0 cases of them short.\n" in done.stdout
     assert {name: (repository / f"katas/{name}/specs.txt").read_text() for name in LISTS} == LISTS
 
 

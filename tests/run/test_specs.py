@@ -73,3 +73,37 @@ def test_from_a_path_to_its_kata() -> None:
     assert kata_of(Path("dispatch.py"), Path()) is None
     assert kata_of(Path("elsewhere/homework/capstone/web/page.html"), Path("elsewhere/homework")) == kata(20)
     assert specs.kata_of_id("katas/14_transformers/test_01.py::test_x[a/b]") == kata(14)
+
+
+# The short path -----------------------------------------------------------------------------------------
+
+LINES = 'def f\ndef C.g\ntest_a 3 short ["1", "a b"]\ntest_b 1 short\ntest_c 2\n'
+
+
+def test_the_short_path_is_read_and_written(listed: Kata) -> None:
+    specs.path(listed).write_text(LINES, encoding="utf-8")
+
+    assert specs.functions(listed) == ["f", "C.g"]
+    assert specs.listed(listed) == {"test_a": 3, "test_b": 1, "test_c": 2}
+    assert specs.listed(listed, specs.SHORT) == {"test_a": 2, "test_b": 1}
+    assert (specs.total(listed), specs.total(listed, specs.SHORT)) == (6, 3)
+    assert specs.written(specs.functions(listed), specs.read(listed)) == LINES
+
+
+def test_which_cases_are_short(listed: Kata) -> None:
+    specs.path(listed).write_text(LINES, encoding="utf-8")
+    ids = [
+        f"{FILE}::{each}"
+        for each in ("test_a[1]", "test_a[a b]", "test_a[2]", "test_b", "test_c[1]", "test_d")
+    ]
+
+    short = specs.chooser(listed, specs.SHORT)
+    assert [id.partition("::")[2] for id in ids if short(id)] == ["test_a[1]", "test_a[a b]", "test_b"]
+    assert short(f"{FILE}::import"), "a file that cannot be imported is told of"
+    assert all(map(specs.chooser(listed, specs.WHOLE), ids))
+
+
+def test_a_short_kata_is_green_without_the_others(listed: Kata) -> None:
+    specs.path(listed).write_text(LINES, encoding="utf-8")
+    found = standing.judge(listed, [result(id) for id in ("test_a[1]", "test_a[a b]", "test_b")], specs.SHORT)
+    assert (found.green, found.total, found.red) == (3, 3, "")

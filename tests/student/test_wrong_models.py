@@ -13,36 +13,16 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from dojo.authors import small
+from dojo.authors.small import SMALL
 from dojo.catalogue import KATAS, SOLUTIONS
 from dojo.datasets import stdlib, strokes
 from dojo.run import process
-from dojo.student import milestone, scene
 from dojo.tree import overlay
 
 pytestmark = pytest.mark.skipif(
     not process.can_fork(), reason="each plays in a fork, and this system has none"
 )
-
-SMALL = {
-    6: "STEPS, LR = 150, 0.2",
-    10: """
-BATCH, CHANNELS, LR = 32, (8, 16, 16), 0.05
-DIGITS = {"epochs": 3, "passed": 0.4, "train": 2000, "test": 300}
-""",
-    13: "STEPS, BATCH, FEATURES, HEADS, LR, PASSED, CHARACTERS = 250, 16, 32, 2, 0.02, 0.5, 100_000",
-    14: """
-LAYERS, HEADS, FEATURES, CONTEXT, BATCH, CHARACTERS, LR = 1, 2, 32, 24, 16, 50_000, 1e-2
-STEPS, WINDOWS, ALOUD = 60, 64, 30
-PLANS = {"stdlib": {"epochs": 2, "passed": 2.6, "prompt": "def "}}
-""",
-    19: """
-ROWS, HIDDEN, PICTURES, CHANNELS, SIDE, TEXTS = 32, 16, 2, (4, 8), 8, 2
-LAYERS, HEADS, FEATURES, CONTEXT, WORDS, GAIN = 1, 2, 32, 24, 65, 12
-READERS, PROMPT, NEW = 16, 4, 12
-ROUNDS, NEEDED = {"quick": 6, "slow": 6}, 6
-""",
-}
-"""What stands at the end of a milestone's script when it is tried here: the reference reaches its mark in seconds."""
 
 BRIEF = {
     6: "STEPS = 20",
@@ -421,28 +401,21 @@ def play(
     number: int, folder: Path, source: dict[str, str], more: str = "", data: Path | None = None
 ) -> dict[str, Any]:
     """What the milestone's script, on small settings, comes to on a changed reference."""
-    kata = KATAS[number - 1]
-    script = folder / "milestone.py"
-    text = (kata.folder / "milestone.py").read_text(encoding="utf-8")
-    script.write_text(f"{text}\n{SMALL[number]}\n{more}", encoding="utf-8")
-    child = process.fork(partial(_play, number, script, source, data), limit=100, kept=True)
+    child = process.fork(partial(_play, number, folder, source, more, data), limit=100, kept=True)
     ending = child.wait()
     answers = [told for told in child.take() if "ended" not in told]
     assert answers, f"{ending}\n{child.output}"
     return answers[-1]
 
 
-def _play(number: int, script: Path, source: dict[str, str], data: Path | None) -> None:
-    milestone.HOME, milestone.MEASURED = script.parent, 0.01
+def _play(number: int, folder: Path, source: dict[str, str], more: str, data: Path | None) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == "tinytorch"]:
         del sys.modules[name]  # what other tests have imported here
     overlay.install(overlay.Plan(SOLUTIONS, source=source))
     from tinytorch import dispatch
 
     dispatch.highest = number  # the fault is in a composition: no kernel of a later kata takes its place
-    kata = KATAS[number - 1]
-    report = milestone.Report(kata, data)
-    process.tell(scene.perform(kata, script, "main", lambda main: milestone._perform(main, report)))
+    process.tell(small.play(KATAS[number - 1], folder, more, data))
 
 
 @pytest.mark.parametrize("number", SMALL)

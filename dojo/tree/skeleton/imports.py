@@ -33,7 +33,7 @@ def _import_cuts(node: ast.stmt, used: set[str]) -> Iterator[Cut]:
     elif isinstance(node, (ast.Import, ast.ImportFrom)):
         kept = [each for each in node.names if _is_wanted(node, each, used)]
         if len(kept) < len(node.names):
-            yield Cut(node.lineno, last, _import_text(node, kept))
+            yield Cut(node.lineno, last, import_text(node, kept))
 
 
 def _is_wanted(node: ast.Import | ast.ImportFrom, alias: ast.alias, used: set[str]) -> bool:
@@ -42,7 +42,7 @@ def _is_wanted(node: ast.Import | ast.ImportFrom, alias: ast.alias, used: set[st
     return exported or future or (alias.asname or alias.name.partition(".")[0]) in used
 
 
-def _import_text(node: ast.Import | ast.ImportFrom, kept: list[ast.alias]) -> str:
+def import_text(node: ast.Import | ast.ImportFrom, kept: list[ast.alias]) -> str:
     """The import of fewer names, as ruff formats it."""
     if not kept:
         return ""

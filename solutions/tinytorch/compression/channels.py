@@ -13,7 +13,7 @@ from tinytorch.layers import Linear, Sequential
 from tinytorch.optimizers import Optimizer
 from tinytorch.setup import get_array_module
 from tinytorch.spatial import BatchNorm2d, Conv2d
-from tinytorch.tensor import Tensor, abs, arange, argsort, sort
+from tinytorch.tensor import Tensor, arange
 
 
 def channel_scores(layer: Linear | Conv2d, n: float = 2.0) -> Tensor:
@@ -21,8 +21,9 @@ def channel_scores(layer: Linear | Conv2d, n: float = 2.0) -> Tensor:
 
     (sum of |w|**n over all axes but the first) ** (1 / n).
     """
-    rows = layer.weight.detach().reshape(layer.weight.shape[0], -1)
-    return (abs(rows) ** n).sum(1) ** (1 / n)
+    weight = layer.weight.data
+    rows = get_array_module(weight).abs(weight.reshape(len(weight), -1))
+    return Tensor((rows**n).sum(1) ** (1 / n))
 
 
 def keep_entries(tensor: Tensor, dim: int, keep: Tensor, optimizer: Optimizer | None = None) -> None:
@@ -104,7 +105,8 @@ def remove_channels(
     count = how_many(amount, channels)
     if count == channels:
         raise ValueError(f"at least one of {channels} channels has to stay")
-    keep, _ = sort(argsort(channel_scores(layer, n))[count:])
+    order = channel_scores(layer, n).data.argsort(kind="stable")
+    keep = Tensor(get_array_module(order).sort(order[count:]))
     keep_inputs(reader, keep, channels, optimizer)
     for each in (layer, *norms):
         keep_outputs(each, keep, optimizer)

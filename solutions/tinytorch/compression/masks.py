@@ -13,8 +13,9 @@ from numbers import Integral, Real
 from typing import Any
 
 from tinytorch.layers import Buffer, Linear, Module, Parameter
+from tinytorch.setup import get_array_module
 from tinytorch.spatial import Conv2d
-from tinytorch.tensor import Tensor, abs, argsort, cat, ones_like, split, where
+from tinytorch.tensor import Tensor, cat
 from tinytorch.training import Callback, Trainer
 
 Pruned = Iterable[tuple[Module, str]]
@@ -47,13 +48,13 @@ def magnitude_mask(weight: Tensor, amount: float, mask: Tensor | None = None) ->
     `amount` is of the others. The result has shape, dtype and device of `weight`, and is not recorded. Raises as
     how_many.
     """
-    kept = ones_like(weight.detach()) if mask is None else mask.detach()
-    gone = int((kept.data == 0).sum())
-    magnitudes = where(kept == 0, -1.0, abs(weight.detach())).reshape(-1)  # what is gone comes first
-    order = argsort(magnitudes).data
-    flat = kept.reshape(-1).clone()
-    flat.data[order[: gone + how_many(amount, flat.numel() - gone)]] = 0
-    return flat.reshape(weight.shape)
+    xp = get_array_module(weight.data)
+    kept = xp.ones(weight.shape, weight.dtype) if mask is None else mask.data.copy()
+    gone = int((kept == 0).sum())
+    magnitudes = xp.where(kept == 0, -1.0, xp.abs(weight.data))  # what is gone comes first
+    order = magnitudes.reshape(-1).argsort(kind="stable")
+    kept.reshape(-1)[order[: gone + how_many(amount, kept.size - gone)]] = 0
+    return Tensor(kept)
 
 
 def prunable(model: Module) -> list[tuple[Module, str]]:  # given
@@ -92,12 +93,16 @@ def custom_from_mask(module: Module, name: str, mask: Tensor) -> Module:
     if name not in _masked(module):
         delattr(module, name)
         setattr(module, f"{name}_orig", original)
-        setattr(module, f"{name}_mask", Buffer(ones_like(original.detach())))
+        setattr(module, f"{name}_mask", Buffer(_ones_like(original)))
         vars(module)["forward"] = functools.partial(masked_forward, module)
     held = getattr(module, f"{name}_mask")
     held.data[...] = held.data * mask.data
     setattr(module, name, original * held)
     return module
+
+
+def _ones_like(weight: Tensor) -> Tensor:
+    return Tensor(get_array_module(weight.data).ones_like(weight.data))
 
 
 def _original(module: Module, name: str) -> Parameter:
@@ -144,15 +149,17 @@ def global_unstructured(parameters: Pruned, amount: float) -> None:
     parameters = list(parameters)
     weights = [_original(module, name).detach() for module, name in parameters]
     masks = [
-        getattr(module, f"{name}_mask", ones_like(weight))
+        getattr(module, f"{name}_mask", _ones_like(weight))
         for (module, name), weight in zip(parameters, weights, strict=True)
     ]
     flat = magnitude_mask(
         cat([each.reshape(-1) for each in weights]), amount, cat([each.reshape(-1) for each in masks])
     )
-    parts = split(flat, [each.numel() for each in weights])
-    for (module, name), part, weight in zip(parameters, parts, weights, strict=True):
-        custom_from_mask(module, name, part.reshape(weight.shape))
+    begin = 0
+    for (module, name), weight in zip(parameters, weights, strict=True):
+        end = begin + weight.numel()
+        custom_from_mask(module, name, flat[begin:end].reshape(weight.shape))
+        begin = end
 
 
 def is_pruned(module: Module) -> bool:

@@ -49,7 +49,7 @@ def clip_grad_norm_(
         raise RuntimeError(f"the norm of the gradients is {float(norm)}: they cannot be clipped")
     factor = xp.minimum(max_norm / (norm + 1e-6), 1.0)
     for grad in grads:
-        grad.mul_(float(factor))
+        grad.data *= factor
     return Tensor(xp.asarray(norm)).to(grads[0].dtype)  # which may be too narrow: infinite, without a warning
 
 

@@ -13,7 +13,10 @@ def accuracy(logits: Tensor, target: Tensor) -> float:
     Raises:
         ValueError: the target's shape is not that of the logits without their last axis; the message names both.
     """
-    return top_k_accuracy(logits, target, k=1)
+    _check(logits, target)
+    if target.numel() == 0:
+        return float("nan")
+    return float((logits.detach().argmax(-1).data == target.data).mean())
 
 
 def top_k_accuracy(logits: Tensor, target: Tensor, k: int = 5) -> float:
@@ -25,14 +28,18 @@ def top_k_accuracy(logits: Tensor, target: Tensor, k: int = 5) -> float:
     Raises:
         ValueError: the shapes do not fit, as in `accuracy`; or k is not between 1 and C (the message names k and C).
     """
-    if logits.ndim == 0 or logits.shape[:-1] != target.shape:
-        raise ValueError(f"logits of shape {logits.shape} do not fit targets of shape {target.shape}")
+    _check(logits, target)
     if not 1 <= k <= logits.shape[-1]:
         raise ValueError(f"k must lie between 1 and the number of classes, {logits.shape[-1]}, got {k}")
     if target.numel() == 0:
         return float("nan")
     best = logits.detach().argsort(dim=-1, descending=True).data[..., :k]  # (..., k)
     return float((best == target.data[..., None]).any(axis=-1).mean())
+
+
+def _check(logits: Tensor, target: Tensor) -> None:
+    if logits.ndim == 0 or logits.shape[:-1] != target.shape:
+        raise ValueError(f"logits of shape {logits.shape} do not fit targets of shape {target.shape}")
 
 
 class Mean:
