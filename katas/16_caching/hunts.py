@@ -89,6 +89,5 @@ HUNTS = {
     "gelu_writes_into_x": formula,
     "favourites_are_favoured": draws,
     "one_generator_for_all": own_dice,
-    "sorted_and_not_back": few,
     "the_nucleus_ends_too_early": few,
 }

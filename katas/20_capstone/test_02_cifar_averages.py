@@ -1,5 +1,7 @@
 """Two means: of what each process has seen, and of the weights of all steps."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -77,19 +79,12 @@ class One(Module):
         self.count.data[...] = round(10 * value)
 
 
-class Run:
-    """As much of a Trainer as a callback of steps needs."""
-
-    def __init__(self, model):
-        self.model = model
-
-
 def averaged(values, decay=0.999):
     """A WeightAveraging that has seen One with these values, one a step, and the model."""
     callback, model = WeightAveraging(decay), One()
     for value in values:
         model.set(value)
-        callback.on_step_end(Run(model), 0.0, 1)
+        callback.on_step_end(SimpleNamespace(model=model), 0.0, 1)
     return callback, model
 
 

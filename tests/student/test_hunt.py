@@ -189,7 +189,7 @@ def test_a_hunt_asks_for_a_function_of_the_student_s_in_a_sentence(kata: Kata) -
 
 
 def test_every_kata_but_the_first_and_the_last_has_hunts() -> None:
-    assert [kata.number for kata in THAT_HAVE_SOME] == [kata.number for kata in KATAS if kata.built][1:]
+    assert [kata.number for kata in THAT_HAVE_SOME] == [kata.number for kata in KATAS[1:-1]]
 
 
 def test_a_hunt_needs_a_place_in_the_student_s_code(tmp_path: Path) -> None:
