@@ -3,12 +3,8 @@
 `dojo.draw_graph(tensor)` is for a student's own Python: it is imported when it is asked for.
 """
 
-from __future__ import annotations
 
-from typing import Any
-
-
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:  # nothing is imported above: a scratch file beside it could be meant
     if name == "draw_graph":
         from importlib import import_module
 

@@ -33,7 +33,7 @@ suppress_warnings = ["myst.header"]
 """
 GUIDES = (
     *("student-quickstart", "cifar10-guide", "instructor-guide", "nbgrader"),
-    *("textbook-alignment", "assumptions", "development"),
+    *("textbook-alignment", "deployment", "assumptions", "development"),
 )
 CODE = re.compile(r"(`+[^`]*`+)")
 
@@ -80,7 +80,11 @@ def gather(source: Path, solutions: bool = False) -> None:
     pages = {"docs/README.md": _read(ROOT / "docs" / "README.md").replace("../README.md", "../index.md")}
     pages |= {f"docs/{name}.md": _read(ROOT / "docs" / f"{name}.md") for name in guides}
     pages |= {f"katas/{kata.name}/README.md": kata_page(kata, solutions) for kata in katas}
-    contents = _toctree("Katas", [f"katas/{kata.name}/README" for kata in katas])
+    tracks = [f"katas/{kata.name}/{guide}" for kata in katas for guide in kata.guides]
+    pages |= {guide: _read(ROOT / guide) for guide in tracks}
+    contents = _toctree(
+        "Katas", [*(f"katas/{kata.name}/README" for kata in katas), *(each[:-3] for each in tracks)]
+    )
     contents += _toctree("Guides", ["docs/README", *(f"docs/{name}" for name in guides)])
     pages["index.md"] = _read(ROOT / "README.md") + contents
     for name, text in pages.items():

@@ -83,7 +83,8 @@ def test_every_milestone_has_small_settings() -> None:
 @pytest.mark.parametrize("each", gate.built(), ids=lambda kata: kata.name)
 def test_each_story_is_played(each: Kata) -> None:
     played = [args for kata, args, plugins in path.scenes() if kata == each and not plugins]
-    assert [Path(name).name for args in played for name in args] == [file.name for file in gate.stories(each)]
+    files = sorted(each.folder.glob("test_*.py")) if each.tracks else gate.stories(each)
+    assert [Path(name).name for args in played for name in args] == [file.name for file in files]
 
 
 # What is taken, on the real katas -----------------------------------------------------------------------

@@ -132,7 +132,7 @@ def test_a_client_that_leaves_while_tokens_come_frees_its_row(server: Beside) ->
     with server.connect() as connection:
         connection.sendall(request(max_tokens=FOREVER, stream=True))
         assert b" 200 " in connection.recv(100)
-        assert metric(server, "tinytorch_rows_active") == 1
+        server.until(lambda: metric(server, "tinytorch_rows_active") == 1)
     server.until(lambda: metric(server, "tinytorch_rows_active") == 0)
 
 

@@ -52,7 +52,7 @@ def _play(script: Path, source: dict[str, str], data: Path | None) -> None:
         del sys.modules[name]  # what other tests have imported here
     overlay.install(overlay.Plan(SOLUTIONS, source=source))
     report = milestone.Report(CIFAR, data)
-    process.tell(scene.perform(CIFAR, script, "main", lambda main: milestone._perform(main, report)))
+    process.tell(scene.perform(CIFAR, script, "main", lambda main: milestone.perform(main, report)))
 
 
 def test_the_reference_reaches_it(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def _play(script: Path, task: str, source: dict[str, str]) -> None:
         del sys.modules[name]  # what other tests have imported here
     overlay.install(overlay.Plan(SOLUTIONS, source=source))
     report = milestone.Report(KATA, None, (task,) if task else ())
-    process.tell(scene.perform(KATA, script, "main", lambda main: milestone._perform(main, report)))
+    process.tell(scene.perform(KATA, script, "main", lambda main: milestone.perform(main, report)))
 
 
 @pytest.mark.parametrize("task", SMALL)

@@ -118,7 +118,11 @@ WRONG = [
     wrong(
         10,
         "accuracy_is_1",
-        ("training.metrics", "    return top_k_accuracy(logits, target, k=1)", "    return 1.0"),
+        (
+            "training.metrics",
+            "    return float((logits.detach().argmax(-1).data == target.data).mean())",
+            "    return 1.0",
+        ),
         says="The accuracy on 200 test pictures is 1 by your code",
     ),
     wrong(
@@ -193,8 +197,8 @@ WRONG = [
     ),
     wrong(
         13,
-        "a_running_sum_from_the_end",
-        ("tensor.primitives", "sums = a.cumsum(axis=dim,", "sums = np.flip(a, dim).cumsum(axis=dim,"),
+        "a_mean_of_what_is_to_come",
+        ("tensor.primitives", "    return a <= b\n", "    return a >= b\n"),
         says=FUTURE,
     ),
     wrong(13, "adam_stays_where_it_is", ("optimizers", ADAM, "            pass"), says=STUCK),
