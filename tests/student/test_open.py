@@ -24,7 +24,15 @@ pytestmark = pytest.mark.skipif(
 
 KATA = KATAS[19].on("open")
 SMALL = {
-    "gpt_step": {"rounds": 6, "calls": 2, "n_layer": 1, "n_embd": 32, "block_size": 16, "goal": 1.5},
+    "gpt_step": {
+        "rounds": 6,
+        "warmup": 4,
+        "calls": 8,
+        "n_layer": 1,
+        "n_embd": 32,
+        "block_size": 16,
+        "goal": 1.5,
+    },
     "small_digits": {"train": 3000, "asked": 200, "accuracy": 0.6, "limit": 60},
     "tokens_2mb": {"calls": 1, "n_layer": 2, "n_embd": 64, "readers": 4, "work": 128, "goal": 1.5},
 }
