@@ -55,7 +55,5 @@ def draw() -> matplotlib.figure.Figure:
         top += view.shape[0] + 1.7
     axes.set(xlim=(-0.3, 18.3), ylim=(top, 0), aspect="equal")
     axes.axis("off")
-    figure.suptitle(
-        "Left the Tensor, right its memory: entry [i, j] lies at first + i * stride[0] + j * stride[1]"
-    )
+    figure.suptitle("Left the Tensor, right its memory: [i, j] lies at first + i * stride[0] + j * stride[1]")
     return figure
