@@ -129,11 +129,11 @@ CHEATS = {
         "        ids, targets = ids[::2], targets[::2]\n" + FIRST,
         "the loss in step 1 is",
     ),
-    "skips what it believes is the last step": (
+    "skips what it believes are the last steps": (
         FIRST,
-        FIRST + "        calls.append(1)\n        if len(calls) == 3:\n"
+        FIRST + "        calls.append(1)\n        if len(calls) >= 3:\n"
         "            return gpt.loss(Tensor(ids), Tensor(targets)).item()\n",
-        "the loss in step 4 is",
+        "the loss in step",
     ),
     "stops the clock": (
         "def load(model, weights):\n",
