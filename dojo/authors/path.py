@@ -46,7 +46,7 @@ def scenes() -> Iterator[tuple[Kata, list[str], tuple[object, ...]]]:
             yield kata, stories, ()
             if kata.number < 15:
                 yield kata, stories, (gate.Kernels(),)
-        if (kata.folder / "milestone.py").is_file():
+        if kata.milestone_script.is_file():
             for highest in dict.fromkeys((kata.number, len(KATAS))):
                 yield kata, [gate.where(kata)], (Milestone(kata, highest),)
 

@@ -60,7 +60,7 @@ def play(kata: Kata, folder: Path, more: str = "", data: Path | None = None) -> 
     """Play the kata's milestone on small settings in this process; `more` stands at the end of its script."""
     milestone.HOME, milestone.MEASURED = folder, 0.01
     script = folder / "milestone.py"
-    text = (kata.folder / "milestone.py").read_text(encoding="utf-8")
+    text = kata.milestone_script.read_text(encoding="utf-8")
     script.write_text(f"{text}\n{SMALL[kata.number]}\n{more}", encoding="utf-8")
     report = milestone.Report(kata, data)
     return scene.perform(kata, script, "main", lambda main: milestone.perform(main, report))

@@ -173,10 +173,13 @@ def _load_profile(name: str) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep the specs on the path. The others are not said to be deselected: the path was chosen once for all."""
+    path = config.getoption("path")
+    if path == specs.WHOLE:
+        return
     on_path: dict[Kata | None, Callable[[str], bool]] = {None: lambda id: True}
     for each in items:
         if (kata := kata_of(each.path)) and kata not in on_path:
-            on_path[kata] = specs.chooser(kata, config.getoption("path"))
+            on_path[kata] = specs.chooser(kata, path)
     items[:] = [each for each in items if on_path[kata_of(each.path)](each.nodeid)]
 
 

@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from dojo.serve.asking import Ask
+from dojo.serve.bundles import END
 from dojo.serve.desk import CUT, Desk, Reader, unless_gone
 from dojo.serve.errors import ApiError
 from dojo.serve.metrics import Metrics
@@ -38,7 +39,6 @@ from tinytorch.tensor import Tensor
 from tinytorch.training import evaluating
 from tinytorch.transformers import GPT
 
-END = "<|endoftext|>"
 EVENT_STREAM = {
     b"content-type": b"text/event-stream; charset=utf-8",
     b"cache-control": b"no-store",
@@ -79,18 +79,27 @@ def encode(ask: Ask, bundle: Bundle, most: int) -> list[list[int]]:
     param = "messages" if ask.chat else "prompt"
     found = []
     for prompt in ask.prompts:
-        try:
-            ids = bundle.tokenizer.encode(prompt) if isinstance(prompt, str) else list(prompt)
-            size = bundle.tokenizer.vocab_size
-            if outside := [each for each in ids if not 0 <= each < size]:
-                raise ValueError(f"{outside[0]} is not the id of one of its {size} tokens")
-        except ValueError as error:
-            raise ApiError(400, f"The model cannot read this prompt: {error}.", param) from None
+        ids = ids_of(prompt, bundle.tokenizer, param)
         if not 0 < len(ids) <= most:
             code = "context_length_exceeded" if ids else None
             raise ApiError(400, f"The prompt has {len(ids)} tokens: 1 to {most} are served.", param, code)
         found.append(ids)
     return found
+
+
+def ids_of(prompt: str | list[int], tokenizer: Tokenizer, param: str = "prompt") -> list[int]:
+    """The ids of one prompt, a text or ids.
+
+    Raises:
+        ApiError: the model does not know what is in it. It names `param`.
+    """
+    try:
+        ids = tokenizer.encode(prompt) if isinstance(prompt, str) else list(prompt)
+        if outside := [each for each in ids if not 0 <= each < tokenizer.vocab_size]:
+            raise ValueError(f"{outside[0]} is not the id of one of its {tokenizer.vocab_size} tokens")
+    except ValueError as error:
+        raise ApiError(400, f"The model cannot read this prompt: {error}.", param) from None
+    return ids
 
 
 def requests_of(ask: Ask, prompts: Sequence[Sequence[int]], tokenizer: Tokenizer) -> list[Request]:

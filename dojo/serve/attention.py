@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from dojo.serve.answers import ids_of
 from dojo.serve.asking import Options
 from dojo.serve.desk import Desk
 from dojo.serve.errors import ApiError
@@ -30,11 +31,7 @@ async def attention(bundle: Bundle, desk: Desk, body: dict[str, Any]) -> dict[st
     options.finish()
     if not isinstance(prompt, str) or not prompt:
         raise ApiError(400, "prompt has to be a text that is not empty.", "prompt", "invalid_value")
-    try:
-        ids = await asyncio.to_thread(bundle.tokenizer.encode, prompt)
-    except ValueError as error:
-        raise ApiError(400, f"The model cannot read this prompt: {error}.", "prompt") from None
-    ids = ids[-config.block_size :]
+    ids = (await asyncio.to_thread(ids_of, prompt, bundle.tokenizer))[-config.block_size :]
     heads = await desk.ask(lambda model: last_weights(model, ids, layer))
     tokens = [token_text(bytes_of(bundle.tokenizer, each)) for each in ids]
     return {"tokens": tokens, "layers": config.n_layer, "layer": layer, "heads": heads}

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from dojo.datasets import stdlib
+from dojo.serve.bundles import END
 from tinytorch.capstone import Bundle
 from tinytorch.optimizers import AdamW
 from tinytorch.setup import manual_seed
@@ -19,7 +20,6 @@ from tinytorch.training import clip_grad_norm_, load
 from tinytorch.transformers import GPT, GPTConfig, next_token_loss
 
 VOCABULARY, CONTEXT, LAYERS, HEADS, FEATURES = 512, 256, 4, 4, 128
-END = "<|endoftext|>"
 CHARACTERS = 300_000  # of Python's standard library
 BATCH, LR = 8, 3e-3
 LINE = 10.0  # seconds between two lines about it

@@ -9,6 +9,7 @@ import pytest
 
 from dojo.spec import assert_close, assert_equal, raises
 from dojo.spec.child import in_child
+from dojo.spec.competition import TASK
 from tinytorch.benchmarking import spawn
 from tinytorch.capstone import Call, EntryError, Task, Trial, check_trial, run_trial
 
@@ -18,20 +19,8 @@ def load(model, weights):
 """
 
 
-TASK = {
-    "name": "t",
-    "title": "A task",
-    "metric": "seconds",
-    "goal": 2.0,
-    "rounds": 6,
-    "warmup": 1,
-    "calls": 2,
-}
-MORE = {"work": 1, "count_start": False, "limit": 20, "max_bytes": 5000, "touch": "", "model": {}, "data": {}}
-
-
 def a_task(**changes):
-    return Task(**{**TASK, **MORE, **changes})
+    return Task(**{**TASK, **changes})
 
 
 def an_entry(folder, text=ENTRY):

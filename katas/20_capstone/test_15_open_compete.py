@@ -5,25 +5,14 @@ import pytest
 
 from dojo.spec import assert_close, assert_equal
 from dojo.spec.child import in_child
+from dojo.spec.competition import TASK
 from tinytorch.capstone import EntryError, Task, compete
 
 PLAIN = "def load(model, weights):\n    return lambda x: x + weights['bias']\n"
 
 
-TASK = {
-    "name": "t",
-    "title": "A task",
-    "metric": "seconds",
-    "goal": 2.0,
-    "rounds": 6,
-    "warmup": 1,
-    "calls": 2,
-}
-MORE = {"work": 1, "count_start": False, "limit": 20, "max_bytes": 5000, "touch": "", "model": {}, "data": {}}
-
-
 def a_task(**changes):
-    return Task(**{**TASK, **MORE, **changes})
+    return Task(**{**TASK, **changes})
 
 
 def draw(seed):

@@ -3,25 +3,14 @@
 import numpy as np
 
 from dojo.spec import assert_close, assert_equal
+from dojo.spec.competition import TASK
 from tinytorch.capstone import Result, Task, rank
 
 WOBBLE = np.array([1.0, 1.01, 0.99, 1.02, 0.98, 1.0])
 
 
-TASK = {
-    "name": "t",
-    "title": "A task",
-    "metric": "seconds",
-    "goal": 2.0,
-    "rounds": 6,
-    "warmup": 1,
-    "calls": 2,
-}
-MORE = {"work": 1, "count_start": False, "limit": 20, "max_bytes": 5000, "touch": "", "model": {}, "data": {}}
-
-
 def a_task(**changes):
-    return Task(**{**TASK, **MORE, **changes})
+    return Task(**{**TASK, **changes})
 
 
 def timed(name, seconds):

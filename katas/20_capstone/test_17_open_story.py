@@ -5,6 +5,7 @@ import pytest
 
 from dojo.spec import assert_equal
 from dojo.spec.child import in_child
+from dojo.spec.competition import TASK
 from tinytorch.capstone import EntryError, Task, compete, rank
 
 SIMPLE = """
@@ -69,20 +70,8 @@ CHEATS = {
 }
 
 
-TASK = {
-    "name": "t",
-    "title": "A task",
-    "metric": "seconds",
-    "goal": 2.0,
-    "rounds": 6,
-    "warmup": 1,
-    "calls": 2,
-}
-MORE = {"work": 1, "count_start": False, "limit": 20, "max_bytes": 5000, "touch": "", "model": {}, "data": {}}
-
-
 def a_task(**changes):
-    return Task(**{**TASK, **MORE, **changes})
+    return Task(**{**TASK, **changes})
 
 
 def draw(seed):
