@@ -16,10 +16,10 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from dojo.serve.asking import Ask
-from dojo.serve.bundles import END
 from dojo.serve.desk import CUT, Desk, Reader, unless_gone
 from dojo.serve.errors import ApiError
 from dojo.serve.metrics import Metrics
+from dojo.serve.settings import END
 from tinytorch.caching import Request
 from tinytorch.capstone import (
     Bundle,

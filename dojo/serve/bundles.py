@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from tinytorch.capstone import Bundle
 
 HOME = ROOT / ".dojo" / "bundle"
-END = "<|endoftext|>"  # the special token behind which a text is over, where a tokenizer has it
 SECONDS = 80.0  # of training
 MILESTONE = ROOT / ".dojo" / "milestones" / "14_models"
 

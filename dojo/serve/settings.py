@@ -6,6 +6,8 @@ import argparse
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+END = "<|endoftext|>"  # no setting: the special token behind which a text is over, where a tokenizer has it
+
 
 def setting(default: Any, help: str) -> Any:
     return field(default=default, metadata={"help": help})

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dojo.datasets import stdlib
-from dojo.serve.bundles import END
+from dojo.serve.settings import END
 from tinytorch.capstone import Bundle
 from tinytorch.optimizers import AdamW
 from tinytorch.setup import manual_seed
