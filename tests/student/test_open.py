@@ -123,7 +123,7 @@ CHEATS = {
         "    def slow(ids, targets):\n",
         "the loss in step 2 is",
     ),
-    "guesses the loss": (SLOWLY, SLOWLY + "        return 4.17\n", "the loss in step 1 is"),
+    "guesses the loss": (SLOWLY, SLOWLY + "        return 3.5\n", "the loss in step 1 is"),
     "learns on half of the batch": (
         FIRST,
         "        ids, targets = ids[::2], targets[::2]\n" + FIRST,
