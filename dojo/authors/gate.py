@@ -36,8 +36,9 @@ import pytest
 
 from dojo.authors.small import SMALL, Milestone
 from dojo.authors.walk import Walk, questioned
-from dojo.catalogue import KATAS, SOLUTIONS, Kata, kata
+from dojo.catalogue import KATAS, ROOT, SOLUTIONS, Kata, kata
 from dojo.errors import RED, DojoError
+from dojo.report.plugin import SpecFile
 from dojo.run import process, specs, warm
 from dojo.run.jobs import LIMIT, Job, Run
 from dojo.run.results import Outcome
@@ -387,13 +388,33 @@ class _Planted:
 
     def play(self, session: pytest.Session, job: Job) -> int:
         session.config.pluginmanager.unregister(self)
-        session.config.args = job.args
+        if self.whole:
+            session.config.args = job.args
+        else:
+            session.config.pluginmanager.register(_Only(job.args))
         overlay.go_on(job.plan)
         session.config.hook.pytest_collection(session=session)
         session.config.hook.pytest_runtestloop(session=session)
         code = int(session.testsfailed > 0)
         session.config.hook.pytest_sessionfinish(session=session, exitstatus=code)
         return code
+
+
+class _Only:
+    """Collects these specs alone: pytest would look through the folders above, and make an item of every spec beside."""
+
+    def __init__(self, ids: list[str]) -> None:
+        self.ids = ids
+
+    def pytest_collection(self, session: pytest.Session) -> bool:
+        for file in dict.fromkeys(id.partition("::")[0] for id in self.ids):
+            session.items += session.genitems(SpecFile.from_parent(session, path=ROOT / file))
+        session.testscollected = len(session.items)
+        session.config.hook.pytest_collection_finish(session=session)
+        return True
+
+    def pytest_pycollect_makeitem(self, name: str) -> list[pytest.Item] | None:
+        return None if name in map(name_of, self.ids) else []
 
 
 def judged(mistake: mistakes.Mistake, outcome: Outcome, whole: bool) -> Finding:

@@ -354,10 +354,11 @@ def _has_fixtures(item: pytest.Item) -> bool:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    report = yield
     kata = kata_of(item.path)
     if kata is None:
-        return report
+        return (yield)
+    item.repr_failure = _unread  # type: ignore[method-assign]  # it is slow, and `explain` says it better
+    report = yield
     if report.skipped and call.excinfo is not None and from_student(call.excinfo.value):
         report.outcome = "failed"  # a spec may skip itself; student code may not
     if report.failed and call.excinfo is not None:
@@ -369,6 +370,10 @@ def pytest_runtest_makereport(
             report.longrepr = (str(item.path), item.location[1] or 0, explanation.text)
     report.sections = [(name, text[-PRINTED:]) for name, text in report.sections]
     return report
+
+
+def _unread(error: pytest.ExceptionInfo[BaseException]) -> str:
+    return ""
 
 
 def _spec(item: pytest.Item, kata: Kata) -> Spec:

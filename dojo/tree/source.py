@@ -81,6 +81,8 @@ def is_given(node: ast.stmt, lines: list[str]) -> bool:
 @lru_cache(maxsize=64)
 def given_lines(source: str) -> tuple[range, ...]:
     """The lines of each definition in a module that carries `# given`."""
+    if not GIVEN.search(source):
+        return ()
     try:
         tree = ast.parse(source)
     except SyntaxError:
@@ -88,9 +90,17 @@ def given_lines(source: str) -> tuple[range, ...]:
     lines = source.splitlines()
     return tuple(
         range(node.lineno, (node.end_lineno or node.lineno) + 1)
-        for node in ast.walk(tree)
+        for node in _statements(tree)
         if isinstance(node, Definition) and is_given(node, lines)
     )
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """The statements below a node, and no expression: those are most of a module, and define nothing."""
+    for each in ast.iter_child_nodes(node):
+        if isinstance(each, (ast.stmt, ast.excepthandler, ast.match_case)):
+            yield each
+            yield from _statements(each)
 
 
 # Whose file it is ---------------------------------------------------------------------------------------

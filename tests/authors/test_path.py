@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -92,8 +93,13 @@ def test_each_story_is_played(each: Kata) -> None:
 
 def taking(number: int) -> Taking:
     """Kata `number`, of which nothing is written."""
-    reference, skeleton = backups.contents(catalogue.SOLUTIONS), derive.files(catalogue.SOLUTIONS)
-    return Taking(kata(number), *(backups.part(kata(number), files) for files in (reference, skeleton)))
+    return Taking(kata(number), *(backups.part(kata(number), files) for files in trees()))
+
+
+@cache
+def trees() -> tuple[dict[Path, bytes], dict[Path, bytes]]:
+    """The reference and its skeleton."""
+    return backups.contents(catalogue.SOLUTIONS), derive.files(catalogue.SOLUTIONS)
 
 
 @pytest.mark.parametrize("number", [2, 7, 11])
