@@ -401,7 +401,7 @@ class _Planted:
 
 
 class _Only:
-    """Collects these specs alone: pytest would look through the folders above, and make an item of every spec beside."""
+    """Collects these specs alone: pytest would look through all folders above, and make items of all specs beside."""
 
     def __init__(self, ids: list[str]) -> None:
         self.ids = ids

@@ -14,9 +14,10 @@ import tempfile
 from pathlib import Path
 
 import numpy  # noqa: F401  # once, before the forks
+import scipy.special  # noqa: F401
 
 from dojo.catalogue import KATAS, SOLUTIONS, Kata, files_below, kata
-from dojo.run import process
+from dojo.run import process, warm
 from dojo.student import hunt
 from dojo.student.scene import _imported
 from dojo.tree.overlay import Plan, install
@@ -61,6 +62,7 @@ def shown(number: Kata, symptom: str, plan: Plan) -> str:
 
 def main(number: Kata) -> dict[str, list[str]]:
     closed = frozenset(each.slug for each in KATAS if each.number > number.number)
+    warm.compile_ahead(SOLUTIONS)
     right: dict[tuple[str, bool], str] = {}
 
     def look(each: hunt.Hunt, tree: Path, planted: Planted) -> list[str]:
@@ -75,6 +77,7 @@ def main(number: Kata) -> dict[str, list[str]]:
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         theirs = other_student(number, Path(folder))
+        warm.compile_ahead(theirs)
         for each in hunt.hunts(number):
             ours, other = plant(each.mistake, SOLUTIONS), plant(each.mistake, theirs)
             seen = look(each, SOLUTIONS, ours)
