@@ -19,8 +19,11 @@ import numpy as np
 from dojo.spec.close import assert_close, assert_equal
 from dojo.spec.device import to_numpy
 
-ROUNDS = (6, 16, 16)
-"""The number of rounds of each try. After a first red try there is a longer one."""
+ROUNDS = (3, 6, 16, 16)
+"""The number of rounds of each try. The first is a short look, which decides what is FAR from the threshold."""
+
+FAR = 1.5
+"""So many times faster or slower than the threshold, a short look is enough."""
 
 BATCH = 0.004
 """The least number of seconds of a batch."""
@@ -63,11 +66,13 @@ class Times:
 def judge(tries: Sequence[Times], at_least: float) -> Literal["green", "red", "again", "inconclusive"]:
     """The verdict after these tries.
 
-    One that is certainly fast enough is green; two steady ones that are not fast enough are red.
+    One that is certainly fast enough is green; two steady ones that are not fast enough are red. The first try, which
+    is short, counts only if it is far from the threshold: then it is enough.
     """
-    if any(times.certain >= at_least for times in tries):
+    look, *longer = tries
+    if look.certain >= FAR * at_least or any(times.certain >= at_least for times in longer):
         return "green"
-    if sum(times.steady for times in tries) >= 2:
+    if (look.steady and look.ratio * FAR <= at_least) or sum(times.steady for times in longer) >= 2:
         return "red"
     return "again" if len(tries) < len(ROUNDS) else "inconclusive"
 
