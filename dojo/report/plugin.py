@@ -156,6 +156,13 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
 
 def _load_profile(name: str) -> None:
     from hypothesis import HealthCheck, Phase, settings
+    from hypothesis.internal.conjecture import providers
+
+    # Constants that stand in the code under test would be tried too: to find them, every module is parsed in every
+    # run, and the examples would differ from student to student.
+    inside = vars(providers)
+    if "_get_local_constants" in inside:
+        inside["_get_local_constants"] = inside["Constants"]
 
     common: dict[str, Any] = {
         "deadline": None,
@@ -357,7 +364,7 @@ def pytest_runtest_makereport(
     kata = kata_of(item.path)
     if kata is None:
         return (yield)
-    item.repr_failure = _unread  # type: ignore[method-assign]  # it is slow, and `explain` says it better
+    item.repr_failure = lambda *_: ""  # type: ignore[method-assign]  # it is slow, and `explain` says it better
     report = yield
     if report.skipped and call.excinfo is not None and from_student(call.excinfo.value):
         report.outcome = "failed"  # a spec may skip itself; student code may not
@@ -370,10 +377,6 @@ def pytest_runtest_makereport(
             report.longrepr = (str(item.path), item.location[1] or 0, explanation.text)
     report.sections = [(name, text[-PRINTED:]) for name, text in report.sections]
     return report
-
-
-def _unread(error: pytest.ExceptionInfo[BaseException]) -> str:
-    return ""
 
 
 def _spec(item: pytest.Item, kata: Kata) -> Spec:
