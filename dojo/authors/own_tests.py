@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import re
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from dojo.commands import split
 from dojo.run.session import run_pytest
 from dojo.tree.overlay import plan_for
+
+WORKERS = 3  # on two cores: some tests wait for a sandbox or a browser
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,6 +21,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     plan_for("solutions")  # where there is no reference, this says so
-    # The tests of a file share what took long to find out, as those of the gate do: they stay in one process.
-    own = ["-n", "2", "--dist", "loadfile", "--override-ini=testpaths=tests"]
-    return run_pytest([*own, *split(options.args)])
+    own = [f"-n{WORKERS}", "--dist=loadscope", "--override-ini=testpaths=tests"]
+    return run_pytest([*own, *split(options.args)], [Division()])
+
+
+class Division:
+    """Divides the tests between the processes."""
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: object) -> LoadScopeScheduling | None:
+        return Together(config, log) if config.getoption("dist") == "loadscope" else None
+
+
+class Together(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """What shares something that takes long to find out stays in one process: a file, or of the gate a kata."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _, name = nodeid.partition("::")
+        kata = (
+            re.search(r"\[(\d\d)[_-]", name)
+            if file.endswith(("/test_gate.py", "/test_mistakes.py"))
+            else None
+        )
+        return f"{file} {kata[1]}" if kata else file

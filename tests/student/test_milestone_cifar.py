@@ -15,7 +15,7 @@ from dojo.datasets import strokes
 from dojo.run import process
 from dojo.student import milestone, scene
 from dojo.tree import overlay
-from tests.student.test_wrong_models import planted
+from tests.student.test_wrong_models import planted, ready
 
 pytestmark = pytest.mark.skipif(
     not process.can_fork(), reason="each plays in a fork, and this system has none"
@@ -40,6 +40,7 @@ def play(folder: Path, source: dict[str, str], more: str = "", data: Path | None
     script = folder / "milestone_cifar.py"
     text = CIFAR.milestone_script.read_text(encoding="utf-8")
     script.write_text(f"{text}\n{SMALL}\n{more}", encoding="utf-8")
+    ready()
     child = process.fork(partial(_play, script, source, data), limit=100, kept=True)
     ending = child.wait()
     answers = [told for told in child.take() if "ended" not in told]

@@ -16,7 +16,7 @@ from dojo.catalogue import KATAS, SOLUTIONS
 from dojo.run import process
 from dojo.student import milestone, scene
 from dojo.tree import overlay
-from tests.student.test_wrong_models import planted
+from tests.student.test_wrong_models import planted, ready
 
 pytestmark = pytest.mark.skipif(
     not process.can_fork(), reason="each plays in a fork, and this system has none"
@@ -77,6 +77,7 @@ def play(home: Path, task: str, entry: str = "", source: dict[str, str] | None =
     text = KATA.milestone_script.read_text(encoding="utf-8")
     script = home / KATA.milestone_script.name
     script.write_text(f"{text}\n{more}\n", encoding="utf-8")
+    ready()
     child = process.fork(partial(_play, script, task, source or {}), limit=100, kept=True)
     ending = child.wait()
     answers = [told for told in child.take() if "ended" not in told]
