@@ -62,14 +62,13 @@ class Mistake:
         """The reference with this mistake in it, by module name. All other text stays as it is."""
         module, text, node = reference.only(self.kata, self.function)
         wrong = self.wrong(reference.source(text, node))
-        lines = text.splitlines(keepends=True)
-        lines[reference.lines(node)] = [textwrap.indent(wrong, " " * node.col_offset)]
-        planted = "".join(lines)
         try:
-            ast.parse(planted)
+            ast.parse(wrong)
         except SyntaxError as error:
             raise DojoError(f"{self.function} with {self.name} in it is not Python: {error}") from error
-        return {module: planted}
+        lines = text.splitlines(keepends=True)
+        lines[reference.lines(node)] = [textwrap.indent(wrong, " " * node.col_offset)]
+        return {module: "".join(lines)}
 
     def wrong(self, right: str) -> str:
         """The source of the reference's function with this mistake in it, as if it were not indented."""

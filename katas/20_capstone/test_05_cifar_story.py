@@ -25,7 +25,7 @@ def digits(n, start=0):
     return strokes.digits(n, size=SIDE, difficulty=strokes.EASY, start=start)
 
 
-def run_of(folder, *callbacks):
+def run_of(folder, *callbacks, samples=SAMPLES):
     """A run with everything: random crops, batch norm, a schedule, averaged weights, checkpoints."""
     manual_seed(0)
     model = Sequential(
@@ -34,7 +34,7 @@ def run_of(folder, *callbacks):
         *(Flatten(), Linear(16 * 4, 10)),
     )
     moved = Compose([RandomCrop(SIDE, padding=1), Normalize([0.15], [0.3])])
-    loader = DataLoader(ImageDataset(*digits(SAMPLES), moved), BATCH, shuffle=True)
+    loader = DataLoader(ImageDataset(*digits(samples), moved), BATCH, shuffle=True)
     optimizer = SGD(model.parameters(), lr=0.1, momentum=0.9)
     scheduler = OneCycleLR(optimizer, max_lr=0.1, total_steps=EPOCHS * len(loader))
     average = WeightAveraging(0.95)
@@ -63,16 +63,16 @@ def test_a_run_survives_a_power_cut(tmp_path):
     """A run in two processes that was killed after an epoch and resumed has the weights of one that was not."""
 
     def whole():
-        trainer, loader, average = run_of(tmp_path / "whole")
+        trainer, loader, average = run_of(tmp_path / "whole", samples=100)
         trainer.fit(loader, None, EPOCHS)
         return {name: each.data for name, each in average.weights.items()}
 
     def cut():
-        trainer, loader, _ = run_of(tmp_path / "cut", PowerCut())
+        trainer, loader, _ = run_of(tmp_path / "cut", PowerCut(), samples=100)
         trainer.fit(loader, None, EPOCHS)
 
     def resumed():
-        trainer, loader, average = run_of(tmp_path / "cut")
+        trainer, loader, average = run_of(tmp_path / "cut", samples=100)
         trainer.resume(tmp_path / "cut")
         trainer.fit(loader, None, EPOCHS)
         return {name: each.data for name, each in average.weights.items()}
