@@ -1,4 +1,4 @@
-"""`make test`: the tests of the repository itself, in tests/."""
+"""`make test`: the tests of the repository itself, in tests/; `make test-teach`: those of the instructor's side."""
 
 from __future__ import annotations
 
@@ -8,20 +8,29 @@ import re
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from dojo.catalogue import ROOT
 from dojo.commands import split
 from dojo.run.session import run_pytest
 from dojo.tree.overlay import plan_for
+
+TEACH = ("hostile", "teach")
+"""The folders of tests/ that are about sandboxes and grading."""
 
 WORKERS = 3  # on two cores: some tests wait for a sandbox or a browser
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--args", default="", metavar="ARGS", help="more arguments for pytest")
+    parser.add_argument(
+        "--teach", action="store_true", help="those about sandboxes and grading, instead of the others"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     plan_for("solutions")  # where there is no reference, this says so
-    own = [f"-n{WORKERS}", "--dist=loadscope", "--override-ini=testpaths=tests"]
+    rooms = [path for path in sorted((ROOT / "tests").iterdir()) if [*path.glob("test_*.py")]]
+    chosen = [f"tests/{path.name}" for path in rooms if (path.name in TEACH) == options.teach]
+    own = [f"-n{WORKERS}", "--dist=loadscope", f"--override-ini=testpaths={' '.join(chosen)}"]
     return run_pytest([*own, *split(options.args)], [Division()])
 
 

@@ -46,6 +46,7 @@ OUTPUT = {
 
 ELSEWHERE = {
     "make test": "it is what runs this",
+    "make test-teach": "continuous integration runs it",
     "make dev-gate": "tests/authors/test_gate.py runs the same functions",
     "make dev-specs": "it plays every story; the gate compares its lists with the specs, and proves the short path",
     ".ci/run": "continuous integration runs it",
