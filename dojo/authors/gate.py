@@ -247,7 +247,8 @@ def walked(kata: Kata, path: str = WHOLE) -> Part:
     for below in KATAS[: kata.number - 1] if path == SHORT else ():
         source |= off_path(below)
     plan = Plan(SOLUTIONS, source=source)
-    outcome = yield Job([where(kata), f"--path={path}"], plan, LIMIT, (Walk(kata, names),))
+    args = [where(kata), f"--path={path}", "--profile=few"]  # (b) tries more examples
+    outcome = yield Job(args, plan, LIMIT, (Walk(kata, names),))
     problems = [told["problem"] for told in outcome.told if "problem" in told]
     if not any("callers" in told for told in outcome.told) or outcome.code is None:
         died = outcome.results[-1].text if outcome.results else outcome.output

@@ -50,7 +50,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--path", choices=specs.PATHS, default=specs.WHOLE, help="which specs: the short path, or all"
     )
     group.addoption("--device", choices=("strict", "cpu", "cuda"), default="strict", help="for device specs")
-    group.addoption("--profile", choices=("kata", "dojo", "thorough"), default="kata", help="of hypothesis")
+    group.addoption("--profile", choices=("few", "kata", "dojo", "thorough"), default="kata", help="of hypothesis")
     group.addoption("--dojo-limit", type=float, default=10.0, metavar="S", help="seconds for each spec")
     group.addoption(
         "--stuck", metavar="WORDS", help="how a red spec says to get a hint, instead of `make hint`"
@@ -172,6 +172,7 @@ def _load_profile(name: str) -> None:
         "phases": (Phase.explicit, Phase.generate, Phase.shrink),  # `explain` points at NumPy's insides
         "suppress_health_check": (HealthCheck.too_slow,),  # it measures the machine
     }
+    settings.register_profile("few", max_examples=8, derandomize=True, **common)
     settings.register_profile("kata", max_examples=25, derandomize=True, **common)
     settings.register_profile("dojo", max_examples=100, derandomize=False, **common)
     settings.register_profile("thorough", max_examples=1000, derandomize=False, **common)
