@@ -362,7 +362,8 @@ def caught(kata: Kata, some: list[mistakes.Mistake], whole: bool) -> Part:
             problems.append(f"{each.name}: {problem}")
     if not jobs:
         return Finding(len(some), problems)
-    outcome = yield Job([where(kata)], Plan(SOLUTIONS), LIMIT * len(jobs), (_Planted(kata, jobs, whole),))
+    args = [where(kata), "--profile=few"]  # as grading does
+    outcome = yield Job(args, Plan(SOLUTIONS), LIMIT * len(jobs), (_Planted(kata, jobs, whole),))
     found = [Finding(*told) for told in outcome.told]
     problems += [f"{each.name}: the run ended before it\n{outcome.output}" for each, _ in jobs[len(found) :]]
     return _together([Finding(len(some) - len(found), problems), *found])
