@@ -67,13 +67,15 @@ class Answers:
         methods = [node]
         for each in methods:  # it grows
             asked = {part.attr for part in ast.walk(each) if isinstance(part, ast.Attribute)}
-            methods += [
-                other for other in self._added(owner) if other.name in asked and other not in methods
-            ]
+            methods += [other for other in self._added(owner) if other.name in asked and other not in methods]
         needed = [self._source(each) for each in self._needed(methods, set())]
         if owner:
             kept = [self._source(each) for each in self._fields(owner)]
-            body = "\n".join([*kept, *(self._source(each) for each in methods)])
+            body = (
+                "\n".join(["".join(kept), *map(self._source, methods)])
+                if kept
+                else "\n".join(map(self._source, methods))
+            )
             own = f"class {owner}:\n{textwrap.indent(body, '    ')}"
         else:
             own = self._source(node)
@@ -103,10 +105,9 @@ class Answers:
             start = min([first.lineno, *(each.lineno for each in first.decorator_list)]) - 1
             new = "".join(f"{self._source(each)}\n\n" for each in needed)
             lines = text.splitlines(keepends=True)
-            for place, new in sorted(
-                [*replaced[module], (slice(start, start), new)], key=lambda each: each[0].start, reverse=True
-            ):
-                lines[place] = [new]
+            pieces = [*replaced[module], (slice(start, start), new)]
+            for place, piece in sorted(pieces, key=lambda each: each[0].start, reverse=True):
+                lines[place] = [piece]
             texts[module] = "".join(lines)
             ast.parse(texts[module])
         return texts
@@ -180,5 +181,7 @@ def load(kata: Kata) -> list[Answers]:
             if name not in each.functions and not name.rpartition(".")[2].startswith("_") and name[0] != "_"
         ]
         if strays:
-            raise DojoError(f"{each.path.name} answers {', '.join(strays)}, which the reference does not have.")
+            raise DojoError(
+                f"{each.path.name} answers {', '.join(strays)}, which the reference does not have."
+            )
     return found

@@ -1,4 +1,4 @@
-"""Index arithmetic by products of what is behind, einsum, operators that look things up, joining into an empty array."""
+"""Index arithmetic by products and by Horner, einsum, loops for index_add and cumsum, arrays that are filled."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tinytorch.dispatch import Array, primitive
 from tinytorch.setup import get_array_module
 from tinytorch.tensor import layout
 from tinytorch.tensor.creation import tensor
-from tinytorch.tensor.primitives import mean, reshape, sort, sum
 from tinytorch.tensor.layout import Shape
+from tinytorch.tensor.primitives import mean, reshape, sort, sum
 from tinytorch.tensor.promotion import float32, float64, int64, promote, result_type
 from tinytorch.tensor.sums import at_least_float32
 
@@ -61,7 +61,9 @@ def arange(
     device: Any = "cpu",
     requires_grad: bool = False,
 ) -> Tensor:
-    """First how many, then start + step * i: PyTorch's way. No rounding error can add up, and one more product."""
+    """First how many, then start + step * i: PyTorch's way. No rounding error can add up, and one more
+    product.
+    """
     if end is None:
         start, end = 0, start
     if not step or (end < start if step > 0 else end > start):
@@ -96,7 +98,9 @@ def eye(
 
 @primitive
 def cumsum(a: Array, dim: int) -> Array:
-    """A loop that carries the sum along: the definition, and one NumPy call for each step instead of one for all."""
+    """A loop that carries the sum along: the definition, and one NumPy call for each step instead of one
+    for all.
+    """
     xp = get_array_module(a)
     dtype = a.dtype if a.dtype.kind == "f" else int64
     if a.ndim == 0:
@@ -115,7 +119,9 @@ def cumsum(a: Array, dim: int) -> Array:
 
 @primitive
 def index_add(a: Array, dim: int, index: Array, source: Array) -> Array:
-    """A loop over the indices: each adds its slice. Python is slow at it, and cannot lose an index that is there twice."""
+    """A loop over the indices: each adds its slice. Python is slow at it, and cannot lose an index that is
+    there twice.
+    """
     xp = get_array_module(a, index, source)
     if a.dtype != source.dtype:
         raise TypeError(f"{source.dtype} is added to {a.dtype}: make them alike")
@@ -134,7 +140,9 @@ def index_add(a: Array, dim: int, index: Array, source: Array) -> Array:
 
 
 def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True) -> tuple[Tensor, Tensor]:
-    """All of it is sorted, values and indices, and both are cut: two lines, and a gather of what is thrown away."""
+    """All of it is sorted, values and indices, and both are cut: two lines, and a gather of what is thrown
+    away.
+    """
     values, indices = sort(x, dim, descending=largest)
     side = x.shape[dim] if x.ndim else 1
     if k < 0 or k > side:
@@ -180,7 +188,9 @@ def clamp(a: Array, min: float | None = None, max: float | None = None) -> Array
 
 @primitive
 def argsort(a: Array, dim: int = -1, descending: bool = False) -> Array:
-    """Downwards: the places that the values have among themselves are negated, and sorted stably. Two sorts, no flip."""
+    """Downwards: the places that the values have among themselves are negated, and sorted stably. Two
+    sorts, no flip.
+    """
     xp = get_array_module(a)
     if a.ndim == 0:
         return xp.zeros((), xp.int64)
@@ -189,8 +199,12 @@ def argsort(a: Array, dim: int = -1, descending: bool = False) -> Array:
     upwards = a.argsort(axis=dim, kind="stable")
     ordered = xp.take_along_axis(a, upwards, axis=dim)
     moved = xp.moveaxis(ordered, dim, -1)
-    new = xp.ones(moved.shape, bool)  # where a new value begins; equal ones share a rank, and nan is equal to nan
-    same = (moved[..., 1:] == moved[..., :-1]) | ((moved[..., 1:] != moved[..., 1:]) & (moved[..., :-1] != moved[..., :-1]))
+    new = xp.ones(
+        moved.shape, bool
+    )  # where a new value begins; equal ones share a rank, and nan is equal to nan
+    same = (moved[..., 1:] == moved[..., :-1]) | (
+        (moved[..., 1:] != moved[..., 1:]) & (moved[..., :-1] != moved[..., :-1])
+    )
     new[..., 1:] = ~same
     ranks = xp.moveaxis(new.cumsum(axis=-1), -1, dim)
     back = xp.empty_like(upwards)
@@ -210,7 +224,9 @@ def var(x: Tensor, dim: Any = None, correction: int = 1, keepdim: bool = False) 
 
 @primitive
 def bmm(a: Array, b: Array) -> Array:
-    """Einstein's sum: the letters say what is multiplied and added. It is slower than BLAS for large matrices."""
+    """Einstein's sum: the letters say what is multiplied and added. It is slower than BLAS for large
+    matrices.
+    """
     if a.ndim < 2 or b.ndim < 2:
         raise ValueError(f"matrices have two axes or more, got {a.shape} and {b.shape}")
     if a.shape[-1] != b.shape[-2]:
@@ -232,7 +248,11 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
     if a.shape[-1] != columns.shape[-2]:
         raise ValueError(f"{a.shape} @ {b.shape}: {a.shape[-1]} is not {columns.shape[-2]}")
     product = bmm(rows, columns)
-    shape = product.shape[:-2] + (product.shape[-2:-1] if a.ndim > 1 else ()) + (product.shape[-1:] if b.ndim > 1 else ())
+    shape = (
+        product.shape[:-2]
+        + (product.shape[-2:-1] if a.ndim > 1 else ())
+        + (product.shape[-1:] if b.ndim > 1 else ())
+    )
     return reshape(product, shape)
 
 
@@ -254,7 +274,9 @@ def expand(a: Array, shape: Sequence[int]) -> Array:
 
 @primitive
 def concatenate(*arrays: Array, dim: int = 0) -> Array:
-    """An empty array of the final size, and each piece written into its place: what a concatenation does in memory."""
+    """An empty array of the final size, and each piece written into its place: what a concatenation does in
+    memory.
+    """
     xp = get_array_module(*arrays)
     arrays = promote(*arrays)
     first = arrays[0]
@@ -267,7 +289,10 @@ def concatenate(*arrays: Array, dim: int = 0) -> Array:
                 raise ValueError(f"side {theirs} of {each.shape} does not fit side {mine} of {first.shape}")
         if each.ndim != first.ndim:
             raise ValueError(f"shapes {first.shape} and {each.shape} have other numbers of axes")
-    out = xp.empty((*first.shape[:axis], builtins.sum(each.shape[axis] for each in arrays), *first.shape[axis + 1 :]), first.dtype)
+    out = xp.empty(
+        (*first.shape[:axis], builtins.sum(each.shape[axis] for each in arrays), *first.shape[axis + 1 :]),
+        first.dtype,
+    )
     start = 0
     for each in arrays:
         out[(slice(None),) * axis + (slice(start, start + each.shape[axis]),)] = each
@@ -306,7 +331,9 @@ def tril(a: Array, diagonal: int = 0) -> Array:
 
 @primitive
 def gather(a: Array, dim: int, index: Array) -> Array:
-    """An index array for each axis, open as `ogrid` makes them: general, and one array more than take_along_axis."""
+    """An index array for each axis, open as `ogrid` makes them: general, and one array more than
+    take_along_axis.
+    """
     if not -a.ndim <= dim < a.ndim:
         raise (IndexError if a.ndim else ValueError)(f"there is no axis {dim} in {a.shape}")
     dim %= a.ndim
@@ -347,7 +374,9 @@ def split(x: Tensor, sizes: int | Sequence[int], dim: int = 0) -> tuple[Tensor, 
 
 class Tensor:
     def stride(self) -> Shape:
-        """NumPy's bytes divided by the size of an entry, where an empty Tensor asks one of ones for its strides."""
+        """NumPy's bytes divided by the size of an entry, where an empty Tensor asks one of ones for its
+        strides.
+        """
         shown = self.data if self.data.size else np.empty([side or 1 for side in self.shape], self.dtype)
         return tuple(np.floor_divide(shown.strides, shown.itemsize).tolist())
 
@@ -376,7 +405,9 @@ class Tensor:
 
     @property
     def T(self) -> Tensor:
-        """The first axis and the last change places, then those inside of them: one exchange after the other."""
+        """The first axis and the last change places, then those inside of them: one exchange after the
+        other.
+        """
         result = self
         for axis in range(self.ndim // 2):
             result = result.transpose(axis, -1 - axis)

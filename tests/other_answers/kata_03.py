@@ -6,19 +6,23 @@ import math
 
 from tinytorch.dispatch import Array, accelerable, primitive
 from tinytorch.setup import get_array_module
-from tinytorch.tensor import Dims, Tensor, amax, at_least_float32, erf, exp, floating, log, sum, tanh, where
+from tinytorch.tensor import Dims, Tensor, amax, at_least_float32, erf, exp, floating, log, sum, where
 
 
 @accelerable
 @primitive
 def relu(x: Array) -> Array:
-    """Chosen with `where`, entry by entry: what is not below 0 stays, nan too. A branch where `maximum` has none."""
+    """Chosen with `where`, entry by entry: what is not below 0 stays, nan too. A branch where `maximum` has
+    none.
+    """
     return get_array_module(x).where(x < 0, x.dtype.type(0), x)
 
 
 @primitive
 def sigmoid(x: Array) -> Array:
-    """Each half of the line is computed where it is needed, and no entry twice; index arrays cost more than that saves."""
+    """Each half of the line is computed where it is needed, and no entry twice; index arrays cost more than
+    that saves.
+    """
     xp = get_array_module(x)
     x = floating(x)
     out = xp.empty_like(x)
@@ -43,7 +47,9 @@ def gelu(x: Tensor, approximate: str = "none") -> Tensor:
 
 @primitive
 def softplus(x: Array, beta: float = 1.0) -> Array:
-    """log(exp(0) + exp(z)) is what `logaddexp` computes, without overflow: the library has done the thinking."""
+    """log(exp(0) + exp(z)) is what `logaddexp` computes, without overflow: the library has done the
+    thinking.
+    """
     z = floating(x) * beta
     return get_array_module(x).logaddexp(z.dtype.type(0), z) / beta
 
@@ -51,14 +57,18 @@ def softplus(x: Array, beta: float = 1.0) -> Array:
 @accelerable
 @at_least_float32
 def log_softmax(x: Tensor, dim: int) -> Tensor:
-    """The largest entry is subtracted once, and the logarithm of the sum once more: PyTorch's order of the steps."""
+    """The largest entry is subtracted once, and the logarithm of the sum once more: PyTorch's order of the
+    steps.
+    """
     largest = amax(x, dim, keepdim=True).detach()
     return (x - largest) - logsumexp(x - largest, dim, keepdim=True)
 
 
 @at_least_float32
 def logsumexp(x: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
-    """Several axes are reduced one after the other: logsumexp of logsumexps. Nothing to know of tuples of axes."""
+    """Several axes are reduced one after the other: logsumexp of logsumexps. Nothing to know of tuples of
+    axes.
+    """
     if dim is None or dim == ():
         dim = range(x.ndim) if x.ndim else (0,)
     axes = [dim] if isinstance(dim, int) else list(dim)
@@ -70,7 +80,9 @@ def logsumexp(x: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
 
 
 def leaky_relu_backward(grad: Array, x: Array, negative_slope: float = 0.01) -> Array:
-    """A slope for each entry, and one product: the chain rule as it is written, and an array of slopes in memory."""
+    """A slope for each entry, and one product: the chain rule as it is written, and an array of slopes in
+    memory.
+    """
     slope = get_array_module(x).ones_like(x)
     slope[x <= 0] = negative_slope
     return slope * grad
@@ -109,7 +121,9 @@ def gelu_backward(grad: Array, x: Array, approximate: str = "none") -> Array:
 
 @at_least_float32
 def softmax_backward(grad: Array, out: Array, dim: int) -> Array:
-    """A row times diag(out) - out out^T, where the dot product is one of BLAS: the rows come last, and go back."""
+    """A row times diag(out) - out out^T, where the dot product is one of BLAS: the rows come last, and go
+    back.
+    """
     xp = get_array_module(out)
     if out.ndim == 0:
         return xp.zeros_like(out)
@@ -120,7 +134,9 @@ def softmax_backward(grad: Array, out: Array, dim: int) -> Array:
 
 @at_least_float32
 def log_softmax_backward(grad: Array, out: Array, dim: int) -> Array:
-    """The rows are added up in float64, and softmax is what `out` says it is: exp(out). Twice the memory for a moment."""
+    """The rows are added up in float64, and softmax is what `out` says it is: exp(out). Twice the memory
+    for a moment.
+    """
     xp = get_array_module(out)
     total = xp.asarray(grad, xp.float64).sum(axis=dim, keepdims=True)
     return (grad - xp.exp(out) * total).astype(grad.dtype)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tinytorch.dispatch import Array, accelerable
+from tinytorch.layers import init
 from tinytorch.layers.module import Buffer, LoadResult, Parameter
 from tinytorch.setup import default_generator, get_array_module
 from tinytorch.tensor import Tensor, matmul, reshape, transpose, where
@@ -42,7 +43,9 @@ class Module:
         yield from self._tables()[2].items()
 
     def named_modules(self, prefix: str = "", _seen: set[int] | None = None) -> Iterator[tuple[str, Module]]:
-        """By recursion, with the set of those that were met passed down: PyTorch's own. As deep as Python's stack."""
+        """By recursion, with the set of those that were met passed down: PyTorch's own. As deep as Python's
+        stack.
+        """
         seen = set() if _seen is None else _seen
         if id(self) in seen:
             return
@@ -52,7 +55,9 @@ class Module:
             yield from child.named_modules(prefix + "." * bool(prefix) + name, seen)
 
     def named_parameters(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Parameter]]:
-        """A list is built first, and tied weights are kept out by a dict from the parameter to its first name."""
+        """A list is built first, and tied weights are kept out by a dict from the parameter to its first
+        name.
+        """
         yield from self._first_names(0, prefix, recurse)
 
     def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Buffer]]:
@@ -115,7 +120,9 @@ class Module:
         rows = [f"({name}): {child!r}" for name, child in self.named_children()]
         if not rows:
             return type(self).__name__ + "(" + self.extra_repr() + ")"
-        return "\n".join([f"{type(self).__name__}(", *("  " + row.replace("\n", "\n  ") for row in rows), ")"])
+        return "\n".join(
+            [f"{type(self).__name__}(", *("  " + row.replace("\n", "\n  ") for row in rows), ")"]
+        )
 
 
 class Linear:
@@ -130,7 +137,9 @@ class Linear:
 
 @accelerable
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """All leading axes become one, so that one product of two matrices does it: two reshapes for less work in BLAS."""
+    """All leading axes become one, so that one product of two matrices does it: two reshapes for less work
+    in BLAS.
+    """
     if weight.ndim != 2 or x.ndim == 0 or x.shape[-1] != weight.shape[1]:
         raise ValueError(f"x {x.shape} does not meet a weight of shape {weight.shape}")
     if bias is not None and bias.shape != (weight.shape[0],):
@@ -182,7 +191,7 @@ class Flatten:
         """One -1 for the merged axes: reshape works out the number, if no side is 0."""
         start, end = range(x.ndim)[self.start_dim], range(x.ndim)[self.end_dim]
         side = -1 if x.numel() else int(np.prod(x.shape[start : end + 1]))
-        return x.reshape(x.shape[:start] + (side,) + x.shape[end + 1 :])
+        return x.reshape((*x.shape[:start], side, *x.shape[end + 1 :]))
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:

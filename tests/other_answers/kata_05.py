@@ -13,7 +13,6 @@ from tinytorch.tensor import (
     at_least_float32,
     broadcast_shapes,
     exp,
-    gather,
     log1p,
     maximum,
     ones,
@@ -52,7 +51,9 @@ def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
 
 @accelerable
 def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0) -> Tensor:
-    """Both cases are computed, and one is chosen: PyTorch's way. What was not chosen may overflow, and does no harm."""
+    """Both cases are computed, and one is chosen: PyTorch's way. What was not chosen may overflow, and does
+    no harm.
+    """
     if not delta > 0:
         raise ValueError(f"huber_loss with delta = {delta}")
     _alike(input, target)
@@ -68,7 +69,9 @@ def binary_cross_entropy_with_logits(
     reduction: str = "mean",
     pos_weight: Tensor | None = None,
 ) -> Tensor:
-    """PyTorch's formula: (1 - y) * x + (1 + (w - 1) * y) * (log(1 + exp(-abs(x))) + max(-x, 0)), one exponential."""
+    """PyTorch's formula: (1 - y) * x + (1 + (w - 1) * y) * (log(1 + exp(-abs(x))) + max(-x, 0)), one
+    exponential.
+    """
     _alike(input, target)
     for each in (weight, pos_weight):
         if each is not None:
@@ -84,7 +87,9 @@ def binary_cross_entropy_with_logits(
     return _reduced(losses if weight is None else weight * losses, reduction)
 
 
-def _checked(input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int) -> tuple[Tensor, Tensor]:
+def _checked(
+    input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int
+) -> tuple[Tensor, Tensor]:
     """(N, C, M) of the input and (N, M) of the target, whatever their axes are."""
     if input.ndim == 1:
         n, classes, rest = 1, input.shape[0], ()
@@ -115,12 +120,20 @@ def nll_loss(
     ignore_index: int = -100,
     reduction: str = "mean",
 ) -> Tensor:
-    """Everything is brought to (N, C, M) and one-hot first: C times the memory, and no lookup that could go wrong."""
+    """Everything is brought to (N, C, M) and one-hot first: C times the memory, and no lookup that could go
+    wrong.
+    """
     logs, classes = _checked(input, target, weight, ignore_index)
     numbers = get_array_module(classes.data).arange(logs.shape[1])[:, None]
-    hot = Tensor(classes.data[:, None, :] == numbers)  # (N, C, M); nothing where a target is ignored by its number
+    hot = Tensor(
+        classes.data[:, None, :] == numbers
+    )  # (N, C, M); nothing where a target is ignored by its number
     hot = where(Tensor(classes.data == ignore_index).unsqueeze(1), False, hot)
-    each = reshape(weight.to(input.dtype), (1, -1, 1)) if weight is not None else ones(1, 1, 1, dtype=input.dtype, device=input.device)
+    each = (
+        reshape(weight.to(input.dtype), (1, -1, 1))
+        if weight is not None
+        else ones(1, 1, 1, dtype=input.dtype, device=input.device)
+    )
     losses = sum(where(hot, -logs * each, 0.0), 1)
     if reduction == "mean":
         return losses.sum() / where(hot, each, 0.0).sum()
@@ -137,7 +150,9 @@ def cross_entropy(
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Tensor:
-    """The truth is a distribution, and the loss its product with logsumexp(x) - x: one formula, smoothed or not."""
+    """The truth is a distribution, and the loss its product with logsumexp(x) - x: one formula, smoothed or
+    not.
+    """
     if label_smoothing < 0 or label_smoothing > 1:
         raise ValueError(f"label_smoothing = {label_smoothing}")
     logits, classes = _checked(input, target, weight, ignore_index)
@@ -146,7 +161,9 @@ def cross_entropy(
     counts = (classes.data != ignore_index)[:, None, :]
     off = label_smoothing / count if count else 0.0
     truth = (hot * (1 - label_smoothing) + off).astype(input.dtype)  # (N, C, M)
-    weights = ones(count, dtype=input.dtype, device=input.device) if weight is None else weight.to(input.dtype)
+    weights = (
+        ones(count, dtype=input.dtype, device=input.device) if weight is None else weight.to(input.dtype)
+    )
     weights = reshape(weights, (1, -1, 1))
     cost = logsumexp(logits, 1, keepdim=True) - logits
     losses = sum(where(Tensor((truth != 0) & counts), cost * weights * Tensor(truth), 0.0), 1)
@@ -208,6 +225,8 @@ def cross_entropy_backward(grad: Array, input: Array, target: Array, reduction: 
 def binary_cross_entropy_with_logits_backward(
     grad: Array, input: Array, target: Array, reduction: str = "mean"
 ) -> Array:
-    """p for a target of 0 and p - 1 for a target of 1, mixed: (1 - y) * p - y * (1 - p), where 1 - p is sigmoid(-x)."""
+    """p for a target of 0 and p - 1 for a target of 1, mixed: (1 - y) * p - y * (1 - p), where 1 - p is
+    sigmoid(-x).
+    """
     p, q = sigmoid(Tensor(input)).data, sigmoid(Tensor(-input)).data
     return ((1 - target) * p - target * q) * (grad / _share(input.size, reduction))

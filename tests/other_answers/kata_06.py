@@ -1,4 +1,4 @@
-"""PyTorch's order of the operations, averages moved by `lerp`, states in one dict a name, options looked up in a loop."""
+"""PyTorch's order of the operations, averages that go a part of the way, parameters told apart by `id`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tinytorch.dispatch import Array, accelerable
+from tinytorch.optimizers import zeros_like_all
 from tinytorch.setup import get_array_module
 from tinytorch.tensor import Tensor
 
@@ -25,7 +26,9 @@ def sgd_update(
     nesterov: bool,
     weight_decay: float,
 ) -> None:
-    """In place wherever it can be, as PyTorch: the buffer is multiplied, then added to. Fewer arrays, more lines."""
+    """In place wherever it can be, as PyTorch: the buffer is multiplied, then added to. Fewer arrays, more
+    lines.
+    """
     for place, (p, g) in enumerate(zip(params, grads, strict=True)):
         direction = g + weight_decay * p if weight_decay != 0 else g
         if momentum != 0:
@@ -54,7 +57,9 @@ def adam_update(
     weight_decay: float,
     decoupled: bool,
 ) -> None:
-    """Averages go a part of the way (`lerp`), and both corrections become one step size: PyTorch's form, in other roundings."""
+    """Averages go a part of the way (`lerp`), and both corrections become one step size: PyTorch's form, in
+    other roundings.
+    """
     for i in range(len(params)):
         p, m, v = params[i], exp_avgs[i], exp_avg_sqs[i]
         g = grads[i]
@@ -139,7 +144,9 @@ class Optimizer:
             each.grad = None
 
     def state_dict(self) -> dict[str, Any]:
-        """Numbers are handed out while the groups are walked, as PyTorch does it: by `id`, first come first served."""
+        """Numbers are handed out while the groups are walked, as PyTorch does it: by `id`, first come first
+        served.
+        """
         numbers: dict[int, int] = {}
         groups = []
         for group in self.param_groups:
@@ -152,7 +159,9 @@ class Optimizer:
         return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """From the groups of here to their numbers there: one dict, and each value is copied where it is met."""
+        """From the groups of here to their numbers there: one dict, and each value is copied where it is
+        met.
+        """
         theirs = state_dict["param_groups"]
         sizes = [[len(each["params"]) for each in groups] for groups in (self.param_groups, theirs)]
         if sizes[0] != sizes[1]:
@@ -167,9 +176,7 @@ class Optimizer:
         for group in self.param_groups:
             for name in {name: 0 for each in group["params"] for name in self.state.get(each, {})}:
                 having = [
-                    each
-                    for each in group["params"]
-                    if hasattr(self.state.get(each, {}).get(name), "dtype")
+                    each for each in group["params"] if hasattr(self.state.get(each, {}).get(name), "dtype")
                 ]
                 for each, empty in zip(having, zeros_like_all([p.data for p in having]), strict=True):
                     value = Tensor(self.state[each][name]).to(dtype=each.dtype, device=each.device)
@@ -179,7 +186,9 @@ class Optimizer:
 
 class SGD:
     def step(self) -> None:
-        """All groups are looked at before any is moved, in a loop of its own: two short loops for a long one."""
+        """All groups are looked at before any is moved, in a loop of its own: two short loops for a long
+        one.
+        """
         moving = []
         for group in self.param_groups:
             having = [each for each in group["params"] if each.grad is not None]
@@ -190,7 +199,9 @@ class SGD:
                     raise ValueError(f"gradient {each.grad.shape} for a parameter of shape {each.shape}")
             moving.append((group, having))
         for group, having in moving:
-            buffers = [self.state[each].get("momentum_buffer") if each in self.state else None for each in having]
+            buffers = [
+                self.state[each].get("momentum_buffer") if each in self.state else None for each in having
+            ]
             sgd_update(
                 [each.data for each in having],
                 [each.grad.data for each in having],
@@ -208,7 +219,9 @@ class SGD:
 
 class Adam:
     def step(self) -> None:
-        """The state of a parameter is made in one place when it is first met, as in PyTorch, and then only read."""
+        """The state of a parameter is made in one place when it is first met, as in PyTorch, and then only
+        read.
+        """
         moving = [(group, self._checked(group["params"])) for group in self.param_groups]
         for group, having in moving:
             new = [each for each in having if not self.state.get(each)]
