@@ -23,6 +23,8 @@ from dojo.tree import reference
 from dojo.tree.skeleton.names import names_bound, names_read
 from dojo.tree.source import Definition, Function, definitions
 
+IMPORT = ast.Import | ast.ImportFrom
+
 
 class Answer(NamedTuple):
     """A function that is answered otherwise."""
@@ -68,19 +70,15 @@ class Answers:
         for each in methods:  # it grows
             asked = {part.attr for part in ast.walk(each) if isinstance(part, ast.Attribute)}
             methods += [other for other in self._added(owner) if other.name in asked and other not in methods]
-        needed = [self._source(each) for each in self._needed(methods, set())]
+        own = self._source(node)
         if owner:
-            kept = [self._source(each) for each in self._fields(owner)]
-            body = (
-                "\n".join(["".join(kept), *map(self._source, methods)])
-                if kept
-                else "\n".join(map(self._source, methods))
-            )
-            own = f"class {owner}:\n{textwrap.indent(body, '    ')}"
-        else:
-            own = self._source(node)
+            members = [*map(self._source, self._fields(owner)), *map(self._source, methods)]
+            own = f"class {owner}:\n{textwrap.indent(chr(10).join(members), '    ')}"
+        needed = self._needed(methods, set())
+        imports = [self._source(each) for each in needed if isinstance(each, IMPORT)]
+        others = [self._source(each) for each in needed if not isinstance(each, IMPORT)]
         says = " ".join((ast.get_docstring(node) or "").split())
-        return Answer(name, says, "\n".join([*needed, own]))
+        return Answer(name, says, "\n\n".join(filter(None, ["".join(imports), *others, own])))
 
     def plant(self) -> dict[str, str]:
         """The reference with all these answers in it, by module name. All other text stays as it is."""

@@ -7,7 +7,7 @@ import weakref
 import numpy as np
 import pytest
 
-from dojo.spec import assert_close, assert_equal, raises
+from dojo.spec import assert_equal, raises
 from tinytorch import dispatch
 from tinytorch.autograd import Node, Tape, edges_to, enable_grad, is_grad_enabled, no_grad
 from tinytorch.dispatch import primitives

@@ -21,9 +21,7 @@ def conv2d(
     dilation: Pair = 1,
     groups: int = 1,
 ) -> Tensor:
-    """All places at once, in the frequencies; a stride leaves some out afterwards. One inf spoils the whole
-    picture.
-    """
+    """All places at once, in the frequencies; a stride leaves some out, and inf and nan are added one by one."""
     if x.dtype.kind != "f":
         raise TypeError(f"a picture of {x.dtype}")
     if x.ndim not in (3, 4):
@@ -73,14 +71,22 @@ class _Correlation(Function):
         xp = get_array_module(x, weight)
         dtype = xp.promote_types(x.dtype, weight.dtype)
         (H, W), (kh, kw), (dh, dw) = x.shape[-2:], weight.shape[-2:], dilation
+        strange = xp.argwhere(~xp.isfinite(x)).tolist()  # they spoil what sees them, and nothing else
+        whole, x = x, xp.where(xp.isfinite(x), x, 0)
         spread = xp.zeros((*weight.shape[:2], H, W), float64)
         spread[:, :, : dh * (kh - 1) + 1 : dh, : dw * (kw - 1) + 1 : dw] = weight
         ctx.spectra = xp.fft.rfft2(x.astype(float64)), xp.fft.rfft2(spread)
         ctx.sizes = (H, W), (H - dh * (kh - 1), W - dw * (kw - 1)), (kh, kw), dilation
         product = xp.einsum("nchw,ochw->nohw", ctx.spectra[0], xp.conj(ctx.spectra[1]))
         rows, columns = ctx.sizes[1]
-        ctx.save_for_backward(x, weight)
-        return xp.fft.irfft2(product, (H, W))[..., :rows, :columns].astype(dtype)
+        ctx.save_for_backward(whole, weight)
+        out = xp.fft.irfft2(product, (H, W))[..., :rows, :columns].astype(dtype)
+        for n, c, r, q in strange:
+            for i in range(kh):
+                for j in range(kw):
+                    if 0 <= r - i * dh < rows and 0 <= q - j * dw < columns:
+                        out[n, :, r - i * dh, q - j * dw] += whole[n, c, r, q] * weight[:, c, i, j]
+        return out
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> tuple[Array, Array, None]:

@@ -66,7 +66,7 @@ def test_one_is_shown_with_what_it_needs(home: Path) -> None:
 def test_only_for_those_who_are_done(home: Path) -> None:
     write(home / "tinytorch/setup.py", SETUP.replace("3 * x", "4 * x"))
     done = dojo(home, "another", "1", "--f", "double")
-    assert done.returncode == 2 and "not green yet (2/3)" in done.stdout + done.stderr
+    assert done.returncode == 2 and "not green yet (2/3)" in done.stdout
     assert "add(" not in done.stdout
     write(home / "tinytorch/setup.py", STUB)
     assert dojo(home, "another", "1").returncode == 2
@@ -76,7 +76,7 @@ def test_what_there_is_not(home: Path) -> None:
     def says(*words: str) -> str:
         done = dojo(home, "another", *words)
         assert done.returncode == 2
-        return done.stdout + done.stderr
+        return done.stdout
 
     assert "no other answer for half in kata 01_setup" in says("1", "--f", "half")
     assert "not in this edition" in says("2")
