@@ -20,6 +20,7 @@ from dojo import catalogue
 from dojo.catalogue import Kata
 from dojo.errors import DojoError
 from dojo.tree import reference
+from dojo.tree.skeleton.imports import import_text
 from dojo.tree.skeleton.names import names_bound, names_read
 from dojo.tree.source import Definition, Function, definitions
 
@@ -69,13 +70,18 @@ class Answers:
         methods = [node]
         for each in methods:  # it grows
             asked = {part.attr for part in ast.walk(each) if isinstance(part, ast.Attribute)}
-            methods += [other for other in self._added(owner) if other.name in asked and other not in methods]
+            methods += [
+                other
+                for other in self._added(owner)
+                if (other.name in asked or other.name.endswith("__")) and other not in methods
+            ]
         own = self._source(node)
         if owner:
             members = [*map(self._source, self._fields(owner)), *map(self._source, methods)]
             own = f"class {owner}:\n{textwrap.indent(chr(10).join(members), '    ')}"
         needed = self._needed(methods, set())
-        imports = [self._source(each) for each in needed if isinstance(each, IMPORT)]
+        read = set[str]().union(*map(names_read, [*methods, *needed]))
+        imports = [_only(each, read) for each in needed if isinstance(each, IMPORT)]
         others = [self._source(each) for each in needed if not isinstance(each, IMPORT)]
         says = " ".join((ast.get_docstring(node) or "").split())
         return Answer(name, says, "\n\n".join(filter(None, ["".join(imports), *others, own])))
@@ -158,6 +164,13 @@ class Answers:
                 answered = bool(names & self.functions.keys())
             if names and not answered:
                 yield each
+
+
+def _only(node: ast.Import | ast.ImportFrom, names: set[str]) -> str:
+    """An import without the names that are not read."""
+    return import_text(
+        node, [each for each in node.names if (each.asname or each.name.partition(".")[0]) in names]
+    )
 
 
 def folder() -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import functools
 import itertools
 import math
 from collections.abc import Sequence
@@ -32,12 +33,11 @@ def flat_index(index: Sequence[int], shape: Sequence[int]) -> int:
     """Horner's rule: multiply by the side, add the index. No stride is ever computed."""
     if len(index) != len(shape):
         raise IndexError(f"shape {tuple(shape)} takes {len(shape)} indices, got {len(index)}")
-    place = 0
-    for each, side in zip(index, shape, strict=True):
+    pairs = list(zip(index, shape, strict=True))
+    for each, side in pairs:
         if each >= side or each < -side:
             raise IndexError(f"{each} is no index of a side of {side}")
-        place = place * side + (each + side if each < 0 else each)
-    return place
+    return functools.reduce(lambda place, pair: place * pair[1] + pair[0] % pair[1], pairs, 0)
 
 
 def broadcast_shapes(*shapes: Sequence[int]) -> Shape:

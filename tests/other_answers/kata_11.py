@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from operator import index
 from typing import Any
@@ -139,12 +139,12 @@ def bytes_to_unicode() -> dict[int, str]:
 
 
 def count_pairs(words: Iterable[tuple[Sequence[int], int]]) -> Counter[Pair]:
-    """A Counter of each word's pairs, as often as the word: the inner loop is C's."""
-    counts: Counter[Pair] = Counter()
-    for ids, count in words:
-        for pair, times in Counter((ids[i], ids[i + 1]) for i in range(len(ids) - 1)).items():
-            counts[pair] += times * count
-    return counts
+    """Each place but the first is looked at with the one before it, in a dict that begins every count with 0."""
+    totals: defaultdict[Pair, int] = defaultdict(int)
+    for ids, times in words:
+        for place in range(1, len(ids)):
+            totals[ids[place - 1], ids[place]] += times
+    return Counter(totals)
 
 
 def merge_pair(ids: Sequence[int], pair: Pair, new: int) -> list[int]:
