@@ -29,7 +29,7 @@ export N K TRACK ARGS FORCE PEERS SCALING DATA NAME DIR F TO MODE JSON
 
 DOJO = @exec $(PYTHON) dojo/__main__.py
 
-.PHONY: help kata watch hint board milestone serve bundle show hunt data path take diff start reset restore solutions-branch doctor
+.PHONY: help kata watch hint board milestone serve bundle show hunt data path take diff another start reset restore solutions-branch doctor
 .PHONY: grade compare gradescope student-edition nbgrader site
 .PHONY: test test-teach bench dev-gate dev-skeleton dev-specs dev-pictures
 
@@ -47,6 +47,7 @@ data:             ; $(DOJO) data NAME="$$NAME" DIR="$$DIR"
 path:             ; $(DOJO) path TO="$$TO"
 take:             ; $(DOJO) take N="$$N" F="$$F" FORCE="$$FORCE"
 diff:             ; $(DOJO) diff N="$$N"
+another:          ; $(DOJO) another N="$$N" F="$$F"
 start:            ; $(DOJO) start N="$$N" FORCE="$$FORCE"
 reset:            ; $(DOJO) reset N="$$N"
 restore:          ; $(DOJO) restore N="$$N"

@@ -32,6 +32,7 @@ COMMANDS = {
     "hunt": Command("hunt N=7", "find a mistake in a copy of your code", "student.hunt", VENV),
     "data": Command("data", "the data sets; NAME=mnist downloads one", "student.data", VENV),
     "diff": Command("diff N=2", "how your module differs from the reference", "student.diff", PYTHON),
+    "another": Command("another N=7", "a green function written in another way", "student.another", VENV),
     "path": Command("path TO=short", "the short way, or TO=whole: all of it", "student.path", PYTHON),
     "take": Command("take F=relu", "give up on one function: take the reference's", "student.take", PYTHON),
     "start": Command("start N=4", "begin at kata 4: the katas below are filled in", "student.start", VENV),

@@ -9,6 +9,7 @@
 (f) kernels with the kernels of kata 15 on, every spec of a kata below is green too: they have no other specification
 (g) short   the walk on the short path, with every function off it a stub in the katas below too; every story is on it;
             the milestone is reached, on small settings, where every function off the path is a stub
+answers     the other right answers to the kata, all of a file at once, turn every spec green but the timings
 mistakes    every classic mistake is caught by the spec it names, with words that point at it
 first       the same beside all the kata's other specs, with a note of the one that is red first: only where asked
             for with --only first, because it runs the whole kata for each mistake
@@ -21,6 +22,7 @@ from __future__ import annotations
 import argparse
 import ast
 import importlib
+import inspect
 import json
 import random
 import sys
@@ -44,7 +46,7 @@ from dojo.run.jobs import LIMIT, Job, Run
 from dojo.run.results import Outcome
 from dojo.run.specs import SHORT, WHOLE, name_of
 from dojo.run.warm import Task
-from dojo.tree import mistakes, overlay, reference
+from dojo.tree import answers, mistakes, overlay, reference
 from dojo.tree.overlay import Plan, plan_for, shown
 from dojo.tree.skeleton import derive
 
@@ -335,6 +337,41 @@ def short(kata: Kata, deep: bool = False) -> list[Part]:
     return [stories_are_short(kata), walked(kata, SHORT), *milestones]
 
 
+# Other answers ------------------------------------------------------------------------------------------
+
+
+def other_answers(kata: Kata) -> list[Part]:
+    """One part for each file of other right answers to the kata."""
+    try:
+        return [_answered(kata, each) for each in answers.load(kata)]
+    except (DojoError, SyntaxError) as problem:
+        return [_failed(problem)]
+
+
+def _answered(kata: Kata, other: answers.Answers) -> Part:
+    """The specs ask for behaviour: what answers them otherwise than the reference turns them green, too."""
+    plan = Plan(SOLUTIONS, source=skeletons(above(kata)) | other.plant())
+    outcome = yield Job([where(kata)], plan, LIMIT, (_Untimed(),))
+    problems = [] if outcome.results else [f"no spec ran\n{outcome.output}"]
+    problems += [
+        f"{each.id} is {each.state} on {shown(other.path)}\n{each.text}"
+        for each in outcome.results
+        if each.state not in ("green", "elsewhere")
+    ]
+    return Finding(len(other.functions), problems)
+
+
+class _Untimed:
+    """Leaves out the specs that measure how fast something is: another answer may be slower."""
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = [
+            each
+            for each in items
+            if not (isinstance(each, pytest.Function) and "speedup(" in inspect.getsource(each.function))
+        ]
+
+
 # Mistakes -----------------------------------------------------------------------------------------------
 
 
@@ -491,6 +528,7 @@ CHECKS = {
     ),
     "f": Check("green with kernels", "specs", with_kernels, with_kernels),
     "g": Check("the short path", "steps", short, partial(short, deep=True)),
+    "answers": Check("other answers", "functions", other_answers, other_answers),
     "mistakes": Check("mistakes caught", "mistakes", all_caught, all_caught),
     "first": Check(
         "mistakes, first red", "mistakes", lambda kata: [], lambda kata: all_caught(kata, whole=True)

@@ -134,6 +134,7 @@ def module(name: str, source: str = "", **names: Any) -> ModuleType:
 
 random = module("cupy.random", Generator=Generator, default_rng=Generator)
 linalg = module("cupy.linalg", "numpy.linalg")
+fft = module("cupy.fft", "numpy.fft")
 runtime = module(
     "cupy.cuda.runtime",
     CUDARuntimeError=CUDARuntimeError,
@@ -156,12 +157,13 @@ cupy = module(
     is_available=lambda: True,
     random=random,
     linalg=linalg,
+    fft=fft,
     cuda=cuda,
 )
 special = module("cupyx.scipy.special", "scipy.special")
 scipy = module("cupyx.scipy", special=special, get_array_module=get_array_module)
 cupyx = module("cupyx", scipy=scipy, scatter_add=lambda a, index, values: Ufunc(np.add).at(a, index, values))
-MODULES = {made.__name__: made for made in (cupy, random, linalg, cuda, runtime, cupyx, scipy, special)}
+MODULES = {made.__name__: made for made in (cupy, random, linalg, fft, cuda, runtime, cupyx, scipy, special)}
 
 
 # Instead of CuPy ----------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from dojo.run import chosen, specs
 from dojo.run.cold import narrowed, run_kata
 from dojo.run.specs import SHORT
 from dojo.student import hint, show
+from dojo.tree import answers
 from dojo.tree.source import stubs
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def what_next(kata: Kata, how: str = "") -> str:
 
 
 def to_see(kata: Kata) -> list[str]:
-    """What there is to look at after a kata: its milestone, or the picture that its code draws, and its hunts."""
+    """What there is to look at after a kata: its milestone or its picture, its hunts, and other answers."""
     lines = []
     if kata.milestone:
         lines = [
@@ -122,6 +123,8 @@ def to_see(kata: Kata) -> list[str]:
         lines = [f"See it: `make show N={kata.number}` ({show.subject(kata)})."]
     if (kata.folder / "hunts.py").is_file():
         lines.append(f"Find a mistake in a copy of it: `make hunt N={kata.number}`.")
+    if answers.files(kata):
+        lines.append(f"Another way to write some of it: `make another N={kata.number}`.")
     return lines
 
 

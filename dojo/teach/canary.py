@@ -29,6 +29,9 @@ TRIES = 12  # canaries of code that could reach its judge, or of which one has f
 Files = Mapping[str, bytes]
 """The files of a kata and of the helpers beside it, by their path in `tinytorch`."""
 
+PRIVATE = re.compile(r"\b_(?!_)")
+"""In the name of a function or method that is private."""
+
 NOTHING = ("real", "imag", "numerator", "denominator")
 SIMPLE = (
     ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.Raise, ast.Expr, ast.Delete, ast.Pass, ast.Assert,
@@ -114,13 +117,16 @@ def _simple(body: Iterable[ast.AST]) -> Iterator[ast.stmt]:
 
 @cache
 def known(number: int) -> tuple[tuple[Mistake, str, str], ...]:
-    """The kata's mistakes, each with the reference's function and the wrong one."""
+    """The kata's mistakes, each with the reference's function and the wrong one.
+
+    Those in private functions are left out: a student has others, and a mistake in one that nobody calls shows nowhere.
+    """
     kata = KATAS[number - 1]
     rights: dict[str, str] = {}
     for path in reference.modules(kata).values():
         text = path.read_text(encoding="utf-8")
         rights |= {name: reference.source(text, node) for name, node in definitions(ast.parse(text))}
-    found = mistakes.load(kata)
+    found = [each for each in mistakes.load(kata) if not PRIVATE.search(each.function)]
     return tuple((each, rights[each.function], each.wrong(rights[each.function])) for each in found)
 
 

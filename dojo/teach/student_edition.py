@@ -1,8 +1,8 @@
 """`make student-edition`: a repository for students, without the reference.
 
 It has the katas with their hints, the dojo, the guides for students, and a workflow that runs a student's own katas.
-What needs the reference, `make diff`, `make start` and `make hunt`, works only for the katas of DIFF=1-3: their modules
-and their mistakes are in it.
+What needs the reference, `make diff`, `make start`, `make hunt` and `make another`, works only for the katas of
+DIFF=1-3: their modules, their mistakes and their other answers are in it.
 The maintainers' tests and the instructor's commands are left out.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from dojo.catalogue import ROOT, SOLUTIONS, STUDENT, files_below
 from dojo.errors import DojoError, display
 from dojo.teach.grade import chosen_katas
-from dojo.tree import mistakes
+from dojo.tree import answers, mistakes
 from dojo.tree.backups import contents
 from dojo.tree.overlay import plan_for
 from dojo.tree.skeleton import derive
@@ -88,7 +88,8 @@ def run(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:
         made = Path(folder, "edition")
         paths = [path for name in FOLDERS for path in files_below(ROOT / name)]
-        paths += [path for kata in shown for path in (*kata.files(SOLUTIONS), mistakes.file(kata))]
+        for kata in shown:
+            paths += [*kata.files(SOLUTIONS), mistakes.file(kata), *answers.files(kata)]
         paths += [ROOT / name for name in FILES]
         for path in paths:
             inside = path.relative_to(ROOT)

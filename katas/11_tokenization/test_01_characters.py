@@ -57,7 +57,7 @@ def test_vocab_size_counts_the_ids():
 
 
 def test_check_ids_gives_a_list_of_ints():
-    """check_ids([2, 0], vocab_size=3) is [2, 0]; a tuple, an array or a Tensor of integers gives a list of ints too."""
+    """check_ids gives a list of ints, of a list, a tuple, an array or a Tensor of integers, 0-d Tensors among them."""
     for ids in ([2, 0], (2, 0), np.array([2, 0], np.uint8), tensor([2, 0]), [np.int64(2), tensor(0)]):
         assert_equal(check_ids(ids, 3), [2, 0], f"check_ids of a {type(ids).__name__}")
     assert_equal(check_ids([], 3), [], "check_ids of an empty list")

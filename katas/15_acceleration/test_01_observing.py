@@ -1,6 +1,7 @@
 """Look first: an observer adds up what each operation takes."""
 
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -227,7 +228,7 @@ def test_a_table_shows_only_so_many_rows():
 def test_the_observer_finds_a_power():
     """In a gelu that says x**3 instead of x * x * x, the power takes most of the time."""
     x = Tensor(np.random.default_rng(0).standard_normal((256, 256)).astype(np.float32))
-    with profile() as seen:
+    with profile(time.process_time) as seen:  # what other programs do does not count
         inner = x + 0.044715 * x**3
         x * (0.5 * (1 + inner.tanh()))
     longest = max(seen.costs, key=lambda name: seen.costs[name].seconds)

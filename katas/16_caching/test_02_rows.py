@@ -71,7 +71,7 @@ def test_what_is_not_there_cannot_be_cut(length):
 def test_each_row_needs_a_length(lengths):
     """Of 3 rows truncate([1]) is a ValueError, as truncate([1, 2]) is: a list has one length for each row."""
     cache, _ = filled(3, 4)
-    with raises(ValueError, 3):
+    with raises(ValueError, 4):  # the lengths that there are
         cache.truncate(lengths)
     assert_equal(cache.length, 4, "the length")
 

@@ -31,6 +31,7 @@ OUTPUT = {
     "make milestone": "write",
     "make show": "write",
     "make hunt": "not in this edition",
+    "make another": "not in this edition",
     "make data": "cifar10",
     "make path TO=short": "You are on the short path",
     "make path TO=whole": "You are on the whole path",

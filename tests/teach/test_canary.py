@@ -12,11 +12,13 @@ from dojo.catalogue import KATAS, SOLUTIONS, STUDENT
 from dojo.teach import canary, judge, sandbox
 from dojo.teach.judge import Grader, Settings
 from dojo.teach.submissions import Content
+from dojo.tree import mistakes
 from tests.authors.test_right_answers import RIGHT
 from tests.teach.crowd import needs_sandbox
 
 LAYERS = KATAS[3]
 ACTIVATIONS = KATAS[2]
+SPATIAL = KATAS[8]
 SOURCE = (SOLUTIONS / "activations.py").read_bytes()
 
 
@@ -63,6 +65,13 @@ def test_every_mistake_can_be_planted_in_the_reference(kata: object) -> None:
         assert all(canary.parsed(each) for name, each in planted.items() if name.endswith(".py")), (
             mistake.name
         )
+
+
+def test_a_private_function_is_no_place_for_a_mistake() -> None:
+    """A student has other helpers: the mistake would stand in one that nobody calls, and its spec would stay green."""
+    private = [each.name for each in mistakes.load(SPATIAL) if each.function == "_sides"]
+    assert private and not {each[0].name for each in canary.known(SPATIAL.number)} & set(private)
+    assert "Tensor.__setitem__" in {each[0].function for each in canary.known(2)}
 
 
 def test_a_function_that_is_no_def_is_replaced_at_the_end() -> None:

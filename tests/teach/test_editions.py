@@ -109,7 +109,11 @@ def test_the_edition_has_no_reference_but_what_the_instructor_shows(edition: Pat
     tests = [
         path.relative_to(edition).as_posix() for path in (edition / "tests").rglob("*") if path.is_file()
     ]
-    assert sorted(tests) == ["tests/mistakes/kata_01.py", "tests/mistakes/kata_02.py"]
+    assert sorted(tests) == [
+        "tests/mistakes/kata_01.py",
+        "tests/mistakes/kata_02.py",
+        "tests/other_answers/kata_02.py",
+    ]
     for path in edition.rglob("*.py"):
         if "solutions" not in path.parts:
             assert "return get_array_module(x).tanh" not in path.read_text(encoding="utf-8"), path
@@ -126,6 +130,8 @@ def test_the_edition_is_a_repository_that_works(edition: Path) -> None:
     assert "green" in dojo(edition, "kata", "2").stdout
     assert "hunt 1 of" in dojo(edition, "hunt", "2").stdout
     assert "not in this edition" in dojo(edition, "hunt", "3").stdout
+    assert "flat_index: Horner's rule" in dojo(edition, "another", "2").stdout
+    assert "not in this edition" in dojo(edition, "another", "3").stdout
 
 
 def test_an_instructor_says_what_an_assistant_may_do(tmp_path: Path) -> None:

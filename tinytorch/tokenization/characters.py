@@ -22,6 +22,8 @@ def check_text(text: str) -> None:
 def check_ids(ids: Any, vocab_size: int) -> list[int]:
     """`ids` as a list of ints: from a list or tuple of integers, or a 1-d array or Tensor of integers, on any device.
 
+    What Python takes for an index is an integer: NumPy's integers, and 0-d Tensors of integers, too.
+
     Raises:
         TypeError: an entry is not an integer (a boolean does not count as one), or `ids` is something else, such as one
             number or a string; the message names the entry, or `ids`.

@@ -32,7 +32,8 @@ class Mean:
     """The weighted mean of the values so far (torchmetrics.MeanMetric).
 
     A loss is a mean over a batch, so a plain mean of losses is right only where all batches have the same size, and
-    the last one is often smaller. Give each loss the size of its batch as weight.
+    the last one is often smaller. Give each loss the size of its batch as weight. The attribute `weight` is the sum of
+    the weights so far.
     """
 
     def __init__(self) -> None:
