@@ -83,7 +83,7 @@ def links() -> list[Link]:
     if unknown := sorted(table.keys() - set(KINDS)):
         raise DojoError(f"{TABLE.name} has entries of the kinds {unknown}; there are {', '.join(KINDS)}.")
     return [
-        Link(*spec.split("/"), kind, entry["says"])
+        Link(*spec.split("/", 1), kind, entry["says"])
         for kind, entries in table.items()
         for entry in entries
         for spec in entry["specs"]
@@ -112,7 +112,7 @@ def tried(kata: Kata, mine: list[Link], plan: Plan) -> Task[Found]:
     """Run the kata's specs but those that are skipped, and compare with the table."""
     skipped = [link.spec for link in mine if link.kind == "skipped"]
     files = [name for name in skipped if name.endswith(".py")]
-    args = [where(kata), "--device=cpu", *(f"--ignore={where(kata)}/{name}" for name in files)]
+    args = [where(kata), "--device=cpu", "--dojo-limit=60", *(f"--ignore={where(kata)}/{name}" for name in files)]
     outcome: Outcome = yield Job(args, plan, LIMIT, (_Skipped(skipped),))
     counts, problems = Counter(skipped=_cases(kata, skipped)), _stale(kata, mine, outcome.results)
     for result in outcome.results:

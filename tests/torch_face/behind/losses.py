@@ -28,11 +28,11 @@ for _name in "MSELoss L1Loss HuberLoss BCEWithLogitsLoss NLLLoss CrossEntropyLos
 def _slope(function):
     """The gradient for `input`, on arrays."""
 
-    def backward(grad, input, target, reduction="mean", **options):
+    def backward(grad, input, target, reduction="mean", *delta):
         from tinytorch.autograd import grad as gradients
 
         x = Tensor(input, True)
-        return gradients(function(x, Tensor(np.asarray(target)), reduction=reduction, **options), x, Tensor(grad))[0].data
+        return gradients(function(x, Tensor(np.asarray(target)), reduction=reduction, **dict(zip(["delta"], delta))), x, Tensor(grad))[0].data
 
     return backward
 

@@ -2,10 +2,13 @@
 
 Inside PyTorch's own code a Tensor answers as PyTorch's does. Outside, each line of this class is a convention:
 
-- `Tensor(array)` shares memory with a NumPy array, and `.data` is one.
-- `dtype` is NumPy's, `device` a Device, `shape` a tuple. A dtype or Device that is given is translated.
-- What PyTorch refuses by a RuntimeError is `Refused`.
+- `Tensor(array)` shares memory with a NumPy array, and `.data` is one, the same as long as the memory is.
+- `dtype` is NumPy's, `device` a Device, `shape` a tuple, `_version` a list. A dtype or Device that is given is translated.
 - Results are Tensors of this class; a `torch.return_types` is a plain tuple.
+- NumPy leaves `array + Tensor` to the Tensor, and a text says `tensor(` in front, as that of PyTorch's own class does.
+
+One line changes behaviour, as docs/assumptions.md says under "Everywhere": what PyTorch refuses by a RuntimeError is of
+all kinds that the katas tell apart, `Refused`.
 """
 
 from __future__ import annotations
@@ -34,19 +37,24 @@ class Refused(RuntimeError, ValueError, TypeError, IndexError, KeyError):
     __str__ = BaseException.__str__  # KeyError's own puts the message into quotes
 
 
+def refused(error: RuntimeError) -> RuntimeError:
+    """The one place where kinds of errors are translated. A NotImplementedError that says something means: no kernel."""
+    plain = type(error) is RuntimeError or (type(error) is NotImplementedError and error.args)
+    return Refused(str(error)) if plain else error
+
+
 @contextmanager
 def refusing() -> Iterator[None]:
-    """The one place where kinds of errors are translated. `NotImplementedError` is PyTorch's word for "no kernel"."""
     try:
         yield
     except RuntimeError as error:
-        if type(error) not in (RuntimeError, NotImplementedError) or not error.args:
-            raise
-        raise Refused(str(error)) from error
+        raise refused(error) from error
 
 
 def translated(value: Any) -> Any:
     """What PyTorch takes in place of a dtype of NumPy's, a Device, or one of NumPy's numbers."""
+    if type(value) in AS_THEY_ARE:
+        return value
     if isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, np.generic)):
         return TORCH[np.dtype(value)]
     if isinstance(value, Device):
@@ -67,8 +75,13 @@ def presented(value: Any) -> Any:
 
 def called(function: Any, *args: Any, **kwargs: Any) -> Any:
     """PyTorch's function, as the katas call theirs."""
-    with torch._C.DisableTorchFunctionSubclass(), refusing():
-        out = function(*map(translated, args), **{name: translated(each) for name, each in kwargs.items()})
+    if kwargs:
+        kwargs = {name: translated(each) for name, each in kwargs.items()}
+    with torch._C.DisableTorchFunctionSubclass():
+        try:
+            out = function(*map(translated, args), **kwargs)
+        except RuntimeError as error:
+            raise refused(error) from error
     return presented(out)
 
 
@@ -153,7 +166,7 @@ class Tensor(torch.Tensor):
         return called(torch.Tensor.to, self, *args, **options)
 
     def __iter__(self) -> Any:
-        return iter(self.unbind(0))
+        return iter(called(lambda: [*torch.Tensor.__iter__(self)]))
 
     def new_empty(self, *args: Any, **options: Any) -> Any:
         return called(torch.Tensor.new_empty, self, *args, **options)  # copy.deepcopy asks for it
@@ -172,3 +185,4 @@ for name in [*ARITHMETIC, *(f"__{name}__" for name in "and or eq ne lt le gt ge"
     if hasattr(torch.Tensor, name):
         setattr(Tensor, name, operator(name))
 Tensor.__hash__ = torch.Tensor.__hash__
+AS_THEY_ARE = {Tensor, torch.Tensor, int, float, bool, type(None), tuple, list, str}
