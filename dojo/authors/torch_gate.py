@@ -18,7 +18,6 @@ import time
 import tomllib
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -94,7 +93,9 @@ def unsaid(all_links: Iterable[Link]) -> list[str]:
     """A problem for each text of the table that docs/assumptions.md does not hold."""
     known = " ".join(ASSUMPTIONS.read_text(encoding="utf-8").split())
     texts = dict.fromkeys(link.says for link in all_links)
-    return [f"docs/assumptions.md does not say: {text}" for text in texts if " ".join(text.split()) not in known]
+    return [
+        f"docs/assumptions.md does not say: {text}" for text in texts if " ".join(text.split()) not in known
+    ]
 
 
 # A kata -------------------------------------------------------------------------------------------------
@@ -112,7 +113,12 @@ def tried(kata: Kata, mine: list[Link], plan: Plan) -> Task[Found]:
     """Run the kata's specs but those that are skipped, and compare with the table."""
     skipped = [link.spec for link in mine if link.kind == "skipped"]
     files = [name for name in skipped if name.endswith(".py")]
-    args = [where(kata), "--device=cpu", "--dojo-limit=60", *(f"--ignore={where(kata)}/{name}" for name in files)]
+    args = [
+        where(kata),
+        "--device=cpu",
+        "--dojo-limit=60",
+        *(f"--ignore={where(kata)}/{name}" for name in files),
+    ]
     outcome: Outcome = yield Job(args, plan, LIMIT, (_Skipped(skipped),))
     counts, problems = Counter(skipped=_cases(kata, skipped)), _stale(kata, mine, outcome.results)
     for result in outcome.results:
@@ -203,7 +209,9 @@ def run(options: argparse.Namespace) -> int:
         problems.append(f"only {share:.1%} are green, expected {GREEN:.0%}")
     for text in problems:
         print(f"! {text}")
-    print(f"\n{len(problems) or 'no'} problem{'s' * (len(problems) != 1)} in {time.monotonic() - began:.0f} s")
+    print(
+        f"\n{len(problems) or 'no'} problem{'s' * (len(problems) != 1)} in {time.monotonic() - began:.0f} s"
+    )
     return RED if problems else 0
 
 

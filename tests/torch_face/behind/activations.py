@@ -1,5 +1,6 @@
-import numpy as np
+# PyTorch's functions, and as `..._backward` on arrays the derivatives that it has of them.
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 

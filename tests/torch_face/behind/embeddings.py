@@ -1,3 +1,5 @@
+# PyTorch's lookup. PyTorch has no positions: those are the reference's.
+
 import torch
 from torch.nn import functional as F
 

@@ -1,3 +1,5 @@
+# PyTorch's optimizers, and its updates on arrays. Convention: the state holds Tensors of the class above PyTorch's.
+
 import numpy as np
 import torch
 from torch.optim import adam as _adam, rmsprop as _rmsprop, sgd as _sgd
@@ -41,7 +43,16 @@ def adam_update(params, grads, exp_avgs, exp_avg_sqs, steps, *, betas, decoupled
 def rmsprop_update(params, grads, square_avgs, buffers, **options):
     counts = [torch.tensor(0.0) for _ in params]
     _rmsprop.rmsprop(
-        params, grads, square_avgs, [], buffers, counts, centered=False, maximize=False, foreach=False, **options
+        params,
+        grads,
+        square_avgs,
+        [],
+        buffers,
+        counts,
+        centered=False,
+        maximize=False,
+        foreach=False,
+        **options,
     )
 
 
@@ -61,4 +72,6 @@ def _optimizer(theirs):
     return type(theirs.__name__, (Optimizer, theirs), {})
 
 
-SGD, Adam, AdamW, RMSprop = map(_optimizer, (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW, torch.optim.RMSprop))
+SGD, Adam, AdamW, RMSprop = map(
+    _optimizer, (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW, torch.optim.RMSprop)
+)

@@ -1,8 +1,9 @@
+# PyTorch's functions and layers.
+
 import torch
 from torch.nn import functional as F
 
 from tinytorch.layers.module import module
-from tinytorch.tensor.tensor import called
 
 conv2d = torch.conv2d
 adaptive_avg_pool2d = F.adaptive_avg_pool2d
@@ -17,5 +18,5 @@ def avg_pool2d(x, kernel_size, stride=None, padding=0, *, count_include_pad=True
     return F.avg_pool2d(x, kernel_size, stride, padding, count_include_pad=count_include_pad)
 
 
-for _name in "Conv2d MaxPool2d AvgPool2d AdaptiveAvgPool2d BatchNorm2d".split():
+for _name in ["Conv2d", "MaxPool2d", "AvgPool2d", "AdaptiveAvgPool2d", "BatchNorm2d"]:
     globals()[_name] = module(getattr(torch.nn, _name))

@@ -1,3 +1,5 @@
+# PyTorch's norms. The GPT is the reference's.
+
 import torch
 from torch.nn import functional as F
 

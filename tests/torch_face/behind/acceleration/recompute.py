@@ -1,7 +1,9 @@
+# PyTorch's.
+
 import torch
+from torch.utils import checkpoint as theirs
 
 from tinytorch.tensor.tensor import called
-from torch.utils import checkpoint as theirs
 
 
 def checkpoint(function, *inputs):

@@ -1,8 +1,8 @@
+# PyTorch's.
+
 import torch
-from torch.autograd.gradcheck import GradcheckError
 
 from tinytorch.tensor.tensor import called
-
 
 
 def gradcheck(function, inputs, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True):

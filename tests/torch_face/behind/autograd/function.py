@@ -1,3 +1,5 @@
+# PyTorch's Function, under the convention of kata 07: its methods get arrays, and a context that keeps arrays.
+
 import functools
 
 import torch
@@ -16,7 +18,9 @@ def _theirs(cls):
         if result is NotImplemented:
             raise NotImplementedError
         if isinstance(result, torch.Tensor) or not hasattr(result, "dtype"):
-            raise TypeError(f"the forward of {cls.__name__} works on arrays, and gave a {type(result).__name__}")
+            raise TypeError(
+                f"the forward of {cls.__name__} works on arrays, and gave a {type(result).__name__}"
+            )
         out = shared(np.asarray(result))
         for each, array in zip(args, arrays, strict=True):
             if result is array:

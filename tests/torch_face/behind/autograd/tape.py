@@ -1,3 +1,5 @@
+# PyTorch's switches and `grad`. Node, Tape and what they need stay the reference's: their specs are not run.
+
 import torch
 
 from tinytorch.tensor.tensor import called
@@ -9,5 +11,10 @@ enable_grad = torch.enable_grad
 
 def grad(outputs, inputs, grad_outputs=None, retain_graph=False, allow_unused=False):
     return called(
-        torch.autograd.grad, outputs, inputs, grad_outputs, retain_graph=retain_graph, allow_unused=allow_unused
+        torch.autograd.grad,
+        outputs,
+        inputs,
+        grad_outputs,
+        retain_graph=retain_graph,
+        allow_unused=allow_unused,
     )

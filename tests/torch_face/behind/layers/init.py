@@ -1,8 +1,17 @@
+# PyTorch's, which draw from kata 01's generator.
+
 from torch.nn import init as theirs
 
 from tinytorch.tensor.creation import drawing
 
-for _name in "uniform_ normal_ xavier_uniform_ xavier_normal_ kaiming_uniform_ kaiming_normal_".split():
+for _name in [
+    "uniform_",
+    "normal_",
+    "xavier_uniform_",
+    "xavier_normal_",
+    "kaiming_uniform_",
+    "kaiming_normal_",
+]:
     globals()[_name] = drawing(getattr(theirs, _name))
 constant_ = theirs.constant_
 zeros_ = theirs.zeros_

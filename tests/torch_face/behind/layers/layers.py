@@ -1,3 +1,5 @@
+# PyTorch's layers; the gradients of `linear` on arrays are what its autograd finds.
+
 import numpy as np
 import torch
 from torch.nn import functional as F
@@ -8,8 +10,23 @@ from tinytorch.tensor.creation import drawing
 linear = F.linear
 dropout = drawing(F.dropout)
 
-for _name in """Linear ModuleList Sequential Dropout Flatten Identity ReLU LeakyReLU Sigmoid Tanh GELU SiLU Softplus Softmax
-LogSoftmax""".split():
+for _name in [
+    "Linear",
+    "ModuleList",
+    "Sequential",
+    "Dropout",
+    "Flatten",
+    "Identity",
+    "ReLU",
+    "LeakyReLU",
+    "Sigmoid",
+    "Tanh",
+    "GELU",
+    "SiLU",
+    "Softplus",
+    "Softmax",
+    "LogSoftmax",
+]:
     globals()[_name] = module(getattr(torch.nn, _name))
 Dropout.forward = drawing(torch.nn.Dropout.forward)
 

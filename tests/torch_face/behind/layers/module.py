@@ -1,7 +1,9 @@
+# PyTorch's modules. Conventions: a Parameter takes an array too; a subclass of Module need not call its `__init__`;
+# what PyTorch's own modules set up, parameters and buffers, are Tensors of the class above its own.
+
 import torch
 
 from tinytorch.tensor.creation import drawing
-
 from tinytorch.tensor.tensor import called, presented
 
 
@@ -49,5 +51,7 @@ class Module(torch.nn.Module):
 
 def module(theirs):
     """A module of PyTorch's as one of these. Where it draws its parameters, it draws from kata 01's generator."""
-    own = {"reset_parameters": drawing(theirs.reset_parameters)} if hasattr(theirs, "reset_parameters") else {}
+    own = (
+        {"reset_parameters": drawing(theirs.reset_parameters)} if hasattr(theirs, "reset_parameters") else {}
+    )
     return type(theirs.__name__, (Module, theirs), own)

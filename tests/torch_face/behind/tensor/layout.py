@@ -1,3 +1,5 @@
+# PyTorch's, on shapes.
+
 import torch
 
 from tinytorch.tensor.tensor import refusing

@@ -1,3 +1,5 @@
+# PyTorch's.
+
 import torch
 
 from tinytorch.tensor.tensor import called

@@ -1,3 +1,5 @@
+# PyTorch's.
+
 from torch.optim import lr_scheduler as theirs
 
 LRScheduler = theirs.LRScheduler

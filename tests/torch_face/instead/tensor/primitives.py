@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from tinytorch.tensor.tensor import Tensor, called
+from tinytorch.tensor.tensor import Tensor
 
 Dims = Any
 

@@ -3,7 +3,7 @@
 Inside PyTorch's own code a Tensor answers as PyTorch's does. Outside, each line of this class is a convention:
 
 - `Tensor(array)` shares memory with a NumPy array, and `.data` is one, the same as long as the memory is.
-- `dtype` is NumPy's, `device` a Device, `shape` a tuple, `_version` a list. A dtype or Device that is given is translated.
+- `dtype` is NumPy's, `device` a Device, `shape` a tuple, `_version` a list; those that are given are translated.
 - Results are Tensors of this class; a `torch.return_types` is a plain tuple.
 - NumPy leaves `array + Tensor` to the Tensor, and a text says `tensor(` in front, as that of PyTorch's own class does.
 
@@ -38,7 +38,7 @@ class Refused(RuntimeError, ValueError, TypeError, IndexError, KeyError):
 
 
 def refused(error: RuntimeError) -> RuntimeError:
-    """The one place where kinds of errors are translated. A NotImplementedError that says something means: no kernel."""
+    """The one place where kinds of errors are translated. NotImplementedError with a text means: no kernel."""
     plain = type(error) is RuntimeError or (type(error) is NotImplementedError and error.args)
     return Refused(str(error)) if plain else error
 
@@ -180,8 +180,12 @@ def operator(name: str) -> Any:
     return lambda self, *others: called(getattr(torch.Tensor, name), self, *others)
 
 
-ARITHMETIC = [f"__{kind}{name}__" for name in "add sub mul truediv floordiv mod pow matmul".split() for kind in ("", "r", "i")]
-for name in [*ARITHMETIC, *(f"__{name}__" for name in "and or eq ne lt le gt ge".split())]:
+ARITHMETIC = [
+    f"__{kind}{name}__"
+    for name in ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"]
+    for kind in ("", "r", "i")
+]
+for name in [*ARITHMETIC, *(f"__{name}__" for name in ["and", "or", "eq", "ne", "lt", "le", "gt", "ge"])]:
     if hasattr(torch.Tensor, name):
         setattr(Tensor, name, operator(name))
 Tensor.__hash__ = torch.Tensor.__hash__
