@@ -22,11 +22,11 @@ from typing import NamedTuple
 
 import pytest
 
-from dojo.authors.gate import LIMIT, spec_names, where
+from dojo.authors.gate import spec_names, where
 from dojo.catalogue import KATAS, ROOT, SOLUTIONS, Kata, kata
 from dojo.errors import RED, DojoError
 from dojo.run import specs, warm
-from dojo.run.jobs import Job
+from dojo.run.jobs import LIMIT, Job
 from dojo.run.results import Outcome, Result
 from dojo.run.specs import name_of
 from dojo.run.warm import Task
@@ -82,7 +82,7 @@ def links() -> list[Link]:
     if unknown := sorted(table.keys() - set(KINDS)):
         raise DojoError(f"{TABLE.name} has entries of the kinds {unknown}; there are {', '.join(KINDS)}.")
     return [
-        Link(*spec.split("/", 1), kind, entry["says"])
+        Link(spec.partition("/")[0], spec.partition("/")[2], kind, entry["says"])
         for kind, entries in table.items()
         for entry in entries
         for spec in entry["specs"]
