@@ -57,7 +57,9 @@ def test_sum_keeps_the_axis_if_asked():
     assert_close(
         Tensor(TABLE).sum(1, keepdim=True), np.array([[6], [15]], np.float32), "sum(1, keepdim=True)"
     )
-    assert_close(Tensor(TABLE).sum(keepdim=True), np.array([[21]], np.float32), "sum(keepdim=True)")
+    assert_close(
+        Tensor(TABLE).sum(None, keepdim=True), np.array([[21]], np.float32), "sum(None, keepdim=True)"
+    )
 
 
 @given(case=array_and_dim(min_side=0), keepdim=st.booleans())

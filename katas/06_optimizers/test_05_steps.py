@@ -41,9 +41,9 @@ def grad(*values):
 def test_options_have_their_usual_values(name):
     """Each optimizer has PyTorch's options with PyTorch's values, in its group and in `defaults`."""
     optimizer = make(name, [parameter(1.0)])
-    assert_equal(optimizer.defaults, OPTIONS[name], f"the dict of the defaults of {name}")
-    group = {k: v for k, v in optimizer.param_groups[0].items() if k != "params"}
-    assert_equal(group, OPTIONS[name], f"the group of {name}")
+    for what, options in (("defaults", optimizer.defaults), ("group", optimizer.param_groups[0])):
+        named = {k: v for k, v in options.items() if k in OPTIONS[name]}
+        assert_equal(named, OPTIONS[name], f"the dict of the {what} of {name}")
 
 
 BAD = [(name, option) for name in NAMES for option in ("lr", "weight_decay")]
@@ -151,12 +151,13 @@ def test_a_parameter_without_a_gradient_stays(name):
 def test_a_gradient_fits_its_parameter(name):
     """A gradient of another shape is a ValueError with both, and an array as gradient a TypeError; nothing moves."""
     a, b = parameter(1.0), Parameter(np.ones((2, 3), np.float32))
-    a.grad, b.grad = grad(1.0), grad(1.0, 2.0, 3.0)
+    a.grad = grad(1.0)
     optimizer = make(name, [a, b])
     with raises(ShapeError, (2, 3), (3,)):
+        b.grad = grad(1.0, 2.0, 3.0)
         optimizer.step()
-    b.grad = np.ones((2, 3), np.float32)
     with raises(TypeError, "ndarray"):
+        b.grad = np.ones((2, 3), np.float32)
         optimizer.step()
     assert_close(a, np.array([1.0], np.float32), "the parameter in front of the bad one")
 
@@ -166,9 +167,9 @@ def test_a_gradient_fits_its_parameter(name):
 def test_a_gradient_is_neither_reshaped_nor_stretched(name, shape):
     """A gradient of (1, 2), (2, 1) or (1,) for a parameter (2,) is a ValueError with both shapes, and nothing moves."""
     a = parameter(1.0, 1.0)
-    a.grad = Tensor(np.ones(shape, np.float32))
     optimizer = make(name, [a])
     with unchanged(a), raises(ShapeError, shape, (2,)):
+        a.grad = Tensor(np.ones(shape, np.float32))
         optimizer.step()
 
 
@@ -176,9 +177,10 @@ def test_a_gradient_is_neither_reshaped_nor_stretched(name, shape):
 def test_a_refused_step_moves_no_group(name):
     """Every gradient of every group is checked before anything moves."""
     a, b = parameter(1.0), parameter(1.0)
-    a.grad, b.grad = grad(1.0), grad(1.0, 2.0)
+    a.grad = grad(1.0)
     optimizer = make(name, [{"params": [a]}, {"params": [b]}])
     with raises(ShapeError, (1,), (2,)):
+        b.grad = grad(1.0, 2.0)
         optimizer.step()
     assert_close(a, np.array([1.0], np.float32), "the parameter of the group in front of the bad one")
 
@@ -282,8 +284,9 @@ def test_a_refused_step_does_not_count():
     """A step of Adam that raises is not counted: the next good one is number 1."""
     a, b = parameter(1.0), parameter(1.0)
     optimizer = Adam([a, b], lr=0.5)
-    a.grad, b.grad = grad(1.0), grad(1.0, 2.0)
+    a.grad = grad(1.0)
     with raises(ShapeError, (1,), (2,)):
+        b.grad = grad(1.0, 2.0)
         optimizer.step()
     b.grad = grad(1.0)
     optimizer.step()
@@ -309,13 +312,13 @@ def test_rmsprop_remembers_the_average_square():
 
 
 def test_rmsprop_without_momentum_has_no_buffer():
-    """RMSprop without momentum keeps "square_avg" alone: a buffer would cost memory for nothing."""
+    """RMSprop without momentum keeps "square_avg" and no buffer, which would cost memory for nothing."""
     a = parameter(1.0)
     a.grad = grad(1.0)
     optimizer = RMSprop([a], lr=0.5)
     optimizer.step()
     kept = sorted(name for name, value in optimizer.state[a].items() if value is not None)
-    assert_equal(kept, ["square_avg"], "what is in the state")
+    assert_equal([name for name in kept if name != "step"], ["square_avg"], "what is in the state")
 
 
 @pytest.mark.parametrize(

@@ -363,7 +363,7 @@ def test_a_graph_that_nobody_wants_is_freed():
     gc.collect()
     gc.disable()
     try:
-        y = softplus(maximum(x, 0.5) * x)
+        y = softplus(maximum(x, plain([0.5])) * x)
         y.requires_grad_()
         gone = weakref.ref(y.grad_fn)
         del y

@@ -141,7 +141,7 @@ def test_atol_is_for_entries_near_0():
     """The slope of x * x at 0 is 0: a gradient of 0.5 agrees with atol=1, and with no rtol whatever."""
 
     def shifted(x):
-        return Wrong.apply(x, lambda grad, x: grad * 2 * x + 0.5)
+        return Wrong.apply(x, lambda grad, x: grad * (2 * x + 0.5))
 
     for options, expected in (({"atol": 1.0}, True), ({"rtol": 1.0}, False)):
         found = gradcheck(shifted, leaf([0.0]), raise_exception=False, **options)

@@ -1,0 +1,1 @@
+"""PyTorch's rules are in C++."""
