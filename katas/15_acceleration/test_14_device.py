@@ -1,4 +1,4 @@
-"""On a GPU, or on its strict stand-in, with every kernel of this kata on: they hand back, and the composition runs there."""
+"""On a GPU, or on its strict stand-in, with every kernel on: they hand back, and the compositions run there."""
 
 import numpy as np
 import pytest
