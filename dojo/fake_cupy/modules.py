@@ -19,7 +19,8 @@ What it cannot show, so that only a GPU can:
 * CuPy's streams of random numbers, and `cupy.random` but for `default_rng`.
 
 Where it is stricter than CuPy: a function that gets NumPy arrays only is refused, where `cupy.sum(numpy_array)` calls
-the array's own method. What it has not yet says so: "CuPy has cupy.fft, and its stand-in does not".
+the array's own method. What it has not yet says so, as in "CuPy has cupy.in1d, and its stand-in does not", but for
+`argmax(dtype=)`.
 """
 
 from __future__ import annotations

@@ -64,6 +64,7 @@ ELSEWHERE = {
     "make data NAME=cifar10": "it needs the network; tests/student/test_data.py downloads from its own server",
     "make serve": "tests/serve/test_command.py runs it, to the end",
     "make bundle": "tests/serve/test_command.py runs it",
+    "python -m nox": "it makes an environment for each Python, which takes many minutes",
     "python -m tinytorch.setup": "tests/repository/test_faces.py runs it on the reference",
 }
 
