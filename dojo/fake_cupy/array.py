@@ -92,7 +92,9 @@ class ndarray:
 
     # To the CPU, by an explicit call
 
-    def get(self, stream: Any = None, order: Any = "C", out: Any = None, blocking: bool = True) -> Host:
+    def get(
+        self, stream: Any = None, order: Any = "C", out: Host | None = None, blocking: bool = True
+    ) -> Host:
         if out is None:
             return np.array(self._host, order=order)
         if out.shape != self._host.shape or out.dtype != self._host.dtype:
