@@ -98,14 +98,19 @@ def generate(model: GPT, ids: Any, tokens: int, cache: Cache | None) -> Any:
     return ids
 
 
-def library(tuned: bool = False) -> Any:
-    """PyTorch on one thread; `tuned`, with a malloc that keeps what is freed instead of giving it back."""
+def library(tuned: bool = False, device: str = "cpu") -> Any:
+    """PyTorch on one thread; `tuned`, with a malloc that keeps what is freed instead of giving it back.
+
+    Until the next call, what PyTorch makes is on the device.
+    """
     torch.set_num_threads(1)
+    torch.set_default_device(device)
     if tuned:
         keep_memory()
     return SimpleNamespace(
         nn=nn,
         optim=torch.optim,
+        device=device,
         tensor=torch.tensor,
         no_grad=torch.no_grad,
         GPT=GPT,

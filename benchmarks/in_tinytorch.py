@@ -15,14 +15,15 @@ from benchmarks.workloads import Step
 from dojo.tree import overlay
 
 
+@functools.cache
 def use_the_reference() -> None:
     """Let `tinytorch` be the reference."""
     overlay.install(overlay.plan_for("solutions", None))
 
 
 @functools.cache
-def library(accelerated: bool = True) -> Any:
-    """tinytorch as the workloads know it, with kernels or as it is composed."""
+def library(accelerated: bool = True, device: str = "cpu") -> Any:
+    """tinytorch as the workloads know it, with kernels or as it is composed, on the device."""
     use_the_reference()
     import tinytorch
     from tinytorch import dispatch, transformers
@@ -34,7 +35,7 @@ def library(accelerated: bool = True) -> Any:
             from tinytorch.caching import KVCache
         except ModuleNotFoundError as error:
             raise NotImplementedError(str(error)) from error
-        return KVCache(transformers.GPTConfig(**sizes._asdict()))
+        return KVCache(transformers.GPTConfig(**sizes._asdict()), device=device)
 
     def generate(model: Any, ids: Any, tokens: int, cache: Any) -> Any:
         return transformers.generate(model, ids, tokens, cache=cache)
@@ -42,7 +43,8 @@ def library(accelerated: bool = True) -> Any:
     return SimpleNamespace(
         nn=tinytorch.nn,
         optim=tinytorch.optim,
-        tensor=tinytorch.tensor,
+        device=device,
+        tensor=functools.partial(tinytorch.tensor, device=device),
         no_grad=tinytorch.no_grad,
         GPT=lambda sizes: transformers.GPT(transformers.GPTConfig(**sizes._asdict())),
         cache=cache,

@@ -160,7 +160,8 @@ def integers(lib: Any, below: int, *shape: int) -> Any:
 
 
 def drawn(lib: Any, model: Any) -> Any:
-    """`model`, with the weights that it has in every library."""
+    """`model` on the device of the library, with the weights that it has in every library."""
+    model.to(lib.device)
     parameters = dict(model.named_parameters())
     values = weights({name: tuple(each.shape) for name, each in parameters.items()})
     with lib.no_grad():

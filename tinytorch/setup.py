@@ -80,7 +80,7 @@ class Device:
         """The library that makes arrays on this device: numpy or cupy.
 
         Raises:
-            RuntimeError: it is a GPU, and this machine has none that can be used. The message names the device.
+            RuntimeError: it is a GPU, and this machine has none, or not so many. The message names the device.
         """
         raise NotImplementedError("kata 01: Device.array_module")
 

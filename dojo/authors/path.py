@@ -2,8 +2,9 @@
 
 On the path is every function that a story or a milestone of any kata calls, in threads and child processes too, with
 the kernels of kata 15 and without; and what the dispatcher asks of a class that it installs: all its methods. Of a kata
-with tracks all is on the path, as a student chooses one of them. A case of a spec is short if it is green while every
-function off the path is a skeleton, in all katas at once. `specs.txt` of each kata records both.
+with tracks all is on the path, as a student chooses one of them, but what its device specs alone call. A case of a spec
+is short if it is green while every function off the path is a skeleton, in all katas at once. `specs.txt` of each kata
+records both.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def scenes() -> Iterator[tuple[Kata, list[str], tuple[object, ...]]]:
     """Every story and every milestone, without kernels and with them: the kata, and what a job needs to play it."""
     for kata in gate.built():
         files = sorted(kata.folder.glob("test_*.py")) if kata.tracks else gate.stories(kata)
-        stories = [f"{gate.where(kata)}/{path.name}" for path in files]
+        stories = [f"{gate.where(kata)}/{path.name}" for path in files if not path.stem.endswith("_device")]
         if stories:
             yield kata, stories, ()
             if kata.number < 15:

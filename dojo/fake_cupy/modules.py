@@ -1,138 +1,161 @@
 """A device for machines without a GPU: arrays that never become NumPy arrays by themselves, as CuPy's do not.
 
-Inside `installed()`, `import cupy` finds a stand-in. Its arrays live in main memory, and it refuses what CuPy
-refuses: implicit conversion to NumPy, NumPy arrays and lists as operands, names that CuPy does not have. So
-code that is dishonest about devices fails on every machine. It proves nothing about speed or kernels. Where
-CuPy copies a NumPy array over in silence (assigned through an array as index), this refuses.
+Inside `installed()`, `import cupy` finds a stand-in. Its arrays live in main memory, NumPy computes, and it refuses
+what CuPy refuses. It has the names and the parameters of the CuPy that `names.txt` was made from, and no other: a name
+that CuPy lacks is an AttributeError, a keyword a TypeError. Ufuncs have CuPy's dtypes and methods; int64 cannot be
+added with `add.at`; a place out of range is taken modulo the length; single entries and sums are 0-d arrays; NumPy
+arrays and lists are no operands; nothing warns; a generator cannot be copied.
 
 It is a wrapper, not a subclass of ndarray: `np.asarray` strips a subclass without a word.
+
+What it cannot show, so that only a GPU can:
+
+* Speed, and how much memory there is. `int(x)`, `bool(x)`, `.item()` and `.get()` wait for the GPU; here nothing waits.
+* Last digits: kernels add in another order, and exp, erf and products of matrices are rounded otherwise.
+* The order in which threads write to one place: `add.at` on a GPU gives sums of floats in a different order each time,
+  and `x[index] = values`, where a place comes twice, keeps any of them.
+* More than one GPU, streams, events, memory pools, kernels of one's own, pointers (`array.data`), DLPack.
+* Dtypes inside: sums of float16 and products of matrices can be accumulated in another type.
+* CuPy's streams of random numbers, and `cupy.random` but for `default_rng`.
+
+Where it is stricter than CuPy: a function that gets NumPy arrays only is refused, where `cupy.sum(numpy_array)` calls
+the array's own method. What it has not yet says so, as in "CuPy has cupy.in1d, and its stand-in does not", but for
+`argmax(dtype=)`.
 """
 
 from __future__ import annotations
 
 import importlib
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from dojo.fake_cupy import names
 from dojo.fake_cupy.array import (
-    MISSING,
     CUDARuntimeError,
     Device,
     Host,
+    OutOfMemoryError,
     Ufunc,
-    call,
+    function,
     ndarray,
-    refused,
+    on_device,
+    scatter,
     unwrap,
     wrap,
 )
 
-CREATES = """
-    arange broadcast_shapes can_cast empty eye full identity indices isscalar issubdtype linspace logspace ones
-    promote_types result_type tri zeros
-""".split()  # noqa: SIM905
-"""Functions that need no array on the device. All others want one: `cupy.min([1, 2])` is refused."""
-
-
 # To the device and back ---------------------------------------------------------------------------------
 
 
-def array(value: Any, dtype: Any = None, copy: bool = True, order: Any = "K", **_: Any) -> Any:
+def array(
+    obj: Any,
+    dtype: Any = None,
+    copy: bool = True,
+    order: Any = "K",
+    subok: bool = False,
+    ndmin: int = 0,
+    *,
+    blocking: bool = False,
+) -> Any:
     """The only way to the device: from NumPy arrays, lists (also of arrays on the device) and numbers."""
-    if isinstance(value, (tuple, list)) and on_device(value):
-        value = unwrap(value)
-    if isinstance(value, ndarray):
-        return wrap(value._host.astype(dtype or value._host.dtype)) if copy or dtype else value
-    return wrap(np.array(value, dtype=dtype, order=order))
+    if isinstance(obj, (tuple, list)) and on_device(obj):
+        obj = unwrap(obj)
+    if isinstance(obj, ndarray):
+        if not copy and obj.ndim >= ndmin and dtype in (None, obj.dtype):
+            return obj
+        obj = obj._host
+    return wrap(np.array(obj, dtype=dtype, order=order, ndmin=ndmin))
 
 
-def asarray(value: Any, dtype: Any = None, order: Any = "K", **_: Any) -> Any:
-    return array(value, dtype, copy=False, order=order)
+def asarray(
+    a: Any, dtype: Any = None, order: Any = None, *, copy: bool | None = None, blocking: bool = False
+) -> Any:
+    return array(a, dtype, bool(copy), order or "K")
 
 
-def asnumpy(value: Any, **_: Any) -> Host:
-    return value.get() if isinstance(value, ndarray) else np.asarray(value)
+def asnumpy(a: Any, stream: Any = None, order: Any = "C", out: Any = None, *, blocking: bool = True) -> Host:
+    return a.get(stream, order, out) if isinstance(a, ndarray) else np.asarray(a, order=order)
 
 
 def get_array_module(*values: Any) -> ModuleType:
     return cupy if any(isinstance(x, ndarray) for x in values) else np
 
 
-def on_device(values: Any) -> bool:
-    return any(isinstance(x, ndarray) or (isinstance(x, (tuple, list)) and on_device(x)) for x in values)
-
-
 # Chance -------------------------------------------------------------------------------------------------
 
 
 class Generator:
-    """`cupy.random.Generator`, with the methods that NumPy's has too.
+    """`cupy.random.Generator`. As in CuPy, a seed gives another stream than in `numpy.random.default_rng`.
 
-    As in CuPy, a seed gives another stream than in `numpy.random.default_rng`.
+    It has the methods of the list, with their parameters. A generator of CuPy's holds a lock, so none can be copied.
     """
 
     def __init__(self, seed: Any = None) -> None:
         self._host = np.random.Generator(np.random.SFC64(seed))
-
-    def random(self, size: Any = None, dtype: Any = np.float64) -> Any:
-        return wrap(np.asarray(self._host.random(size, np.dtype(dtype))))
+        self.lock = threading.Lock()
 
     def uniform(self, low: Any = 0.0, high: Any = 1.0, size: Any = None, dtype: Any = np.float64) -> Any:
-        drawn = self._host.uniform(unwrap(low), unwrap(high), size)
-        return wrap(np.asarray(drawn, dtype))
+        return wrap(np.asarray(self._host.uniform(unwrap(low), unwrap(high), size), dtype))
 
-    def standard_normal(self, size: Any = None, dtype: Any = np.float64) -> Any:
-        return wrap(np.asarray(self._host.standard_normal(size, np.dtype(dtype))))
 
-    def integers(
-        self, low: Any, high: Any = None, size: Any = None, dtype: Any = np.int64, endpoint: bool = False
-    ) -> Any:
-        return wrap(np.asarray(self._host.integers(low, high, size, np.dtype(dtype), endpoint)))
+def _draws(name: str) -> Callable[..., Any]:
+    full = f"cupy.random.Generator.{name}"
+
+    def draw(self: Generator, *args: Any, **kwargs: Any) -> Any:
+        names.signature(full).bind(self, *args, **kwargs)
+        drawn = getattr(self._host, name)(
+            *unwrap(args), **{key: unwrap(each) for key, each in kwargs.items()}
+        )
+        return wrap(np.asarray(drawn))
+
+    return draw
+
+
+for _full in names.LISTED:
+    _prefix, _, _name = _full.rpartition(".")
+    if _prefix == "cupy.random.Generator" and not hasattr(Generator, _name):
+        setattr(Generator, _name, _draws(_name))
 
 
 # The modules --------------------------------------------------------------------------------------------
 
 
-def function(numpys: Callable[..., Any]) -> Callable[..., Any]:
-    """One of NumPy's or SciPy's functions, as CuPy offers it."""
-    name = numpys.__name__
-
-    def on_strict(*args: Any, **kwargs: Any) -> Any:
-        if name not in CREATES and not on_device((*args, *kwargs.values())):
-            raise refused(args[0] if args else None)
-        result = call(numpys, *args, **kwargs)
-        return wrap(np.asarray(result)) if name in ("allclose", "array_equal", "array_equiv") else result
-
-    on_strict.__name__ = name
-    return on_strict
-
-
-def module(name: str, source: str = "", **names: Any) -> ModuleType:
-    """A module with these names, and all other names from NumPy's or SciPy's module `source`."""
+def module(name: str, source: str = "", **own: Any) -> ModuleType:
+    """A module with these names, and those of NumPy's or SciPy's module `source` that CuPy's module has, too."""
     made = ModuleType(name)
-    vars(made).update(names)
+    vars(made).update(own)
 
     def lookup(attribute: str) -> Any:
-        known = source and not attribute.startswith("_") and attribute not in MISSING
-        found = getattr(importlib.import_module(source), attribute, made) if known else made
-        if isinstance(found, np.ufunc):
-            return Ufunc(found)
-        if isinstance(found, (type, float, type(None))):  # dtypes, pi, newaxis
+        full = f"{name}.{attribute}"
+        if full not in names.LISTED:
+            raise AttributeError(f"module {name!r} has no attribute {attribute!r}")
+        found = getattr(importlib.import_module(source), attribute, made) if source else made
+        if isinstance(found, np.ufunc) and names.LISTED[full].startswith(":"):
+            return Ufunc(found, full)
+        if callable(found) and names.LISTED[full].startswith("("):
+            return function(found, full)
+        if found is not made and not names.LISTED[full]:  # dtypes, pi, newaxis
             return found
-        if callable(found):
-            return function(found)
-        raise AttributeError(f"module {name!r} has no attribute {attribute!r}")
+        raise AttributeError(
+            f"CuPy has {full}, and its stand-in does not: write it in dojo/fake_cupy/modules.py"
+        )
 
     vars(made)["__getattr__"] = lookup
     return made
 
 
-random = module("cupy.random", Generator=Generator, default_rng=Generator)
+def default_rng(seed: Any = None) -> Generator:
+    return Generator(seed)
+
+
+random = module("cupy.random", Generator=Generator, default_rng=default_rng)
 linalg = module("cupy.linalg", "numpy.linalg")
 fft = module("cupy.fft", "numpy.fft")
 runtime = module(
@@ -143,11 +166,19 @@ runtime = module(
     getDeviceProperties=lambda device: {"name": b"strict", "totalGlobalMem": 0},
     deviceSynchronize=lambda: None,
 )
-cuda = module("cupy.cuda", runtime=runtime, Device=Device, is_available=lambda: True, get_device_id=lambda: 0)
+memory = module("cupy.cuda.memory", OutOfMemoryError=OutOfMemoryError)
+cuda = module(
+    "cupy.cuda",
+    runtime=runtime,
+    memory=memory,
+    Device=Device,
+    is_available=lambda: True,
+    get_device_id=lambda: 0,
+)
 cupy = module(
     "cupy",
     "numpy",
-    __version__="13.3.0",
+    __version__=names.VERSION,
     ndarray=ndarray,
     array=array,
     asarray=asarray,
@@ -162,8 +193,16 @@ cupy = module(
 )
 special = module("cupyx.scipy.special", "scipy.special")
 scipy = module("cupyx.scipy", special=special, get_array_module=get_array_module)
-cupyx = module("cupyx", scipy=scipy, scatter_add=lambda a, index, values: Ufunc(np.add).at(a, index, values))
-MODULES = {made.__name__: made for made in (cupy, random, linalg, fft, cuda, runtime, cupyx, scipy, special)}
+cupyx = module(
+    "cupyx",
+    scipy=scipy,
+    scatter_add=partial(scatter, "add"),
+    scatter_max=partial(scatter, "maximum"),
+    scatter_min=partial(scatter, "minimum"),
+)
+MODULES = {
+    made.__name__: made for made in (cupy, random, linalg, fft, cuda, runtime, memory, cupyx, scipy, special)
+}
 
 
 # Instead of CuPy ----------------------------------------------------------------------------------------

@@ -67,6 +67,8 @@ def pytest_configure(config: pytest.Config) -> None:
             f"The configuration would be {config.inipath}, and not the repository's. Write --impl=PATH, with the "
             "equals sign, or give pytest `-c pyproject.toml --rootdir .`."
         )
+    if config.getoption("device") == "cuda":
+        _need_a_gpu()
     katas = ROOT / "katas"
     paths = [(config.invocation_params.dir / arg.partition("::")[0]).resolve() for arg in config.args]
     if overlay.installed() is None:
@@ -87,6 +89,20 @@ def pytest_configure(config: pytest.Config) -> None:
         terminal = KataTerminal(config, {kata_of(path) for path in paths})
         config.pluginmanager.register(terminal, "dojo-terminal")
     config.pluginmanager.register(Ledger(terminal), "dojo-ledger")
+
+
+def _need_a_gpu() -> None:
+    """Refuse `--device cuda` where device specs could not run on a GPU: each of them would be red for that alone."""
+    try:
+        import cupy
+
+        problem = "" if cupy.is_available() else f"CuPy {cupy.__version__} finds none"
+    except ImportError as error:
+        problem = f"CuPy cannot be imported ({error})"
+    if problem:
+        raise pytest.UsageError(
+            f"--device cuda needs a GPU, and {problem}. Leave it out: device specs then run on a strict stand-in."
+        )
 
 
 def _install(config: pytest.Config, katas: bool) -> None:

@@ -144,6 +144,14 @@ def test_array_module_without_a_gpu(monkeypatch, name):
         _ = device.array_module
 
 
+@pytest.mark.parametrize("name", ["cuda:99", "cuda:1000000"])
+def test_a_gpu_that_is_not_there(device, name):
+    """Where there are GPUs, but not so many, the array_module of Device("cuda:99") is a RuntimeError that names it."""
+    missing = Device(name)
+    with raises(RuntimeError, name):
+        _ = missing.array_module
+
+
 def test_array_module_of_a_gpu(device):
     """Device("cuda").array_module is the module cupy where there is a GPU."""
     found = Device(device).array_module

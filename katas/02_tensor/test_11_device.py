@@ -62,6 +62,8 @@ CALLS = [
     ("getitem", "x", {"index": (0, slice(1, None))}),
     ("gather", "x", {"dim": 1, "index": "places"}),
     ("index_add", "x", {"dim": 0, "index": "rows", "source": "p"}),
+    ("index_add", "i", {"dim": 0, "index": "rows", "source": "i"}),
+    ("index_add", "b", {"dim": 0, "index": "rows", "source": "b"}),
     ("convert", "x", {"dtype": float64}),
 ]
 
@@ -208,6 +210,23 @@ def test_there_and_back(device):
     back = there.to("cpu", float64)
     assert_stays(back, "cpu", 'x.to("cpu", float64)')
     assert_close(back, ARRAYS["x"].astype(np.float64))
+
+
+def test_no_tensor_moves_to_a_gpu_that_is_not_there(device):
+    """x.to("cuda:99") is a RuntimeError that names the device, from the CPU and from another GPU; x stays as it is."""
+    for x in (Tensor(ARRAYS["x"]), tensors(device)["x"]):
+        with raises(RuntimeError, "cuda:99"):
+            x.to("cuda:99")
+        assert_close(x, ARRAYS["x"], "x after the error")
+
+
+def test_what_finds_no_room_says_so(device):
+    """A result of more bytes than the device has is a MemoryError, and what was there before can be used as before."""
+    x = tensors(device)["x"]
+    with raises(MemoryError):
+        x[:1, :1].expand(2**50, 1) * 2.0
+    assert_stays(x + 1, device, "x + 1")
+    assert_close(x + 1, ARRAYS["x"] + 1, "x + 1")
 
 
 def test_numpy_refuses_to_copy_behind_your_back(device):

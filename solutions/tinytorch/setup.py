@@ -103,7 +103,7 @@ class Device:
         """The library that makes arrays on this device: numpy or cupy.
 
         Raises:
-            RuntimeError: it is a GPU, and this machine has none that can be used. The message names the device.
+            RuntimeError: it is a GPU, and this machine has none, or not so many. The message names the device.
         """
         if self.type == "cpu":
             return np
@@ -111,6 +111,9 @@ class Device:
             raise RuntimeError(f'{self} cannot be used: CuPy finds no GPU on this machine; use "cpu"')
         import cupy
 
+        count = cupy.cuda.runtime.getDeviceCount()
+        if self.index is not None and self.index >= count:
+            raise RuntimeError(f'{self} cannot be used: the last GPU of this machine is "cuda:{count - 1}"')
         return cupy
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from benchmarks import measure, report
+from benchmarks import gpu, measure, report
 from dojo.authors import bench
+from dojo.catalogue import KATAS, ROOT
 from dojo.commands import words
 from dojo.errors import DojoError
 from dojo.tree import files
@@ -142,3 +144,71 @@ def test_a_peer_that_is_missing_is_named_and_left_out(monkeypatch: pytest.Monkey
     told: list[str] = []
     assert measure.implementations(peers=True, say=told.append)[-1] == "autograd"
     assert len(told) == 1 and "pip install mygrad" in told[0]
+
+
+# benchmarks/gpu.py
+
+
+def without_a_card(tmp_path: Path, cupy: str) -> subprocess.CompletedProcess[str]:
+    """`python -m benchmarks.gpu` where that is the module cupy. It must not write."""
+    (tmp_path / "cupy.py").write_text(cupy, encoding="utf-8")
+    out = str(tmp_path / "gpu.json")
+    start = f"import runpy, sys; sys.path.insert(0, {str(tmp_path)!r}); sys.argv[1:] = ['--out', {out!r}]"
+    command = [sys.executable, "-c", f"{start}; runpy.run_module('benchmarks.gpu', run_name='__main__')"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("cupy", "said"),
+    [
+        ("raise ImportError", "CuPy is not installed."),
+        ("__version__ = '14.2.0'\ndef is_available(): return False\n", "CuPy 14.2.0 finds none."),
+        (
+            "import sys; from dojo.fake_cupy.modules import install; del sys.modules['cupy']; install()",
+            "this is the stand-in for CuPy, which computes with NumPy.",
+        ),
+    ],
+    ids=["no CuPy", "no GPU", "the stand-in"],
+)
+def test_without_a_card_it_says_so_and_writes_nothing(tmp_path: Path, cupy: str, said: str) -> None:
+    done = without_a_card(tmp_path, cupy)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"There is no GPU to measure: {said}\n"
+    assert not (tmp_path / "gpu.json").exists()
+
+
+def test_every_kata_that_computes_has_device_specs() -> None:
+    assert {path.parent for path in gpu.spec_files()} == {kata.folder for kata in KATAS}
+
+
+def test_a_step_is_timed_until_the_device_is_done() -> None:
+    calls = []
+    taken = gpu.seconds(lambda: calls.append("step"), lambda: calls.append("wait"), block=1e-4, blocks=2)
+    assert 0 < taken < 1e-3
+    assert calls[:6] == ["wait", "step", "step", "wait", "wait", "step"]
+    assert calls[-1] == "wait"
+
+
+ON_THE_STAND_IN = """
+from dojo.fake_cupy.modules import install
+from benchmarks import in_tinytorch
+from benchmarks.workloads import WORKLOADS
+install()
+small = {"W4": {"batch": 2, "length": 8, "layers": 1}, "W5": {"tokens": 3}, "W6a": {}, "W7a": {}}
+for name, sizes in small.items():
+    results = []
+    for device in ("cpu", "cuda"):
+        step = WORKLOADS[name].make(in_tinytorch.library(device=device), **{**WORKLOADS[name].sizes, **sizes})
+        results.append(step())
+    print(name, results[1].device, results[1].shape == results[0].shape,
+          name == "W5" or abs(results[1].sum().item() - results[0].sum().item()) < 1e-2)
+"""
+
+
+def test_the_workloads_run_on_a_device() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ON_THE_STAND_IN], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert done.stdout.splitlines() == [f"{name} cuda:0 True True" for name in ("W4", "W5", "W6a", "W7a")], (
+        done.stderr
+    )

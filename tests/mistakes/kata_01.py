@@ -254,3 +254,13 @@ def takes_the_mean():
 )
 def forgets_to_divide_the_work():
     """The time of all products is divided into the work of one."""
+
+
+@mistake(
+    "setup.Device.array_module",
+    spec="test_a_gpu_that_is_not_there",
+    says="nothing was raised",
+    swap=("if self.index is not None and self.index >= count:", "if False:"),
+)
+def any_gpu_will_do():
+    """Where there is a GPU, every other one is taken to be there."""

@@ -1638,3 +1638,43 @@ def checkpoint_always_records():
 )
 def checkpoint_ends_at_its_leaves():
     """The edges lead to the leaves that stand for the inputs, and no further."""
+
+
+@mistake(
+    "acceleration.fits_tiles",
+    spec="test_attention_on_a_gpu_needs_no_tiles",
+    says="Implicit conversion",
+    swap=("isinstance(each, Tensor) and isinstance(each.data, np.ndarray)", "isinstance(each, Tensor)"),
+)
+def tiles_for_every_device():
+    """Tiles are computed of whatever comes."""
+
+
+@mistake(
+    "acceleration.flatten",
+    spec="test_a_flattened_optimizer_steps_on_a_gpu",
+    says="Implicit conversion",
+    swap=("if all(isinstance(each.data, np.ndarray) for each in params):", "if params:"),
+)
+def flat_on_the_cpu():
+    """Parameters on a GPU are laid side by side on the CPU."""
+
+
+@mistake(
+    "acceleration.zeros_side_by_side",
+    spec="test_zeros_on_a_gpu_are_not_laid_side_by_side",
+    says="Implicit conversion",
+    swap=(" or not all(isinstance(each, np.ndarray) for each in arrays)", ""),
+)
+def zeros_on_the_cpu():
+    """The zeros of a GPU's arrays are on the CPU."""
+
+
+@mistake(
+    "acceleration.covered",
+    spec="test_a_model_trains_on_a_gpu_as_on_the_cpu",
+    says="Unsupported type",
+    swap=("type(each) is not np.ndarray or ", ""),
+)
+def kernels_for_every_device():
+    """A kernel takes an array of a GPU for one of NumPy's."""

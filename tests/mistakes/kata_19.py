@@ -1567,3 +1567,33 @@ def ring_without_an_end():
 )
 def the_right_neighbour():
     """Each takes from its right neighbour, which has other pieces ready."""
+
+
+@mistake(
+    "benchmarking.bytes_moved",
+    spec="test_operations_on_a_device_are_written_down",
+    says="the list of records",
+    swap=('if hasattr(each, "nbytes")]', "if type(each).__module__ == 'numpy']"),
+)
+def only_numpy_reads():
+    """Only arrays of NumPy are counted among what is read."""
+
+
+@mistake(
+    "benchmarking.ProcessGroup.all_reduce",
+    spec="test_an_array_on_a_gpu_is_not_summed_up",
+    says="TypeError",
+    swap=("= array.reshape(-1)", '= (array.get() if hasattr(array, "get") else array).reshape(-1)'),
+)
+def reduced_through_the_cpu():
+    """An array of a GPU is copied to the CPU in silence."""
+
+
+@mistake(
+    "benchmarking.average_gradients",
+    spec="test_gradients_on_a_gpu_are_not_averaged",
+    says="nothing was raised",
+    swap=("else each.grad.data for", 'else each.grad.to("cpu").data for'),
+)
+def gradients_come_home():
+    """Gradients are brought to the CPU in silence, and stay there."""

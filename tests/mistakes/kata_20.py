@@ -1373,3 +1373,73 @@ def in_training_mode():
 )
 def eight_bits_always():
     """Convolutions have 8 bits, whatever was said."""
+
+
+@mistake(
+    "capstone.WeightAveraging.on_step_end",
+    spec="test_weights_are_averaged_on_the_device",
+    says="left the device",
+    swap=[
+        ("now.detach().clone()", 'now.detach().to("cpu").clone()'),
+        (".to(now.device)", ""),
+        ("(now.data - mean)", '(now.to("cpu").data - mean)'),
+    ],
+)
+def averages_on_the_cpu():
+    """The averages are kept on the CPU."""
+
+
+@mistake(
+    "capstone.WeightAveraging.on_step_end",
+    spec="test_an_average_from_a_file_goes_on_on_the_device",
+    says="Unsupported type",
+    swap=("self.weights[name] = self.weights[name].to(now.device)", "pass"),
+)
+def the_average_stays_on_the_cpu():
+    """What came from a file is not brought to the device of the model."""
+
+
+@mistake(
+    "capstone.QuantizedConv2d.from_float",
+    spec="test_a_small_network_on_the_device",
+    says="cuda:0",
+    swap=[(".to(conv.weight.device)", ""), ("conv.weight.detach()", 'conv.weight.detach().to("cpu")')],
+)
+def quantized_on_the_cpu():
+    """The new layer is on the CPU, wherever the convolution was."""
+
+
+@mistake(
+    "capstone.score_tokens",
+    spec="test_scores_of_a_device",
+    says="Implicit conversion",
+    swap=(
+        "xp = get_array_module(logits)",
+        "xp, logits = get_array_module(), get_array_module().asarray(logits)",
+    ),
+)
+def scores_with_numpy():
+    """The scores are computed with NumPy."""
+
+
+@mistake(
+    "capstone.Engine.step",
+    spec="test_the_engine_writes_on_the_device",
+    says="Implicit conversion",
+    swap=(
+        "get_array_module(asked[0].logits).stack([each.logits for each in asked])",
+        "get_array_module().array([each.logits for each in asked])",
+    ),
+)
+def logits_through_numpy():
+    """The logits of the rows are put together with NumPy."""
+
+
+@mistake(
+    "capstone.save_bundle",
+    spec="test_a_bundle_of_a_model_on_a_gpu",
+    says="left the device",
+    swap=("model = bundle.model if bits", 'model = bundle.model.to("cpu") if bits'),
+)
+def saving_moves_the_model():
+    """The model is moved to the CPU to be saved, and stays there."""

@@ -271,6 +271,23 @@ def test_a_name_that_is_not_imported_is_looked_for(repository: Path) -> None:
     assert "It is not imported: `from tinytorch.setup import double`." in shown
 
 
+@pytest.mark.parametrize(
+    ("cupy", "problem"),
+    [
+        ("raise ImportError('no libcuda')", "CuPy cannot be imported (no libcuda)"),
+        ("__version__ = '14.2.0'\n\n\ndef is_available():\n    return False\n", "CuPy 14.2.0 finds none"),
+    ],
+    ids=["no CuPy", "no GPU"],
+)
+def test_a_gpu_that_is_asked_for_has_to_be_there(
+    repository: Path, tmp_path: Path, cupy: str, problem: str
+) -> None:
+    write(tmp_path / "cupy.py", cupy)
+    shown = run(repository, "katas/03_activations", "--device=cuda", PYTHONPATH=str(tmp_path))
+    assert f"ERROR: --device cuda needs a GPU, and {problem}. Leave it out" in shown
+    assert "green" not in shown
+
+
 def test_two_processes_show_the_same(repository: Path) -> None:
     shown = run(repository, "-n", "2", "katas/03_activations", module=STUBS)
     assert shown.startswith("Kata 03 activations\n") and "gw0" not in shown and "workers" not in shown

@@ -68,6 +68,7 @@ ELSEWHERE = {
     "make serve": "tests/serve/test_command.py runs it, to the end",
     "make board JSON=1": "tests/student/test_assistant.py asks for it",
     "make bundle": "tests/serve/test_command.py runs it",
+    "python -m nox": "it makes an environment for each Python, which takes many minutes",
     "python -m tinytorch.setup": "tests/repository/test_faces.py runs it on the reference",
 }
 

@@ -9,6 +9,7 @@ import copy
 import math
 import operator
 import pickle
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,6 +17,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dojo.catalogue import ROOT
+from dojo.fake_cupy import names
 from dojo.fake_cupy.modules import installed
 from dojo.spec import on_device, to_numpy
 
@@ -146,6 +149,117 @@ def test_dishonest_code_is_refused(cupy: Any, use: str) -> None:
     with pytest.raises((TypeError, ValueError, AttributeError, RuntimeError)):
         REFUSED[use](cupy, x)
     np.testing.assert_array_equal(x.get(), HOST)
+
+
+LACKING: dict[str, tuple[type[Exception], Callable[[Any, Any], Any]]] = {
+    "errstate": (AttributeError, lambda xp, x: xp.errstate(all="ignore")),
+    "insert": (AttributeError, lambda xp, x: xp.insert(x, 0, 1.0)),
+    "vecdot": (AttributeError, lambda xp, x: xp.vecdot(x, x)),
+    "NumPy's function of a name that CuPy lacks": (TypeError, lambda xp, x: np.insert(x, 0, 1.0)),
+    "NumPy's ufunc of a name that CuPy lacks": (TypeError, lambda xp, x: np.vecdot(x, x)),
+    "a method of a name that CuPy lacks": (AttributeError, lambda xp, x: x.newbyteorder()),
+    "sum(where=)": (TypeError, lambda xp, x: xp.sum(x, where=x > 2)),
+    "NumPy's sum(where=)": (TypeError, lambda xp, x: np.sum(x, where=x > 2)),
+    "x.sum(initial=)": (TypeError, lambda xp, x: x.sum(initial=1.0)),
+    "x.max(where=)": (TypeError, lambda xp, x: x.max(where=x > 2, initial=0)),
+    "argsort(stable=)": (TypeError, lambda xp, x: xp.argsort(x, stable=True)),
+    "x.argsort(stable=)": (TypeError, lambda xp, x: x.argsort(stable=True)),
+    "sort(stable=)": (TypeError, lambda xp, x: xp.sort(x, stable=True)),
+    "zeros(device=)": (TypeError, lambda xp, x: xp.zeros(3, device="cpu")),
+    "clip(min=)": (TypeError, lambda xp, x: xp.clip(x, min=1, max=2)),
+    "std(correction=)": (TypeError, lambda xp, x: xp.std(x, correction=1)),
+    "x.var(mean=)": (TypeError, lambda xp, x: x.var(axis=0, mean=x.mean(0))),
+    "a ufunc(where=)": (TypeError, lambda xp, x: xp.exp(x, where=x > 2)),
+    "take(mode=)": (TypeError, lambda xp, x: xp.take(x, xp.asarray([1]), mode="clip")),
+    "an argument too few": (TypeError, lambda xp, x: xp.take(x)),
+    "x.item(0)": (TypeError, lambda xp, x: x.item(0)),
+    "add.at of int64": (TypeError, lambda xp, x: xp.add.at(xp.zeros(3, xp.int64), xp.asarray([0]), 1)),
+    "add.at of int8": (TypeError, lambda xp, x: xp.add.at(xp.zeros(3, xp.int8), xp.asarray([0]), 1)),
+    "maximum.at of float16": (
+        TypeError,
+        lambda xp, x: xp.maximum.at(x.astype(xp.float16), xp.asarray([0]), 1),
+    ),
+    "divide.at": (NotImplementedError, lambda xp, x: xp.divide.at(x, xp.asarray([0]), 1)),
+    "maximum.reduce": (NotImplementedError, lambda xp, x: xp.maximum.reduce(x)),
+    "NumPy's add.at": (TypeError, lambda xp, x: np.add.at(x, 0, 1)),
+    "NumPy's add.reduce": (TypeError, lambda xp, x: np.add.reduce(x)),
+    "exp of no loop": (TypeError, lambda xp, x: xp.bitwise_and(x, x)),
+    "a NumPy array assigned to a slice": (ValueError, lambda xp, x: x.__setitem__(slice(None), HOST)),
+    "a generator copied": (TypeError, lambda xp, x: copy.deepcopy(xp.random.default_rng(0))),
+    "more than there is": (MemoryError, lambda xp, x: xp.empty(2**50) * 2),
+}
+
+
+@pytest.mark.parametrize("use", LACKING)
+def test_what_cupy_lacks_fails_as_it_does_there(cupy: Any, use: str) -> None:
+    kind, call = LACKING[use]
+    x = on_device(HOST, "cuda")
+    with pytest.raises(kind) as caught:
+        call(cupy, x)
+    assert "stand-in" not in str(caught.value)
+    np.testing.assert_array_equal(x.get(), HOST)
+
+
+def test_no_room_is_an_error_of_its_own(cupy: Any) -> None:
+    with pytest.raises(cupy.cuda.memory.OutOfMemoryError, match="Out of memory"):
+        cupy.full(2**50, 1.0)
+
+
+OF_CUPY: dict[str, tuple[Callable[[Any, Any], Any], Any]] = {
+    "names of NumPy 2": (
+        lambda xp, x: (
+            xp.concat([xp.astype(x, xp.float32), xp.permute_dims(x, (0, 1))]) + xp.pow(xp.acos(x[:1, :1]), 0)
+        ),
+        np.concatenate([HOST, HOST]) + 1,
+    ),
+    "a place out of range": (lambda xp, x: x[:, xp.asarray([3, -4, 7])], HOST[:, [0, 2, 1]]),
+    "two of them": (lambda xp, x: x[xp.asarray([2, 3]), xp.asarray([3, 4])], HOST[[0, 1], [0, 1]]),
+    "behind an ellipsis": (lambda xp, x: x[..., xp.asarray([3])], HOST[..., [0]]),
+    "with a mask": (lambda xp, x: x[xp.asarray([False, True]), xp.asarray([5])], HOST[[1], [2]]),
+    "clip by place": (
+        lambda xp, x: xp.clip(x, 1, 3) + x.clip(min=2, max=3),
+        HOST.clip(1, 3) + HOST.clip(2, 3),
+    ),
+    "erf of float16": (
+        lambda xp, x: __import__("cupyx.scipy.special").scipy.special.erf(x.astype(xp.float16)),
+        np.vectorize(math.erf)(HOST.astype(float)),
+    ),
+    "ldexp": (lambda xp, x: xp.ldexp(x, xp.asarray(2)), HOST * 4),
+    "no warning": (lambda xp, x: xp.log(x * 0) + 1 / (x * 0), np.full_like(HOST, np.nan)),
+    "matmul's own parameters": (
+        lambda xp, x: xp.matmul(x, x.T, dtype=xp.float64),
+        (HOST @ HOST.T).astype(float),
+    ),
+    "keywords of CuPy's own": (lambda xp, x: xp.reshape(a=x, newshape=(3, 2)), HOST.reshape(3, 2)),
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("use", OF_CUPY)
+def test_what_cupy_does_otherwise_than_numpy(cupy: Any, use: str) -> None:
+    compute, expected = OF_CUPY[use]
+    result = compute(cupy, on_device(HOST, "cuda"))
+    np.testing.assert_allclose(to_numpy(result), expected, rtol=1e-3)
+    assert result.dtype == expected.dtype
+
+
+def test_an_index_brings_values_over(cupy: Any) -> None:
+    """Assigned through an array of places, NumPy arrays and lists are copied to the device."""
+    x = on_device(HOST, "cuda")
+    x[np.array([1])] = HOST[:1]
+    x[cupy.asarray([True, False])] = [7.0, 8.0, 9.0]
+    np.testing.assert_array_equal(x.get(), [[7, 8, 9], [0, 1, 2]])
+    cupy.add.at(x, [0, 2], np.ones(3, np.float32))
+    np.testing.assert_array_equal(x.get(), [[9, 10, 11], [0, 1, 2]])
+
+
+def test_the_list_is_that_of_the_cupy_that_is_installed() -> None:
+    installed_cupy = pytest.importorskip("cupy", reason="CuPy is not installed")
+    if installed_cupy.__version__ != names.VERSION:
+        pytest.skip(f"the list is of CuPy {names.VERSION}, and {installed_cupy.__version__} is installed")
+    script = ROOT / "dojo" / "authors" / "cupy_names.py"
+    written = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True).stdout
+    assert written == (ROOT / "dojo" / "fake_cupy" / "names.txt").read_text(encoding="utf-8")
 
 
 def test_conversion_says_what_to_do(cupy: Any) -> None:

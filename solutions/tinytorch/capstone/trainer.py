@@ -147,6 +147,7 @@ class WeightAveraging(Callback):
             if name not in self.weights or now.data.dtype.kind != "f":
                 self.weights[name] = now.detach().clone()
             else:
+                self.weights[name] = self.weights[name].to(now.device)  # what a file holds is on the CPU
                 mean = self.weights[name].data
                 mean += (1 - decay) * (now.data - mean)
 

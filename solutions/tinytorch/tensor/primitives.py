@@ -702,8 +702,10 @@ def index_add(a: Array, dim: int, index: Array, source: Array) -> Array:
             f"index_add of {index.shape} indices and a source of shape {source.shape} to shape {a.shape} along {dim}"
         )
     _check_index(index, len(out))
+    if xp is not np and out.dtype.kind in "biu":  # a GPU adds no int64 there; modulo 2**64 the sums are the same
+        out, rows = out.astype(xp.uint64), rows.astype(xp.uint64)
     xp.add.at(out, index, rows)
-    return xp.moveaxis(out, 0, dim)
+    return xp.moveaxis(out, 0, dim).astype(a.dtype, copy=False)
 
 
 def sort(x: Tensor, dim: int = -1, descending: bool = False) -> tuple[Tensor, Tensor]:
@@ -751,10 +753,10 @@ def convert(a: Array, dtype: Any = None, device: Device | None = None) -> Array:
     """`a` in another dtype, on another device, or both. Users call `Tensor.to`."""
     if dtype is not None:
         a = a.astype(dtype)
-    if device is None or device.type == ("cpu" if get_array_module(a) is np else "cuda"):
+    if device is None or str(device) == ("cpu" if isinstance(a, np.ndarray) else f"cuda:{a.device.id}"):
         return a
     if device.type == "cpu":
         return get_array_module(a).asnumpy(a)
     xp = device.array_module
     with xp.cuda.Device(device.index):
-        return xp.asarray(a)
+        return xp.array(a)  # asarray would leave an array of another GPU there
