@@ -17,7 +17,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-MODULES = ["cupy", "cupy.linalg", "cupy.random", "cupy.cuda", "cupyx", "cupyx.scipy.special"]
+MODULES = ["cupy", "cupy.linalg", "cupy.fft", "cupy.random", "cupy.cuda", "cupyx", "cupyx.scipy.special"]
 CLASSES = ["cupy.ndarray", "cupy.ufunc", "cupy.random.Generator"]
 METHODS = ["reduce", "accumulate", "reduceat", "at"]
 
