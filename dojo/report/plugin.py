@@ -50,7 +50,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--path", choices=specs.PATHS, default=specs.WHOLE, help="which specs: the short path, or all"
     )
     group.addoption("--device", choices=("strict", "cpu", "cuda"), default="strict", help="for device specs")
-    group.addoption("--profile", choices=("few", "kata", "dojo", "thorough"), default="kata", help="of hypothesis")
+    group.addoption(
+        "--profile", choices=("few", "kata", "dojo", "thorough"), default="kata", help="of hypothesis"
+    )
     group.addoption("--dojo-limit", type=float, default=10.0, metavar="S", help="seconds for each spec")
     group.addoption(
         "--stuck", metavar="WORDS", help="how a red spec says to get a hint, instead of `make hint`"
