@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import re
+from typing import Any
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling
 
 from dojo.catalogue import ROOT
 from dojo.commands import split
@@ -17,6 +17,7 @@ TEACH = ("hostile", "teach")
 """The folders of tests/ that are about sandboxes and grading."""
 
 WORKERS = 3  # on two cores: some tests wait for a sandbox or a browser
+GATE = ("tests/authors/test_gate.py", "tests/authors/test_mistakes.py")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,18 +39,18 @@ class Division:
     """Divides the tests between the processes."""
 
     @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: object) -> LoadScopeScheduling | None:
-        return Together(config, log) if config.getoption("dist") == "loadscope" else None
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+        if config.getoption("dist") != "loadscope":
+            return None
+        from xdist.scheduler import LoadScopeScheduling  # pytest wants to import its plugins itself
+
+        scheduler = LoadScopeScheduling(config, log)
+        scheduler._split_scope = together
+        return scheduler
 
 
-class Together(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """What shares something that takes long to find out stays in one process: a file, or of the gate a kata."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        file, _, name = nodeid.partition("::")
-        kata = (
-            re.search(r"\[(\d\d)[_-]", name)
-            if file.endswith(("/test_gate.py", "/test_mistakes.py"))
-            else None
-        )
-        return f"{file} {kata[1]}" if kata else file
+def together(id: str) -> str:
+    """What stays in one process, because it shares what took long to find out: a file, or of the gate a kata."""
+    file, _, name = id.partition("::")
+    kata = re.search(r"\[(\d\d)[_-]", name) if file in GATE else None
+    return f"{file} {kata[1]}" if kata else file

@@ -22,7 +22,7 @@ from dojo import catalogue
 from dojo.catalogue import KATAS, Kata
 from dojo.tree import mistakes, reference
 from dojo.tree.mistakes import Mistake, parts
-from dojo.tree.source import Function, definitions
+from dojo.tree.source import Function, definitions, statements
 
 FAILURES = 3  # after so many, the results are not believed
 TRIES = 12  # canaries of code that could reach its judge, or of which one has failed; else one that passes is enough
@@ -91,7 +91,7 @@ def _places(content: bytes) -> list[list[tuple[int, int]]]:
     found = parsed(content)
     assert found is not None
     places = []
-    for node in ast.walk(found[1]):
+    for node in statements(found[1]):
         if isinstance(node, Function):
             docstring = node.body[0] if ast.get_docstring(node, clean=False) is not None else None
             mine = [

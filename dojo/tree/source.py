@@ -90,17 +90,17 @@ def given_lines(source: str) -> tuple[range, ...]:
     lines = source.splitlines()
     return tuple(
         range(node.lineno, (node.end_lineno or node.lineno) + 1)
-        for node in _statements(tree)
+        for node in statements(tree)
         if isinstance(node, Definition) and is_given(node, lines)
     )
 
 
-def _statements(node: ast.AST) -> Iterator[ast.AST]:
+def statements(node: ast.AST) -> Iterator[ast.AST]:
     """The statements below a node, and no expression: those are most of a module, and define nothing."""
     for each in ast.iter_child_nodes(node):
         if isinstance(each, (ast.stmt, ast.excepthandler, ast.match_case)):
             yield each
-            yield from _statements(each)
+            yield from statements(each)
 
 
 # Whose file it is ---------------------------------------------------------------------------------------

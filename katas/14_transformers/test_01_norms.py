@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from dojo.spec import ShapeError, assert_close, assert_equal, no_warnings, raises, unchanged
 from dojo.spec.strategies import shapes, strided
@@ -81,10 +81,11 @@ def by_loops(x, axes, eps, centred):
 
 
 @pytest.mark.parametrize("norm", [layer_norm, rms_norm], ids=["layer_norm", "rms_norm"])
-@given(x=strided(shapes(min_dims=1, min_side=1)), data=st.data())
-def test_every_row_by_itself(norm, x, data):
+@given(x=strided(shapes(min_dims=1, min_side=1)), at_most=st.integers(1, 4))
+@example(x=np.arange(12, dtype=F32).reshape(2, 3, 2), at_most=2)
+def test_every_row_by_itself(norm, x, at_most):
     """Rows are normalized one by one, over one axis or several, whatever stands before them; x stays as it is."""
-    axes = data.draw(st.integers(1, x.ndim), label="how many axes are normalized")
+    axes = min(at_most, x.ndim)
     with unchanged(x), no_warnings():
         out = norm(Tensor(x), x.shape[x.ndim - axes :], eps=0.25)
     expected = by_loops(x, axes, 0.25, norm is layer_norm)

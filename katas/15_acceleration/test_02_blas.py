@@ -62,6 +62,7 @@ def test_three_loops_and_the_cache():
 
 @given(data=st.data(), sizes=sizes, block=st.integers(1, 6))
 @example(data=None, sizes=(5, 5, 5), block=2)
+@example(data=None, sizes=(2, 5, 3), block=2)
 def test_blocks_of_all_sizes(data, sizes, block):
     """add_product_in_blocks adds a @ b too, also where the block does not divide the sides or is larger."""
     n, k, m = sizes

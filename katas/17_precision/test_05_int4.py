@@ -28,13 +28,16 @@ def test_unpacking_by_hand():
     assert_close(found, np.array([1, -1, -8, 7], np.int8), "the integers")
 
 
-@given(data=st.data(), shape=st.sampled_from([(2,), (0,), (3, 4), (2, 0, 2), (2, 3, 2)]))
-def test_packed_and_unpacked_it_is_the_same(data, shape):
+SHAPES = st.sampled_from([(2,), (0,), (3, 4), (2, 0, 2), (2, 3, 2)])
+
+
+@given(q=SHAPES.flatmap(lambda shape: arrays(shape, np.int8, -8, 7)))
+@example(q=np.zeros((2, 0, 2), np.int8))
+def test_packed_and_unpacked_it_is_the_same(q):
     """Any integers from -8 to 7, in any shape with an even last axis, come back, from half as many bytes."""
-    q = data.draw(arrays(shape, np.int8, -8, 7), label="q")
     with unchanged(q):
         packed = pack_int4(Tensor(q))
-    assert_equal(packed.shape, (*shape[:-1], shape[-1] // 2), "the shape of the bytes")
+    assert_equal(packed.shape, (*q.shape[:-1], q.shape[-1] // 2), "the shape of the bytes")
     assert_close(unpack_int4(packed), q, "the integers")
 
 
