@@ -265,7 +265,7 @@ def wrap(value: Any) -> Any:
     """NumPy's result as an array on the device: numbers become 0-d arrays, as in CuPy."""
     if isinstance(value, (np.ndarray, np.generic)):
         host = np.asarray(value)
-        if host.dtype.kind not in "biufc":
+        if host.dtype.kind not in "biufc" or host.dtype.char in "gG":  # no long double
             raise ValueError(f"Unsupported dtype {host.dtype}")
         array = object.__new__(ndarray)
         array._host = host

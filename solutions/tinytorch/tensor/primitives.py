@@ -702,7 +702,9 @@ def index_add(a: Array, dim: int, index: Array, source: Array) -> Array:
             f"index_add of {index.shape} indices and a source of shape {source.shape} to shape {a.shape} along {dim}"
         )
     _check_index(index, len(out))
-    if xp is not np and out.dtype.kind in "biu":  # a GPU adds no int64 there; modulo 2**64 the sums are the same
+    if (
+        xp is not np and out.dtype.kind in "biu"
+    ):  # a GPU adds no int64 there; modulo 2**64 the sums are the same
         out, rows = out.astype(xp.uint64), rows.astype(xp.uint64)
     xp.add.at(out, index, rows)
     return xp.moveaxis(out, 0, dim).astype(a.dtype, copy=False)
