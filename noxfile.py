@@ -49,5 +49,5 @@ def check(session: nox.Session) -> None:
     """Say what was installed, and run pytest twice: a run of katas/ alone has options of its own."""
     session.run("python", "-m", "pip", "list", "--format=freeze")
     pytest = ("python", "-m", "pytest", "-q", "-n2", *session.posargs)
-    session.run(*pytest, "katas", "--impl=solutions", "--plain")
+    session.run(*pytest, "katas", "--impl=solutions", "--plain", "--dojo-limit=60")  # a machine may be busy
     session.run(*pytest, "tests/spec", "tests/run")

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-REQUIREMENTS = {"numpy": "2.1", "scipy": "1.14", "safetensors": "0.4"}
+REQUIREMENTS = {"numpy": "2.1", "scipy": "1.14", "safetensors": "0.4.5"}
 """What tinytorch imports, and the oldest version that will do."""
 
 THREAD_VARIABLES = {

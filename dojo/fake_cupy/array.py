@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -58,6 +58,8 @@ class ndarray:
     shape: tuple[int, ...]
     ndim: int
     dtype: np.dtype[Any]
+    _module: ClassVar[Any]
+    """The module cupy; modules.py, which makes it, puts it here."""
 
     def __init__(self, shape: Any, dtype: Any = float, order: Any = "C") -> None:
         self._host: Host = np.empty(shape, dtype, order)
@@ -71,19 +73,15 @@ class ndarray:
         )
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        from dojo.fake_cupy.modules import cupy
-
-        known: Any = getattr(cupy, ufunc.__name__, None)
+        known: Any = getattr(self._module, ufunc.__name__, None)
         if known is None or method != "__call__" or not all(isinstance(x, OPERANDS) for x in inputs):
             return NotImplemented
         return known(*inputs, **kwargs)
 
     def __array_function__(self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
-        from dojo.fake_cupy.modules import cupy
-
         path = [*function.__module__.split(".")[1:], function.__name__]
         try:
-            known: Any = functools.reduce(getattr, path, cupy)
+            known: Any = functools.reduce(getattr, path, self._module)
         except AttributeError:
             return NotImplemented
         if not all(t in (ndarray, np.ndarray) for t in types):
@@ -265,7 +263,7 @@ def wrap(value: Any) -> Any:
     """NumPy's result as an array on the device: numbers become 0-d arrays, as in CuPy."""
     if isinstance(value, (np.ndarray, np.generic)):
         host = np.asarray(value)
-        if host.dtype.kind not in "biufc":
+        if host.dtype.kind not in "biufc" or host.dtype.char in "gG":  # no long double
             raise ValueError(f"Unsupported dtype {host.dtype}")
         array = object.__new__(ndarray)
         array._host = host

@@ -191,6 +191,7 @@ cupy = module(
     fft=fft,
     cuda=cuda,
 )
+ndarray._module = cupy
 special = module("cupyx.scipy.special", "scipy.special")
 scipy = module("cupyx.scipy", special=special, get_array_module=get_array_module)
 cupyx = module(

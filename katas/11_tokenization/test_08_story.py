@@ -1,7 +1,7 @@
 """Short sequences or small vocabularies: what the choice of numbers makes easy, on Python's own library."""
 
 import argparse
-import textwrap
+import cmd
 from functools import cache
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def test_merges_make_sequences_short():
 
     With 256 tokens it has one id for each byte.
     """
-    unseen = source(textwrap)
+    unseen = source(cmd)
     characters = len(CharTokenizer.train(unseen).encode(unseen))
     lengths = [len(BPETokenizer.train(source(argparse), size).encode(unseen)) for size in (256, 384, 512)]
     assert_equal(lengths[0], len(unseen.encode("utf-8")), "the number of ids with 256 tokens")

@@ -148,7 +148,7 @@ def masked_cases():
 
 
 @pytest.mark.parametrize(
-    ("kind", "mask", "is_causal"), masked_cases(), ids=lambda x: x if isinstance(x, str) else ""
+    ("kind", "mask", "is_causal"), [*masked_cases()], ids=lambda x: x if isinstance(x, str) else ""
 )
 @pytest.mark.parametrize("shape", [(3, 4), (2, 5, 3)])
 def test_gradients_of_attend(kind, mask, is_causal, shape, monkeypatch):

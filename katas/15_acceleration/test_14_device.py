@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from dojo.spec import assert_close, on_device, to_numpy
+from dojo.spec import assert_close, assert_equal, on_device, to_numpy
 from tinytorch.acceleration import flat, tiles
 from tinytorch.acceleration.flat import flatten
+from tinytorch.acceleration.kernels import covered
 from tinytorch.attention import scaled_dot_product_attention
 from tinytorch.dispatch import disabled
 from tinytorch.layers import Flatten, Linear, Parameter, ReLU, Sequential
@@ -92,6 +93,7 @@ def cnn():
 @pytest.mark.parametrize("make", [gpt, cnn], ids=["GPT", "CNN"])
 def test_a_model_trains_on_a_gpu_as_on_the_cpu(device, make):
     """With kernels on, loss and gradients on a GPU are those of the CPU without kernels, and stay on the GPU."""
+    assert_equal(covered(on_device(X, device)), device == "cpu", f"covered of an array on {device}")
     model, loss_of = make()
     with disabled():
         expected = loss_of(Tensor)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from dojo.spec import assert_close, assert_equal, raises
+from dojo.spec import assert_close, assert_equal, on_device, raises
 from tinytorch.caching import PrefixCache, Request
-from tinytorch.capstone import Engine, EngineStopped, Event, Job, QueueFull
+from tinytorch.capstone import Engine, EngineStopped, Event, Job, QueueFull, score_tokens
 from tinytorch.setup import manual_seed
 from tinytorch.tensor import tensor
 from tinytorch.transformers import GPT, GPTConfig, generate, next_logits
@@ -464,3 +464,19 @@ def test_every_choice_ends_exactly_once(orders, rows):
     assert_equal(
         (engine.active, engine.waiting, len(engine.rows)), (0, 0, 0), "rows in use, jobs that wait, `rows`"
     )
+
+
+# On a GPU, or on its strict stand-in
+
+
+def test_scores_of_a_device(device):
+    """Logits on a GPU give the numbers of those on the CPU: tokens and logarithms, as Python's numbers."""
+    logits = np.random.default_rng(0).standard_normal((3, 7))
+    found, expected = (score_tokens(on_device(logits, place), [2, 0, 6], 3) for place in (device, "cpu"))
+    for row, (mine, right) in enumerate(zip(found, expected, strict=True)):
+        assert_equal(mine.token, right.token, f"the token of row {row}")
+        assert_equal(type(mine.logprob), float, f"the type of the logarithm of row {row}")
+        assert_close(mine.logprob, right.logprob, f"the logarithm of row {row}", rtol=1e-6)
+        assert_equal(
+            [token for token, _ in mine.top], [token for token, _ in right.top], f"row {row}, the top"
+        )

@@ -1673,7 +1673,7 @@ def zeros_on_the_cpu():
 @mistake(
     "acceleration.covered",
     spec="test_a_model_trains_on_a_gpu_as_on_the_cpu",
-    says="Unsupported type",
+    says="covered of an array on cuda",
     swap=("type(each) is not np.ndarray or ", ""),
 )
 def kernels_for_every_device():

@@ -1420,26 +1420,3 @@ def quantized_on_the_cpu():
 )
 def scores_with_numpy():
     """The scores are computed with NumPy."""
-
-
-@mistake(
-    "capstone.Engine.step",
-    spec="test_the_engine_writes_on_the_device",
-    says="Implicit conversion",
-    swap=(
-        "get_array_module(asked[0].logits).stack([each.logits for each in asked])",
-        "get_array_module().array([each.logits for each in asked])",
-    ),
-)
-def logits_through_numpy():
-    """The logits of the rows are put together with NumPy."""
-
-
-@mistake(
-    "capstone.save_bundle",
-    spec="test_a_bundle_of_a_model_on_a_gpu",
-    says="left the device",
-    swap=("model = bundle.model if bits", 'model = bundle.model.to("cpu") if bits'),
-)
-def saving_moves_the_model():
-    """The model is moved to the CPU to be saved, and stays there."""
