@@ -34,7 +34,8 @@ from typing import NamedTuple
 
 import pytest
 
-from dojo.authors.small import SMALL, Milestone
+from dojo.authors import small
+from dojo.authors.small import Milestone
 from dojo.authors.walk import Walk, questioned
 from dojo.catalogue import KATAS, SOLUTIONS, Kata, kata
 from dojo.errors import RED, DojoError
@@ -312,24 +313,29 @@ def stories_are_short(kata: Kata) -> Part:
     yield  # it asks for no run
 
 
-def milestone_is_short(kata: Kata, highest: int) -> Part:
+def milestone_is_short(kata: Kata, highest: int, args: tuple[str, ...]) -> Part:
     """(g) The milestone, on small settings, is reached where every function off the short path is a stub."""
     source: dict[str, str] = {}
     for each in built():
         source |= off_path(each)
-    outcome = yield Job([where(kata)], Plan(SOLUTIONS, source=source), LIMIT, (Milestone(kata, highest),))
+    plan = Plan(SOLUTIONS, source=source)
+    outcome = yield Job([where(kata)], plan, LIMIT, (Milestone(kata, highest, args),))
     reached = [told.get("passed") for told in outcome.told]
+    title = " ".join((kata.title, *args))
     return Finding(
-        1, [] if reached == [True] else [f"the milestone is not reached: {outcome.told or outcome.output}"]
+        1,
+        []
+        if reached == [True]
+        else [f"the milestone of {title} is not reached: {outcome.told or outcome.output}"],
     )
 
 
 def short(kata: Kata, deep: bool = False) -> list[Part]:
     """(g) Every short case, story and milestone is green with the functions of the short path alone."""
-    highest = (
-        [kata.number, len(KATAS)] if deep else [kata.number]
-    )  # without the kernels of kata 15, and with them
-    milestones = [milestone_is_short(kata, each) for each in highest] if kata.number in SMALL else []
+    highest = dict.fromkeys([kata.number, len(KATAS)] if deep else [kata.number])  # without kernels, and with
+    milestones = [
+        milestone_is_short(part, each, args) for part, args in small.scripts(kata) for each in highest
+    ]
     return [stories_are_short(kata), walked(kata, SHORT), *milestones]
 
 
