@@ -65,7 +65,7 @@ def server(folder):  # in a copy of this process, which has the implementation t
 }
 """What stands at the end of a milestone's script when it is tried here: the reference reaches its mark in seconds."""
 
-TASKS = {
+TASKS: dict[str, dict[str, float]] = {
     "gpt_step": {
         "rounds": 6,
         "warmup": 4,
@@ -91,12 +91,9 @@ QUICKLY = (
 
 def scripts(kata: Kata) -> list[tuple[Kata, tuple[str, ...]]]:
     """The milestones of a kata that are tried here, one for each track of it, and the words of their ARGS."""
+    tasks: list[tuple[str, ...]] = [(task,) for task in TASKS]
     found = [part for part in kata.parts if part.milestone_script.is_file()]
-    return [
-        (part, args)
-        for part in found
-        for args in ([(task,) for task in TASKS] if part.track == "open" else [()])
-    ]
+    return [(part, args) for part in found for args in (tasks if part.track == "open" else [()])]
 
 
 def make_tasks(kata: Kata, folder: Path) -> None:
