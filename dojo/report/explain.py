@@ -148,6 +148,16 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             todo.append(before)
 
 
+def is_speechless(error: BaseException) -> bool:
+    """Whether an error, or one behind it, cannot say what it is: pytest ends when it asks."""
+    try:
+        for each in _chain(error):
+            str(each)
+    except Exception:
+        return True
+    return False
+
+
 def _message(error: BaseException) -> list[str]:
     """The error in words, cut to what a person reads."""
     text = said(error)
@@ -160,7 +170,7 @@ def _message(error: BaseException) -> list[str]:
         text += "".join(f"\n{type(each).__name__}: {said(each)}" for each in inner)
     elif words := _misuse(error):
         text = words
-    elif not isinstance(error, Hang):
+    elif not isinstance(error, (Hang, Misused)):
         text = f"{type(error).__name__}: {text}" if text else type(error).__name__
     notes = [
         note for note in getattr(error, "__notes__", ()) if note.startswith("Expected ")
