@@ -18,6 +18,14 @@ class DojoError(Exception):
         self.code = code
 
 
+def said(error: BaseException) -> str:
+    """What an exception says. One of a student's own class may fail to say it."""
+    try:
+        return str(error)
+    except Exception as failure:
+        return f"its __str__ raises {type(failure).__name__}"
+
+
 def display(text: str, hang: int = 0, file: TextIO | None = None) -> None:
     """Print sentences at once. On a terminal long lines are broken between words.
 

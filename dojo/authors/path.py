@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dojo.authors import gate
+from dojo.authors import gate, small
 from dojo.authors.small import Milestone
 from dojo.authors.walk import question
 from dojo.catalogue import KATAS, SOLUTIONS, Kata
@@ -47,9 +47,9 @@ def scenes() -> Iterator[tuple[Kata, list[str], tuple[object, ...]]]:
             yield kata, stories, ()
             if kata.number < 15:
                 yield kata, stories, (gate.Kernels(),)
-        if kata.milestone_script.is_file():
+        for part, args in small.scripts(kata):
             for highest in dict.fromkeys((kata.number, len(KATAS))):
-                yield kata, [gate.where(kata)], (Milestone(kata, highest),)
+                yield kata, [gate.where(kata)], (Milestone(part, highest, args),)
 
 
 # What it calls ------------------------------------------------------------------------------------------

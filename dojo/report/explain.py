@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dojo.catalogue import ROOT
-from dojo.errors import fitted
+from dojo.errors import fitted, said
 from dojo.report.suspects import is_given, suspects, where_to_import
 from dojo.run.results import LABEL, Explanation, Spec, labelled, page
 from dojo.tree.overlay import shown
@@ -148,19 +148,29 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             todo.append(before)
 
 
+def is_speechless(error: BaseException) -> bool:
+    """Whether an error, or one behind it, cannot say what it is: pytest ends when it asks."""
+    try:
+        for each in _chain(error):
+            str(each)
+    except Exception:
+        return True
+    return False
+
+
 def _message(error: BaseException) -> list[str]:
     """The error in words, cut to what a person reads."""
-    text = str(error)
+    text = said(error)
     if isinstance(error, AssertionError):
         text = text.split("\nassert ")[0]  # drop pytest's analysis if the spec has words of its own
         text = re.sub(r"\n\s*Use -v to get more diff", "", text) or "the assertion does not hold"
     elif type(error).__name__ in ("Flaky", "FlakyFailure"):
         inner = getattr(error, "exceptions", ())
         text = "The same values gave different results when they were tried again."
-        text += "".join(f"\n{type(each).__name__}: {each}" for each in inner)
+        text += "".join(f"\n{type(each).__name__}: {said(each)}" for each in inner)
     elif words := _misuse(error):
         text = words
-    elif not isinstance(error, Hang):
+    elif not isinstance(error, (Hang, Misused)):
         text = f"{type(error).__name__}: {text}" if text else type(error).__name__
     notes = [
         note for note in getattr(error, "__notes__", ()) if note.startswith("Expected ")
@@ -176,7 +186,9 @@ def _misuse(error: BaseException) -> str:
     files = {Path(frame.filename).name for frame in _frames(error)}
     if type(error).__name__ == "BdbQuit" or files & {"pdb.py", "bdb.py"}:
         return DEBUGGER
-    if isinstance(error, (OSError, EOFError)) and ("stdin" in str(error) or "EOF when reading" in str(error)):
+    if isinstance(error, (OSError, EOFError)) and (
+        "stdin" in said(error) or "EOF when reading" in said(error)
+    ):
         return INPUT
     return MISUSED.get(type(error).__name__, "")
 
@@ -308,17 +320,17 @@ def _broken_import(error: BaseException) -> tuple[str, list[str]]:
         for frame in _stack(each)
         if is_student(frame.filename) and frame.name == "<module>"
     ]
-    if isinstance(error, ImportError) and "partially initialized module" in str(error):
+    if isinstance(error, ImportError) and "partially initialized module" in said(error):
         ring = [*dict.fromkeys(places)]
         return "Your modules import each other in a ring.", [
             *(f"{place} {'imports the next' if place != ring[-1] else 'closes the ring'}" for place in ring),
             "A kata imports only the katas below it, and its own files in one direction.",
         ]
     if isinstance(error, ImportError) and (error.name or "").startswith("tinytorch"):
-        gone = re.match(r"cannot import name '(\w+)'", str(error))
+        gone = re.match(r"cannot import name '(\w+)'", said(error))
         if gone and error.path and is_student(error.path):
             return f"{shown(error.path)} has no `{gone[1]}`.", ["Was it renamed or deleted?"]
-        return "A module of tinytorch cannot be imported.", _cut(str(error).splitlines(), MESSAGE_LINES)
+        return "A module of tinytorch cannot be imported.", _cut(said(error).splitlines(), MESSAGE_LINES)
     return "Your module cannot be imported.", _message(error)
 
 

@@ -20,9 +20,9 @@ import pytest
 
 from dojo.bootstrap import pin_blas
 from dojo.catalogue import ROOT, SOLUTIONS, Kata, kata_of
-from dojo.errors import DojoError
+from dojo.errors import DojoError, said
 from dojo.report import threads
-from dojo.report.explain import Hang, Misused, explain, from_student
+from dojo.report.explain import Hang, Misused, explain, from_student, is_speechless
 from dojo.report.terminal import KataTerminal, Ledger
 from dojo.run import process, specs
 from dojo.run.process import SLOW
@@ -353,6 +353,11 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
             if not _is_the_students(item, error):
                 raise
             raise Misused from error
+        except Exception as error:
+            if not is_speechless(error):
+                raise
+            words = f"{type(error).__name__}: {said(error)}"
+            raise Misused(words).with_traceback(error.__traceback__) from None
 
 
 def _is_the_students(item: pytest.Item, error: BaseException) -> bool:

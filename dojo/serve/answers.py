@@ -210,8 +210,9 @@ class Answer:
         streams = [TextStream(self.bundle.tokenizer, self.ask.stop) for _ in self.requests]
         left, last = set(range(len(streams))), [0.0] * len(streams)
         while left:
+            if not reader.events.empty():
+                await asyncio.sleep(0)  # a queue that is never empty would let nobody else run
             event = await reader.events.get()
-            await asyncio.sleep(0)  # a queue that is never empty would let nobody else run
             index, token, reason = event.index, event.token, event.finish_reason
             if index not in left:  # a text has reached its stop string, and the engine did not know yet
                 continue

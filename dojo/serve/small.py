@@ -24,6 +24,8 @@ CHARACTERS = 300_000  # of Python's standard library
 BATCH, LR = 8, 3e-3
 LINE = 10.0  # seconds between two lines about it
 
+TEXTS = {"stdlib": "Python's standard library", "shakespeare": "Shakespeare"}
+"""What kata 14's milestone learns, by the name of what it leaves."""
 MILESTONE_HEADS = 4  # of kata 14's milestone: the only one of its options that its weights do not tell
 
 
@@ -45,7 +47,7 @@ def train(say: Callable[[str], None], seconds: float) -> Bundle:
         if time.monotonic() - told > LINE:
             told = time.monotonic()
             say(f"step {steps}, loss {loss:.2f}, {seconds - (told - began):.0f} seconds left")
-    return Bundle(model, tokenizer, _card("tinytorch-small", f"{steps} steps, loss {loss:.2f}"))
+    return Bundle(model, tokenizer, _card("tinytorch-small", "stdlib", f"{steps} steps, loss {loss:.2f}"))
 
 
 def of_milestone(folder: Path) -> Bundle | None:
@@ -60,7 +62,7 @@ def of_milestone(folder: Path) -> Bundle | None:
     layers = sum(name.endswith("ln_1.weight") for name in state)
     model = GPT(GPTConfig(tokenizer.vocab_size, context, layers, MILESTONE_HEADS, features))
     model.load_state_dict(state)
-    return Bundle(model, tokenizer, _card(f"tinytorch-{path.stem}", "the milestone of kata 14"))
+    return Bundle(model, tokenizer, _card(f"tinytorch-{path.stem}", path.stem, "the milestone of kata 14"))
 
 
 def _windows(ids: Any, random: np.random.Generator) -> Any:
@@ -78,5 +80,5 @@ def _step(model: GPT, optimizer: AdamW, rows: Any) -> float:
     return float(loss.item())
 
 
-def _card(name: str, training: str) -> dict[str, Any]:
-    return {"name": name, "text": "Python's standard library", "training": training}
+def _card(name: str, text: str, training: str) -> dict[str, Any]:
+    return {"name": name, "text": TEXTS[text], "training": training}

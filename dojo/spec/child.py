@@ -171,7 +171,11 @@ def _told(function: Callable[[], Any]) -> Told:
 def told_of(error: BaseException) -> Told:
     """An exception as the parent is told of it."""
     frames = [(f.filename, f.lineno, f.name, f.line) for f in traceback.extract_tb(error.__traceback__)]
-    return {"kind": type(error).__name__, "message": str(error), "frames": frames}
+    try:
+        message = str(error)
+    except Exception as failure:  # of a student's own class
+        message = f"its __str__ raises {type(failure).__name__}"
+    return {"kind": type(error).__name__, "message": message, "frames": frames}
 
 
 def _packed(arrays: Mapping[str, Any] | None) -> str:

@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from dojo.catalogue import Kata, kata_of
+from dojo.errors import said
 from dojo.tree import overlay
 
 GIVEN = re.compile(r"#\s*given\b")
@@ -28,7 +29,7 @@ def stub(kata: Kata, name: str) -> str:
 
 def asked_for(error: BaseException) -> tuple[int, str] | None:
     """The kata and the function of the stub that raised `error`; None if no stub did."""
-    found = UNWRITTEN.match(str(error)) if isinstance(error, NotImplementedError) else None
+    found = UNWRITTEN.match(said(error)) if isinstance(error, NotImplementedError) else None
     return (int(found[1]), found[2]) if found else None
 
 

@@ -90,17 +90,12 @@ def test_a_glider_crosses_the_world():
 
 
 def test_numbers_are_drawn_and_looked_at():
-    """Random numbers are printed, taken row by row, asked a question, and given to NumPy."""
+    """Random numbers are printed, and given to NumPy, where no two of them are alike."""
     manual_seed(0)
     x = randn(3, 4)
     shown = repr(x)
     assert shown.startswith("tensor([["), f"print(x) shows {shown}"
-    for number, row in enumerate(x):
-        assert_close(row, x.numpy()[number], f"row {number}")
-        for entry in row:
-            sign = "above" if entry > 0 else "below"
-            expected = "above" if entry.numpy() > 0 else "below"
-            assert_equal(sign, expected, f"on which side of 0 {entry} lies")
+    assert_equal(len(set(x.numpy().ravel().tolist())), 12, "how many different numbers were drawn")
 
 
 def test_a_layer_of_neurons_is_one_product():

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tinytorch.layers import Parameter
-from tinytorch.optimizers import SGD, Adam, RMSprop
+from tinytorch.optimizers import SGD, Adam
 from tinytorch.tensor import Tensor
 
 STEEPNESS = np.array([1.0, 1000.0], np.float32)
@@ -48,10 +48,3 @@ def test_adam_does_not_feel_the_steepness():
     assert abs(along - across) < 1e-3, (
         f"the coordinates are {along:.3g} and {across:.3g}, expected about the same"
     )
-
-
-def test_rmsprop_does_not_feel_the_steepness_either():
-    """RMSprop with lr 0.01 arrives as well."""
-    point = start()
-    distance = distance_after_200_steps(RMSprop([point], lr=0.01), point)
-    assert distance < 0.01, f"the point is {distance:.3g} away, expected less than 0.01"

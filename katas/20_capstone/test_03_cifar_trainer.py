@@ -11,7 +11,7 @@ from dojo.spec.child import in_child
 from tinytorch.activations import relu
 from tinytorch.benchmarking import shared_array
 from tinytorch.capstone import ParallelTrainer, WeightAveraging
-from tinytorch.dataloader import DataLoader, TensorDataset
+from tinytorch.dataloader import DataLoader
 from tinytorch.layers import Linear, Module, Parameter
 from tinytorch.losses import cross_entropy, mse_loss
 from tinytorch.optimizers import SGD
@@ -49,7 +49,8 @@ def run_of(kind, clip=None, callbacks=(), **options):
     model = Net()
     optimizer = SGD(model.parameters(), lr=0.1, momentum=0.9)
     scheduler = OneCycleLR(optimizer, max_lr=0.3, total_steps=(EPOCHS + 1) * POINTS // BATCH)
-    loader = DataLoader(TensorDataset(*points()), BATCH, shuffle=True)
+    x, y = points()
+    loader = DataLoader([(x[n], y[n]) for n in range(POINTS)], BATCH, shuffle=True)
     made = kind(
         model,
         cross_entropy,

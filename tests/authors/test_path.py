@@ -77,8 +77,17 @@ def test_a_list_says_which_cases_are_short(tmp_path: Path, monkeypatch: pytest.M
     assert specs.path(kata(1)).read_text() == 'def f\ntest_a 2 short ["1"]\ntest_b 1 short\ntest_c 1\n'
 
 
-def test_every_milestone_has_small_settings() -> None:
-    assert list(small.SMALL) == [each.number for each in KATAS if (each.folder / "milestone.py").is_file()]
+def test_every_milestone_has_small_settings_and_is_played() -> None:
+    parts = [part for kata in KATAS for part in kata.parts if part.milestone_script.is_file()]
+    assert list(small.SMALL) == [part.key for part in parts]
+    played = {
+        each.kata.key
+        for _, _, plugins in path.scenes()
+        for each in plugins
+        if isinstance(each, small.Milestone)
+    }
+    assert played == set(small.SMALL)
+    assert {file.stem for file in (kata(20).folder / "tasks").glob("*.toml")} == set(small.TASKS)
 
 
 @pytest.mark.parametrize("each", gate.built(), ids=lambda kata: kata.name)

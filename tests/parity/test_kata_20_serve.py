@@ -1,10 +1,11 @@
-"""Kata 20 beside others: torch's log_softmax, the DecodeStream of `tokenizers`, and safetensors for torch."""
+"""Kata 20 beside others: torch, `tokenizers`, safetensors, the checksums of huggingface_hub, OpenAI's client."""
 
 import json
 
 import numpy as np
 import pytest
 import torch
+from huggingface_hub.utils.sha import sha_fileobj
 from hypothesis import given, strategies as st
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
@@ -62,6 +63,20 @@ def test_torch_reads_what_save_bundle_writes(tmp_path) -> None:
         np.testing.assert_array_equal(found[name].data, each.numpy())
     theirs = Tokenizer.from_file(str(tmp_path / "b" / "tokenizer.json"))
     assert theirs.get_vocab_size() == model.config.vocab_size
+
+
+def test_check_files_takes_the_checksums_of_huggingface_hub(tmp_path) -> None:
+    manual_seed(0)
+    tokenizer = BPETokenizer()
+    bundle = ours.Bundle(GPT(GPTConfig(tokenizer.vocab_size, 8, 1, 1, 4)), tokenizer, {"name": "tiny"})
+    ours.save_bundle(bundle, tmp_path / "b")
+    path = tmp_path / "b" / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    for name in manifest["files"]:
+        with (tmp_path / "b" / name).open("rb") as file:
+            manifest["files"][name] = sha_fileobj(file).hex()
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+    ours.check_files(tmp_path / "b")
 
 
 HEAD = {"id": "cmpl-1", "created": 1700000000, "model": "tiny"}

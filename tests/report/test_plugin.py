@@ -258,6 +258,27 @@ def test_an_array_in_an_example_is_whole_and_where_it_is_cut_it_says_so(reposito
     assert "many = array([[0.],\n" in shown and "... and 10 more lines\n" in shown
 
 
+SPEECHLESS = """
+class Speechless(Exception):
+    def __str__(self):
+        return self.nothing
+
+
+def relu(x):
+    return x
+
+
+def swish(x):
+    raise Speechless
+"""
+
+
+def test_an_error_that_cannot_say_what_it_is_points_at_the_students_line(repository: Path) -> None:
+    shown = run(repository, "katas/03_activations", "-k", "swish", module=SPEECHLESS)
+    assert "  Speechless: its __str__ raises AttributeError\n" in shown
+    assert "  your line  tinytorch/activations.py:12\n" in shown
+
+
 def test_a_name_that_is_not_imported_is_looked_for(repository: Path) -> None:
     shown = run(repository, "katas/03_activations", "-k", "swish_of_text", module=FORGOT)
     assert "It is not imported: `import numpy as np`." in shown

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import asyncio.events
+import importlib.util
 import statistics
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -27,24 +27,22 @@ pin_blas()  # as `make serve` does, and before NumPy is imported: two threads th
 
 import numpy as np  # noqa: E402
 
-READERS, TOKENS, PROMPT, ROUNDS = (1, 8, 32), 200, list(range(1, 17)), 3
+from dojo.catalogue import KATAS  # noqa: E402
+
+TOKENS, PROMPT, ROUNDS = 200, list(range(1, 17)), 5
 
 
-def of_the_engine(bundle: Any, readers: int) -> float:
-    """Tokens in a CPU second of the engine alone."""
-    from tinytorch.caching import Request
-    from tinytorch.capstone import Engine, Job
-
-    engine = Engine(bundle.model, readers)
-    for number in range(readers):
-        engine.submit(Job([Request(PROMPT, TOKENS, generator=np.random.default_rng(number))]))
-    began = time.process_time()
-    while engine.busy:
-        engine.step()
-    return readers * TOKENS / (time.process_time() - began)
+def of_the_milestone() -> Any:
+    """The milestone of the track, as a module: how it measures is how it is measured here."""
+    path = KATAS[19].on("serve").milestone_script
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-def of_pytorch(bundle: Any, readers: int) -> float:
+def of_pytorch(bundle: Any, prompts: list[list[int]]) -> float:
     """Tokens in a CPU second of PyTorch, with the same weights, a cache, and all readers in one batch."""
     import torch
 
@@ -57,28 +55,12 @@ def of_pytorch(bundle: Any, readers: int) -> float:
         {name: torch.tensor(np.asarray(t.data)) for name, t in bundle.model.state_dict().items()}
     )
     cache = Cache(config)
-    shape = (config.n_layer, readers, config.n_head, config.block_size, config.n_embd // config.n_head)
+    shape = (config.n_layer, len(prompts), config.n_head, config.block_size, config.n_embd // config.n_head)
     cache.keys, cache.values = torch.zeros(shape), torch.zeros(shape)
     began = time.process_time()
     with torch.no_grad():
-        generate(model, torch.tensor([PROMPT] * readers), TOKENS, cache)
-    return readers * TOKENS / (time.process_time() - began)
-
-
-def of_the_server(server: Any, readers: int) -> float:
-    """Tokens in a CPU second of the whole server, streamed to so many readers at once."""
-    from tests.serve.serving import metric
-
-    def read(number: int) -> None:
-        body = {"prompt": PROMPT, "max_tokens": TOKENS, "seed": number, "stream": True}
-        with server.client.stream("POST", "/v1/completions", json=body) as answer:
-            for _ in answer.iter_raw():
-                pass
-
-    with ThreadPoolExecutor(readers) as crowd:
-        before = metric(server, "tinytorch_cpu_seconds")
-        list(crowd.map(read, range(readers)))
-        return readers * TOKENS / (metric(server, "tinytorch_cpu_seconds") - before)
+        generate(model, torch.tensor(prompts), TOKENS, cache)
+    return len(prompts) * TOKENS / (time.process_time() - began)
 
 
 def first_token(server: Any) -> float:
@@ -109,7 +91,10 @@ def uncached(bundle: Any) -> float:
 
 
 def watched(run: Callable[[Callable[[str], None]], int], log: Path) -> Callable[[Callable[[str], None]], int]:
-    """Serve as `run` does, and write at the end how much CPU time the longest callbacks of the loop took."""
+    """Serve as `run` does, and write at the end how much CPU time the longest callbacks of the loop took.
+
+    What comes before the address is known, the start itself, keeps nobody waiting and is not counted.
+    """
     longest: list[tuple[float, str]] = []
     original = asyncio.events.Handle._run
 
@@ -121,9 +106,12 @@ def watched(run: Callable[[Callable[[str], None]], int], log: Path) -> Callable[
             longest.append((spent, repr(handle)[:150]))
 
     def serve(started: Callable[[str], None]) -> int:
-        asyncio.events.Handle._run = timed  # type: ignore[method-assign, assignment]
+        def begin(address: str) -> None:
+            asyncio.events.Handle._run = timed  # type: ignore[method-assign, assignment]
+            started(address)
+
         try:
-            return run(started)
+            return run(begin)
         finally:
             lines = [f"{1000 * spent:.1f} ms  {what}" for spent, what in sorted(longest, reverse=True)[:5]]
             log.write_text("\n".join([f"callbacks above 2 ms: {len(longest)}", *lines]), encoding="utf-8")
@@ -149,25 +137,28 @@ def main() -> None:
     bundle = make(block_size=256, n_layer=4, n_head=4, n_embd=128, gain=6)
     settings = Settings(port=0, rows=32)
     log = Path(tempfile.mkdtemp()) / "callbacks"
+    milestone = of_the_milestone()
     with beside(lambda started: asyncio.run(serve(bundle, settings, started))) as server:
-        of_the_server(server, 1)
+        milestone.through_http(server.client, [PROMPT], 1, TOKENS)  # the first is slower
         print(
             f"first token after {1000 * first_token(server):.1f} ms; an uncached forward {1000 * uncached(bundle):.1f}"
         )
-        for readers in READERS:
+        for readers in milestone.READERS:
             found: dict[str, list[float]] = {"engine": [], "server": [], "PyTorch": []}
-            for _ in range(ROUNDS):  # in turn, so that a busy machine disturbs all of them alike
-                found["engine"].append(of_the_engine(bundle, readers))
-                found["server"].append(of_the_server(server, readers))
-                found["PyTorch"].append(of_pytorch(bundle, readers))
-            best = {name: max(each) for name, each in found.items()}
-            shown = ", ".join(f"{name} {each:,.0f}" for name, each in best.items())
+            for _ in range(ROUNDS):  # in turns, so that a busy machine disturbs all of them alike
+                prompts = milestone.new_prompts(bundle.model.config.vocab_size, readers)
+                found["engine"].append(milestone.by_the_engine(bundle.model, prompts, readers, TOKENS))
+                found["server"].append(milestone.through_http(server.client, prompts, readers, TOKENS)[0])
+                found["PyTorch"].append(of_pytorch(bundle, prompts[:readers]))
+            middle = {name: statistics.median(each) for name, each in found.items()}
+            shown = ", ".join(f"{name} {each:,.0f}" for name, each in middle.items())
             print(
-                f"{readers:3} readers, tokens in a CPU second: {shown}; share {best['server'] / best['engine']:.2f}"
+                f"{readers:3} readers, tokens in a CPU second: {shown}; share {middle['server'] / middle['engine']:.2f}"
             )
     with beside(watched(lambda started: asyncio.run(serve(bundle, settings, started)), log)) as server:
         for _ in range(ROUNDS):
-            of_the_server(server, 32)
+            prompts = milestone.new_prompts(bundle.model.config.vocab_size, 32)
+            milestone.through_http(server.client, prompts, 32, TOKENS)
         late = _share_below(server.get("/metrics").text, "tinytorch_loop_lateness_seconds", 0.015)
         print(f"32 readers: the loop was late by at most 15 ms in {late:.2%} of all looks")
         os.kill(server.child.pid, signal.SIGTERM)

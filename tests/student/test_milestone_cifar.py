@@ -1,60 +1,27 @@
-"""The milestone of kata 20's track cifar on small settings: the reference reaches it, and wrong ones do not."""
+"""The milestone of kata 20's track cifar on small settings: wrong trainers do not reach it."""
 
 from __future__ import annotations
 
 import re
-import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dojo.catalogue import SOLUTIONS, kata
 from dojo.datasets import strokes
 from dojo.run import process
-from dojo.student import milestone, scene
-from dojo.tree import overlay
-from tests.student.test_wrong_models import planted, ready
+from tests.student.test_wrong_models import planted, play
 
 pytestmark = pytest.mark.skipif(
     not process.can_fork(), reason="each plays in a fork, and this system has none"
 )
 
-CIFAR = kata(20).on("cifar")
-SMALL = """
-kata10.BATCH, kata10.CHANNELS, kata10.LR = 32, (8, 16, 16), 0.05
-WIDTHS, MEASURED, WORSE = (8, 8, 16, 16), 6, 0.2
-DIGITS = {"epochs": 3, "batch": 32, "passed": 0.4, "train": 2000, "test": 300}
-"""
 BRIEF = """
 DIGITS = {"epochs": 1, "batch": 32, "passed": 0.0, "train": 320, "test": 300}
 FASTER, WORSE = 0.0, 1.0
 def draw(*_): pass
 """
 """Less than that, and the mark is reached by whoever comes to the end."""
-
-
-def play(folder: Path, source: dict[str, str], more: str = "", data: Path | None = None) -> dict[str, Any]:
-    """What the milestone's script, on small settings, comes to on a changed reference."""
-    script = folder / "milestone_cifar.py"
-    text = CIFAR.milestone_script.read_text(encoding="utf-8")
-    script.write_text(f"{text}\n{SMALL}\n{more}", encoding="utf-8")
-    ready()
-    child = process.fork(partial(_play, script, source, data), limit=100, kept=True)
-    ending = child.wait()
-    answers = [told for told in child.take() if "ended" not in told]
-    assert answers, f"{ending}\n{child.output}"
-    return answers[-1]
-
-
-def _play(script: Path, source: dict[str, str], data: Path | None) -> None:
-    milestone.HOME, milestone.MEASURED = script.parent, 0.01
-    for name in [name for name in sys.modules if name.partition(".")[0] == "tinytorch"]:
-        del sys.modules[name]  # what other tests have imported here
-    overlay.install(overlay.Plan(SOLUTIONS, source=source))
-    report = milestone.Report(CIFAR, data)
-    process.tell(scene.perform(CIFAR, script, "main", lambda main: milestone.perform(main, report)))
 
 
 KEPT = """
@@ -74,7 +41,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, A
     folder = tmp_path_factory.mktemp("cifar")
     (folder / "run").mkdir()
     kept = folder / "kept"
-    return kept, play(folder / "run", {}, KEPT.format(str(folder / "run"), str(kept)))
+    return kept, play("20_cifar", folder / "run", {}, KEPT.format(str(folder / "run"), str(kept)))
 
 
 def test_the_reference_reaches_it(trained: tuple[Path, dict[str, Any]]) -> None:
@@ -87,7 +54,7 @@ def test_photos_are_told(tmp_path: Path) -> None:
     """Files in the layout of the real ones take their place here."""
     strokes.write_cifar10(tmp_path / "data", train=320, test=100)
     more = BRIEF + 'PHOTOS = {"epochs": 1, "batch": 32, "passed": 0.0}'
-    answer = play(tmp_path, {}, more, tmp_path / "data")
+    answer = play("20_cifar", tmp_path, {}, more, tmp_path / "data")
     assert answer["passed"] and answer["on"] == "CIFAR-10", answer
     assert "of 80 new pictures rightly" in answer["text"]
 
@@ -113,7 +80,7 @@ def test_photos_are_told(tmp_path: Path) -> None:
     ids=["nothing_comes_back", "each_process_does_it_all"],
 )
 def test_a_wrong_one_is_refused(tmp_path: Path, swap: tuple[str, str, str], more: str, says: str) -> None:
-    answer = play(tmp_path, planted((swap,)), BRIEF + more)
+    answer = play("20_cifar", tmp_path, planted((swap,)), BRIEF + more)
     assert answer.get("passed") is False, answer
     assert says in answer["text"], answer
 
@@ -122,7 +89,7 @@ def test_integers_without_their_scale_are_refused(trained: tuple[Path, dict[str,
     """The mistake shows when all are trained: this run goes on where the reference's ended."""
     scales = "    values = grouped * scales.data[..., None]"
     wrong = planted((("precision.groups", scales, "    values = grouped * 1.0"),))
-    answer = play(trained[0], wrong, "FASTER = 0.0")
+    answer = play("20_cifar", trained[0], wrong, "FASTER = 0.0")
     assert answer.get("passed") is False, answer
     [right], [cheap] = (
         re.findall(rf"{words} ([\d.]+)%", answer["text"]) for words in ("names", "for a weight")

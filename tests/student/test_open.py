@@ -3,65 +3,27 @@
 from __future__ import annotations
 
 import json
-import re
-import shutil
-import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dojo.catalogue import KATAS, SOLUTIONS
+from dojo.authors.small import SLOWLY, TASKS, make_tasks
+from dojo.catalogue import kata
 from dojo.run import process
-from dojo.student import milestone, scene
-from dojo.tree import overlay
-from tests.student.test_wrong_models import planted, ready
+from tests.student import test_wrong_models
 
 pytestmark = pytest.mark.skipif(
     not process.can_fork(), reason="each plays in a fork, and this system has none"
 )
 
-KATA = KATAS[19].on("open")
-SMALL = {
-    "gpt_step": {
-        "rounds": 6,
-        "warmup": 4,
-        "calls": 8,
-        "n_layer": 1,
-        "n_embd": 32,
-        "block_size": 16,
-        "goal": 1.5,
-    },
-    "small_digits": {"train": 3000, "asked": 200, "accuracy": 0.6, "limit": 60},
-    "tokens_2mb": {"calls": 1, "n_layer": 2, "n_embd": 64, "readers": 4, "work": 128, "goal": 1.5},
-}
-SLOWLY = "    def step(ids, targets):\n"
-WASTES = SLOWLY + "        sum(range(400_000))\n"
-"""The simple step on a small model is so fast that little is left to gain: this one wastes a few milliseconds."""
+KATA = kata(20).on("open")
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """Small tasks, quick simple entries, and no entry of one's own."""
-    shutil.copytree(KATA.folder / "tasks", tmp_path / "tasks")
-    (tmp_path / "entries").mkdir()
-    for name, values in SMALL.items():
-        path = tmp_path / f"tasks/{name}.toml"
-        text = path.read_text(encoding="utf-8")
-        for key, value in values.items():
-            text, found = re.subn(rf"^{key} = .*$", f"{key} = {value}", text, flags=re.M)
-            assert found == 1, f"{name} says {found} times {key}"
-        path.write_text(text, encoding="utf-8")
-    for name, old, new in [
-        ("gpt_step_simple", SLOWLY, WASTES),
-        ("small_digits_simple", "EPOCHS, BATCH = 6, 50", "EPOCHS, BATCH = 2, 50"),
-        ("small_digits_reference", "EPOCHS, BATCH, HIDDEN = 60", "EPOCHS, BATCH, HIDDEN = 20"),
-    ]:
-        path = tmp_path / f"tasks/{name}.py"
-        text = path.read_text(encoding="utf-8")
-        assert text.count(old) == 1, f"{name} has {text.count(old)} times {old}"
-        path.write_text(text.replace(old, new), encoding="utf-8")
+    make_tasks(KATA, tmp_path)
     return tmp_path
 
 
@@ -73,28 +35,10 @@ def play(home: Path, task: str, entry: str = "", source: dict[str, str] | None =
     """What the milestone comes to with that entry of one's own, on a changed reference."""
     if entry:
         (home / f"entries/{task}.py").write_text(entry, encoding="utf-8")
-    more = f"TASKS, ENTRIES = Path({str(home / 'tasks')!r}), Path({str(home / 'entries')!r})"
-    text = KATA.milestone_script.read_text(encoding="utf-8")
-    script = home / KATA.milestone_script.name
-    script.write_text(f"{text}\n{more}\n", encoding="utf-8")
-    ready()
-    child = process.fork(partial(_play, script, task, source or {}), limit=100, kept=True)
-    ending = child.wait()
-    answers = [told for told in child.take() if "ended" not in told]
-    assert answers, f"{ending}\n{child.output}"
-    return {"said": child.output, **answers[-1]}
+    return test_wrong_models.play(KATA.key, home, source or {}, args=(task,) if task else ())
 
 
-def _play(script: Path, task: str, source: dict[str, str]) -> None:
-    milestone.HOME = script.parent
-    for name in [name for name in sys.modules if name.partition(".")[0] == "tinytorch"]:
-        del sys.modules[name]  # what other tests have imported here
-    overlay.install(overlay.Plan(SOLUTIONS, source=source))
-    report = milestone.Report(KATA, None, (task,) if task else ())
-    process.tell(scene.perform(KATA, script, "main", lambda main: milestone.perform(main, report)))
-
-
-@pytest.mark.parametrize("task", SMALL)
+@pytest.mark.parametrize("task", TASKS)
 def test_the_reference_reaches_each_task(home: Path, task: str) -> None:
     answer = play(home, task, reference(home, task))
 
@@ -189,7 +133,7 @@ def test_a_scoreboard_that_is_wrong_is_refused(home: Path, task: str, old: str, 
     if not new:
         entry = entry.replace(GUESSES[0], GUESSES[1])
 
-    answer = play(home, task, entry, planted((("capstone.scoreboard", old, new),)))
+    answer = play(home, task, entry, test_wrong_models.planted((("capstone.scoreboard", old, new),)))
 
     assert answer["passed"] is False, answer
     assert says in answer["text"], answer

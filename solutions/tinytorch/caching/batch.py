@@ -20,7 +20,7 @@ from tinytorch.caching.prefix import PrefixCache
 from tinytorch.caching.sampling import sample_rows
 from tinytorch.dispatch import Array
 from tinytorch.setup import get_array_module
-from tinytorch.tensor import Tensor, tensor
+from tinytorch.tensor import Tensor
 from tinytorch.training import evaluating
 from tinytorch.transformers import GPT, check_sampling, next_logits
 
@@ -124,8 +124,9 @@ class Batch:
         part.truncate(0)
         known = self.prefixes.fetch(window, self.cache, row) if self.prefixes else 0
         if known < len(window) - 1:
+            ids = get_array_module(part.keys).asarray([window[known:-1]])
             with evaluating(self.model):
-                self.model(tensor([window[known:-1]], device=self.model.wte.weight.device), part)
+                self.model(Tensor(ids), part)
         if self.prefixes and len(window) > 1:
             self.prefixes.store(window[:-1], self.cache, row)
 
