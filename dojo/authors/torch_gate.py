@@ -67,7 +67,7 @@ class Link(NamedTuple):
 
     kata: str
     spec: str
-    """A function, "test_x"; one case of it, "test_x[a]"; or, where it is skipped, a whole file, "test_01_x.py"."""
+    """A function, "test_x"; one case of it, "test_x[a]"; or, where it is skipped, a function or a file, "test_01_x.py"."""
     kind: str
     says: str
     """Words of docs/assumptions.md."""
@@ -150,7 +150,7 @@ class _Skipped:
 
 
 def _stale(kata: Kata, mine: list[Link], results: list[Result]) -> list[str]:
-    """A problem for each link whose spec is gone, is green, or is skipped and has no file or name."""
+    """A problem for each link whose spec is gone, or is green in any case that the link covers."""
     names = {path.name: spec_names(path) for path in kata.folder.glob("test_*.py")}
     known = {*names, *(name for some in names.values() for name in some)}
     problems = []
@@ -160,8 +160,9 @@ def _stale(kata: Kata, mine: list[Link], results: list[Result]) -> list[str]:
             problems += [] if link.spec in known else [f"{TABLE.name} skips {link.spec}, which is gone"]
         elif not of_it:
             problems.append(f"{TABLE.name} names {kata.name}/{link.spec}, which is gone")
-        elif all(result.state == "green" for result in of_it):
-            problems.append(f"{TABLE.name} names {kata.name}/{link.spec}, which is green")
+        elif green := [result.id for result in of_it if result.state == "green"]:
+            rest = f" in {len(green)} of {len(of_it)} cases: name the others" if len(of_it) > 1 else ""
+            problems.append(f"{TABLE.name} names {kata.name}/{link.spec}, which is green{rest}")
     return problems
 
 
