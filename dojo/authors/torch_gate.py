@@ -67,7 +67,7 @@ class Link(NamedTuple):
 
     kata: str
     spec: str
-    """A function, "test_x", or one case of it, "test_x[a]". Where it is skipped, a function or a file, "test_01_x.py"."""
+    """A function, "test_x", or one case of it, "test_x[a]"; what is skipped may be a file, "test_01_x.py"."""
     kind: str
     says: str
     """Words of docs/assumptions.md."""
