@@ -86,6 +86,7 @@ def test_a_red_spec_needs_a_link() -> None:
 
 def test_a_link_needs_a_red_spec() -> None:
     assert "is green" in judged([link("difference")], result("green"))[1][0]
+    assert "1 of 2 cases" in judged([link("difference")], result("green"), result("wrong"))[1][0]
     assert "is gone" in judged([link("difference", "test_of_yesterday")], result("green"))[1][0]
     assert "is gone" in judged([link("skipped", "test_99_of_yesterday.py")], result("green"))[1][0]
 

@@ -1,6 +1,7 @@
 # PyTorch's.
 
 import torch
+from torch.autograd.gradcheck import GradcheckError as GradcheckError
 
 from tinytorch.tensor.tensor import called
 
