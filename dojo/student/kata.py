@@ -123,8 +123,9 @@ def to_see(kata: Kata) -> list[str]:
         lines = [f"See it: `make show N={kata.number}` ({show.subject(kata)})."]
     if (kata.folder / "hunts.py").is_file():
         lines.append(f"Find a mistake in a copy of it: `make hunt N={kata.number}`.")
-    if answers.files(kata):
-        lines.append(f"Another way to write some of it: `make another N={kata.number}`.")
+    for path in answers.files(kata)[:1]:
+        subject = answers.Answers(kata, path).subject
+        lines.append(f"Another way to write some of it: `make another N={kata.number}` ({subject}).")
     return lines
 
 

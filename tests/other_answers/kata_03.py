@@ -1,4 +1,4 @@
-"""Formulas that are equal on paper: one function in terms of another, and gradients as a row times a Jacobian."""
+"""Formulas that are equal on paper: one function in terms of another, and gradients in other forms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One-hot targets instead of lookups, losses with their cases side by side, gradients as a Jacobian's row."""
+"""One-hot targets instead of lookups, both cases of a loss side by side, one formula for smoothed targets."""
 
 from __future__ import annotations
 

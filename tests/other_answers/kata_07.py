@@ -1,4 +1,4 @@
-"""Counting what is still to come instead of sequence numbers, adding into one array, rules as Jacobians."""
+"""Kahn's algorithm, as in PyTorch's engine, instead of sequence numbers, and rules in other forms."""
 
 from __future__ import annotations
 

@@ -40,9 +40,7 @@ class LRScheduler:
 
 class StepLR:
     def get_lr(self) -> list[float]:
-        """How many stairs are whole by now, and gamma as often as that: a logarithm's inverse instead of a
-        power.
-        """
+        """How many stairs are whole by now, and gamma multiplied as often: a product where there was a power."""
         stairs = (self.last_epoch - self.last_epoch % self.step_size) // self.step_size
         return [base * math.prod([self.gamma] * stairs) for base in self.base_lrs]
 

@@ -1,4 +1,4 @@
-"""A pool of threads written by hand, samplers that draw one at a time, pictures moved by index arrays."""
+"""A pool of threads written by hand, samplers by sorting and by running sums, pictures moved by index arrays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Words cut character by character, pairs counted by slices, merges found without a heap, checks by sets."""
+"""Words cut by a scanner, a merge that looks back, ranks in buckets, tables that are searched."""
 
 from __future__ import annotations
 

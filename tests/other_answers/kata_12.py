@@ -12,9 +12,7 @@ from tinytorch.tensor import Tensor, cat, reshape, where
 
 @accelerable
 def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
-    """The row that is not learned is taken out of the weight before the lookup: two small rows, and no mask
-    on the result.
-    """
+    """All ids in one row, looked up, and shaped at the end: whatever axes there are, only one is thought of."""
     if not isinstance(input, Tensor):
         raise TypeError(f"ids are a Tensor, not {type(input).__name__}")
     if input.dtype.kind not in "iu":
@@ -55,9 +53,7 @@ def position_angles(places: Array, d_model: int, base: float = 10000.0) -> Array
 
 
 def places_of(x: Tensor, start: int | Array) -> Array:
-    """Running sums of ones from one less than the start: no addition of two arrays of unequal axes is
-    written.
-    """
+    """One range for each text, stacked: no sum of two arrays of unequal axes, and a loop over the texts."""
     xp = get_array_module(x.data)
     rows = x.shape[-2]
     if isinstance(start, (int, np.integer)):

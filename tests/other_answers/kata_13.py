@@ -142,7 +142,7 @@ def merge_heads(x: Tensor) -> Tensor:
 
 class MultiHeadAttention:
     def queries_and_keys(self, query: Tensor, key: Tensor, start: int | Array = 0) -> tuple[Tensor, Tensor]:
-        """One function for both, in a generator: what is done to a query is done to a key."""
+        """One inner function for both: what is done to a query is done to a key."""
 
         def ready(x: Tensor, projection: Linear) -> Tensor:
             heads = split_heads(projection(x), self.num_heads)

@@ -1,4 +1,4 @@
-"""Norms by one pass over moments, filters by thresholds, draws with Gumbel's trick, writing as a loop with state."""
+"""Norms by mean and var, the nucleus by a loop, draws by Gumbel's trick, a stream that is a class."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def next_token_loss(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def keep_top_k(logits: Tensor, top_k: int) -> Tensor:
-    """The k-th largest is found by `partition`, which does not sort; what is below it goes."""
+    """The k-th largest is read from the sorted row, and what is below it goes: no indices are needed."""
     check_sampling(top_k=top_k)
     n = logits.shape[-1]
     xp = get_array_module(logits.data)

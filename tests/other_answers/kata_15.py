@@ -1,4 +1,4 @@
-"""Loops in another order, columns written position by position, kernels as plain formulas, memory counted in powers."""
+"""Loops in another order, columns written position by position, kernels as plain formulas, sizes by shifts."""
 
 from __future__ import annotations
 
