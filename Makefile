@@ -31,7 +31,7 @@ DOJO = @exec $(PYTHON) dojo/__main__.py
 
 .PHONY: help kata watch hint board milestone serve bundle show hunt data path take diff start reset restore solutions-branch doctor
 .PHONY: grade compare gradescope student-edition nbgrader site
-.PHONY: test bench dev-gate dev-skeleton dev-specs dev-pictures
+.PHONY: test bench dev-gate dev-mutants dev-skeleton dev-specs dev-pictures
 
 help:             ; $(DOJO)
 kata:             ; $(DOJO) kata N="$$N" TRACK="$$TRACK" K="$$K" ARGS="$$ARGS" JSON="$$JSON"
@@ -65,6 +65,7 @@ site:             ; $(DOJO) site OUT="$$OUT" SOLUTIONS="$$SOLUTIONS"
 test:             ; $(DOJO) test ARGS="$$ARGS"
 bench:            ; $(DOJO) bench ARGS="$$ARGS" PEERS="$$PEERS" SCALING="$$SCALING" DIR="$$DIR"
 dev-gate:         ; $(DOJO) dev-gate N="$$N"
+dev-mutants:      ; $(DOJO) dev-mutants N="$$N" FORCE="$$FORCE"
 dev-skeleton:     ; $(DOJO) dev-skeleton FORCE="$$FORCE"
 dev-specs:        ; $(DOJO) dev-specs
 dev-pictures:     ; $(DOJO) dev-pictures

@@ -47,6 +47,7 @@ OUTPUT = {
 ELSEWHERE = {
     "make test": "it is what runs this",
     "make dev-gate": "tests/authors/test_gate.py runs the same functions",
+    "make dev-mutants": "tests/authors/test_mutants.py runs it in a tiny repository",
     "make dev-specs": "it plays every story; the gate compares its lists with the specs, and proves the short path",
     ".ci/run": "continuous integration runs it",
     "make grade SUBMISSIONS=class": "tests/teach/test_grade.py grades a class",
