@@ -5,9 +5,9 @@ it is killed. One that survives is a gap in the specs, or equivalent: as right a
 where nothing is promised. `tests/mutation/equivalent.toml` tells which are, and why.
 
 All mutants of a kata run in copies of one process, which has imported the reference and the specs. There the code of
-the one function is exchanged. A change in a default, or in a function that is called while the kata is imported, is
-planted before that. Only the specs that call the function run: first those that killed another mutant of it, then
-the quickest. A mutant that takes many times as long as the reference is killed, too.
+the one function is exchanged; if it is called while the kata is imported, before that. Only the specs that call the
+function run: first those that killed another mutant of it, then the quickest. A mutant that takes many times as long
+as the reference is killed, too.
 
 Results are kept in `.dojo/mutants/`. Each is used again until its function changes, or the specs that it depends on:
 the file of the spec that killed the mutant; for one that survived, all files of the kata.
@@ -170,7 +170,7 @@ class Planted:
 
     def is_early(self, mutant: Mutant) -> bool:
         """Whether the mutant has to be planted before the kata is imported."""
-        return mutant.signature or mutant.place in self.calls.imported
+        return mutant.place in self.calls.imported
 
     def watch(self, mutant: Mutant, play: Callable[[], None]) -> None:
         """Let a copy of this process play the mutant, and tell what became of it."""
@@ -434,9 +434,9 @@ def all_played(
         kept[each].calls = calls[each]
         if not parts[each]:
             yield each, kept[each].fates
-    tasks = (
+    tasks = [
         (each, played(each, known, part)) for each in chosen if (known := calls[each]) for part in parts[each]
-    )
+    ]
     for each, fates in warm.together(tasks, at_once):
         kept[each].fates |= fates
         kept[each].write(found[each])

@@ -1,15 +1,14 @@
 """Mutants: the reference with one small change that a machine made, such as `>=` for `>` or None for an argument.
 
 mutmut knows the changes. It leaves decorated functions alone, because it would run their decorators twice. Here a
-mutant takes the place of its original, so they are changed too. Functions that are given are not: no student writes
-them.
+mutant takes the place of its original, so they are changed too. What the skeleton shows is not: functions that are
+given, and defaults.
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
-import textwrap
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -25,7 +24,7 @@ from mutmut.mutation.pragma_handling import IgnoredCode
 from dojo.catalogue import Kata
 from dojo.errors import DojoError
 from dojo.tree import reference
-from dojo.tree.source import Function, definitions, given_lines
+from dojo.tree.source import definitions, given_lines
 
 
 class Mutant(NamedTuple):
@@ -46,8 +45,6 @@ class Mutant(NamedTuple):
     """The lines of the function in the module."""
     text: str
     """The function with the change, as it stands in the module."""
-    signature: bool
-    """Whether the change is above the body: in a default."""
 
     @property
     def place(self) -> str:
@@ -102,9 +99,12 @@ def _mutants(module: str, path: Path) -> Iterator[Mutant]:
         if not isinstance(function, cst.FunctionDef):
             continue
         begin = positions[function.name].start.line
+        place = positions[mutation.original_node].start
         if begin not in functions or any(begin in span for span in given):  # overloads have no body
             continue
         name, node = functions[begin]
+        if place.line < node.body[0].lineno:
+            continue
         span = reference.lines(node)
         before, rest = _original(tree, function, "".join(lines[span]), "." in name)
         changed = deep_replace(function, mutation.original_node, mutation.mutated_node)
@@ -112,7 +112,6 @@ def _mutants(module: str, path: Path) -> Iterator[Mutant]:
         text = _rendered(tree, changed, "." in name).removesuffix(rest)
         text = text if text.endswith("\n") else f"{text}\n"
         numbers[begin] = number = numbers.get(begin, 0) + 1
-        place = positions[mutation.original_node].start
         yield Mutant(
             hashlib.sha1(f"{module} {name} {number} {before}".encode()).hexdigest()[:16],
             module,
@@ -122,7 +121,6 @@ def _mutants(module: str, path: Path) -> Iterator[Mutant]:
             f"{_code(tree, mutation.original_node)} -> {_code(tree, mutation.mutated_node)}",
             span,
             text,
-            place.line < node.body[0].lineno and _header(text) != _header(before),
         )
 
 
@@ -139,12 +137,6 @@ def _rendered(tree: cst.Module, function: cst.FunctionDef, method: bool) -> str:
     if not method:
         return tree.code_for_node(alone)
     return tree.code_for_node(cst.ClassDef(cst.Name("_"), cst.IndentedBlock([alone]))).partition("\n")[2]
-
-
-def _header(text: str) -> str:
-    [node] = ast.parse(textwrap.dedent(text)).body
-    assert isinstance(node, Function)
-    return ast.dump(node.args)
 
 
 def _code(tree: cst.Module, node: cst.CSTNode) -> str:

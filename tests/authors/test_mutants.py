@@ -29,8 +29,9 @@ def _doubled(function):
 
 @_doubled
 def longest(line: Line, other: int = 0) -> int:
-    """Twice the length of a line, or `other` if that is more."""
-    return max(len(line.numbers), other)
+    """Twice the length of a line, or twice `other` if that is more."""
+    n = len(line.numbers)
+    return n if n > other else other
 
 
 def count(line: Line) -> int:
@@ -55,17 +56,16 @@ def test_longest():
 
 def test_count():
     """count counts."""
-    assert_equal(count(Line([1.0])), 1, "count")
+    assert_equal(count(Line([1.0, 2.0, 3.0])), 3, "count")
     assert_equal(count(Line([])), 0, "count")
 '''
 SHARPER = '''
-def test_longest_of_nothing():
-    """longest of an empty line is 0."""
-    assert_equal(longest(Line([])), 0, "longest")
+def test_longest_of_another():
+    """longest knows another length."""
+    assert_equal(longest(Line([]), 3), 6, "longest")
 '''
-DEFAULT = (
-    "[[equivalent]]\nkata = 2\nfunction = 'longest'\nchange = '^0 -> 1$'\nwhy = 'nobody passes over it'\n"
-)
+TIE = "[[equivalent]]\nkata = 2\nfunction = 'longest'\nchange = '^> other -> >= other$'\nwhy = 'both are the same'\n"
+GAP = "[[equivalent]]\nkata = 2\nfunction = 'longest'\nchange = 'or True'\nwhy = 'nobody passes another'\n"
 
 
 @pytest.fixture(scope="module")
@@ -92,35 +92,32 @@ def kept(root: Path) -> dict[tuple[str, str], str]:
 
 
 def test_mutants_are_killed_kept_and_judged(repository: Path) -> None:
-    code, output = played(repository, "")
+    code, output = played(repository, TIE)
     assert re.search(r"kata 01 +2 mutants +2 killed +0 equivalent +0 left", output), output
-    assert re.search(r"kata 02 +\d+ mutants +\d+ killed +0 equivalent +1 left", output), output
-    assert "tinytorch.tensor longest:35  0 -> 1  in  def longest" in output
-    assert code == 1
+    assert re.search(r"kata 02 +\d+ mutants +\d+ killed +1 equivalent +1 left", output), output
+    gap = "tinytorch.tensor longest:37  n if n > other else other -> n if (n > other) or True else other  in  return"
+    assert (code, gap in output) == (1, True), output
 
     killers = kept(repository)
     spec = f"{SPECS}::test_"
     assert killers["_doubled", "2 * function(*args) -> 2 / function(*args)"] == f"{spec}longest"
-    assert (
-        killers["longest", "max(len(line.numbers), other) -> max(len(line.numbers), None)"]
-        == f"{spec}longest"
-    )
+    assert killers["longest", "n = len(line.numbers) -> n = None"] == f"{spec}longest", "it is decorated"
     assert killers["count", "n += 1 -> n -= 1"] == f"{spec}count", "it never ends"
     assert killers["Line.total", "sum(self.numbers) -> sum(None)"] == f"{spec}total_adds"
+    assert ("longest", "0 -> 1") not in killers, "the skeleton has the defaults"
     assert not any(function == "lucky" for function, _ in killers), "it is given"
 
-    code, output = played(repository, DEFAULT)
-    assert (code, "1 equivalent     0 left" in output) == (0, True), output
-    gone = DEFAULT.replace("longest", "shortest")
-    code, output = played(repository, DEFAULT + gone)
+    code, output = played(repository, TIE + GAP)
+    assert (code, "2 equivalent     0 left" in output) == (0, True), output
+    code, output = played(repository, TIE + GAP + TIE.replace("longest", "shortest"))
     assert (code, "matches no mutant: kata = 2, function = 'shortest'" in output) == (1, True), output
 
     specs = repository / SPECS
     before = (repository / ".dojo/mutants/02.json").stat().st_mtime_ns
     specs.write_text(specs.read_text(encoding="utf-8") + SHARPER, encoding="utf-8")
-    code, output = played(repository, DEFAULT, "2")
+    code, output = played(repository, TIE + GAP, "2")
     assert (repository / ".dojo/mutants/02.json").stat().st_mtime_ns > before, "the specs changed"
-    killed = f"specs kill all 1 ({spec}longest_of_nothing)"
+    killed = f"specs kill all 1 ({spec}longest_of_another)"
     assert (code, killed in output, " 0 left" in output) == (1, True, True), output
 
 
