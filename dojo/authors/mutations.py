@@ -16,7 +16,7 @@ from types import CodeType
 from typing import NamedTuple
 
 import libcst as cst
-from libcst.metadata import MetadataWrapper, PositionProvider
+from libcst.metadata import MetadataWrapper, ParentNodeProvider, PositionProvider
 from mutmut.mutation.file_mutation import MutationVisitor, deep_replace
 from mutmut.mutation.mutators import mutation_operators
 from mutmut.mutation.pragma_handling import IgnoredCode
@@ -31,7 +31,7 @@ class Mutant(NamedTuple):
     """One change of one function of the reference."""
 
     key: str
-    """It stays the same as long as the function does."""
+    """It stays the same as long as the function and the change do."""
     module: str
     function: str
     """The qualified name in its module: "Tensor.sum"."""
@@ -90,10 +90,10 @@ def _mutants(module: str, path: Path) -> Iterator[Mutant]:
     functions = {node.lineno: (name, node) for name, node in definitions(ast.parse(source))}
     given = given_lines(source)
     wrapper = MetadataWrapper(cst.parse_module(source))
-    positions = wrapper.resolve(PositionProvider)
+    positions, parents = wrapper.resolve(PositionProvider), wrapper.resolve(ParentNodeProvider)
     visitor = _Visitor(mutation_operators, IgnoredCode(set(), set(), set()))
     tree = wrapper.visit(visitor)
-    numbers: dict[int, int] = {}
+    seen: set[str] = set()
     for mutation in visitor.mutations:
         function = mutation.contained_by_top_level_function
         if not isinstance(function, cst.FunctionDef):
@@ -111,14 +111,21 @@ def _mutants(module: str, path: Path) -> Iterator[Mutant]:
         assert isinstance(changed, cst.FunctionDef)
         text = _rendered(tree, changed, "." in name).removesuffix(rest)
         text = text if text.endswith("\n") else f"{text}\n"
-        numbers[begin] = number = numbers.get(begin, 0) + 1
+        key = hashlib.sha1(f"{module} {name}\n{before}\n{text}".encode()).hexdigest()[:16]
+        if text == before or key in seen:
+            continue
+        seen.add(key)
+        parent = parents[mutation.original_node]  # of a number its sign is shown, too
+        sign = (
+            "-" if isinstance(parent, cst.UnaryOperation) and isinstance(parent.operator, cst.Minus) else ""
+        )
         yield Mutant(
-            hashlib.sha1(f"{module} {name} {number} {before}".encode()).hexdigest()[:16],
+            key,
             module,
             name,
             place.line,
             statements.at(place.line, place.column),
-            f"{_code(tree, mutation.original_node)} -> {_code(tree, mutation.mutated_node)}",
+            f"{sign}{_code(tree, mutation.original_node)} -> {sign}{_code(tree, mutation.mutated_node)}",
             span,
             text,
         )
