@@ -202,6 +202,7 @@ def test_where_takes_numbers_and_promotes():
     assert_close(where(mask, half, 0), np.array([0.5, 0.0], np.float32), "where(mask, float32, 0)")
     whole = Tensor(np.array([3, 4]))
     assert_close(where(mask, half, whole), np.array([0.5, 4.0], np.float32), "where(mask, float32, int64)")
+    assert_close(where(mask, whole, half), np.array([3.0, 0.5], np.float32), "where(mask, int64, float32)")
 
 
 def test_where_needs_booleans():
@@ -230,6 +231,8 @@ def test_masked_fill_takes_a_tensor_for_its_value():
     x, mask = Tensor(np.array([1, 2, 3], np.float32)), Tensor(np.array([True, False, True]))
     value = Tensor(np.array(9, np.float32))
     assert_close(masked_fill(x, mask, value), np.array([9, 2, 9], np.float32), "masked_fill(x, mask, value)")
+    wide = masked_fill(x, mask, Tensor(np.array(9.0)))
+    assert_close(wide, np.array([9, 2, 9], np.float32), "masked_fill(x, mask, value of float64)")
     assert_followed(
         dispatch.observers, lambda value: masked_fill(x, mask, value), value, what="the result of masked_fill"
     )

@@ -16,7 +16,9 @@ from tinytorch.tensor import Tensor, amax, amin, argmax, argsort, cumsum, masked
 def reduce_by_hand(function, a, dim, keepdim):
     """`function` of the list of all entries that share a place once the axes `dim` are gone. Plain loops."""
     axes = (
-        set(range(a.ndim)) if dim is None else {d % a.ndim for d in ([dim] if isinstance(dim, int) else dim)}
+        set(range(a.ndim))
+        if dim is None
+        else {d % max(a.ndim, 1) for d in ([dim] if isinstance(dim, int) else dim)}
     )
     kept = [1 if d in axes else side for d, side in enumerate(a.shape)]
     groups = {place: [] for place in np.ndindex(*kept)}
@@ -63,6 +65,8 @@ def test_sum_keeps_the_axis_if_asked():
 @given(case=array_and_dim(min_side=0), keepdim=st.booleans())
 @example(case=(TABLE, (0, 1)), keepdim=True)
 @example(case=(np.zeros((0, 2), np.float32), 0), keepdim=False)
+@example(case=(np.array(5, np.float32), (0,)), keepdim=False)
+@example(case=(np.array(5, np.float32), (-1,)), keepdim=True)
 def test_sum_over_any_axes(case, keepdim):
     """sum() takes one axis, several (a tuple or a list), or None for all; the sum of no entries is 0."""
     a, dim = case

@@ -972,3 +972,13 @@ def gradients_broadcast():
 )
 def an_error_leaves_the_entry_moved():
     """The entry is put back only where all went well."""
+
+
+@mistake(
+    "autograd.backpropagate",
+    spec="test_none_stops_there",
+    says="whether y has a gradient",
+    swap=("continue", "break"),
+)
+def a_node_without_a_gradient_ends_it():
+    """The Nodes that are older may have a gradient all the same."""
