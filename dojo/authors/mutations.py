@@ -10,14 +10,13 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from types import CodeType
 from typing import NamedTuple
 
 import libcst as cst
 from libcst.metadata import MetadataWrapper, ParentNodeProvider, PositionProvider
-from mutmut.mutation.file_mutation import MutationVisitor, deep_replace
+from mutmut.mutation.file_mutation import Mutation, MutationVisitor, deep_replace
 from mutmut.mutation.mutators import mutation_operators
 from mutmut.mutation.pragma_handling import IgnoredCode
 
@@ -80,97 +79,84 @@ class _Visitor(MutationVisitor):
 
 def mutants(kata: Kata) -> list[Mutant]:
     """Every mutant of the kata's reference, in the order of the files."""
-    return [each for module, path in reference.modules(kata).items() for each in _mutants(module, path)]
+    return [
+        each for module, path in reference.modules(kata).items() for each in _Module(module, path).mutants()
+    ]
 
 
-def _mutants(module: str, path: Path) -> Iterator[Mutant]:
-    source = path.read_text(encoding="utf-8")
-    lines = source.splitlines(keepends=True)
-    statements = _Statements(source)
-    functions = {node.lineno: (name, node) for name, node in definitions(ast.parse(source))}
-    given = given_lines(source)
-    wrapper = MetadataWrapper(cst.parse_module(source))
-    positions, parents = wrapper.resolve(PositionProvider), wrapper.resolve(ParentNodeProvider)
-    visitor = _Visitor(mutation_operators, IgnoredCode(set(), set(), set()))
-    tree = wrapper.visit(visitor)
-    seen: set[str] = set()
-    for mutation in visitor.mutations:
-        function = mutation.contained_by_top_level_function
-        if not isinstance(function, cst.FunctionDef):
-            continue
-        begin = positions[function.name].start.line
-        place = positions[mutation.original_node].start
-        if begin not in functions or any(begin in span for span in given):  # overloads have no body
-            continue
-        name, node = functions[begin]
-        if place.line < node.body[0].lineno:
-            continue
-        span = reference.lines(node)
-        before, rest = _original(tree, function, "".join(lines[span]), "." in name)
+class _Module:
+    """A module of the reference, as Python's ast and as libcst see it."""
+
+    def __init__(self, name: str, path: Path) -> None:
+        self.name = name
+        source = path.read_text(encoding="utf-8")
+        self.lines = source.splitlines(keepends=True)
+        python, given = ast.parse(source), given_lines(source)
+        self.functions = {
+            node.lineno: (name, node)
+            for name, node in definitions(python)
+            if not any(node.lineno in lines for lines in given)
+        }
+        self.statements = [node for node in ast.walk(python) if isinstance(node, ast.stmt)]
+        wrapper = MetadataWrapper(cst.parse_module(source))
+        self.positions, self.parents = wrapper.resolve(PositionProvider), wrapper.resolve(ParentNodeProvider)
+        visitor = _Visitor(mutation_operators, IgnoredCode(set(), set(), set()))
+        self.tree = wrapper.visit(visitor)
+        self.mutations: list[Mutation] = visitor.mutations
+
+    def mutants(self) -> Iterator[Mutant]:
+        """Those of the bodies of all functions that are not given, each text once."""
+        seen = set()
+        for mutation in self.mutations:
+            function = mutation.contained_by_top_level_function
+            if not isinstance(function, cst.FunctionDef):
+                continue
+            name, node = self.functions.get(self.positions[function.name].start.line, ("", None))
+            place = self.positions[mutation.original_node].start
+            if node is None or place.line < node.body[0].lineno:
+                continue
+            lines = reference.lines(node)
+            before = "".join(self.lines[lines])
+            text = self._changed(mutation, function, before, method="." in name)
+            key = hashlib.sha1(f"{self.name} {name}\n{before}\n{text}".encode()).hexdigest()[:16]
+            if text != before and key not in seen:
+                seen.add(key)
+                statement = self._statement(place.line, place.column)
+                yield Mutant(key, self.name, name, place.line, statement, self._change(mutation), lines, text)
+
+    def _changed(self, mutation: Mutation, function: cst.FunctionDef, before: str, method: bool) -> str:
+        """The text of the function with the mutation in it."""
+        whole = self._rendered(function, method)
+        if not whole.startswith(before):
+            raise DojoError(f"{self.name}: libcst renders another text than this one:\n{before}")
         changed = deep_replace(function, mutation.original_node, mutation.mutated_node)
         assert isinstance(changed, cst.FunctionDef)
-        text = _rendered(tree, changed, "." in name).removesuffix(rest)
-        text = text if text.endswith("\n") else f"{text}\n"
-        key = hashlib.sha1(f"{module} {name}\n{before}\n{text}".encode()).hexdigest()[:16]
-        if text == before or key in seen:
-            continue
-        seen.add(key)
-        parent = parents[mutation.original_node]  # of a number its sign is shown, too
-        sign = (
-            "-" if isinstance(parent, cst.UnaryOperation) and isinstance(parent.operator, cst.Minus) else ""
-        )
-        yield Mutant(
-            key,
-            module,
-            name,
-            place.line,
-            statements.at(place.line, place.column),
-            f"{sign}{_code(tree, mutation.original_node)} -> {sign}{_code(tree, mutation.mutated_node)}",
-            span,
-            text,
-        )
+        comments = whole[len(before) :]  # below the function's last statement
+        return self._rendered(changed, method).removesuffix(comments).removesuffix("\n") + "\n"
 
+    def _rendered(self, function: cst.FunctionDef, method: bool) -> str:
+        function = function.with_changes(leading_lines=[])
+        if not method:
+            return self.tree.code_for_node(function)
+        around = cst.ClassDef(cst.Name("Around"), cst.IndentedBlock([function]))
+        return self.tree.code_for_node(around).partition("\n")[2]
 
-def _original(tree: cst.Module, function: cst.FunctionDef, text: str, method: bool) -> tuple[str, str]:
-    """The function as it stands in the module, and what libcst renders below it: comments and blank lines."""
-    rendered = _rendered(tree, function, method)
-    if not rendered.startswith(text):
-        raise DojoError(f"{function.name.value} is rendered as another text than it has:\n{rendered}")
-    return text, rendered[len(text) :]
+    def _change(self, mutation: Mutation) -> str:
+        """What is changed into what, in one line; of a number with its sign."""
+        above = self.parents[mutation.original_node]
+        negative = isinstance(above, cst.UnaryOperation) and isinstance(above.operator, cst.Minus)
+        nodes = (mutation.original_node, mutation.mutated_node)
+        old, new = ("-" * negative + " ".join(self.tree.code_for_node(node).split()) for node in nodes)
+        return f"{old} -> {new}"
 
-
-def _rendered(tree: cst.Module, function: cst.FunctionDef, method: bool) -> str:
-    alone = function.with_changes(leading_lines=[])
-    if not method:
-        return tree.code_for_node(alone)
-    return tree.code_for_node(cst.ClassDef(cst.Name("_"), cst.IndentedBlock([alone]))).partition("\n")[2]
-
-
-def _code(tree: cst.Module, node: cst.CSTNode) -> str:
-    return " ".join(tree.code_for_node(node).split())
-
-
-class _Statements:
-    """The statements of a module by their places."""
-
-    def __init__(self, source: str) -> None:
-        self.lines = source.splitlines()
-        self.nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.stmt)]
-
-    def at(self, line: int, column: int) -> str:
+    def _statement(self, line: int, column: int) -> str:
         """The innermost statement at a place, in one line; of a block only its head."""
         inside = [
             node
-            for node in self.nodes
-            if (node.lineno, node.col_offset)
-            <= (line, column)
-            <= (node.end_lineno or 0, node.end_col_offset or 0)
+            for node in self.statements
+            if (node.lineno, node.col_offset) <= (line, column) <= (node.end_lineno, node.end_col_offset)
         ]
-        innermost = max(inside, key=lambda node: (node.lineno, node.col_offset))
-        return self._head(innermost)
-
-    @cache  # noqa: B019  # it lives as long as the module is looked at
-    def _head(self, node: ast.stmt) -> str:
+        node = max(inside, key=lambda node: (node.lineno, node.col_offset))
         body: list[ast.stmt] = getattr(node, "body", [])
         last = max(node.lineno, body[0].lineno - 1) if body else node.end_lineno
-        return " ".join(" ".join(self.lines[node.lineno - 1 : last]).split())
+        return " ".join("".join(self.lines[node.lineno - 1 : last]).split())
