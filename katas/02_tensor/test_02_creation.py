@@ -356,6 +356,8 @@ def test_rand_is_uniform():
     assert_equal(bool((x.data >= 0).all() and (x.data < 1).all()), True, "0 <= rand() < 1")
     in_each_tenth = np.bincount((x.data.ravel() * 10).astype(int), minlength=10) / x.data.size
     assert_close(in_each_tenth, [0.1] * 10, "the share of draws in each tenth", rtol=0.15)
+    fine = rand(100, dtype=float64).data
+    assert_equal(bool((fine == fine.astype(np.float32)).any()), False, "whether float64 has float32's digits")
     assert_equal(
         rand(2, requires_grad=True).requires_grad, True, "requires_grad of rand(2, requires_grad=True)"
     )

@@ -1336,11 +1336,61 @@ def where_takes_the_dtype_of_the_first():
 @mistake(
     "tensor.masked_fill",
     spec="test_masked_fill_takes_a_tensor_for_its_value",
-    says="float64",
+    says="of integers",
     swap=("value.to(x.dtype)", "value"),
 )
-def masked_fill_widens():
-    """A value of float64 makes float64 of all."""
+def masked_fill_takes_the_dtype_of_the_value():
+    """A value of float32 makes float32 of integers."""
+
+
+@mistake(
+    "tensor.rand",
+    spec="test_rand_is_uniform",
+    says="digits",
+    swap=("_drawn(dtype)", "float32"),
+)
+def rand_draws_float32_only():
+    """Cast to float64, a draw of float32 has its digits."""
+
+
+@mistake(
+    "tensor.argsort",
+    spec="test_argsort_keeps_the_order_of_equals",
+    says="(100,)",
+    swap=('a.argsort(axis=dim, kind="stable").reshape', "a.argsort(axis=dim).reshape"),
+)
+def argsort_is_stable_in_short_rows_only():
+    """NumPy sorts short rows in a stable way by default, long ones not."""
+
+
+@mistake(
+    "tensor.topk",
+    spec="test_topk_gives_the_largest_first",
+    says="topk with k = 4",
+    swap=("<= _side(x, dim):", "< _side(x, dim):"),
+)
+def topk_refuses_all():
+    """All entries are the k largest, too."""
+
+
+@mistake(
+    "tensor.split",
+    spec="test_split_into_pieces_of_one_size",
+    says="[0]",
+    swap=("side or 1", "side"),
+)
+def split_of_nothing_gives_nothing():
+    """A side of 0 is one piece, of 0."""
+
+
+@mistake(
+    "tensor.Tensor.to",
+    spec="test_there_and_back",
+    says="cuda:0",
+    swap=('str(each).partition(":")[0] in ("cpu", "cuda")', 'str(each) in ("cpu", "cuda")'),
+)
+def to_takes_no_number_of_a_device():
+    """The name cuda:0 is a device, too."""
 
 
 @mistake(
