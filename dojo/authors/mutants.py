@@ -348,22 +348,23 @@ def judge(
 ) -> tuple[set[str], list[str]]:
     """The keys of the survivors that are equivalent, and what is wrong with the entries.
 
-    An entry may match mutants that are killed, as long as it explains one that survives. Where not all mutants ran
-    (`whole` is false) only the first can be said.
+    An entry may match mutants that are killed, as long as it explains one that survives. That can be said where all
+    mutants ran (`whole`), and of an entry for all katas where all katas did.
     """
     equivalent: set[str] = set()
     problems = []
+    numbers = {each.number for each in found}
     for entry in entries:
-        if entry.kata and not any(each.number == entry.kata for each in found):
-            continue
         matched = [mutant for each, some in found.items() for mutant in some if entry.matches(each, mutant)]
         alive = {each.key for each in matched if each.key in fates and not fates[each.key].killer}
-        if not matched and (entry.kata or len(found) == len(KATAS)):
+        equivalent |= alive
+        if entry.kata not in numbers if entry.kata else len(found) < len(gate.built()):
+            continue
+        if not matched:
             problems.append(f"matches no mutant: {entry}")
-        elif not alive and whole and matched:
+        elif not alive and whole:
             by = fates[matched[0].key].killer
             problems.append(f"is no more needed, specs kill all {len(matched)} ({by}): {entry}")
-        equivalent |= alive
     return equivalent, problems
 
 

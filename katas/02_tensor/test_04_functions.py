@@ -231,12 +231,12 @@ def test_masked_fill_takes_a_tensor_for_its_value():
     x, mask = Tensor(np.array([1, 2, 3], np.float32)), Tensor(np.array([True, False, True]))
     value = Tensor(np.array(9, np.float32))
     assert_close(masked_fill(x, mask, value), np.array([9, 2, 9], np.float32), "masked_fill(x, mask, value)")
+    assert_followed(
+        dispatch.observers, lambda value: masked_fill(x, mask, value), value, what="the result of masked_fill"
+    )
     whole = Tensor(np.array([1, 2, 3]))
     assert_close(
         masked_fill(whole, mask, value), np.array([9, 2, 9]), "masked_fill(x, mask, value) of integers"
-    )
-    assert_followed(
-        dispatch.observers, lambda value: masked_fill(x, mask, value), value, what="the result of masked_fill"
     )
     with raises(ShapeError, (3,)):
         masked_fill(x, mask, x)
