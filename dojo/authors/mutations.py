@@ -103,6 +103,7 @@ class _Module:
         visitor = _Visitor(mutation_operators, IgnoredCode(set(), set(), set()))
         self.tree = wrapper.visit(visitor)
         self.mutations: list[Mutation] = visitor.mutations
+        self.below: dict[cst.FunctionDef, str] = {}
 
     def mutants(self) -> Iterator[Mutant]:
         """Those of the bodies of all functions that are not given, each text once."""
@@ -117,22 +118,27 @@ class _Module:
                 continue
             lines = reference.lines(node)
             before = "".join(self.lines[lines])
-            text = self._changed(mutation, function, before, method="." in name)
+            if function not in self.below:
+                self.below[function] = self._below(function, before, "." in name)
+            text = self._changed(mutation, function, "." in name)
             key = hashlib.sha1(f"{self.name} {name}\n{before}\n{text}".encode()).hexdigest()[:16]
             if text != before and key not in seen:
                 seen.add(key)
                 statement = self._statement(place.line, place.column)
                 yield Mutant(key, self.name, name, place.line, statement, self._change(mutation), lines, text)
 
-    def _changed(self, mutation: Mutation, function: cst.FunctionDef, before: str, method: bool) -> str:
-        """The text of the function with the mutation in it."""
+    def _below(self, function: cst.FunctionDef, text: str, method: bool) -> str:
+        """What libcst counts to a function below its last statement: comments."""
         whole = self._rendered(function, method)
-        if not whole.startswith(before):
-            raise DojoError(f"{self.name}: libcst renders another text than this one:\n{before}")
+        if not whole.startswith(text):
+            raise DojoError(f"{self.name}: libcst renders another text than this one:\n{text}")
+        return whole.removeprefix(text)
+
+    def _changed(self, mutation: Mutation, function: cst.FunctionDef, method: bool) -> str:
+        """The text of the function with the mutation in it."""
         changed = deep_replace(function, mutation.original_node, mutation.mutated_node)
         assert isinstance(changed, cst.FunctionDef)
-        comments = whole[len(before) :]  # below the function's last statement
-        return self._rendered(changed, method).removesuffix(comments).removesuffix("\n") + "\n"
+        return self._rendered(changed, method).removesuffix(self.below[function]).removesuffix("\n") + "\n"
 
     def _rendered(self, function: cst.FunctionDef, method: bool) -> str:
         function = function.with_changes(leading_lines=[])
