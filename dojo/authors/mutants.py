@@ -336,7 +336,7 @@ def equivalents(path: Path = EQUIVALENT) -> list[Equivalent]:
     """The entries of the file, each with a reason."""
     found = [Equivalent(**each) for each in tomllib.loads(path.read_text(encoding="utf-8"))["equivalent"]]
     for each in found:
-        if not each.why.strip() or not any((each.statement, each.change)):
+        if not each.why.strip() or not (each.statement or each.change):
             raise DojoError(
                 f"{shown(path)}: an entry says what is changed, and why it does not matter: {each}"
             )
