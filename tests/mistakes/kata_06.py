@@ -746,7 +746,7 @@ def zeros_are_the_parameters():
     "optimizers.Optimizer.__init__",
     spec="test_a_set_has_no_order",
     says="nothing was raised",
-    swap=("        _check_ordered(params)\n", ""),
+    swap=("    _check_ordered(params)\n", ""),
 )
 def a_set_is_listed_too_early():
     """A group of its own gets the list, which nobody can tell from one that was given."""
