@@ -1535,3 +1535,43 @@ def half_of_the_groups_move():
 )
 def a_used_up_generator_is_an_empty_list():
     """The norm is 0 without a word."""
+
+
+@mistake(
+    "training.EarlyStopping.on_epoch_end",
+    spec="test_early_stopping_takes_no_stop_back",
+    says="the number of epochs",
+    swap=("trainer.stopped |= ", "trainer.stopped = "),
+)
+def early_stopping_starts_a_run_again():
+    """In an epoch without improvement it says that nothing has stopped the run."""
+
+
+@mistake(
+    "training.ProgressBar.line",
+    spec="test_the_speed_and_the_time_left",
+    says="the line after a minute",
+    swap=("self.clock() - self.started", "self.clock()"),
+)
+def seconds_since_the_machine_began():
+    """A clock need not begin at 0."""
+
+
+@mistake(
+    "training.ProgressBar.line",
+    spec="test_the_speed_and_the_time_left",
+    says="half a second",
+    swap=(", 1e-9)", ", 1)"),
+)
+def an_epoch_takes_a_second():
+    """Half a second counts as a whole one."""
+
+
+@mistake(
+    "training.clip_grad_value_",
+    spec="test_clip_grad_value_needs_a_bound",
+    says="clip_value must not be negative",
+    swap=("clip_value >= 0", "clip_value > 0"),
+)
+def clip_value_refuses_0():
+    """0 is not negative."""
