@@ -268,6 +268,7 @@ class Kept:
         self.kata = kata
         self.path = KEPT / f"{kata.id}.json"
         self.whole = _hash(gate.spec_files(kata))
+        self.files = {shown(path): _hash([path]) for path in gate.spec_files(kata)}
         self.reference = _hash([*gate.spec_files(kata), *reference.modules(kata).values()])
         record = {} if again or not self.path.is_file() else json.loads(self.path.read_text(encoding="utf-8"))
         calls = record.get("calls", {})
@@ -280,8 +281,7 @@ class Kept:
 
     def hash(self, killer: str) -> str:
         """Of the files of specs on which the fate of a mutant depends."""
-        file = ROOT / killer.partition("::")[0]
-        return _hash([file]) if file.is_file() else self.whole
+        return self.files.get(killer.partition("::")[0], self.whole)
 
     def write(self, mutants: Iterable[Mutant]) -> None:
         found = [
