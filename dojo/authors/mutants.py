@@ -372,8 +372,8 @@ def judge(
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("number", nargs="?", metavar="N", help="one kata; without it, all that have specs")
-    parser.add_argument("--sample", type=int, metavar="S", help="so many mutants, drawn by a fixed seed")
+    parser.add_argument("numbers", nargs="*", metavar="N", help="which katas; all that have specs by default")
+    parser.add_argument("--sample", type=int, metavar="S", help="so many mutants that nothing explains")
     parser.add_argument("--force", action="store_true", help="use no kept result")
     parser.add_argument("--at-once", type=int, default=2, metavar="P", help="processes at a time (2)")
 
@@ -388,10 +388,10 @@ def run(options: argparse.Namespace) -> int:
     from dojo.authors.mutations import mutants
 
     warm.preload()
-    katas = [kata(options.number)] if options.number else gate.built()
+    katas = [kata(number) for number in options.numbers] or gate.built()
     found = {each: mutants(each) for each in katas}
-    chosen = sample(found, options.sample)
     entries = equivalents()
+    chosen = sample(found, entries, options.sample) if options.sample else found
     fates: dict[str, Fate] = {}
     total = Counter[str]()
     for each, kept in all_played(found, chosen, options.force, options.at_once):
@@ -446,10 +446,12 @@ def all_played(
             yield each, kept[each].fates
 
 
-def sample(found: Mutants, size: int | None) -> Mutants:
-    """So many mutants, the same ones each time, in the order of the files."""
-    if size is None:
-        return found
-    every = [one.key for some in found.values() for one in some]
+def sample(found: Mutants, entries: list[Equivalent], size: int) -> Mutants:
+    """So many mutants, the same ones each time, in the order of the files. Those that an entry matches are left out."""
+    left = {
+        each: [one for one in some if not any(entry.matches(each, one) for entry in entries)]
+        for each, some in found.items()
+    }
+    every = [one.key for some in left.values() for one in some]
     chosen = set(random.Random(0).sample(every, min(size, len(every))))
-    return {each: [one for one in some if one.key in chosen] for each, some in found.items()}
+    return {each: [one for one in some if one.key in chosen] for each, some in left.items()}
