@@ -181,6 +181,8 @@ def test_one_cycle_refuses_what_makes_no_cycle():
         OneCycleLR(sgd(), 1.0)
     with raises(ValueError, "total_steps"):
         OneCycleLR(sgd(), 1.0, epochs=3)
+    with raises(ValueError, "total_steps"):
+        OneCycleLR(sgd(), 1.0, steps_per_epoch=3)
     with raises(ValueError, "total_steps", -1, -5):
         OneCycleLR(sgd(), 1.0, epochs=-1, steps_per_epoch=-5)
     with raises(ValueError, 0):

@@ -1575,3 +1575,43 @@ def an_epoch_takes_a_second():
 )
 def clip_value_refuses_0():
     """0 is not negative."""
+
+
+@mistake(
+    "training.StepLR.__init__",
+    spec="test_every_schedule_can_go_on_in_the_middle",
+    says="the rates of StepLR",
+    swap=("super().__init__(optimizer, last_epoch)", "super().__init__(optimizer)"),
+)
+def step_lr_begins_at_0():
+    """last_epoch is taken, and forgotten."""
+
+
+@mistake(
+    "training.CosineAnnealingLR.__init__",
+    spec="test_every_schedule_can_go_on_in_the_middle",
+    says="the rates of CosineAnnealingLR",
+    swap=("super().__init__(optimizer, last_epoch)", "super().__init__(optimizer)"),
+)
+def cosine_begins_at_0():
+    """last_epoch is taken, and forgotten."""
+
+
+@mistake(
+    "training.top_k_accuracy",
+    spec="test_an_empty_batch_has_no_accuracy",
+    says="nan",
+    swap=("target.numel() == 0", "target.numel() < 2"),
+)
+def one_row_has_no_accuracy():
+    """A single row is right or wrong."""
+
+
+@mistake(
+    "training.OneCycleLR.__init__",
+    spec="test_one_cycle_refuses_what_makes_no_cycle",
+    says="nothing was raised",
+    swap=("epochs or 0", "epochs or 1"),
+)
+def one_epoch_is_taken_for_granted():
+    """Without epochs the number of steps is not known."""
