@@ -339,7 +339,7 @@ def test_any_optimizer_is_scheduled():
 
 
 def test_every_schedule_can_go_on_in_the_middle():
-    """StepLR, LinearLR and CosineAnnealingLR take last_epoch, too: with last_epoch=1 the first rate is that of step 2."""
+    """StepLR, LinearLR and CosineAnnealingLR take last_epoch: with last_epoch=1 the first rate is that of step 2."""
     for kind, steps in ((StepLR, 2), (LinearLR, 0.25), (CosineAnnealingLR, 5)):
         optimizer = sgd(0.7)
         optimizer.param_groups[0]["initial_lr"] = 1.0

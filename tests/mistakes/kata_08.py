@@ -1615,3 +1615,23 @@ def one_row_has_no_accuracy():
 )
 def one_epoch_is_taken_for_granted():
     """Without epochs the number of steps is not known."""
+
+
+@mistake(
+    "training.Trainer.fit",
+    spec="test_the_history_has_a_number_for_every_epoch",
+    says="fit took",
+    swap=("time.monotonic() - began", "time.monotonic()"),
+)
+def seconds_are_the_time_of_day():
+    """What a clock shows is no duration."""
+
+
+@mistake(
+    "training._restored",
+    spec="test_a_state_may_be_one_tensor",
+    says="the Tensor in a tuple",
+    swap=("tuple(_restored(each, tensors) for each in content)", "tuple(content)"),
+)
+def tuples_are_not_looked_into():
+    """A Tensor in a tuple stays the description of one."""
