@@ -31,7 +31,7 @@ DOJO = @exec $(PYTHON) dojo/__main__.py
 
 .PHONY: help kata watch hint board milestone serve bundle show hunt data path take diff another start reset restore solutions-branch doctor
 .PHONY: grade compare gradescope student-edition nbgrader site
-.PHONY: test test-teach bench dev-gate dev-gate-torch dev-skeleton dev-specs dev-pictures
+.PHONY: test test-teach bench dev-gate dev-gate-torch dev-mutants dev-skeleton dev-specs dev-pictures
 
 help:             ; $(DOJO)
 kata:             ; $(DOJO) kata N="$$N" TRACK="$$TRACK" K="$$K" ARGS="$$ARGS" JSON="$$JSON"
@@ -68,6 +68,7 @@ test-teach:       ; $(DOJO) test --teach ARGS="$$ARGS"
 bench:            ; $(DOJO) bench ARGS="$$ARGS" PEERS="$$PEERS" SCALING="$$SCALING" DIR="$$DIR"
 dev-gate:         ; $(DOJO) dev-gate N="$$N"
 dev-gate-torch:   ; $(DOJO) dev-gate-torch N="$$N"
+dev-mutants:      ; $(DOJO) dev-mutants N="$$N" FORCE="$$FORCE"
 dev-skeleton:     ; $(DOJO) dev-skeleton FORCE="$$FORCE"
 dev-specs:        ; $(DOJO) dev-specs
 dev-pictures:     ; $(DOJO) dev-pictures

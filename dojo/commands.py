@@ -56,6 +56,9 @@ COMMANDS = {
     "test": Command("", "the repository's own tests", "authors.own_tests", DEV),
     "dev-gate": Command("", "a deeper and slower check of the katas; N=2 for one", "authors.gate", VENV),
     "dev-gate-torch": Command("", "PyTorch in the student's place; N=2 for one", "authors.torch_gate", VENV),
+    "dev-mutants": Command(
+        "", "small changes of the reference that no spec catches; N=7", "authors.mutants", VENV
+    ),
     "dev-skeleton": Command("", "derive tinytorch/ from the reference", "authors.skeleton", PYTHON),
     "dev-specs": Command("", "write the lists of specs", "authors.specs", VENV),
     "dev-pictures": Command("", "draw the README's pictures from real runs", "authors.pictures", VENV),

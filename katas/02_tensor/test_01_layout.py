@@ -24,7 +24,8 @@ def test_strides_of_any_shape(shape):
 
 
 def test_strides_refuse_a_negative_side():
-    """A shape with a negative side is a ValueError that shows the shape."""
+    """A shape with a negative side is a ValueError that shows the shape; a side may be 0."""
+    assert_equal(contiguous_strides((0, 3)), (3, 1), "contiguous_strides((0, 3))")
     with raises(ValueError, (2, -1)):
         contiguous_strides((2, -1))
 
@@ -55,6 +56,8 @@ def test_flat_index_refuses_an_index_outside():
     assert_equal(flat_index((1, 2), (2, 3)), 5, "the place of entry [1, 2] of shape (2, 3)")
     with raises(IndexError, 7, 3):
         flat_index((1, 7), (2, 3))
+    with raises(IndexError, 2, (2, 3)):
+        flat_index((2, 0), (2, 3))
     with raises(IndexError, -5, 2):
         flat_index((-5, 0), (2, 3))
     with raises(IndexError, (2, 3)):

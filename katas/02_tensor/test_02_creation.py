@@ -60,12 +60,13 @@ def test_numel_counts_the_entries(shape, count):
 
 
 def test_stride_counts_entries():
-    """stride() counts entries, not bytes: a float32 matrix of shape (2, 3) has strides (3, 1)."""
+    """stride() counts entries, not bytes, in ints: a float32 matrix of shape (2, 3) has strides (3, 1)."""
     matrix = np.zeros((2, 3), np.float32)
     assert_equal(Tensor(matrix).stride(), (3, 1), "stride()")
     assert_equal(Tensor(matrix.T).stride(), (1, 3), "stride() of the transposed matrix")
     assert_equal(Tensor(matrix[:, ::2]).stride(), (3, 2), "stride() of every second column")
     assert_equal(Tensor(np.broadcast_to(matrix, (4, 2, 3))).stride(), (0, 3, 1), "stride() when broadcast")
+    assert_equal({type(step).__name__ for step in Tensor(matrix).stride()}, {"int"}, "the types of strides")
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float16", "int8", "bool"])
@@ -355,6 +356,8 @@ def test_rand_is_uniform():
     assert_equal(bool((x.data >= 0).all() and (x.data < 1).all()), True, "0 <= rand() < 1")
     in_each_tenth = np.bincount((x.data.ravel() * 10).astype(int), minlength=10) / x.data.size
     assert_close(in_each_tenth, [0.1] * 10, "the share of draws in each tenth", rtol=0.15)
+    fine = rand(100, dtype=float64).data
+    assert_equal(bool((fine == fine.astype(np.float32)).any()), False, "whether float64 has float32's digits")
     assert_equal(
         rand(2, requires_grad=True).requires_grad, True, "requires_grad of rand(2, requires_grad=True)"
     )
@@ -432,14 +435,14 @@ def test_random_tensors_can_be_drawn_again(draw):
     [
         (np.array([1.0, 2.0], np.float32), "tensor([1., 2.])"),
         (np.array(3), "tensor(3)"),
-        (np.array([0.5]), "tensor([0.5], dtype=float64)"),
-        (np.zeros((0, 3), np.float32), "tensor([], size=(0, 3))"),
+        (np.array([1 / 3]), "tensor([0.3333], dtype=float64)"),
+        (np.zeros((0, 3)), "tensor([], size=(0, 3), dtype=float64)"),
         (np.array([[1, 20], [300, 4]]), "tensor([[  1,  20],\n        [300,   4]])"),
     ],
     ids=["float32", "0-d", "float64", "empty", "rows"],
 )
 def test_repr_reads_as_code(array, text):
-    """repr() is tensor(...) around the entries, with the dtype unless it is float32, int64 or bool; rows align."""
+    """repr() is tensor(...) around the entries, of 4 digits, and the dtype unless it is float32, int64 or bool."""
     assert_equal(repr(Tensor(array)), text, "repr(x)")
 
 
@@ -451,6 +454,9 @@ def test_repr_shows_every_entry_of_a_small_tensor(array):
     assert_equal(text.endswith(", requires_grad=True)"), True, f"whether {text!r} says requires_grad=True")
     entries = text.removeprefix("tensor(").removesuffix(", requires_grad=True)")
     assert_equal(eval(entries), array.tolist(), "the list of entries in repr(x)")
+    expected = "tensor([0.5], dtype=float64, requires_grad=True)"
+    assert_equal(repr(Tensor(np.array([0.5]), requires_grad=True)), expected, "repr(x) of float64")
+    assert_equal(repr(Tensor(np.zeros(0, np.float32))), "tensor([])", "repr(x) of shape (0,)")
 
 
 # On a device

@@ -202,6 +202,7 @@ def test_where_takes_numbers_and_promotes():
     assert_close(where(mask, half, 0), np.array([0.5, 0.0], np.float32), "where(mask, float32, 0)")
     whole = Tensor(np.array([3, 4]))
     assert_close(where(mask, half, whole), np.array([0.5, 4.0], np.float32), "where(mask, float32, int64)")
+    assert_close(where(mask, whole, half), np.array([3.0, 0.5], np.float32), "where(mask, int64, float32)")
 
 
 def test_where_needs_booleans():
@@ -232,6 +233,10 @@ def test_masked_fill_takes_a_tensor_for_its_value():
     assert_close(masked_fill(x, mask, value), np.array([9, 2, 9], np.float32), "masked_fill(x, mask, value)")
     assert_followed(
         dispatch.observers, lambda value: masked_fill(x, mask, value), value, what="the result of masked_fill"
+    )
+    whole = Tensor(np.array([1, 2, 3]))
+    assert_close(
+        masked_fill(whole, mask, value), np.array([9, 2, 9]), "masked_fill(x, mask, value) of integers"
     )
     with raises(ShapeError, (3,)):
         masked_fill(x, mask, x)

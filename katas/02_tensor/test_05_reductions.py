@@ -16,7 +16,9 @@ from tinytorch.tensor import Tensor, amax, amin, argmax, argsort, cumsum, masked
 def reduce_by_hand(function, a, dim, keepdim):
     """`function` of the list of all entries that share a place once the axes `dim` are gone. Plain loops."""
     axes = (
-        set(range(a.ndim)) if dim is None else {d % a.ndim for d in ([dim] if isinstance(dim, int) else dim)}
+        set(range(a.ndim))
+        if dim is None
+        else {d % max(a.ndim, 1) for d in ([dim] if isinstance(dim, int) else dim)}
     )
     kept = [1 if d in axes else side for d, side in enumerate(a.shape)]
     groups = {place: [] for place in np.ndindex(*kept)}
@@ -65,6 +67,8 @@ def test_sum_keeps_the_axis_if_asked():
 @given(case=array_and_dim(min_side=0), keepdim=st.booleans())
 @example(case=(TABLE, (0, 1)), keepdim=True)
 @example(case=(np.zeros((0, 2), np.float32), 0), keepdim=False)
+@example(case=(np.array(5, np.float32), (0,)), keepdim=False)
+@example(case=(np.array(5, np.float32), (-1,)), keepdim=True)
 def test_sum_over_any_axes(case, keepdim):
     """sum() takes one axis, several (a tuple or a list), or None for all; the sum of no entries is 0."""
     a, dim = case
@@ -170,8 +174,9 @@ def test_argsort_of_a_row():
 
 @given(a=arrays(shapes(min_dims=1), np.int64), data=st.data(), descending=st.booleans())
 @example(a=np.array([1, 0, 1, 0]), data=None, descending=True)
+@example(a=np.arange(100) * 7 % 3, data=None, descending=False)
 def test_argsort_keeps_the_order_of_equals(a, data, descending):
-    """Entries that are equal keep their order, upwards and downwards: the sort is stable."""
+    """Entries that are equal keep their order, upwards and downwards, however many: the sort is stable."""
     dim = data.draw(dims(a.ndim), label="dim") if data else 0
     lines = np.moveaxis(a, dim, -1)
     expected = np.zeros(lines.shape, np.int64)

@@ -239,6 +239,7 @@ def test_topk_gives_the_largest_first():
     assert_close(values, np.array([[3, 5, 4, 6]], np.float32), "the values along dim 0")
     assert_close(places, np.array([[0, 1, 0, 1]]), "the places along dim 0")
     assert_equal(topk(x, 0)[0].shape, (2, 0), "the shape for k = 0")
+    assert_close(topk(x, 4)[1], np.array([[2, 0, 3, 1], [3, 1, 0, 2]]), "the places for k = 4")
 
 
 def test_topk_gives_the_smallest_too():

@@ -216,7 +216,7 @@ def test_a_write_that_fails_changes_nothing(name):
 
 
 def test_to_takes_dtype_and_device_in_any_way():
-    """x.to takes a dtype, a device or both, by position or by name; where nothing changes it gives x itself."""
+    """x.to takes a dtype, a device or both, or another Tensor's; where nothing changes it gives x itself."""
     x = Tensor(SIX.copy())
     for result in (
         x.to(float64),
@@ -224,6 +224,7 @@ def test_to_takes_dtype_and_device_in_any_way():
         x.to("cpu", float64),
         x.to(float64, device="cpu"),
         x.to(device="cpu", dtype=float64),
+        x.to(Tensor(np.zeros(1))),
     ):
         assert_close(result, SIX.astype(np.float64))
     for same in (x.to(float32), x.to("cpu"), x.to(x.device), x.to("cpu", float32), x.to()):

@@ -198,6 +198,8 @@ def test_repr_names_the_device(device):
     assert_equal(
         text, "tensor([1., 2.])" if device == "cpu" else "tensor([1., 2.], device='cuda:0')", "repr(x)"
     )
+    wide = repr(Tensor(on_device(np.array([1.0]), device)))
+    assert_equal("dtype=float64" in wide, True, f"whether {wide!r} says dtype=float64")
 
 
 def test_there_and_back(device):
@@ -206,7 +208,8 @@ def test_there_and_back(device):
     there = x.to(device)
     assert_stays(there, device, f"x.to({device!r})")
     assert_equal(str(there.device), str(Device(device)), "the device")
-    assert there.to(device) is there, "to() made a new Tensor where nothing changes, expected x itself"
+    for name in (device, str(Device(device))):  # "cuda:0" too
+        assert there.to(name) is there, "to() made a new Tensor where nothing changes, expected x itself"
     back = there.to("cpu", float64)
     assert_stays(back, "cpu", 'x.to("cpu", float64)')
     assert_close(back, ARRAYS["x"].astype(np.float64))

@@ -181,7 +181,7 @@ def test_apply_visits_children_before_parents():
 
 
 def test_to_converts_the_tensors_in_place():
-    """to(float64) converts parameters, buffers and gradients; the Tensors stay the same objects."""
+    """to(float64) converts parameters, buffers and gradients, dtype= too; the Tensors stay the same objects."""
     scale = Scale(2)
     factor, scale.steps = scale.factor, Buffer(np.array([3]))
     scale.factor.grad = Tensor(np.ones(2, np.float32))
@@ -192,6 +192,9 @@ def test_to_converts_the_tensors_in_place():
     assert_close(scale.count, np.zeros(1), "the buffer")
     assert_close(scale.steps, np.array([3]), "the integer buffer (integers keep their dtype)")
     assert scale.factor.requires_grad
+    scale.to(dtype=np.float32)
+    assert_close(scale.factor, np.ones(2, np.float32), "the parameter after to(dtype=float32)")
+    assert_close(scale.factor.grad, np.ones(2, np.float32), "its gradient after to(dtype=float32)")
 
 
 def test_a_module_prints_its_options():

@@ -62,10 +62,16 @@ def test_load_state_dict_copies_values():
 
 
 def test_load_state_dict_is_strict():
-    """A state with a missing and an unexpected name is refused: the error lists both."""
+    """A state with a missing or an unexpected name, or both, is refused: the error lists them."""
     state = Model(5.0).state_dict()
     state["colour"] = state.pop("bias")
     with raises((KeyError, RuntimeError), "bias", "colour"):
+        Model(0.0).load_state_dict(state)
+    state["bias"] = Tensor(np.zeros(1, np.float32))
+    with raises((KeyError, RuntimeError), "colour"):
+        Model(0.0).load_state_dict(state)
+    del state["colour"], state["bias"]
+    with raises((KeyError, RuntimeError), "bias"):
         Model(0.0).load_state_dict(state)
 
 

@@ -48,7 +48,7 @@ def test_linear_can_go_without_a_bias():
 
 
 def test_linear_starts_small():
-    """Weight and bias are drawn evenly from -1 / sqrt(in) to 1 / sqrt(in), and again by reset_parameters()."""
+    """Weight and bias are drawn evenly from -1 / sqrt(in) to 1 / sqrt(in), again by reset_parameters(); 0 for no in."""
     manual_seed(0)
     layer = Linear(100, 400)
     for values in (layer.weight.data, layer.bias.data):
@@ -59,6 +59,7 @@ def test_linear_starts_small():
     layer.reset_parameters()
     assert layer.weight is weight, "the weight is another object: an optimizer would lose it"
     assert not np.array_equal(before, layer.weight.data), "reset_parameters() drew the same numbers"
+    assert_close(Linear(0, 3).bias, np.zeros(3, np.float32), "the bias of Linear(0, 3)")
 
 
 @given(x=arrays((2, 3)))
@@ -86,15 +87,16 @@ def test_module_list_finds_its_modules():
 
 
 def test_module_list_is_a_list():
-    """len, [i], also with a negative i, and iteration work as on a list."""
+    """len, [i], also with a negative i, and iteration work as on a list; an IndexError names the place."""
     parts = [Identity(), ReLU(), Identity()]
     modules = ModuleList(parts)
     assert_equal(len(modules), 3)
     assert modules[1] is parts[1]
-    assert modules[-1] is parts[2]
+    assert modules[-1] is parts[2] and modules[-3] is parts[0]
     assert list(modules) == parts
-    with raises(IndexError):
-        modules[3]
+    for place in (3, -4):
+        with raises(IndexError, place):
+            modules[place]
 
 
 def test_module_list_takes_modules_only_into_account():
@@ -171,6 +173,7 @@ def test_dropout_does_nothing_in_use():
 def test_dropout_of_nothing_and_of_everything(p, value):
     """With p = 0 everything stays as it is, with p = 1 everything is 0."""
     assert_close(dropout(ones(4) * 2, p), np.full(4, value, np.float32))
+    assert_close(Dropout(p)(ones(4) * 2), np.full(4, value, np.float32), "what Dropout(p) gives")
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])

@@ -127,6 +127,9 @@ def test_nll_loss_ignores_what_is_marked():
     assert_close(nll_loss(log_p, t([0, -100, 1], np.int64)), np.array(3.5), "the mean of 1 and 6")
     loss = nll_loss(log_p, t([0, 1, 1], np.int64), ignore_index=1, reduction="none")
     assert_close(loss, np.array([1.0, 0.0, 0.0]), "the losses with ignore_index=1")
+    assert_close(
+        nll_loss(t([[-1.0], [-2.0]]), t([0, -100], np.int64)), np.array(1.0), "the mean with one class"
+    )
 
 
 def test_nll_loss_ignores_what_is_infinite():
@@ -217,12 +220,14 @@ def test_cross_entropy_weighs_and_ignores():
 
 
 def test_label_smoothing_spreads_the_truth():
-    """label_smoothing=0.3 of 3 classes asks for 0.8 of the true class and 0.1 of each other."""
+    """label_smoothing=0.3 of 3 classes asks for 0.8 of the true class and 0.1 of each other, 1 for a third of each."""
     logits = [0.0, 1.0, 3.0]
     log_p = log_probabilities(logits)
     expected = -(0.1 * log_p[0] + 0.8 * log_p[1] + 0.1 * log_p[2])
     loss = cross_entropy(t([logits]), t([1], np.int64), label_smoothing=0.3)
-    assert_close(loss, np.array(expected))
+    assert_close(loss, np.array(expected), "with label_smoothing=0.3")
+    loss = cross_entropy(t([logits]), t([1], np.int64), label_smoothing=1)
+    assert_close(loss, np.array(-sum(log_p) / 3), "with label_smoothing=1")
 
 
 def test_label_smoothing_weighs_and_ignores():

@@ -65,9 +65,10 @@ def test_a_single_tensor_is_not_a_list():
 
 
 def test_a_set_has_no_order():
-    """A set of parameters in a group is a TypeError that says so: their numbers would change from run to run."""
-    with raises(TypeError, "set"):
-        Optimizer([{"params": {parameter(2), parameter(3)}}], DEFAULTS)
+    """A set of parameters, in a group or not, is a TypeError: their numbers would change from run to run."""
+    for params in ({parameter(2), parameter(3)}, [{"params": {parameter(2), parameter(3)}}]):
+        with raises(TypeError, "set"):
+            Optimizer(params, DEFAULTS)
 
 
 def test_groups_have_options_of_their_own():

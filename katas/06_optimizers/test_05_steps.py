@@ -68,6 +68,8 @@ def test_betas_are_shares(betas, bad):
     """Both betas of Adam lie in [0, 1): anything else is a ValueError with what was given."""
     with raises(ValueError, bad):
         Adam([parameter(1.0)], betas=betas)
+    for least in (0.0, 0.5), (0.5, 0.0):
+        assert_equal(Adam([parameter(1.0)], betas=least).defaults["betas"], least, "the betas")
 
 
 def test_nesterov_needs_momentum():

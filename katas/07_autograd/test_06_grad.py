@@ -72,6 +72,8 @@ def test_grad_outputs_have_the_shapes_of_the_outputs():
         grad(x * x, x, Tensor(np.ones(3, np.float32)))
     with raises(ValueError, 1, 2):
         grad([x * x, x * 2.0], x, [Tensor(np.ones(2, np.float32))])
+    with raises(ValueError, 1, 2):
+        grad([x * x, x * 2.0], x, Tensor(np.ones(2, np.float32)))
 
 
 def test_an_input_that_was_not_used():

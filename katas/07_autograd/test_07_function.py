@@ -202,14 +202,15 @@ def test_a_function_of_one_number():
 
 
 def test_what_was_not_saved_may_change():
-    """Identity saves nothing, so its input may change in place afterwards."""
-    x = leaf(2.0)
-    h = x * 1.0
-    out = Identity.apply(h)
-    with no_grad():
-        h.zero_()
-    out.backward()
-    assert_close(x.grad, np.array([1.0], np.float32), "x.grad")
+    """Identity saves nothing, so its input may change in place afterwards, be it a view or not."""
+    for view in (False, True):
+        x = leaf(2.0)
+        h = (x * 1.0)[:] if view else x * 1.0
+        out = Identity.apply(h)
+        with no_grad():
+            h.zero_()
+        out.backward()
+        assert_close(x.grad, np.array([1.0], np.float32), f"x.grad, {view=}")
 
 
 def test_an_input_that_is_given_back_keeps_its_version():

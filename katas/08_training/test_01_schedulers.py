@@ -218,6 +218,9 @@ def test_linear_lr_refuses_what_is_no_share():
     ):
         with raises(ValueError, value):
             LinearLR(sgd(), **options)
+    assert_close(
+        rates_of(LinearLR(sgd(1.0), 0.5, total_iters=1), 1), [0.5, 1.0], "the rates with total_iters=1"
+    )
 
 
 def test_cosine_by_hand():
@@ -242,9 +245,10 @@ def test_cosine_goes_up_again():
 
 
 def test_cosine_needs_steps():
-    """A T_max of 0 is a ValueError that names it."""
+    """A T_max of 0 is a ValueError that names it; 1 is enough."""
     with raises(ValueError, 0):
         CosineAnnealingLR(sgd(), T_max=0)
+    assert_close(rates_of(CosineAnnealingLR(sgd(1.0), T_max=1), 1), [1.0, 0.0], "the rates with T_max=1")
 
 
 # One after the other
@@ -332,3 +336,12 @@ def test_any_optimizer_is_scheduled():
     """A scheduler works on Adam as on SGD: all that it uses of an optimizer is param_groups."""
     scheduler = StepLR(Adam([Parameter(tensor([1.0]))], lr=0.1), step_size=1, gamma=0.5)
     assert_close(rates_of(scheduler, 1), [0.1, 0.05], "the rates")
+
+
+def test_every_schedule_can_go_on_in_the_middle():
+    """StepLR, LinearLR and CosineAnnealingLR take last_epoch: with last_epoch=1 the first rate is that of step 2."""
+    for kind, steps in ((StepLR, 2), (LinearLR, 0.25), (CosineAnnealingLR, 5)):
+        optimizer = sgd(0.7)
+        optimizer.param_groups[0]["initial_lr"] = 1.0
+        rates = rates_of(kind(optimizer, steps, last_epoch=1), 1)
+        assert_close(rates, rates_of(kind(sgd(1.0), steps), 3)[2:], f"the rates of {kind.__name__}")

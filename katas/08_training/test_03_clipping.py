@@ -179,7 +179,9 @@ def test_clip_grad_value_by_hand():
 
 
 def test_clip_grad_value_needs_a_bound():
-    """A clip_value of -1 is a ValueError that names it."""
+    """A clip_value of -1 is a ValueError that names it; 0 leaves nothing."""
     (p,) = params_with([3.0])
     with unchanged(p.grad), raises(ValueError, -1.0):
         clip_grad_value_(p, -1.0)
+    clip_grad_value_(p, 0.0)
+    assert_close(p.grad, np.zeros(1, np.float32), "the gradient after clip_grad_value_(p, 0)")

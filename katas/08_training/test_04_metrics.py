@@ -76,10 +76,12 @@ def test_a_model_that_requires_grad_is_looked_at():
 
 
 def test_an_empty_batch_has_no_accuracy():
-    """The accuracy of no rows is nan, without a warning."""
-    with no_warnings():
-        share = accuracy(Tensor(np.zeros((0, 3), np.float32)), Tensor(np.zeros(0, np.int64)))
-    assert math.isnan(share), f"the accuracy is {share}, expected nan"
+    """The accuracy of no rows is nan, without a warning, that of one row is not."""
+    for metric in (accuracy, lambda logits, target: top_k_accuracy(logits, target, 1)):
+        with no_warnings():
+            share = metric(Tensor(np.zeros((0, 3), np.float32)), Tensor(np.zeros(0, np.int64)))
+        assert math.isnan(share), f"the accuracy is {share}, expected nan"
+        assert_close(metric(tensor([1.0, 3.0, 2.0]), tensor(1)), 1.0, "the accuracy of a row without a batch")
 
 
 def test_targets_have_to_fit():

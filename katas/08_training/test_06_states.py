@@ -113,9 +113,10 @@ def test_packing_changes_nothing():
 
 
 def test_a_state_may_be_one_tensor():
-    """A state need not be a dict: a single Tensor, 0-d too, or a list of one will do."""
+    """A state need not be a dict: a single Tensor, 0-d too, or a list or tuple of one will do."""
     assert_close(unpack(*pack(tensor([1.0, 2.0]))), np.array([1.0, 2.0], np.float32), "the Tensor alone")
     assert_close(unpack(*pack([tensor([1.0])]))[0], np.array([1.0], np.float32), "the Tensor in a list")
+    assert_close(unpack(*pack((2, tensor([1.0]))))[1], np.array([1.0], np.float32), "the Tensor in a tuple")
     assert_close(unpack(*pack({"x": tensor(2.5)}))["x"], np.array(2.5, np.float32), "the 0-d Tensor")
 
 

@@ -9,7 +9,7 @@ from tinytorch.layers import Buffer, Module, Parameter
 from tinytorch.losses import mse_loss
 from tinytorch.optimizers import SGD
 from tinytorch.tensor import tensor
-from tinytorch.training import EarlyStopping, ProgressBar, Trainer, improves, latest
+from tinytorch.training import Callback, EarlyStopping, ProgressBar, Trainer, improves, latest
 
 
 class Counter(Module):
@@ -151,6 +151,21 @@ def test_scores_of_nan_stop_the_run():
     trainer, stopping = run([5.0, math.nan, math.nan, 1.0], patience=2)
     assert_equal(trainer.epoch, 3, "the number of epochs")
     assert_equal(stopping.best, 5.0, "the best score")
+    trainer, _ = run([math.nan, 5.0, 4.0], patience=2)
+    assert_equal(trainer.epoch, 3, "the number of epochs with scores nan, 5, 4")
+
+
+def test_early_stopping_takes_no_stop_back():
+    """What something else has stopped stays stopped: `trainer.stopped` never becomes False again."""
+
+    class Enough(Callback):
+        def on_epoch_end(self, trainer):
+            trainer.stopped = True
+
+    trainer = counting_trainer([Enough(), EarlyStopping("val_score", patience=2)], [math.nan, 5.0])
+    batches = [(tensor(BATCH[0]), tensor(BATCH[1]))]
+    trainer.fit(batches, batches, epochs=2)
+    assert_equal(trainer.epoch, 1, "the number of epochs")
 
 
 def test_the_best_weights_come_back():
@@ -240,6 +255,8 @@ def test_a_log_has_a_line_for_each_epoch():
         assert line.startswith(f"epoch {number}: "), f"line {number} is {line!r}"
         for word in ("lr 0", "train_loss 0", "seconds "):
             assert word in line, f"line {number} should hold {word!r}, it is {line!r}"
+        names = [each.split(" ")[0] for each in line.partition(": ")[2].split(", ")]
+        assert_equal(sorted(names), ["lr", "seconds", "train_loss"], f"the names in line {number}")
     assert "\r" not in "".join(lines), "there is a carriage return in what is no terminal"
 
 
@@ -257,18 +274,24 @@ def test_a_terminal_has_a_line_that_grows():
 
 def test_the_speed_and_the_time_left():
     """The line shows the loss of the last batch, the samples per second, and the time left at that speed."""
-    now, model = [0.0], Counter()
+    now, model = [100.0], Counter()
     bar = ProgressBar(screen(True), clock=lambda: now[0], width=8)
     trainer = Trainer(model, mse_loss, SGD(model.parameters(), lr=0.0), callbacks=[bar])
     trainer.steps_per_epoch = 4
     bar.on_epoch_start(trainer)
-    now[0] = 60.0
+    now[0] += 60.0
     bar.on_step_end(trainer, 0.5, 60)
     first = "epoch 1 [==      ] 1/4 loss 0.5000 1 samples/s 3:00 left"
     assert_equal(bar.line(trainer), first, "the line after a minute")
     bar.on_step_end(trainer, 0.25, 240)
     second = "epoch 1 [====    ] 2/4 loss 0.2500 5 samples/s 1:00 left"
     assert_equal(bar.line(trainer), second, "the line after the second step, at the same moment")
+    trainer.steps_per_epoch = 5
+    bar.on_epoch_start(trainer)
+    now[0] += 0.5
+    bar.on_step_end(trainer, 0.5, 60)
+    third = "epoch 1 [=       ] 1/5 loss 0.5000 120 samples/s 0:02 left"
+    assert_equal(bar.line(trainer), third, "the line half a second into another epoch")
 
 
 def seen_on(terminal):

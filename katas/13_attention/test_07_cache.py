@@ -150,14 +150,16 @@ def test_a_cache_does_not_let_a_mask_with_is_causal_pass(earlier):
 
 
 def test_a_mask_covers_cached_keys_too():
-    """With a cache, attn_mask (..., L, S) is over all keys, old and new, and is used as it is."""
-    attention, cache = layer(), Remembered(cat)
+    """With a cache, attn_mask (..., L, S) is over all keys, old and new, and is used as it is, boolean or not."""
+    attention = layer()
     x = np.arange(24.0).reshape(2, 3, 4) % 7 - 3
-    attention(Tensor(x[:, :1]), cache=cache)
     seen = np.array([[False, True, False], [True, False, True]])  # of the second and the third token
-    out = attention(Tensor(x[:, 1:]), attn_mask=Tensor(seen), cache=cache)
-    expected = attention(Tensor(x[:, 1:]), Tensor(x), attn_mask=Tensor(seen))
-    assert_close(out, expected.data, "what the last two tokens get")
+    for mask in (seen, np.where(seen, [0.5, 0.0, -0.5], -np.inf)):
+        cache = Remembered(cat)
+        attention(Tensor(x[:, :1]), cache=cache)
+        out = attention(Tensor(x[:, 1:]), attn_mask=Tensor(mask), cache=cache)
+        expected = attention(Tensor(x[:, 1:]), Tensor(x), attn_mask=Tensor(mask))
+        assert_close(out, expected.data, f"what the last two tokens get, with a mask of {mask.dtype}")
 
 
 @pytest.mark.parametrize("way", ["alone", "a mask", "is_causal", "a cache", "a cache and is_causal"])

@@ -1314,3 +1314,143 @@ def an_error_that_is_hidden(a, b):
         return a * b
     except MemoryError:
         return a
+
+
+@mistake(
+    "tensor.contiguous_strides",
+    spec="test_strides_refuse_a_negative_side",
+    says="(0, 3)",
+    swap=("side < 0", "side < 1"),
+)
+def strides_refuse_a_side_of_0():
+    """A side may be 0: the array has no entries."""
+
+
+@mistake(
+    "tensor.flat_index",
+    spec="test_flat_index_refuses_an_index_outside",
+    says="expected IndexError",
+    swap=("i < side", "i <= side"),
+)
+def flat_index_takes_the_side_itself():
+    """Index 2 of an axis of 2 is one too far."""
+
+
+@mistake(
+    "tensor.Tensor.stride",
+    spec="test_stride_counts_entries",
+    says="the types of strides",
+    swap=("step // self", "step / self"),
+)
+def stride_is_a_fraction():
+    """True division gives floats."""
+
+
+@mistake(
+    "tensor.Tensor.__repr__",
+    spec="test_repr_reads_as_code",
+    says="0.3333",
+    swap=(", precision=4", ""),
+)
+def repr_shows_every_digit():
+    """NumPy shows eight digits."""
+
+
+@mistake(
+    "tensor.where",
+    spec="test_where_takes_numbers_and_promotes",
+    says="where(mask, int64, float32)",
+    swap=("result_type(a, b)", "result_type(a)"),
+)
+def where_takes_the_dtype_of_the_first():
+    """The dtype is that of both."""
+
+
+@mistake(
+    "tensor.masked_fill",
+    spec="test_masked_fill_takes_a_tensor_for_its_value",
+    says="of integers",
+    swap=("value.to(x.dtype)", "value"),
+)
+def masked_fill_takes_the_dtype_of_the_value():
+    """A value of float32 makes float32 of integers."""
+
+
+@mistake(
+    "tensor.rand",
+    spec="test_rand_is_uniform",
+    says="digits",
+    swap=("_drawn(dtype)", "float32"),
+)
+def rand_draws_float32_only():
+    """Cast to float64, a draw of float32 has its digits."""
+
+
+@mistake(
+    "tensor.argsort",
+    spec="test_argsort_keeps_the_order_of_equals",
+    says="(100,)",
+    swap=('a.argsort(axis=dim, kind="stable").reshape', "a.argsort(axis=dim).reshape"),
+)
+def argsort_is_stable_in_short_rows_only():
+    """NumPy sorts short rows in a stable way by default, long ones not."""
+
+
+@mistake(
+    "tensor.topk",
+    spec="test_topk_gives_the_largest_first",
+    says="topk with k = 4",
+    swap=("<= _side(x, dim):", "< _side(x, dim):"),
+)
+def topk_refuses_all():
+    """All entries are the k largest, too."""
+
+
+@mistake(
+    "tensor.split",
+    spec="test_split_into_pieces_of_one_size",
+    says="[0]",
+    swap=("side or 1", "side"),
+)
+def split_of_nothing_gives_nothing():
+    """A side of 0 is one piece, of 0."""
+
+
+@mistake(
+    "tensor.Tensor.to",
+    spec="test_there_and_back",
+    says="cuda:0",
+    swap=('str(each).partition(":")[0] in ("cpu", "cuda")', 'str(each) in ("cpu", "cuda")'),
+)
+def to_takes_no_number_of_a_device():
+    """The name cuda:0 is a device, too."""
+
+
+@mistake(
+    "tensor._axes",
+    spec="test_sum_over_any_axes",
+    says="AxisError",
+    swap=(" if ndim else tuple(each for each in dim if each not in (0, -1))", ""),
+)
+def a_number_has_no_axes_to_sum():
+    """A 0-d Tensor allows dim=(0,), as it allows dim=0."""
+
+
+@mistake(
+    "tensor.matmul",
+    spec="test_matmul_takes_one_axis_and_more",
+    says="(2, 2, 3)",
+    swap=("squeeze(product, -1)", "squeeze(product, 1)"),
+)
+def matmul_removes_axis_1():
+    """Of a stack of matrices the lent axis is the last one."""
+
+
+@mistake(
+    "tensor.matmul",
+    spec="test_matmul_takes_one_axis_and_more",
+    says="(1, 2, 2)",
+    swap=("squeeze(product, -1 if b.ndim == 1 else -2)", "squeeze(product)"),
+)
+def matmul_removes_every_axis_of_1():
+    """Only the lent axis goes, and not a stack's side of 1."""

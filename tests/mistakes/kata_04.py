@@ -311,3 +311,56 @@ def flatten_to_the_last_axis():
 )
 def linear_broadcasts_its_bias():
     """Any bias that broadcasts is added."""
+
+
+@mistake(
+    "layers.Module.load_state_dict",
+    spec="test_load_state_dict_is_strict",
+    says="nothing was raised",
+    swap=("missing or unexpected", "missing and unexpected"),
+)
+def strict_only_where_both_differ():
+    """One name too many, or one that is missing, is enough."""
+
+
+@mistake(
+    "layers.Linear.reset_parameters",
+    spec="test_linear_starts_small",
+    says="ZeroDivisionError",
+    swap=(" if self.in_features else 0.0", ""),
+)
+def linear_divides_by_no_inputs():
+    """A layer of no inputs has the bound 0."""
+
+
+@mistake(
+    "layers.ModuleList.__getitem__",
+    spec="test_module_list_is_a_list",
+    says="there is no module -3",
+    swap=("-len(self) <= index", "-len(self) < index"),
+)
+def module_list_counts_back_one_less():
+    """Place -len is the first module."""
+
+
+@mistake(
+    "layers.Dropout.__init__",
+    spec="test_dropout_of_nothing_and_of_everything",
+    says="must be between",
+    swap=("0 <= p <= 1", "0 < p < 1"),
+)
+def dropout_module_refuses_the_ends():
+    """0 and 1 are probabilities, too."""
+
+
+@mistake(
+    "layers.Module.to",
+    spec="test_to_converts_the_tensors_in_place",
+    says="to(dtype=float32)",
+    swap=[
+        ("_moved(tensor, *args, **kwargs)", "_moved(tensor, *args)"),
+        ("_moved(tensor.grad, *args, **kwargs)", "_moved(tensor.grad, *args)"),
+    ],
+)
+def to_forgets_keywords():
+    """dtype= and device= are options of Tensor.to."""

@@ -266,6 +266,26 @@ def cross_entropy_backward_in_float64():
 
 @mistake(
     "losses.cross_entropy",
+    spec="test_label_smoothing_spreads_the_truth",
+    says="label_smoothing",
+    swap=("label_smoothing <= 1", "label_smoothing < 1"),
+)
+def smoothing_of_1_is_refused():
+    """All of the truth may be spread."""
+
+
+@mistake(
+    "losses._classes",
+    spec="test_nll_loss_ignores_what_is_marked",
+    says="1",
+    swap=("0, target", "1, target"),
+)
+def ignored_entries_look_up_class_1():
+    """There need not be a class 1."""
+
+
+@mistake(
+    "losses.cross_entropy",
     spec="test_label_smoothing_of_several_places",
     says="the losses: ",
     swap=("label_smoothing / input.shape[dim]", "label_smoothing / input.shape[-1]"),

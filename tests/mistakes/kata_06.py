@@ -740,3 +740,23 @@ def zeros_in_float64():
 )
 def zeros_are_the_parameters():
     """The arrays themselves are given back, and were never zeros."""
+
+
+@mistake(
+    "optimizers.Optimizer.__init__",
+    spec="test_a_set_has_no_order",
+    says="nothing was raised",
+    swap=("    _check_ordered(params)\n", ""),
+)
+def a_set_is_listed_too_early():
+    """A group of its own gets the list, which nobody can tell from one that was given."""
+
+
+@mistake(
+    "optimizers.Adam.__init__",
+    spec="test_betas_are_shares",
+    says="betas must lie",
+    swap=("0 <= beta", "0 < beta"),
+)
+def betas_of_0_are_refused():
+    """Without memory, Adam is nearly the sign of the gradient, and allowed."""

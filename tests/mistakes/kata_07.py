@@ -972,3 +972,23 @@ def gradients_broadcast():
 )
 def an_error_leaves_the_entry_moved():
     """The entry is put back only where all went well."""
+
+
+@mistake(
+    "autograd.backpropagate",
+    spec="test_none_stops_there",
+    says="whether y has a gradient",
+    swap=("continue", "break"),
+)
+def a_node_without_a_gradient_ends_it():
+    """The Nodes that are older may have a gradient all the same."""
+
+
+@mistake(
+    "autograd.grad",
+    spec="test_grad_outputs_have_the_shapes_of_the_outputs",
+    says="nothing was raised",
+    swap=("(len(outputs) if grad_outputs is None else 1)", "len(outputs)"),
+)
+def one_gradient_for_all_outputs():
+    """One Tensor is the gradient of one output."""

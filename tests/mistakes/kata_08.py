@@ -1535,3 +1535,103 @@ def half_of_the_groups_move():
 )
 def a_used_up_generator_is_an_empty_list():
     """The norm is 0 without a word."""
+
+
+@mistake(
+    "training.EarlyStopping.on_epoch_end",
+    spec="test_early_stopping_takes_no_stop_back",
+    says="the number of epochs",
+    swap=("trainer.stopped |= ", "trainer.stopped = "),
+)
+def early_stopping_starts_a_run_again():
+    """In an epoch without improvement it says that nothing has stopped the run."""
+
+
+@mistake(
+    "training.ProgressBar.line",
+    spec="test_the_speed_and_the_time_left",
+    says="the line after a minute",
+    swap=("self.clock() - self.started", "self.clock()"),
+)
+def seconds_since_the_machine_began():
+    """A clock need not begin at 0."""
+
+
+@mistake(
+    "training.ProgressBar.line",
+    spec="test_the_speed_and_the_time_left",
+    says="half a second",
+    swap=(", 1e-9)", ", 1)"),
+)
+def an_epoch_takes_a_second():
+    """Half a second counts as a whole one."""
+
+
+@mistake(
+    "training.clip_grad_value_",
+    spec="test_clip_grad_value_needs_a_bound",
+    says="clip_value must not be negative",
+    swap=("clip_value >= 0", "clip_value > 0"),
+)
+def clip_value_refuses_0():
+    """0 is not negative."""
+
+
+@mistake(
+    "training.StepLR.__init__",
+    spec="test_every_schedule_can_go_on_in_the_middle",
+    says="the rates of StepLR",
+    swap=("super().__init__(optimizer, last_epoch)", "super().__init__(optimizer)"),
+)
+def step_lr_begins_at_0():
+    """last_epoch is taken, and forgotten."""
+
+
+@mistake(
+    "training.CosineAnnealingLR.__init__",
+    spec="test_every_schedule_can_go_on_in_the_middle",
+    says="the rates of CosineAnnealingLR",
+    swap=("super().__init__(optimizer, last_epoch)", "super().__init__(optimizer)"),
+)
+def cosine_begins_at_0():
+    """last_epoch is taken, and forgotten."""
+
+
+@mistake(
+    "training.top_k_accuracy",
+    spec="test_an_empty_batch_has_no_accuracy",
+    says="nan",
+    swap=("target.numel() == 0", "target.numel() < 2"),
+)
+def one_row_has_no_accuracy():
+    """A single row is right or wrong."""
+
+
+@mistake(
+    "training.OneCycleLR.__init__",
+    spec="test_one_cycle_refuses_what_makes_no_cycle",
+    says="nothing was raised",
+    swap=("epochs or 0", "epochs or 1"),
+)
+def one_epoch_is_taken_for_granted():
+    """Without epochs the number of steps is not known."""
+
+
+@mistake(
+    "training.Trainer.fit",
+    spec="test_the_history_has_a_number_for_every_epoch",
+    says="fit took",
+    swap=("time.monotonic() - began", "time.monotonic()"),
+)
+def seconds_are_the_time_of_day():
+    """What a clock shows is no duration."""
+
+
+@mistake(
+    "training._restored",
+    spec="test_a_state_may_be_one_tensor",
+    says="the Tensor in a tuple",
+    swap=("tuple(_restored(each, tensors) for each in content)", "tuple(content)"),
+)
+def tuples_are_not_looked_into():
+    """A Tensor in a tuple stays the description of one."""

@@ -751,3 +751,13 @@ def layer_refuses_a_mask_too_late():
 )
 def layer_refuses_values_too_late():
     """Whether there is a value for each key is only asked by attention itself, after the cache."""
+
+
+@mistake(
+    "attention.MultiHeadAttention.forward",
+    spec="test_a_mask_covers_cached_keys_too",
+    says="mask",
+    swap=("promote_types(q.dtype, k.dtype)", "bool_"),
+)
+def a_cache_takes_boolean_masks_only():
+    """A mask of the scores' dtype is added to them, with a cache too."""

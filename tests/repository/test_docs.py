@@ -50,6 +50,7 @@ ELSEWHERE = {
     "make test-teach": "continuous integration runs it",
     "make dev-gate": "tests/authors/test_gate.py runs the same functions",
     "make dev-gate-torch": ".ci/run runs it, where PyTorch is; tests/authors/test_torch_gate.py tests how it judges",
+    "make dev-mutants": "tests/authors/test_mutants.py runs it in a tiny repository",
     "make dev-specs": "it plays every story; the gate compares its lists with the specs, and proves the short path",
     ".ci/run": "continuous integration runs it",
     "make grade SUBMISSIONS=class": "tests/teach/test_grade.py grades a class",
