@@ -49,10 +49,33 @@ def an_entry_may_end_the_program():
     "capstone.load_entry",
     spec="test_an_entry_is_imported_each_time",
     says="what is new in sys.modules",
-    swap=("    try:\n", '    module = __import__("sys").modules.setdefault(spec.name, module)\n    try:\n'),
+    swap=("sys.modules.pop(spec.name, None)", "pass"),
 )
 def keeps_modules():
+    """The module stays in sys.modules, where another entry finds it."""
+
+
+@mistake(
+    "capstone.load_entry",
+    spec="test_an_entry_is_imported_each_time",
+    says="imported a second time",
+    swap=[
+        ("    sys.modules[spec.name] = module\n", "    module = sys.modules.setdefault(spec.name, module)\n"),
+        ("sys.modules.pop(spec.name, None)", "pass"),
+    ],
+)
+def the_same_module_again():
     """A module that was imported once is given again."""
+
+
+@mistake(
+    "capstone.load_entry",
+    spec="test_an_entry_may_have_dataclasses",
+    says="__dict__",
+    swap=("    sys.modules[spec.name] = module\n", ""),
+)
+def a_module_that_nobody_finds():
+    """The module is never in sys.modules."""
 
 
 @mistake(

@@ -139,7 +139,7 @@ CHEATS = {
     "stops the clock": (
         "def load(model, weights):\n",
         "import tinytorch.capstone.scoreboard as board\n\n"
-        "board.time_calls = lambda function, number, clock: function() or 1e-9\n\n\ndef load(model, weights):\n",
+        "board.time_calls = lambda function, number, timer=None: function() or 1e-9\n\n\ndef load(model, weights):\n",
         "the system counted",
     ),
 }
