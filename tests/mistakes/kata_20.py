@@ -501,7 +501,7 @@ def believes_a_short_list():
     "capstone.check_files",
     spec="test_another_version_is_refused",
     says="nothing was raised",
-    swap=('manifest.get("version") != VERSION', 'manifest.get("version") == VERSION + 1'),
+    swap=("type(version) is not int or version != VERSION", "version == VERSION + 1"),
 )
 def knows_only_the_next_version():
     """Other versions are read as if they were this one."""
@@ -800,6 +800,36 @@ def calls_a_cancelled_choice_late():
 )
 def is_late_one_moment_later():
     """The deadline itself is still in time."""
+
+
+@mistake(
+    "capstone.Engine.step",
+    spec="test_what_was_dropped_is_told_though_the_model_breaks",
+    says="what was delivered",
+    swap=("        finally:\n            if events:", "        except ZeroDivisionError:\n            raise\n        else:\n            if events:"),
+)
+def a_broken_step_tells_nobody():
+    """What was dropped in a step that fails is lost."""
+
+
+@mistake(
+    "capstone.check_files",
+    spec="test_another_version_is_refused",
+    says="nothing was raised",
+    swap=("type(version) is not int or version != VERSION", "version != VERSION"),
+)
+def true_is_version_1():
+    """true == 1, so it passes."""
+
+
+@mistake(
+    "capstone.save_bundle",
+    spec="test_others_can_read_a_bundle",
+    says="permissions",
+    swap=("        new.mkdir()\n", "        new.mkdir(0o700)\n"),
+)
+def for_its_owner_alone():
+    """The folder is closed to everybody else, as one of mkdtemp."""
 
 
 @mistake(
