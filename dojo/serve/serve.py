@@ -55,6 +55,10 @@ def run(options: argparse.Namespace) -> int:
         from dojo.serve.server import DEAD, EngineDied, serve
         from tinytorch.capstone import BundleError, load_bundle
 
+        if not folder.exists():
+            raise DojoError(
+                f"{folder} is not there. `make bundle BUNDLE={options.bundle}` makes a bundle of that name."
+            )
         try:
             bundle = load_bundle(folder)
             started = f"serving {bundle.card['name']} at {{}} (Ctrl-C ends it)"

@@ -225,7 +225,8 @@ def main(report):
     name, *files = report.args or [""]
     if name not in SETUPS:
         report.on = "no task"
-        return report.verdict(False, f"say which task: ARGS={', ARGS='.join(tasks)}")
+        typed = f"there is no task {name!r}: " if name else ""
+        return report.verdict(False, f"{typed}say which task: ARGS={', ARGS='.join(tasks)}")
     task = read_task(TASKS / f"{name}.toml")
     report.on = task.name
     report.say(f"{task.title}. {' '.join(task.touch.split())}\n")

@@ -37,7 +37,7 @@ def test_an_entry_is_imported_each_time(tmp_path):
 
 
 def test_an_entry_may_have_dataclasses(tmp_path):
-    """While its file is run, the module is in sys.modules: a dataclass with postponed annotations looks for it there."""
+    """While its file is run, the module is in sys.modules, where a dataclass looks for it (postponed annotations)."""
     text = """
 from __future__ import annotations
 from dataclasses import dataclass

@@ -370,7 +370,7 @@ def test_cancelled_counts_more_than_late():
 
 
 def test_what_was_dropped_is_told_though_the_model_breaks():
-    """If the model raises in a step, the choices that the step has dropped before get their event; the error goes on."""
+    """If the model raises in a step, what the step has dropped before is delivered, and the error goes on."""
 
     def broken(*args, **kwargs):
         raise ZeroDivisionError("broken here")

@@ -806,7 +806,7 @@ def is_late_one_moment_later():
     "capstone.Engine.step",
     spec="test_what_was_dropped_is_told_though_the_model_breaks",
     says="what was delivered",
-    swap=("        finally:\n            if events:", "        except ZeroDivisionError:\n            raise\n        else:\n            if events:"),
+    swap=("    finally:\n", "    except ZeroDivisionError:\n        raise\n    else:\n"),
 )
 def a_broken_step_tells_nobody():
     """What was dropped in a step that fails is lost."""
@@ -888,10 +888,10 @@ def reads_the_prompt_inside_the_lock():
     spec="test_all_events_of_a_step_are_delivered_together",
     says="how often deliver was called",
     swap=(
-        """    if events:
-        self.deliver(events)""",
-        """    for each in events:
-        self.deliver([each])""",
+        """        if events:
+            self.deliver(events)""",
+        """        for each in events:
+            self.deliver([each])""",
     ),
 )
 def delivers_each_event():
@@ -922,7 +922,10 @@ def gives_all_the_same_number():
     "capstone.Engine.step",
     spec="test_the_row_of_a_cancelled_choice_is_free_at_once",
     says="the events are",
-    swap=[("events = self.drop()", "events = []"), ("if events:", "events += self.drop()\n    if events:")],
+    swap=[
+        ("events = self.drop()", "events = []"),
+        ("if events:", "events += self.drop()\n        if events:"),
+    ],
 )
 def drops_after_writing():
     """A cancelled choice gets one more token, and the next one waits for one more step."""

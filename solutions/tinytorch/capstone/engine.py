@@ -263,8 +263,9 @@ class Engine:
 
         In this order: answer a question; drop; admit; one step of the batch, with an Event for each row. The events of
         jobs that ask for logprobs have those of the raw logits, from score_tokens, called at most once; the others
-        cost nothing. A request that is finished leaves `rows`. Without events nothing is delivered. If the batch raises,
-        the events that there are, those of drop, are delivered all the same: nobody else would tell them.
+        cost nothing. A request that is finished leaves `rows`. Without events nothing is delivered.
+
+        If the batch raises, the events of drop are delivered all the same: nobody else would tell them.
         """
         self.answer()
         events = self.drop()
