@@ -120,7 +120,7 @@ def test_more_zeros_than_wanted_stay():
 
 
 def test_a_weight_that_is_0_by_itself_is_no_zero_of_a_mask():
-    """With four weights at 0 by themselves, a share of 0.4 of 15 is still six zeros in the masks, those four among them."""
+    """With four weights at 0 by themselves, 0.4 of 15 are still six zeros in the masks, those four among them."""
     model = model_of_15_weights()
     model[0].weight.data[0] = 0.0
     pruning = GradualPruning(prunable(model), 0.4, begin=1, end=2)

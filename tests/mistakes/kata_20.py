@@ -804,7 +804,7 @@ def is_late_one_moment_later():
 
 @mistake(
     "capstone.Engine.step",
-    spec="test_what_was_dropped_is_told_though_the_model_breaks",
+    spec="test_what_was_dropped_is_told_though_the_batch_breaks",
     says="what was delivered",
     swap=("    finally:\n", "    except ZeroDivisionError:\n        raise\n    else:\n"),
 )

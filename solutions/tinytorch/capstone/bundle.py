@@ -46,9 +46,9 @@ def check_files(folder: str | os.PathLike[str]) -> None:
 
     Raises:
         BundleError: there is no manifest, or it is not JSON, or not of FORMAT; the version is another one, or no
-            integer, as true and 1.0 (the message names both versions); the list is not that of FILES, as with "../card.json"
-            (the message names what is listed); a file is a symbolic link that leads out of the folder; it is not there;
-            or its checksum is another one. The message names the folder, or the file.
+            integer, as true and 1.0 (the message names both versions); the list is not that of FILES, as with
+            "../card.json" (the message names what is listed); a file is a symbolic link that leads out of the folder;
+            it is not there; or its checksum is another one. The message names the folder, or the file.
     """
     folder = Path(folder)
     manifest = _read(folder, "manifest.json")

@@ -25,8 +25,8 @@ def save_sparse(state: Mapping[str, Tensor], path: str | os.PathLike[str]) -> No
     dict in JSON. A Tensor that would not get smaller is written as it is.
 
     Raises:
-        ValueError: a name is taken: the state has a sparse "w", and a "bits:w" or "values:w" of its own; the message has
-            that name. (Without a sparse "w" a "bits:w" is a name like any other.) Also as `save`. Nothing is written
+        ValueError: a name is taken: the state has a sparse "w", and a "bits:w" or "values:w" of its own; the message
+            has that name. (Without a sparse "w", "bits:w" is a name like any other.) Also as `save`. Nothing is written
             then.
     """
     tensors: dict[str, Tensor] = {}

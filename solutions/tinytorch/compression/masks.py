@@ -65,7 +65,8 @@ def prunable(model: Module) -> list[tuple[Module, str]]:  # given
 def sparsity(parameters: Pruned) -> float:
     """The share of entries that are exactly 0, over all these parameters as they take part in the next forward pass.
 
-    With a mask that is <name>_orig * <name>_mask as they are now, after load_state_dict too. Without any entry it is 0.0.
+    With a mask that is <name>_orig * <name>_mask as they are now, after load_state_dict too. Without any entry it is
+    0.0.
     """
     weights = [
         getattr(module, f"{name}_orig").data * getattr(module, f"{name}_mask").data
