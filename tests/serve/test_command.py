@@ -197,7 +197,7 @@ def outside(folder: Path) -> None:
 
 
 BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
-    "no folder": (shutil.rmtree, "manifest"),
+    "no folder": (shutil.rmtree, "is not there. `make bundle BUNDLE=/"),
     "a flipped byte": (flip, "model.safetensors"),
     "a file that is missing": (lambda folder: (folder / "card.json").unlink(), "card.json"),
     "another version": (edit("manifest.json", lambda m: m.update(version=2)), "version"),
