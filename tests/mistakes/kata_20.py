@@ -57,19 +57,6 @@ def keeps_modules():
 
 @mistake(
     "capstone.load_entry",
-    spec="test_an_entry_is_imported_each_time",
-    says="imported a second time",
-    swap=[
-        ("    sys.modules[spec.name] = module\n", "    module = sys.modules.setdefault(spec.name, module)\n"),
-        ("sys.modules.pop(spec.name, None)", "pass"),
-    ],
-)
-def the_same_module_again():
-    """A module that was imported once is given again."""
-
-
-@mistake(
-    "capstone.load_entry",
     spec="test_an_entry_may_have_dataclasses",
     says="__dict__",
     swap=("    sys.modules[spec.name] = module\n", ""),
