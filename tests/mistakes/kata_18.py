@@ -928,10 +928,13 @@ def adapters_around_adapters():
     "compression.add_lora",
     spec="test_a_refused_adapter_changes_nothing",
     says="frozen",
-    swap=(
-        "frozen = [each for each in model.parameters() if each.requires_grad]",
-        "frozen = [each.requires_grad_(False) for each in model.parameters()]",
-    ),
+    swap=[
+        (
+            "frozen = [each for each in model.parameters() if each.requires_grad]",
+            "frozen = [each.requires_grad_(False) for each in model.parameters()]",
+        ),
+        ("each.requires_grad_(True)", "pass"),
+    ],
 )
 def frozen_before_the_check():
     """The model is frozen before the names are checked."""
