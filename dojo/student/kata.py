@@ -104,7 +104,9 @@ def what_next(kata: Kata, how: str = "") -> str:
     lines += [the_rest(kata)] if short else []
     following = next_kata(kata)
     if following:
-        how = how or f"`make kata N={following.number}`"
+        how = how or f"`make kata N={following.number}`" + (
+            f" with {following.choices}" if following.tracks else ""
+        )
         lines.append(f"next: {how} ({following.slug}). {following.question}")
     else:
         lines.append("That was the last kata that is written so far.")
