@@ -91,7 +91,8 @@ class Kata(NamedTuple):
             raise DojoError(f"Kata {self.name} has no tracks: leave TRACK={track} out.")
         if track not in self.tracks:
             raise DojoError(f"Kata {self.name} has no track {track!r}: try {self.choices}.")
-        return self._replace(track=track, milestone=TRACKS[track])
+        able, milestone = TRACKS[track]
+        return self._replace(track=track, able=able, milestone=milestone)
 
     def track_of(self, name: str) -> str:
         """The track that a spec file of that name belongs to; "" if it names none."""
@@ -104,11 +105,20 @@ class Kata(NamedTuple):
 
 
 TRACKS = {
-    "cifar": "75 % on CIFAR-10, with less",
-    "open": "a scoreboard of your own entries",
-    "serve": "a GPT behind a real server",
+    "cifar": (
+        "You can train a network with several processes, and make it small without losing what it knows.",
+        "75 % on CIFAR-10, with less",
+    ),
+    "open": (
+        "You can hold a competition that is hard to win by cheating, and say which entry is the fastest.",
+        "a scoreboard of your own entries",
+    ),
+    "serve": (
+        "You can serve a model that answers others, and show how it does.",
+        "a GPT behind a real server",
+    ),
 }
-"""What the milestones of the capstone's tracks show, in a few words."""
+"""Of each of the capstone's tracks, `able` and `milestone`."""
 
 KATAS = (
     Kata(
@@ -254,7 +264,7 @@ KATAS = (
         "capstone",
         "A model is worth what it does for somebody else.",
         "What is a model worth that nobody can use?",
-        "You can serve a model that answers others, and show how it does.",
+        "You can build a system around a model, and show how it does.",
         "a deployed system",
         tuple(TRACKS),
     ),
@@ -297,5 +307,16 @@ def built_kata(number: str | int, track: str = "") -> Kata:
         raise DojoError(
             f"Kata {found.name} is planned and not written yet. Katas 1 to {last} are ready: "
             f"try `make kata N={last}`."
+        )
+    return found
+
+
+def built_part(number: str | int, track: str, command: str) -> Kata:
+    """As `built_kata`, but one track if the kata has several, or a DojoError that says how to type `command`."""
+    found = built_kata(number, track)
+    if len(found.parts) > 1:
+        raise DojoError(
+            f"You choose one of the tracks of kata {found.name}: `make {command} N={found.number}` with "
+            f"{found.choices}."
         )
     return found

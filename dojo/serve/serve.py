@@ -40,6 +40,8 @@ def run(options: argparse.Namespace) -> int:
     except ValueError as error:
         raise DojoError(f"{error}.") from None
     folder = Path(options.bundle).expanduser().resolve() if options.bundle else HOME
+    if options.bundle and not folder.exists():
+        raise DojoError(f"{folder} is not there. `make bundle BUNDLE={options.bundle}` makes a bundle of it.")
     overlay.install(overlay.plan_for(options.impl))
     if not folder.exists() and not options.bundle:
         display(f"There is no model in {shown(HOME)} yet, so one is made first.")

@@ -11,6 +11,7 @@ How the process ends:
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 import sys
@@ -127,7 +128,9 @@ def listen(host: str, port: int) -> socket.socket:
         )  # each connection has what its listener has
         listener.bind(address)
         listener.listen(2048)
-    except OSError:
+    except OSError as error:
         listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise OSError(f"port {port} of {host} is in use; PORT=0 takes a free one") from None
         raise
     return listener

@@ -41,7 +41,9 @@ class Settings:
             if isinstance(value, int | float) and not isinstance(value, bool):
                 least, most = (0, 65_535) if each.name == "port" else (1 if type(value) is int else 0, 10**9)
                 if not least <= value <= most:
-                    raise ValueError(f"{option(each.name)} is {value}: a number from {least} on is expected")
+                    raise ValueError(
+                        f"{option(each.name)} is {value}: a number from {least} to {most:,} is expected"
+                    )
 
 
 def option(name: str) -> str:

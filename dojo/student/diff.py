@@ -28,7 +28,8 @@ def run(options: argparse.Namespace) -> int:
     yours = backups.part(kata, backups.contents(catalogue.STUDENT))
     reference = backups.part(kata, backups.contents(catalogue.SOLUTIONS))
     if not reference:
-        raise DojoError(f"There is no reference for kata {kata.name} here: the folder solutions/ is missing.")
+        what = "that of this kata" if catalogue.SOLUTIONS.is_dir() else "the folder solutions/"
+        raise DojoError(f"There is no reference for kata {kata.name} here: {what} is missing.")
     lines = list(differences(yours, reference))
     coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     for line in lines:

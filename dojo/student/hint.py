@@ -15,7 +15,7 @@ import json
 import shlex
 import tomllib
 
-from dojo.catalogue import ROOT, SOLUTIONS, Kata, built_kata
+from dojo.catalogue import ROOT, Kata, built_part
 from dojo.errors import USAGE, DojoError, display
 from dojo.report import record
 from dojo.report.record import Record
@@ -26,6 +26,7 @@ from dojo.run.results import Result
 from dojo.run.specs import IMPORT, name_of
 from dojo.run.standing import write_json
 from dojo.tree.overlay import shown
+from dojo.tree.reference import has_reference
 
 LEVELS = ("question", "method", "code")
 STATE = ROOT / ".dojo" / "hints.json"
@@ -43,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
         return record.answer("hint", lambda: found(options))
     if not options.n:
         raise DojoError("Say which kata: `make hint N=1`.")
-    kata = built_kata(options.n, options.track)
+    kata = built_part(options.n, options.track, "hint")
     part = f" that match K={options.k}" if options.k else ""
     display(
         f"looking for the first red spec of kata {kata.title}{chosen.word()}{part and ', among those' + part} ..."
@@ -71,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
 
 def found(options: argparse.Namespace) -> tuple[int, Record]:
     """The next hint as data. `level` is 0 where there is none to give."""
-    kata = built_kata(options.n or "", options.track)
+    kata = built_part(options.n or "", options.track, "hint")
     more = ["-k", options.k] if options.k else []
     verdict = run_kata(kata, path=chosen.path(), args=["-x", *more], relay=False)
     red = verdict.first_red
@@ -136,7 +137,7 @@ def _levels_shown(spec: str) -> int:
 
 
 def _look(kata: Kata, red: Result) -> str:
-    if not SOLUTIONS.is_dir():
+    if not has_reference(kata):
         return "Now read the spec and the kata's README once more."
     look = f"To see the reference beside yours: `make diff N={kata.number}`."
     if red.owner is None:

@@ -39,6 +39,7 @@ from dojo.tree import files, mistakes
 from dojo.tree.mistakes import Mistake
 from dojo.tree.overlay import Plan, plan_for, shown
 from dojo.tree.planting import Planted, plant
+from dojo.tree.reference import has_reference
 
 STATE = ROOT / ".dojo" / "hunts.json"
 LIMIT = 60.0  # seconds for a symptom, or for a spec of the student's
@@ -151,7 +152,7 @@ def hunts(kata: Kata) -> list[Hunt]:
     if not table:
         raise DojoError(f"Kata {kata.name} has no hunts. {_those_that_have_some()}")
     known = {each.name: each for each in mistakes.load(kata)}
-    if not known or not any(path.is_file() for path in kata.files(SOLUTIONS)):
+    if not known or not has_reference(kata):
         raise DojoError(
             f"A hunt needs the mistakes and the reference of kata {kata.name}, which are not in this edition."
         )

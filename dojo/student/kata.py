@@ -6,7 +6,7 @@ import argparse
 import ast
 from typing import TYPE_CHECKING
 
-from dojo.catalogue import KATAS, STUDENT, Kata, built_kata
+from dojo.catalogue import KATAS, STUDENT, Kata, built_part
 from dojo.commands import split
 from dojo.errors import RED, DojoError, display
 from dojo.report import record
@@ -16,7 +16,8 @@ from dojo.run import chosen, specs
 from dojo.run.cold import narrowed, run_kata
 from dojo.run.specs import SHORT
 from dojo.student import hint, show
-from dojo.tree import answers
+from dojo.tree import answers, mistakes
+from dojo.tree.reference import has_reference
 from dojo.tree.source import stubs
 
 if TYPE_CHECKING:
@@ -36,11 +37,9 @@ def run(options: argparse.Namespace) -> int:
         return record.answer("kata", lambda: found(options))
     if not options.n:
         raise DojoError("Say which kata: `make kata N=1`.")
-    kata = built_kata(options.n, options.track)
+    kata = built_part(options.n, options.track, "kata")
     more = [*(["-k", options.k] if options.k else []), *split(options.args)]
     display(f"running kata {kata.title}{chosen.word()} ...")
-    if len(kata.parts) > 1:
-        say(f"You choose one of its tracks: {kata.choices} runs that one alone.")
     verdict = run_kata(kata, path=chosen.path(), args=["-x", *more])
     if verdict.said:
         say(verdict.said)
@@ -55,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
 
 def found(options: argparse.Namespace) -> tuple[int, Record]:
     """What `run` says, as data."""
-    kata = built_kata(options.n or "", options.track)
+    kata = built_part(options.n or "", options.track, "kata")
     more = [*(["-k", options.k] if options.k else []), *split(options.args)]
     verdict = run_kata(kata, path=chosen.path(), args=["-x", *more], relay=False)
     hint.moved_on(verdict.first_red)
@@ -105,7 +104,9 @@ def what_next(kata: Kata, how: str = "") -> str:
     lines += [the_rest(kata)] if short else []
     following = next_kata(kata)
     if following:
-        how = how or f"`make kata N={following.number}`"
+        how = how or f"`make kata N={following.number}`" + (
+            f" with {following.choices}" if following.tracks else ""
+        )
         lines.append(f"next: {how} ({following.slug}). {following.question}")
     else:
         lines.append("That was the last kata that is written so far.")
@@ -113,7 +114,10 @@ def what_next(kata: Kata, how: str = "") -> str:
 
 
 def to_see(kata: Kata) -> list[str]:
-    """What there is to look at after a kata: its milestone or its picture, its hunts, and other answers."""
+    """What there is to look at after a kata: its milestone or its picture, its hunts, and other answers.
+
+    What needs the reference or the mistakes is left out in an edition without them.
+    """
     lines = []
     if kata.milestone:
         lines = [
@@ -121,7 +125,7 @@ def to_see(kata: Kata) -> list[str]:
         ]
     elif (kata.folder / "picture.py").is_file():
         lines = [f"See it: `make show N={kata.number}` ({show.subject(kata)})."]
-    if (kata.folder / "hunts.py").is_file():
+    if (kata.folder / "hunts.py").is_file() and mistakes.file(kata).is_file() and has_reference(kata):
         lines.append(f"Find a mistake in a copy of it: `make hunt N={kata.number}`.")
     for path in answers.files(kata)[:1]:
         subject = answers.Answers(kata, path).subject

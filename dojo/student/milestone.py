@@ -35,7 +35,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dojo.catalogue import KATAS, ROOT, Kata, built_kata
+from dojo.catalogue import KATAS, ROOT, Kata, built_part
 from dojo.commands import split
 from dojo.errors import RED, DojoError, display
 from dojo.report.screen import say
@@ -150,11 +150,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     if not options.n:
         raise DojoError(f"Say which kata: `make milestone N=6`. {_those_that_have_one()}")
-    kata = built_kata(options.n, options.track)
-    if len(kata.parts) > 1:
-        raise DojoError(
-            f"Kata {kata.name} has a milestone for each track: `make milestone N={kata.number}` with {kata.choices}."
-        )
+    kata = built_part(options.n, options.track, "milestone")
     script = kata.milestone_script
     if not script.is_file():
         raise DojoError(f"Kata {kata.title} has no milestone. {_those_that_have_one()}")

@@ -16,6 +16,11 @@ from dojo.tree.source import Function, definitions, stub
 Edit = Callable[[Function], None]
 
 
+def has_reference(kata: Kata) -> bool:
+    """Is the kata's reference here? A student edition has it only for some katas, or for none."""
+    return any(path.is_file() for path in kata.files(catalogue.SOLUTIONS))
+
+
 def modules(kata: Kata) -> dict[str, Path]:
     """The kata's reference by module name: `tinytorch.tensor`, `tinytorch.tensor.layout`, ..."""
     found = {}

@@ -57,6 +57,13 @@ def test_the_smallest_weights_go():
     assert_close(magnitude_mask(weight, 0.5), np.array([[1, 0], [1, 0]], np.float32), "the mask")
 
 
+def test_of_equal_weights_only_as_many_go():
+    """Of [1, -1, 1, 2, 1] two go, though four are the smallest: any two of these four."""
+    mask = magnitude_mask(Tensor(np.array([1.0, -1.0, 1.0, 2.0, 1.0])), 2)
+    assert_equal(int((mask.data == 0).sum()), 2, "how many weights go")
+    assert mask.data[3] == 1, "the largest weight goes"
+
+
 def test_what_is_gone_stays_gone():
     """Of the weights 1 to 8, without 7 and 8 by an earlier mask, a half of the six others goes: 1, 2 and 3."""
     weight = Tensor(np.arange(1.0, 9.0))
@@ -199,6 +206,13 @@ def test_the_share_of_zeros():
     one, two = linear([[1, 2, 0], [4, 5, 6]]), linear([[5, 6], [7, 8]])
     l1_unstructured(two, "weight", 1.0)
     assert_close(sparsity([(one, "weight"), (two, "weight")]), 5 / 10, "the sparsity")
+
+
+def test_the_share_of_zeros_is_that_of_now():
+    """After load_state_dict, sparsity is that of the masks and weights that were loaded, before any forward pass."""
+    one, other = (l1_unstructured(linear([[1, 2, 3, 4]]), "weight", amount) for amount in (1, 3))
+    other.load_state_dict(one.state_dict())
+    assert_close(sparsity([(other, "weight")]), 0.25, "the sparsity of the layer that was loaded")
 
 
 def test_the_share_of_nothing():

@@ -119,6 +119,18 @@ def test_more_zeros_than_wanted_stay():
     assert_equal(zeros, [13] * 5, "the number of zeros after each step")
 
 
+def test_a_weight_that_is_0_by_itself_is_no_zero_of_a_mask():
+    """With four weights at 0 by themselves, 0.4 of 15 are still six zeros in the masks, those four among them."""
+    model = model_of_15_weights()
+    model[0].weight.data[0] = 0.0
+    pruning = GradualPruning(prunable(model), 0.4, begin=1, end=2)
+    pruning.steps = 1
+    pruning.on_step_end(None, 0.0, 1)
+    masks = [layer.weight_mask.data for layer in (model[0], model[2])]
+    assert_equal(sum(int((mask == 0).sum()) for mask in masks), 6, "the number of zeros in the masks")
+    assert_close(masks[0][0], np.zeros(4, np.float32), "the mask of the weights that are 0")
+
+
 def test_the_smallest_of_that_moment_go():
     """At each step the weights that are smallest then go, over all layers: what training has moved counts."""
     model = model_of_15_weights()

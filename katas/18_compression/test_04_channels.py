@@ -15,7 +15,7 @@ from tinytorch.compression import (
     l1_unstructured,
     remove_channels,
 )
-from tinytorch.layers import Buffer, Flatten, Linear, Parameter, ReLU, Sequential
+from tinytorch.layers import Buffer, Flatten, Linear, Module, Parameter, ReLU, Sequential
 from tinytorch.optimizers import SGD, Adam
 from tinytorch.setup import manual_seed
 from tinytorch.spatial import BatchNorm2d, Conv2d, MaxPool2d
@@ -188,7 +188,12 @@ def with_a_flatten():
     )
 
 
-MODELS = {"perceptron": perceptron, "convolutions": convolutions, "with_a_flatten": with_a_flatten}
+def with_two_norms():
+    norms = BatchNorm2d(8), ReLU(), BatchNorm2d(8)
+    return Sequential(Conv2d(2, 8, 3, bias=False), *norms, MaxPool2d(2), Conv2d(8, 3, 2)), 0, 5
+
+
+MODELS = {each.__name__: each for each in (perceptron, convolutions, with_a_flatten, with_two_norms)}
 each_model = pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
 
 
@@ -267,6 +272,16 @@ def test_places_count_from_either_end(index):
     assert_equal([each.weight.shape for each in (model[0], model[1], model[3])], [(3, 2), (2, 3), (1, 2)])
 
 
+class Scaled(Module):
+    """Has a buffer with an entry for each of four features, and no parameter."""
+
+    def __init__(self):
+        self.scale = Buffer(np.ones(4, np.float32))
+
+    def forward(self, x):
+        return x * self.scale
+
+
 def refused():
     masked = Sequential(Linear(2, 4), Linear(4, 2))
     l1_unstructured(masked[1], "weight", 0.5)
@@ -278,6 +293,9 @@ def refused():
     yield "a reader with groups", Sequential(Conv2d(2, 4, 1), Conv2d(4, 2, 1, groups=2)), 0, 1, (ValueError,)
     yield "a relu", Sequential(Linear(2, 4), ReLU(), Linear(4, 2)), 1, 1, (TypeError, "ReLU")
     yield "a layer norm", Sequential(Linear(2, 4), LayerNorm(4), Linear(4, 2)), 0, 1, (TypeError, "LayerNorm")
+    yield "a buffer", Sequential(Linear(2, 4), Scaled(), Linear(4, 2)), 0, 1, (TypeError, "Scaled")
+    flat = Sequential(Linear(2, 4), Flatten(), Linear(12, 2))  # of (N, 3, 2): three times four features
+    yield "a flatten behind a linear", flat, 0, 1, (ValueError, 4, 12)
 
 
 CASES = [
@@ -289,6 +307,8 @@ CASES = [
     "a reader with groups",
     "a relu",
     "a layer norm",
+    "a buffer",
+    "a flatten behind a linear",
 ]
 
 

@@ -113,6 +113,13 @@ def test_the_bias_is_a_copy():
     assert_equal(names, ["weight", "weight"], "the parameters of a layer without a bias")
 
 
+def test_the_two_layers_have_the_layer_s_dtype():
+    """low_rank of a Linear in float64 has all its parameters in float64."""
+    thin = low_rank(Linear(16, 8).to(np.float64), 2)
+    for name, parameter in thin.named_parameters():
+        assert_equal(parameter.dtype, np.dtype(np.float64), f"the dtype of {name}")
+
+
 @pytest.mark.parametrize(("inputs", "outputs", "rank"), [(6, 3, 2), (4, 4, 2), (4, 4, 100), (1, 5, 1)])
 def test_a_layer_that_would_grow_stays(inputs, outputs, rank):
     """rank * (in + out) weights that are not fewer than in * out save nothing: low_rank returns the layer itself."""
@@ -145,6 +152,19 @@ def test_linears_are_replaced_by_name():
     replace_linears(model, lambda layer: low_rank(layer, 1), ["down"])
     for block in model:
         assert_equal([type(block.up), type(block.down)], [Linear, Sequential], "the classes of up and down")
+
+
+class Projections(Module):
+    def __init__(self):
+        self.proj, self.q_proj, self.proj_out = Linear(8, 8), Linear(8, 8), Linear(8, 8)
+
+
+def test_a_name_is_the_whole_name():
+    """ "proj" means proj alone, and neither q_proj nor proj_out."""
+    model = Projections()
+    replace_linears(model, lambda layer: low_rank(layer, 1), ["proj"])
+    kinds = [type(each) for each in (model.proj, model.q_proj, model.proj_out)]
+    assert_equal(kinds, [Sequential, Linear, Linear], "the classes of proj, q_proj and proj_out")
 
 
 def test_a_layer_in_two_places_is_changed_once():

@@ -154,6 +154,15 @@ def test_a_refused_adapter_changes_nothing():
     assert all(p.requires_grad for p in model.parameters()), "the model is frozen"
 
 
+def test_a_later_layer_that_is_refused_changes_nothing_either():
+    """A masked Linear behind one that could be adapted is a ValueError, and the first one learns as before."""
+    model = Sequential(Linear(6, 4), l1_unstructured(Linear(4, 2), "weight", 0.5))
+    with raises(ValueError, "mask"):
+        add_lora(model)
+    assert [type(each) for each in model] == [Linear, Linear], "a layer has been replaced"
+    assert all(p.requires_grad for p in model.parameters()), "the layer in front of the refused one is frozen"
+
+
 def learn(model, steps=6):
     """A few steps on a text that goes backwards."""
     optimizer = AdamW([p for p in model.parameters() if p.requires_grad], lr=0.05)
@@ -194,13 +203,18 @@ def test_the_state_of_one_adapter():
 
 
 def test_an_adapted_model_becomes_plain_again():
-    """merge_and_unload puts every Linear back: the old names and sizes, and the logits of the adapted model."""
+    """merge_and_unload puts every Linear back: the old names and sizes, and the logits of the adapted model.
+
+    It stays frozen: nothing requires grad.
+    """
     names = list(gpt().state_dict())
     model = learn(add_lora(gpt(), r=2, target_modules=["q_proj", "out_proj"]))
     before = model(Tensor(IDS)).data
     assert merge_and_unload(model) is model, "it returns the model"
     assert_equal(sorted(model.state_dict()), sorted(names), "the names of the state")
     assert_close(model(Tensor(IDS)), before, "the logits", atol=1e-4)
+    learning = [name for name, p in model.named_parameters() if p.requires_grad]
+    assert_equal(learning, [], "what requires grad afterwards")
 
 
 def test_what_is_merged_already_is_not_merged_again():

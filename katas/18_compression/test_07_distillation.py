@@ -93,11 +93,19 @@ def test_the_teacher_does_not_learn():
 
 
 def test_a_class_that_the_teacher_rules_out():
-    """A teacher's logit of -inf is a p of 0, which adds nothing: the loss is finite, without a warning."""
+    """A teacher's logit of -inf is a p of 0, which adds nothing: the loss is finite, without a warning.
+
+    So it is if the student rules it out, too, and then the gradient is finite as well.
+    """
     teacher = Tensor(np.array([[0.0, 0.0, -math.inf]]))
     with no_warnings():
         loss = distillation_loss(Tensor(np.zeros((1, 3))), teacher, temperature=1.0, alpha=1.0)
+        student = Tensor(np.array([[0.0, 0.0, -math.inf]]), requires_grad=True)
+        agreed = distillation_loss(student, teacher, temperature=1.0, alpha=1.0)
+        agreed.backward()
     assert_close(loss, math.log(1.5), "the loss")
+    assert_close(agreed, 0.0, "the loss of a student with a logit of -inf")
+    assert_close(student.grad, np.zeros((1, 3)), "its gradient")
 
 
 def test_a_very_sure_teacher_does_not_overflow():
@@ -187,9 +195,10 @@ class Modes(Module):
 def test_the_teacher_is_in_eval_mode_and_the_student_learns():
     """The teacher answers in eval mode and is not recorded; the student is in train mode.
 
-    Afterwards the teacher is in the mode that it had before.
+    Afterwards each module of the teacher is in the mode that it had before: a part in eval mode stays in it.
     """
     student, teacher = Modes().eval(), Modes()
+    teacher.inner.eval()
     distill(student, teacher, batches(), SGD(student.parameters(), lr=0.1))
     assert_equal(
         teacher.seen, [(False, False)] * 3, "for each batch, whether the teacher trains and is recorded,"
@@ -198,6 +207,7 @@ def test_the_teacher_is_in_eval_mode_and_the_student_learns():
         student.seen, [(True, True)] * 3, "for each batch, whether the student trains and is recorded,"
     )
     assert teacher.training and teacher.dropout.training, "the teacher is not back in the mode it had"
+    assert not teacher.inner.training, "a part of the teacher that was in eval mode is in train mode"
 
 
 def test_a_teacher_without_dropout():

@@ -103,10 +103,15 @@ def test_a_file_of_save_is_read_too(tmp_path):
 
 
 def test_a_name_that_is_taken_is_refused(tmp_path):
-    """A state with a sparse "w" and a dense "bits:w" is a ValueError with that name, and no file is left."""
+    """A state with a sparse "w" and a dense "bits:w" is a ValueError with that name, and no file is left.
+
+    Without the sparse "w", a "bits:w" is a name like any other.
+    """
     with raises(ValueError, "bits:w"):
         save_sparse({"w": zeros(100), "bits:w": ones(3)}, tmp_path / "file")
     assert_equal(list(tmp_path.iterdir()), [], "what is in the folder")
+    save_sparse({"w": ones(3), "bits:w": ones(3)}, tmp_path / "file")
+    assert_equal(sorted(load_sparse(tmp_path / "file")), ["bits:w", "w"], "the names that come back")
 
 
 BROKEN = {
@@ -237,11 +242,16 @@ class Odd(Module):
 
 
 def test_counting_changes_nothing():
-    """The model is called once, in eval mode and unrecorded; then it is in the mode it had, and nobody watches."""
+    """The model is called once, in eval mode and unrecorded; then it is in the mode it had, and nobody watches.
+
+    A part that was in eval mode stays in it.
+    """
     model, before = Odd(), list(dispatch.observers)
+    model.linear.eval()
     assert_equal(count_macs(model, zeros(5, 3), zeros(2, 7)), 5 * 3 * 2 + 5 * 2 * 7, "the multiply-adds")
     assert_equal(model.seen, [False, False], "whether it trained, and whether it was recorded,")
     assert model.training, "the model is in eval mode afterwards"
+    assert not model.linear.training, "a part that was in eval mode is in train mode afterwards"
     with raises(ZeroDivisionError):
         count_macs(model, zeros(5, 3), zeros(2, 7), True)
     assert dispatch.observers == before, (

@@ -8,6 +8,7 @@ its own, and weighs and measures again.
 
 import importlib.util
 import json
+import sys
 import time
 import zlib
 from dataclasses import asdict
@@ -131,9 +132,11 @@ class Examined:
     """An entry, loaded and asked by the dojo."""
 
     def __init__(self, path, task, given, draw):
-        spec = importlib.util.spec_from_file_location(path.stem, path)
+        spec = importlib.util.spec_from_file_location(f"examined_{path.stem}", path)
         self.module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = self.module  # where dataclasses look for it
         spec.loader.exec_module(self.module)
+        del sys.modules[spec.name]
         self.path, self.task, self.draw = path, task, draw
         self.weights = self.module.build(task.model, given) if hasattr(self.module, "build") else given
         self.random = np.random.default_rng()
@@ -222,7 +225,8 @@ def main(report):
     name, *files = report.args or [""]
     if name not in SETUPS:
         report.on = "no task"
-        return report.verdict(False, f"say which task: ARGS={', ARGS='.join(tasks)}")
+        typed = f"there is no task {name!r}: " if name else ""
+        return report.verdict(False, f"{typed}say which task: ARGS={', ARGS='.join(tasks)}")
     task = read_task(TASKS / f"{name}.toml")
     report.on = task.name
     report.say(f"{task.title}. {' '.join(task.touch.split())}\n")
@@ -241,7 +245,8 @@ def main(report):
     board["rows"] = [{k: v for k, v in row._asdict().items() if v == v} for row in rows]  # JSON has no nan
     write_atomically(path, json.dumps(board, indent=1, allow_nan=False).encode())
     report.say(f"scoreboard: {path}")
-    draw_board(task, rows, report.figure(task.name))
+    if not all(row.rejected for row in rows):
+        draw_board(task, rows, report.figure(task.name))
 
     mine = [row for row in rows if row.name in own and not row.rejected]
     if not own:

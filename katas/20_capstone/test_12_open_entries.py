@@ -26,12 +26,28 @@ def test_an_entry_is_a_module(tmp_path):
 
 
 def test_an_entry_is_imported_each_time(tmp_path):
-    """load_entry imports the file again each time, and leaves nothing in sys.modules."""
+    """load_entry imports the file again each time, and leaves nothing in sys.modules, after an error either."""
     before = set(sys.modules)
     path = an_entry(tmp_path, "SEEN = []\n" + LOAD)
     load_entry(path).SEEN.append("a question")
     assert_equal(load_entry(path).SEEN, [], "a list of the module, imported a second time")
+    with raises(EntryError):
+        load_entry(an_entry(tmp_path, "1 / 0"))
     assert_equal(sorted(set(sys.modules) - before), [], "what is new in sys.modules")
+
+
+def test_an_entry_may_have_dataclasses(tmp_path):
+    """While its file is run, the module is in sys.modules, where a dataclass looks for it (postponed annotations)."""
+    text = """
+from __future__ import annotations
+from dataclasses import dataclass
+
+@dataclass
+class Layer:
+    size: int = 3
+
+"""
+    assert_equal(load_entry(an_entry(tmp_path, text + LOAD)).Layer().size, 3, "the size of the entry's Layer")
 
 
 @pytest.mark.parametrize(

@@ -141,9 +141,12 @@ def test_an_honest_trial_is_believed(counted):
     ("start", "seconds"), [(0.0, (0.1, 0.1)), (0.5, (1.0, 1.0)), (float("nan"), (9.0, 9.0))]
 )
 def test_a_trial_that_took_longer_than_it_says_is_refused(start, seconds):
-    """A round whose start and calls are not even half of what the system counted is an EntryError with both numbers."""
+    """A round whose start and calls are not even half of what the system counted is an EntryError with both numbers.
+
+    In front of the system's own number are the words "the system counted".
+    """
     said = f"{start + sum(seconds):.3g}"
-    with raises(EntryError, said, "7"):
+    with raises(EntryError, said, "the system counted 7"):
         check_trial(Trial(start, calls(*seconds)), 7.0)
 
 

@@ -44,14 +44,14 @@ time.process_time = time.perf_counter = time.time = lambda: 0.0
 import tinytorch.benchmarking.timer as timer
 def load(model, weights):
     def answer(table):
-        busy = time.thread_time() + 0.25
+        busy = time.thread_time() + 0.15
         while time.thread_time() < busy:
             pass
         return table.sum(1)
     return answer
 timer.time_calls.__defaults__ = (time.time,)
 import tinytorch.capstone.scoreboard as board
-board.time_calls = lambda function, number, clock: function() or 1e-6
+board.time_calls = lambda function, number, timer=None: function() or 1e-6
 """
 BUILT_BEFORE = """
 HELD = []
@@ -98,6 +98,7 @@ def ranked(folder, texts):
             "places": np.array([row.place for row in rows]),
             "reasons": np.array([row.rejected for row in rows]),
             "times": np.array([row.times for row in rows]),
+            "values": np.array([row.value for row in rows]),
         }
 
     return in_child(run)
@@ -113,10 +114,15 @@ def test_the_fast_one_wins(tmp_path):
 
 @pytest.mark.parametrize("name", CHEATS)
 def test_a_cheat_is_found_out(tmp_path, name):
-    """An entry that caches, precomputes, works only while it is looked at, or changes the clock is rejected."""
+    """An entry that caches, precomputes, works only while it is looked at, or changes the clock is rejected.
+
+    If the clock that it changes is not the one that you read, what it really took may be measured instead.
+    """
     found = ranked(tmp_path, {"simple": SIMPLE, name: CHEATS[name]})
     assert_equal(found["names"].tolist(), ["simple", name], "the order")
-    reason = str(found["reasons"][1])
-    assert reason, f"{name} is not rejected"
+    reason, value = str(found["reasons"][1]), found["values"][1]
+    if name == "stops the clock" and value >= 0.15:
+        return
+    assert reason, f"{name} is not rejected, and takes {value:.3g} s"
     said = "the system counted" if name == "stops the clock" else "wrong"
     assert said in reason, f"{name} is rejected for another reason: {reason}"

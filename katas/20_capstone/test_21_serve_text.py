@@ -200,13 +200,22 @@ class CharsInOne(BPETokenizer):
 
 
 def test_decoded_characters_are_counted():
-    """`characters` counts what was decoded, held back or not, up to a stop string and with it."""
+    """`characters` counts what was decoded, held back or not, until a stop string is complete.
+
+    The token that completes it counts as a whole, with what stands behind the stop string in it; later ones do not.
+    """
     stream = TextStream(tokenizer(), ["tox"])
     counts = []
     for each in ids_of("b", "to", b"\xf0\x9f", b"\x91\x8b"):
         stream.push(each)
         counts.append(stream.characters)
     assert_equal(counts, [1, 3, 3, 4], "characters after each token")
+    stream = TextStream(tokenizer(), ["t"])
+    counts = []
+    for each in ids_of("b", " to", "ab"):
+        stream.push(each)
+        counts.append(stream.characters)
+    assert_equal(counts, [1, 4, 4], "characters after 'b', ' to' and 'ab', with 't' as stop string")
 
 
 PIECES = ["a", "b", "ab", "to", " ", END, b"\xf0\x9f", b"\x91", b"\x8b", b"\x91\x8b", b"\x8ba", b"\xf0"]

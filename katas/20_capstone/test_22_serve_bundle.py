@@ -97,9 +97,9 @@ def test_a_folder_without_a_manifest_is_no_bundle(tmp_path, content):
         check_files(tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize("version", [2, 0, "1", None])
+@pytest.mark.parametrize("version", [2, 0, "1", None, True, 1.0])
 def test_another_version_is_refused(tmp_path, version):
-    """A version other than 1 is a BundleError that names both versions."""
+    """A version other than the integer 1 is a BundleError that names both versions; true and 1.0 are none."""
     folder = listed(four_files(tmp_path / "b"), version=version)
     with raises(BundleError, 1, repr(version)):
         check_files(folder)
@@ -291,6 +291,14 @@ def test_a_bundle_is_five_files(tmp_path):
     assert_equal(json.loads((folder / "card.json").read_text("utf-8")), CARD, "card.json")
     weights = safetensors.numpy.load_file(folder / "model.safetensors")
     assert_close(weights["wte.weight"], model().wte.weight.data, "wte.weight in model.safetensors")
+
+
+def test_others_can_read_a_bundle(tmp_path):
+    """The folder of a bundle has the permissions of any new folder; one of tempfile.mkdtemp is closed to others."""
+    save_bundle(Bundle(model(), tokenizer(), CARD), tmp_path / "b")
+    (tmp_path / "new").mkdir()
+    modes = [oct((tmp_path / name).stat().st_mode & 0o777) for name in ("b", "new")]
+    assert_equal(modes[0], modes[1], "the permissions of the bundle's folder")
 
 
 def test_the_manifest_has_version_and_checksums(tmp_path):

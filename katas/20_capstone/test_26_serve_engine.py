@@ -341,7 +341,10 @@ def test_the_flag_of_a_choice_that_has_ended_changes_nothing():
 
 
 def test_a_late_choice_ends(monkeypatch):
-    """drop ends what is not finished at job.deadline, in a row or in the line, with "timeout"; not before."""
+    """drop ends what is not finished at job.deadline, in a row or in the line, with "timeout"; not before.
+
+    The spec sets the clock: drop calls time.monotonic() by that name.
+    """
     now = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     engine, running, waits, patient = Engine(model(), rows=1), copies(1), copies(2), copies(1)
@@ -364,6 +367,25 @@ def test_cancelled_counts_more_than_late():
     engine.submit(gone)
     engine.cancel(gone)
     assert_equal(told(engine.drop()), [(0, False, "cancelled")], "what is told")
+
+
+def test_what_was_dropped_is_told_though_the_batch_breaks():
+    """If the batch raises in a step, what the step has dropped before is delivered, and the error goes on."""
+
+    def broken():
+        raise ZeroDivisionError("broken here")
+
+    heard = []
+    engine, gone, stays = Engine(model(), rows=2, deliver=heard.extend), copies(1), copies(1)
+    engine.submit(gone)
+    engine.submit(stays)
+    engine.step()
+    engine.cancel(gone)
+    heard.clear()
+    engine.batch.step = broken
+    with raises(ZeroDivisionError):
+        engine.step()
+    assert_equal(told(heard), [(0, False, "cancelled")], "what was delivered")
 
 
 # How likely

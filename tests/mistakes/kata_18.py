@@ -134,6 +134,31 @@ def share_of_no_entries():
     """No entries are divided by 0."""
 
 
+@mistake(
+    "compression.magnitude_mask",
+    spec="test_of_equal_weights_only_as_many_go",
+    says="how many weights go",
+    swap=(
+        "    kept.reshape(-1)[order[: gone + how_many(amount, kept.size - gone)]] = 0",
+        """    count = gone + how_many(amount, kept.size - gone)
+    if count:
+        kept[magnitudes <= magnitudes.reshape(-1)[order[count - 1]]] = 0""",
+    ),
+)
+def all_of_one_size_go():
+    """What is as small as the largest that goes, goes too."""
+
+
+@mistake(
+    "compression.sparsity",
+    spec="test_the_share_of_zeros_is_that_of_now",
+    says="sparsity of the layer that was loaded",
+    swap=("if name in _masked(module)", "if False"),
+)
+def share_of_the_last_pass():
+    """The product of the last forward pass is counted, before the state was loaded."""
+
+
 # Masks that hold
 
 
@@ -445,6 +470,16 @@ def counted_from_zero():
     """Every third step is counted from step 0 and not from `begin`."""
 
 
+@mistake(
+    "compression.GradualPruning.on_step_end",
+    spec="test_a_weight_that_is_0_by_itself_is_no_zero_of_a_mask",
+    says="number of zeros in the masks",
+    swap=('getattr(module, f"{name}_mask").data', "getattr(module, name).data"),
+)
+def zeros_by_themselves_count():
+    """Weights that are 0 by themselves count as masked."""
+
+
 # Channels
 
 
@@ -600,6 +635,26 @@ def nothing_is_left():
     """All channels may go."""
 
 
+@mistake(
+    "compression.remove_channels",
+    spec="test_nothing_else_has_changed",
+    says="running_mean",
+    swap=("for each in (layer, *norms):", "for each in (layer, *norms[:1]):"),
+)
+def only_the_first_batch_norm():
+    """A second batch norm keeps all its channels."""
+
+
+@mistake(
+    "compression.remove_channels",
+    spec="test_what_cannot_be_removed_is_refused",
+    says="nothing was raised",
+    swap=("isinstance(reader, Conv2d) or inputs != channels", "inputs % channels"),
+)
+def flattened_linear():
+    """Behind a Linear and a Flatten the inputs of the next layer are taken for those of a Conv2d."""
+
+
 # Low rank
 
 
@@ -730,6 +785,29 @@ def misspelt_names():
     """Names that no layer has are passed over in silence."""
 
 
+@mistake(
+    "compression.low_rank",
+    spec="test_the_two_layers_have_the_layer_s_dtype",
+    says="dtype",
+    swap=(
+        "first.weight, second.weight = Parameter(right), Parameter(left)",
+        "first.weight.data[...], second.weight.data[...] = right.data, left.data",
+    ),
+)
+def float64_is_lost():
+    """The factors are written into layers of float32."""
+
+
+@mistake(
+    "compression.replace_linears",
+    spec="test_a_name_is_the_whole_name",
+    says="classes of proj",
+    swap=("or name in target_modules)", "or any(name.endswith(each) for each in target_modules))"),
+)
+def names_that_end_so():
+    """A name means all names that end in it."""
+
+
 # LoRA
 
 
@@ -850,10 +928,13 @@ def adapters_around_adapters():
     "compression.add_lora",
     spec="test_a_refused_adapter_changes_nothing",
     says="frozen",
-    swap=(
-        "frozen = [each for each in model.parameters() if each.requires_grad]",
-        "frozen = [each.requires_grad_(False) for each in model.parameters()]",
-    ),
+    swap=[
+        (
+            "frozen = [each for each in model.parameters() if each.requires_grad]",
+            "frozen = [each.requires_grad_(False) for each in model.parameters()]",
+        ),
+        ("each.requires_grad_(True)", "pass"),
+    ],
 )
 def frozen_before_the_check():
     """The model is frozen before the names are checked."""
@@ -879,7 +960,63 @@ def merged_and_not_unloaded():
     """The adapters stay in the tree."""
 
 
+@mistake(
+    "compression.add_lora",
+    spec="test_a_later_layer_that_is_refused_changes_nothing_either",
+    says="is frozen",
+    swap=("each.requires_grad_(True)", "pass"),
+)
+def the_first_layer_stays_frozen():
+    """What was frozen before a later layer is refused stays frozen."""
+
+
+@mistake(
+    "compression.merge_and_unload",
+    spec="test_an_adapted_model_becomes_plain_again",
+    says="what requires grad afterwards",
+    swap=("child.merge()", "child.merge(), child.base_layer.requires_grad_(True)"),
+)
+def thawed():
+    """The layers that come back learn again."""
+
+
 # Distillation
+
+
+@mistake(
+    "compression.distillation_loss",
+    spec="test_a_class_that_the_teacher_rules_out",
+    says="invalid value",
+    swap=("where(p == 0, 0.0, log_q)", "log_q"),
+)
+def both_rule_it_out():
+    """0 times infinity, where the student rules a class out, too."""
+
+
+@mistake(
+    "compression.distill",
+    spec="test_the_teacher_is_in_eval_mode_and_the_student_learns",
+    says="a part of the teacher",
+    swap=(
+        "            teacher_logits = teacher(x)",
+        "            teacher_logits = teacher(x)\n        teacher.train()",
+    ),
+)
+def the_whole_teacher_trains():
+    """Afterwards every part of the teacher is in train mode."""
+
+
+@mistake(
+    "compression.count_macs",
+    spec="test_counting_changes_nothing",
+    says="a part that was in eval mode",
+    swap=[
+        ("total = 0", "total, was = 0, model.training"),
+        ("dispatch.observers.remove(watch)", "dispatch.observers.remove(watch), model.train(was)"),
+    ],
+)
+def one_mode_for_all_parts():
+    """All parts get the mode of the model."""
 
 
 @mistake(
@@ -906,7 +1043,10 @@ def student_without_temperature():
     "compression.distillation_loss",
     spec="test_the_soft_loss_by_hand",
     says="loss",
-    swap=[("p = exp(log_p)", "p = exp(log_q)"), ("where(p == 0, 0.0, log_p) - log_q", "log_q - log_p")],
+    swap=[
+        ("p = exp(log_p)", "p = exp(log_q)"),
+        ("where(p == 0, 0.0, log_p) - where(p == 0, 0.0, log_q)", "log_q - log_p"),
+    ],
 )
 def divergence_the_other_way_round():
     """KL of the student to the teacher, and not of the teacher to the student."""

@@ -48,7 +48,10 @@ def sparsity(parameters: Iterable[tuple[Any, str]]) -> float:
     """Zeros are what is left of all when the others are counted."""
     total = others = 0
     for module, name in parameters:
-        array = getattr(module, name).data
+        mask = getattr(module, f"{name}_mask", None)
+        array = (
+            getattr(module, name).data if mask is None else mask.data * getattr(module, f"{name}_orig").data
+        )
         total += array.size
         others += int(get_array_module(array).count_nonzero(array))
     return (total - others) / total if total else 0.0
@@ -177,7 +180,7 @@ def distillation_loss(
     p, log_p = softmax(soft, -1), log_softmax(soft, -1)
     log_q = log_softmax(student_logits / temperature, -1)
     entropy = where(p > 0, p * where(p > 0, log_p, 0.0), 0.0).sum(-1)
-    divergence = (entropy - (p * log_q).sum(-1)).mean() * temperature**2
+    divergence = (entropy - (p * where(p > 0, log_q, 0.0)).sum(-1)).mean() * temperature**2
     if target is None or alpha == 1:
         return alpha * divergence
     return alpha * divergence + (1 - alpha) * cross_entropy(student_logits, target)

@@ -111,14 +111,14 @@ def test_a_port_that_is_taken(saved: Path) -> None:
     with serving(saved) as (_, address, _):
         second = make("serve", f"PORT={address.rpartition(':')[2]}", f"BUNDLE={saved}")
         out, log = second.communicate(timeout=PATIENCE)
-    assert "Error 2" in log and "Address already in use" in log, (out, log)
+    assert "Error 2" in log and "is in use; PORT=0 takes a free one" in log, (out, log)
     assert "Traceback" not in log
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("PORT=99999",), "--port is 99999"),
+        (("PORT=99999",), "--port is 99999: a number from 0 to 65,535"),
         (("PORT=http",), "invalid int value"),
         (("ARGS=--rows 0",), "--rows is 0"),
         (("ARGS=--api-keys /nowhere",), "/nowhere"),
@@ -197,7 +197,7 @@ def outside(folder: Path) -> None:
 
 
 BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
-    "no folder": (shutil.rmtree, "manifest"),
+    "no folder": (shutil.rmtree, "is not there. `make bundle BUNDLE=/"),
     "a flipped byte": (flip, "model.safetensors"),
     "a file that is missing": (lambda folder: (folder / "card.json").unlink(), "card.json"),
     "another version": (edit("manifest.json", lambda m: m.update(version=2)), "version"),

@@ -45,6 +45,19 @@ def test_three_levels_then_all_of_them(home: Path, monkeypatch: pytest.MonkeyPat
     assert all(text in all_of_them for text in ("added to itself?", "by two.", "return 2", "make diff N=1"))
 
 
+def test_an_edition_without_the_kata_s_reference_offers_no_part_of_it(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalogue, "ROOT", home)
+    monkeypatch.setattr(catalogue, "SOLUTIONS", tmp_path)
+    monkeypatch.setattr(hint, "STATE", home / ".dojo/no_reference.json")
+    red = Result(FIRST, "wrong", "a summary", "a text", None, 0.0)
+
+    third = [hint.next_hint(catalogue.kata(1), red) for _ in range(3)][-1]
+
+    assert "make diff" not in third and "make take" not in third and "README once more" in third
+
+
 def test_the_next_hint_is_for_the_first_red_spec_and_another_spec_starts_over(home: Path) -> None:
     write(home / ".dojo/hints.json", json.dumps({"spec": FIRST, "shown": 1}))
     write(home / "tinytorch/setup.py", STUB)

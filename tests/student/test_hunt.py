@@ -143,6 +143,14 @@ def test_where_there_is_nothing_to_hunt_a_sentence_says_so(
     assert says in said(home)
 
 
+@pytest.mark.parametrize("file", ["tests/mistakes/kata_01.py", "solutions/tinytorch/setup.py"])
+def test_a_hunt_is_offered_only_in_an_edition_that_has_it(home: Path, file: str) -> None:
+    offer = "`make hunt N=1`"
+    assert offer in dojo(home, "kata", "1").stdout
+    (home / file).unlink()
+    assert offer not in dojo(home, "kata", "1").stdout
+
+
 def test_an_error_is_a_symptom(home: Path) -> None:
     write(home / "katas/01_setup/hunts.py", HUNTS.replace("print(double(5))", "print(1 / (double(5) - 5))"))
     assert "With the mistake: ZeroDivisionError: division by zero" in said(home)

@@ -54,6 +54,9 @@ def test_without_a_task_or_an_entry_it_says_what_to_do(home: Path) -> None:
     assert answer["passed"] is False
     assert answer["text"] == "say which task: ARGS=gpt_step, ARGS=small_digits, ARGS=tokens_2mb"
 
+    answer = play(home, "smal_digits")
+    assert answer["text"].startswith("there is no task 'smal_digits': say which task: ARGS=gpt_step")
+
     answer = play(home, "gpt_step")
     assert answer["passed"] is False and "there is no entry of yours: write " in answer["text"]
 
@@ -83,7 +86,7 @@ CHEATS = {
     "stops the clock": (
         "def load(model, weights):\n",
         "import tinytorch.capstone.scoreboard as board\n\n"
-        "board.time_calls = lambda function, number, clock: function() or 1e-9\n\n\ndef load(model, weights):\n",
+        "board.time_calls = lambda function, number, timer=None: function() or 1e-9\n\n\ndef load(model, weights):\n",
         "the system counted",
     ),
 }

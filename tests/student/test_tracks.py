@@ -76,12 +76,6 @@ def test_one_track_is_run_alone(home: Path) -> None:
     assert "next: write `serve`" in text and "make hint N=20 TRACK=serve" in text
 
 
-def test_without_a_track_all_are_run_and_the_choice_is_told(home: Path) -> None:
-    text = said(home, "kata", "N=20", code=1)
-    assert "TRACK=cifar, TRACK=open or TRACK=serve runs that one alone" in text
-    assert "next: write `train`" in text and "make hint N=20 TRACK=cifar" in text
-
-
 def test_a_hint_is_about_the_track(home: Path) -> None:
     text = said(home, "hint", "N=20", "TRACK=serve", code=0)
     assert "hint 1 of 3 for test_serve" in text and "`make hint N=20 TRACK=serve` again" in text
@@ -131,9 +125,12 @@ CHOICE = "TRACK=cifar, TRACK=open or TRACK=serve."
         (["milestone", "N=20", "TRACK=srv"], f"Kata 20_capstone has no track 'srv': try {CHOICE}"),
         (["kata", "N=2", "TRACK=open"], "Kata 02_tensor has no tracks: leave TRACK=open out."),
         (["watch", "TRACK=open"], "Say which kata, too: `make watch N=20 TRACK=open`."),
-        (
-            ["milestone", "N=20"],
-            f"Kata 20_capstone has a milestone for each track: `make milestone N=20` with {CHOICE}",
+        *(
+            (
+                [command, "N=20"],
+                f"You choose one of the tracks of kata 20_capstone: `make {command} N=20` with {CHOICE}",
+            )
+            for command in ("kata", "hint", "milestone")
         ),
         (
             ["milestone", "N=20", "TRACK=cifar"],

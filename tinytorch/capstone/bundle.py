@@ -40,10 +40,10 @@ def check_files(folder: str | os.PathLike[str]) -> None:
     Nothing but the manifest is read before its names are known to be those of FILES, each a file in the folder itself.
 
     Raises:
-        BundleError: there is no manifest, or it is not JSON, or not of FORMAT; the version is another one (the message
-            names both); the list is not that of FILES, as with "../card.json" (the message names what is listed); a
-            file is a symbolic link that leads out of the folder; it is not there; or its checksum is another one. The
-            message names the folder, or the file.
+        BundleError: there is no manifest, or it is not JSON, or not of FORMAT; the version is another one, or no
+            integer, as true and 1.0 (the message names both versions); the list is not that of FILES, as with
+            "../card.json" (the message names what is listed); a file is a symbolic link that leads out of the folder;
+            it is not there; or its checksum is another one. The message names the folder, or the file.
     """
     raise NotImplementedError("kata 20: check_files")
 
@@ -54,8 +54,8 @@ def save_bundle(
     """Write a new folder with the bundle: whole, or not at all.
 
     With `bits`, the model is written as quantize_dynamic(model, bits, group_size) of kata 17 gives it. The files are
-    written into a folder beside it, which is then renamed; nothing else is left, after an error either. A bundle is
-    never changed: a new one gets a new name.
+    written into a folder beside it, which is then renamed; nothing else is left, after an error either. It has the
+    permissions of any new folder, so that others can read it. A bundle is never changed: a new one gets a new name.
 
     Raises:
         FileExistsError: there is something of that name already; the message names it.

@@ -192,6 +192,8 @@ class Engine:
 
         Their rows are free now. A choice that ends gets an Event without a token, with the reason "cancelled" or
         "timeout"; for one that is both, "cancelled". A job of which nothing waits any more leaves the line.
+
+        Late is what time.monotonic() has reached. Call it by that name, through the module: the specs set that clock.
         """
         raise NotImplementedError("kata 20: Engine.drop")
 
@@ -209,6 +211,8 @@ class Engine:
         In this order: answer a question; drop; admit; one step of the batch, with an Event for each row. The events of
         jobs that ask for logprobs have those of the raw logits, from score_tokens, called at most once; the others
         cost nothing. A request that is finished leaves `rows`. Without events nothing is delivered.
+
+        If the batch raises, the events of drop are delivered all the same: nobody else would tell them.
         """
         raise NotImplementedError("kata 20: Engine.step")
 

@@ -134,7 +134,8 @@ def read_task(path: Path) -> Task:
 def load_entry(path: Path) -> ModuleType:
     """Import an entry's file as a new module, each time it is called, and give the module.
 
-    Nothing is put into sys.modules, so another entry cannot import it.
+    The module is in sys.modules while its file is run, as with any import: a dataclass looks there for the module that
+    it is in. Afterwards it is not there any more, after an error either, so another entry cannot import it.
 
     Raises:
         EntryError: there is no such file; it raises anything, even SystemExit, when it is imported; or it has no
@@ -210,7 +211,8 @@ def check_trial(trial: Trial, counted: float) -> None:
     processes.
 
     Raises:
-        EntryError: the message has both numbers.
+        EntryError: the message says of a call that took no time how much it took. Otherwise it has both numbers, and
+            "the system counted" in front of that of the system.
     """
     raise NotImplementedError("kata 20: check_trial")
 

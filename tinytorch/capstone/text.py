@@ -37,7 +37,8 @@ class TextStream:
     into tokens. The first stop string is the one that is complete first; of two that end at the same place, the longer
     one. `decoder` is an incremental decoder of UTF-8: decoder.decode(bytes) gives the characters that are complete, and
     with True as a second argument also U+FFFD for what will not become one. `held` is the text that is held back,
-    `characters` counts what was decoded so far, `held` included. `stopped` is True once a stop string was found.
+    `characters` counts what was decoded so far, `held` included; of the token that completes a stop string all, and of
+    later ones nothing. `stopped` is True once a stop string was found.
     """
 
     def __init__(self, tokenizer: Tokenizer, stop: Sequence[str] = ()) -> None:  # given

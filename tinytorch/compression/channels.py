@@ -65,7 +65,10 @@ def remove_channels(
 
     Raises:
         ValueError: nothing would be left (the message names the number of channels), no Linear or Conv2d follows, one
-            of the two has a mask or several groups, or as how_many. Nothing is changed then.
-        TypeError: model[index], or a layer with parameters in between, is of another class; the message names it.
+            of the two has a mask or several groups, or as how_many. Or model[index] is a Linear, and the next layer is
+            a Conv2d, or has another number of inputs (the message names both numbers): a Flatten behind a Linear puts
+            its outputs side by side, once for each place. Nothing is changed then.
+        TypeError: model[index], or a layer with parameters or buffers in between, is of another class; the message
+            names it.
     """
     raise NotImplementedError("kata 18: remove_channels")

@@ -21,7 +21,7 @@ def distillation_loss(
     Logits (N, C) and class numbers (N,) give the mean over the rows, 0-d. KL is the sum over the classes of
     p * (log p - log q), with p = softmax(teacher_logits / T) and q = softmax(student_logits / T). Dividing the logits
     by T divides the gradient by about T**2, and T**2 makes up for that. The teacher gets no gradient, and a class with
-    p = 0 adds nothing. With alpha=1 the target is not needed.
+    p = 0 adds nothing, even if the student's logit is -inf, too. With alpha=1 the target is not needed.
 
     Raises:
         ValueError: the shapes of the logits differ (the message names both), the temperature is not positive or alpha
@@ -41,6 +41,7 @@ def distill(
     """Train the student for one epoch on what the teacher says; returns the mean distillation_loss over all samples.
 
     `batches` are pairs of x and class numbers; with alpha=1 the class numbers are not used. The student is in train
-    mode. The teacher is in eval mode, nothing of it is recorded, and afterwards it is in the mode that it had before.
+    mode. The teacher is in eval mode, nothing of it is recorded, and afterwards each of its modules is in the mode that
+    it had before.
     """
     raise NotImplementedError("kata 18: distill")

@@ -2,7 +2,7 @@
 
 A pruned parameter "weight" of a module is three things: `weight_orig`, the Parameter that is learned; `weight_mask`,
 a Buffer of ones and zeros; and `weight`, their product, computed again in every forward pass. So what is masked is 0
-whatever the optimizer does to `weight_orig`, and it gets no gradient.
+whatever the optimizer does to `weight_orig`, as long as that is finite (0 * inf is nan), and it gets no gradient.
 """
 
 from __future__ import annotations
@@ -50,9 +50,10 @@ def prunable(model: Module) -> list[tuple[Module, str]]:  # given
 
 
 def sparsity(parameters: Pruned) -> float:
-    """The share of entries that are exactly 0, over all these parameters as they take part in the forward pass.
+    """The share of entries that are exactly 0, over all these parameters as they take part in the next forward pass.
 
-    Without any entry it is 0.0.
+    With a mask that is <name>_orig * <name>_mask as they are now, after load_state_dict too. Without any entry it is
+    0.0.
     """
     raise NotImplementedError("kata 18: sparsity")
 
@@ -150,6 +151,8 @@ class GradualPruning(Callback):
     ) -> None:
         """Prune at step `begin`, then every `every` steps, and at step `end`.
 
+        The first step is step 1. With begin=0 nothing is pruned before the training, and first at step `every`.
+
         All parameters get their masks at once, of ones: so the names in the model's state are the same from the first
         checkpoint to the last.
 
@@ -162,7 +165,8 @@ class GradualPruning(Callback):
     def on_step_end(self, trainer: Trainer, loss: float, samples: int) -> None:
         """Count the step, and where it is one to prune at, mask as many more weights as the schedule wants.
 
-        The number of zeros is then the wanted share of all weights, rounded. More zeros than that are left alone.
+        The number of zeros in the masks is then the wanted share of all weights, rounded. More zeros than that are left
+        alone. A weight that is 0 by itself is no zero of a mask, but one of the smallest.
         """
         raise NotImplementedError("kata 18: GradualPruning.on_step_end")
 

@@ -215,6 +215,8 @@ class Engine:
 
         Their rows are free now. A choice that ends gets an Event without a token, with the reason "cancelled" or
         "timeout"; for one that is both, "cancelled". A job of which nothing waits any more leaves the line.
+
+        Late is what time.monotonic() has reached. Call it by that name, through the module: the specs set that clock.
         """
         now, events = time.monotonic(), []
 
@@ -262,29 +264,33 @@ class Engine:
         In this order: answer a question; drop; admit; one step of the batch, with an Event for each row. The events of
         jobs that ask for logprobs have those of the raw logits, from score_tokens, called at most once; the others
         cost nothing. A request that is finished leaves `rows`. Without events nothing is delivered.
+
+        If the batch raises, the events of drop are delivered all the same: nobody else would tell them.
         """
         self.answer()
         events = self.drop()
-        self.admit()
-        written = self.batch.step()
-        asked = [each for each in written if self.rows[each][0].logprobs is not None]
-        scores: dict[Request, Scored] = {}
-        if asked:
-            logits = get_array_module(asked[0].logits).stack([each.logits for each in asked])
-            most = max(self.rows[each][0].logprobs or 0 for each in asked)
-            scores = dict(
-                zip(asked, score_tokens(logits, [each.written[-1] for each in asked], most), strict=True)
-            )
-        for each in written:
-            job, index = self.rows[each]
-            _, logprob, top = scores.get(each, (None, None, []))
-            events.append(
-                Event(job, index, each.written[-1], each.finish_reason, logprob, top[: job.logprobs or 0])
-            )
-            if each.finish_reason:
-                del self.rows[each]
-        if events:
-            self.deliver(events)
+        try:
+            self.admit()
+            written = self.batch.step()
+            asked = [each for each in written if self.rows[each][0].logprobs is not None]
+            scores: dict[Request, Scored] = {}
+            if asked:
+                logits = get_array_module(asked[0].logits).stack([each.logits for each in asked])
+                most = max(self.rows[each][0].logprobs or 0 for each in asked)
+                scores = dict(
+                    zip(asked, score_tokens(logits, [each.written[-1] for each in asked], most), strict=True)
+                )
+            for each in written:
+                job, index = self.rows[each]
+                _, logprob, top = scores.get(each, (None, None, []))
+                events.append(
+                    Event(job, index, each.written[-1], each.finish_reason, logprob, top[: job.logprobs or 0])
+                )
+                if each.finish_reason:
+                    del self.rows[each]
+        finally:
+            if events:
+                self.deliver(events)
         return events
 
     def run(self) -> None:

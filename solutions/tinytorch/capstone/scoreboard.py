@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.util
 import secrets
 import signal
+import sys
 import time
 import tomllib
 import zlib
@@ -167,7 +168,8 @@ def read_task(path: Path) -> Task:
 def load_entry(path: Path) -> ModuleType:
     """Import an entry's file as a new module, each time it is called, and give the module.
 
-    Nothing is put into sys.modules, so another entry cannot import it.
+    The module is in sys.modules while its file is run, as with any import: a dataclass looks there for the module that
+    it is in. Afterwards it is not there any more, after an error either, so another entry cannot import it.
 
     Raises:
         EntryError: there is no such file; it raises anything, even SystemExit, when it is imported; or it has no
@@ -176,10 +178,13 @@ def load_entry(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"entry_{path.stem}", path)
     assert spec and spec.loader, "entries are .py files"
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         raise EntryError(f"{path.name} cannot be imported: {type(error).__name__}: {error}") from error
+    finally:
+        sys.modules.pop(spec.name, None)
     if not callable(getattr(module, "load", None)):
         raise EntryError(f"{path.name} has no function load(model, weights)")
     return module
@@ -275,7 +280,8 @@ def check_trial(trial: Trial, counted: float) -> None:
     processes.
 
     Raises:
-        EntryError: the message has both numbers.
+        EntryError: the message says of a call that took no time how much it took. Otherwise it has both numbers, and
+            "the system counted" in front of that of the system.
     """
     fastest = min(call.seconds for call in trial.calls)
     if not fastest > 0:

@@ -92,8 +92,11 @@ def remove_channels(
 
     Raises:
         ValueError: nothing would be left (the message names the number of channels), no Linear or Conv2d follows, one
-            of the two has a mask or several groups, or as how_many. Nothing is changed then.
-        TypeError: model[index], or a layer with parameters in between, is of another class; the message names it.
+            of the two has a mask or several groups, or as how_many. Or model[index] is a Linear, and the next layer is
+            a Conv2d, or has another number of inputs (the message names both numbers): a Flatten behind a Linear puts
+            its outputs side by side, once for each place. Nothing is changed then.
+        TypeError: model[index], or a layer with parameters or buffers in between, is of another class; the message
+            names it.
     """
     layer, norms, reader = _behind(model, index)
     for neighbour in (layer, reader):
@@ -101,7 +104,11 @@ def remove_channels(
             raise ValueError(
                 f"channels cannot be removed from a layer with a mask or with groups: {neighbour!r}"
             )
-    channels = layer.weight.shape[0]
+    channels, inputs = layer.weight.shape[0], reader.weight.shape[1]
+    if isinstance(layer, Linear) and (isinstance(reader, Conv2d) or inputs != channels):
+        raise ValueError(
+            f"{reader!r} with {inputs} inputs does not read the {channels} outputs of a Linear one by one"
+        )
     count = how_many(amount, channels)
     if count == channels:
         raise ValueError(f"at least one of {channels} channels has to stay")
@@ -124,6 +131,6 @@ def _behind(model: Sequential, index: int) -> tuple[Linear | Conv2d, list[BatchN
             return layer, norms, each
         if isinstance(each, BatchNorm2d):
             norms.append(each)
-        elif list(each.parameters()):
+        elif [*each.parameters(), *each.buffers()]:
             raise TypeError(f"it is not known how to remove channels from {type(each).__name__}")
     raise ValueError(f"no Linear or Conv2d reads the outputs of layer {index}: they are those of the model")

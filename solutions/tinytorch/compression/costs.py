@@ -25,7 +25,9 @@ def save_sparse(state: Mapping[str, Tensor], path: str | os.PathLike[str]) -> No
     dict in JSON. A Tensor that would not get smaller is written as it is.
 
     Raises:
-        ValueError: the state has such names of its own; the message has one. Also as `save`. Nothing is written then.
+        ValueError: a name is taken: the state has a sparse "w", and a "bits:w" or "values:w" of its own; the message
+            has that name. (Without a sparse "w", "bits:w" is a name like any other.) Also as `save`. Nothing is written
+            then.
     """
     tensors: dict[str, Tensor] = {}
     shapes = {}
@@ -67,7 +69,8 @@ def count_macs(model: Module, *inputs: Any) -> int:
     """The multiply-adds of all matrix products in model(*inputs), exactly: (n, k) @ (k, m) has n * k * m.
 
     Convolutions and attention are made of them. The model runs in eval mode, unrecorded and without kernels, so that
-    every product is one call of the primitive `bmm`, which an observer in dispatch.observers sees.
+    every product is one call of the primitive `bmm`, which an observer in dispatch.observers sees. Afterwards each of
+    its modules is in the mode that it had before.
     """
     total = 0
 

@@ -71,7 +71,12 @@ def add_lora(
     if any(isinstance(each, LoRALinear) for each in model.modules()):
         raise ValueError("the model has adapters already: call merge_and_unload(model) first")
     frozen = [each for each in model.parameters() if each.requires_grad]
-    replace_linears(model, functools.partial(LoRALinear, r=r, alpha=alpha), target_modules)
+    try:
+        replace_linears(model, functools.partial(LoRALinear, r=r, alpha=alpha), target_modules)
+    except ValueError:  # the bases of those that came before are frozen already
+        for each in frozen:
+            each.requires_grad_(True)
+        raise
     for each in frozen:
         each.requires_grad_(False)
     return model

@@ -54,7 +54,8 @@ def low_rank(layer: Linear, rank: int) -> Linear | Sequential:
     """A Linear as two of them with `rank` features in between; or the layer itself, if that is not smaller.
 
     Sequential(Linear(in, rank, bias=False), Linear(rank, out)), with the factors of its weight and a copy of its bias,
-    if it has one. It has rank * (in + out) weights. Where these are not fewer than in * out, the layer stays.
+    if it has one, all of its dtype. It has rank * (in + out) weights. Where these are not fewer than in * out, the
+    layer stays.
 
     Raises:
         ValueError: the rank is below 1; the message names it.
