@@ -56,7 +56,7 @@ def test_flat_index_refuses_an_index_outside():
     assert_equal(flat_index((1, 2), (2, 3)), 5, "the place of entry [1, 2] of shape (2, 3)")
     with raises(IndexError, 7, 3):
         flat_index((1, 7), (2, 3))
-    with raises(IndexError, 2, (2, 3)):
+    with raises(IndexError, 2):
         flat_index((2, 0), (2, 3))
     with raises(IndexError, -5, 2):
         flat_index((-5, 0), (2, 3))

@@ -75,9 +75,9 @@ def test_each_merge_adds_its_token():
 
 
 def test_a_large_vocabulary_takes_time_in_proportion():
-    """1,000 merges take at most 1.5 times as long as 4 vocabularies of 250 merges each: nothing searches a list."""
-    merges = [(b"<%d" % i, b">") for i in range(1000)]
-    parts = [merges[k : k + 250] for k in range(0, 1000, 250)]
+    """2,000 merges take at most 1.5 times as long as 8 vocabularies of 250 merges each: nothing searches a list."""
+    merges = [(b"<%d" % i, b">") for i in range(2000)]
+    parts = [merges[k : k + 250] for k in range(0, 2000, 250)]
     speedup(
         lambda: vocabulary(merges),
         lambda: [vocabulary(part) for part in parts],

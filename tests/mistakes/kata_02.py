@@ -1306,14 +1306,14 @@ def one_gpu_is_like_another():
     """An array on some GPU is taken to be on the one that was asked for."""
 
 
-@mistake("tensor.mul", spec="test_what_finds_no_room_says_so", says="nothing was raised")
-def an_error_that_is_hidden(a, b):
+@mistake(
+    "tensor.mul",
+    spec="test_what_finds_no_room_says_so",
+    says="nothing was raised",
+    swap=("return a * b", "try:\n        return a * b\n    except MemoryError:\n        return a"),
+)
+def an_error_that_is_hidden():
     """Where there is no room for the product, the first factor comes back."""
-    a, b = promote(a, b)
-    try:
-        return a * b
-    except MemoryError:
-        return a
 
 
 @mistake(

@@ -406,9 +406,9 @@ WRONG = [
         ("capstone.engine", "T = TypeVar", "MEMORY: dict[int, int] = {}\nT = TypeVar"),
         (
             "capstone.engine",
-            "            job, index = self.rows[each]\n            _, logprob",
-            "            each.written[-1] = MEMORY.setdefault(len(each.written), each.written[-1])\n"
-            "            job, index = self.rows[each]\n            _, logprob",
+            "job, index = self.rows[each]\n                _, logprob",
+            "each.written[-1] = MEMORY.setdefault(len(each.written), each.written[-1])\n"
+            "                job, index = self.rows[each]\n                _, logprob",
         ),
         says=DIFFER,
     ),
@@ -461,8 +461,9 @@ WRONG = [
         "dies_in_the_middle",
         (
             "capstone.engine",
-            "        written = self.batch.step()\n",
-            "        written = self.batch.step()\n        if len(written) > 2:\n            raise MemoryError\n",
+            "            written = self.batch.step()\n",
+            "            written = self.batch.step()\n"
+            "            if len(written) > 2:\n                raise MemoryError\n",
         ),
         says="In the middle of a text the server said: The engine has failed.",
     ),
