@@ -520,8 +520,9 @@ def play(
 def _play(
     key: str, folder: Path, source: dict[str, str], more: str, data: Path | None, args: tuple[str, ...]
 ) -> None:
-    for name in [name for name in sys.modules if name.partition(".")[0] == "tinytorch"]:
-        del sys.modules[name]  # what other tests have imported here
+    for name in [*sys.modules]:  # what other tests have imported here, and what holds on to it
+        if name.partition(".")[0] == "tinytorch" or name.startswith("dojo.serve"):
+            del sys.modules[name]
     overlay.install(overlay.Plan(SOLUTIONS, source=source))
     from tinytorch import dispatch
 
