@@ -1,4 +1,7 @@
-"""Every kata passes the gate: red on the skeleton, green on the reference, walkable, and as listed."""
+"""Every kata passes the gate: red on the skeleton, green on the reference, walkable, and as listed.
+
+`.ci/run` runs the checks that look beyond the kata itself after `make test`: they take minutes.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,8 @@ import pytest
 from dojo.authors.gate import CHECKS, built
 from dojo.catalogue import ROOT, Kata, kata
 
-GATE = [name for name in CHECKS if name not in ("mistakes", "first")]
+ELSEWHERE = ("mistakes", "first", "f", "g", "answers")
+GATE = [name for name in CHECKS if name not in ELSEWHERE]
 
 
 @functools.cache
