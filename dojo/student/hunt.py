@@ -7,7 +7,7 @@ of the mistakes (`tests/mistakes`) that can be seen in it:
 
 The function is called on a copy of the student's code, and on one with the mistake in it; the modules of higher katas
 are not in the copies. F= names the function that is wrong. With MODE=spec the student writes a spec that finds it.
-What was found is kept in `.dojo/hunts.json`, which may be deleted at any time.
+What was shown and what was found is kept in `.dojo/hunts.json`, which may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dojo.catalogue import KATAS, ROOT, SOLUTIONS, Kata, built_kata, files_below, kata_of
-from dojo.errors import RED, DojoError, display
+from dojo.errors import RED, DojoError, display, fitted
 from dojo.report import record
+from dojo.report.explain import WIDTH
 from dojo.report.record import Record
-from dojo.report.screen import say
 from dojo.run import jobs, standing
 from dojo.student import scene
 from dojo.tree import files, mistakes
@@ -40,6 +40,7 @@ from dojo.tree.mistakes import Mistake
 from dojo.tree.overlay import Plan, plan_for, shown
 from dojo.tree.planting import Planted, plant
 from dojo.tree.reference import has_reference
+from dojo.tree.source import definitions
 
 STATE = ROOT / ".dojo" / "hunts.json"
 LIMIT = 60.0  # seconds for a symptom, or for a spec of the student's
@@ -93,24 +94,31 @@ def run(options: argparse.Namespace) -> int:
             kata, script, options.impl, options.symptom, lambda show: {"output": printed(show)}
         )
     if options.json:
-        return record.answer("hunt", lambda: found(options))
+        return record.answer("hunt", lambda: (0, found(options)))
     kata = _chosen(options)
+    hunts(kata)  # or the error that there are none
     display(f"planting a mistake in a copy of your kata {kata.name} ...")
-    code, answer = found(options)
-    say(answer["text"])
-    if answer["state"] == "open":
-        options.f = _asked(kata)
-        if options.f:
-            code, answer = found(options)
-            say(answer["text"])
-    return code
+    answer = found(options)
+    _say(answer["text"])
+    while answer["state"] == "open" and (name := _asked(kata)):
+        options.f, options.mode, options.force = name, "", False
+        answer = found(options)
+        _say(answer["text"])
+    return 0
 
 
-def found(options: argparse.Namespace) -> tuple[int, Record]:
-    """The exit status, and where the hunt stands; `text` says all of it.
+def _say(text: str) -> None:
+    """Print it after an empty line, wrapped to the terminal. What is indented is code or output, and stays as it is."""
+    width = min(shutil.get_terminal_size().columns, WIDTH)
+    lines = (line if line.startswith("  ") else fitted(line, width=width) for line in text.splitlines())
+    print("", *lines, sep="\n", flush=True)
 
-    `state` is "open", "wrong" (that is not the function), "found", "given up", "rejected" (the spec), or "done"
-    (there is no hunt left).
+
+def found(options: argparse.Namespace) -> Record:
+    """Where the hunt stands; `text` says all of it.
+
+    `state` is "open" (no answer was judged), "wrong" (that is not the function), "found", "given up", "rejected" (the
+    spec), or "done" (there is no hunt left).
     """
     kata = _chosen(options)
     table = hunts(kata)
@@ -124,18 +132,23 @@ def found(options: argparse.Namespace) -> tuple[int, Record]:
     if trail is None:
         nothing = "None of the mistakes that are left can be planted in your code and be seen there."
         text = nothing if left else f"You have been on all {len(table)} hunts of kata {kata.name}."
-        return 0, {**about, "state": "done", "text": text}
-    if options.force:
-        _end(trail, "given up")
+        return {**about, "state": "done", "text": text}
+    asked = options.force or options.mode or options.f
+    if trail.hunt.mistake.name not in _kept(kata):
+        _keep(trail, 0)
+        lead = "The last hunt is over. Here is " if ended else "Here is "
+        state, text = "open", (lead if asked else "") + symptom(trail, len(table))
+    elif options.force:
+        _keep(trail, "given up")
         state, text = "given up", explained(trail, "It was")
     elif options.mode:
         state, text = _judged(trail, tree)
     elif options.f:
-        state, text = _checked(trail, options.f)
+        state, text = _checked(trail, tree, options.f)
     else:
         state, text = "open", symptom(trail, len(table))
     seen = {"says": trail.hunt.says, "wrong": trail.wrong, "right": trail.right}
-    return RED if state in ("wrong", "rejected") else 0, {**about, "state": state, **seen, "text": text}
+    return {**about, "state": state, **seen, "text": text}
 
 
 def _chosen(options: argparse.Namespace) -> Kata:
@@ -232,7 +245,7 @@ def symptom(trail: Trail, total: int) -> str:
         [
             f"hunt {number} of {total} in kata {kata.name}: one function of the kata is wrong in the copy.",
             "",
-            f"{trail.hunt.says} (`{trail.hunt.symptom}` in {shown(kata.folder / 'hunts.py')})",
+            trail.hunt.says,
             "",
             "With the mistake:",
             textwrap.indent(trail.wrong.rstrip("\n"), "  "),
@@ -240,8 +253,8 @@ def symptom(trail: Trail, total: int) -> str:
             "Without it:",
             textwrap.indent(trail.right.rstrip("\n"), "  "),
             "",
-            f"Which function is it? `make hunt N={kata.number} F=name`. Or find it with a spec of your own: "
-            f"`make hunt N={kata.number} MODE=spec`. FORCE=1 gives up.",
+            f"Which function is it? `make hunt N={kata.number} F=name` or `F=Class.method`. Or find it with a spec of "
+            f"your own: `make hunt N={kata.number} MODE=spec`. FORCE=1 gives up.",
         ]
     )
 
@@ -277,23 +290,51 @@ def _asked(kata: Kata) -> str:
         return ""
 
 
-def _checked(trail: Trail, answer: str) -> tuple[str, str]:
-    right = trail.hunt.mistake.function
-    if answer.removeprefix(f"{trail.hunt.mistake.kata.slug}.") in (right, right.rpartition(".")[2]):
-        _end(trail, "found")
+def _checked(trail: Trail, tree: Path, answer: str) -> tuple[str, str]:
+    kata = trail.hunt.mistake.kata
+    functions = _functions(kata, tree)
+    name = answer.removeprefix(f"{kata.slug}.")
+    meant = [name] if name in functions else [each for each in functions if each.endswith(f".{name}")]
+    if not meant:
+        short = [each.rpartition(".")[2] for each in functions]
+        methods = [each for each in functions if each.startswith(f"{name}.")]  # where `name` is a class
+        near = methods or difflib.get_close_matches(name, functions + short, n=1)
+        question = f" Did you mean `{near[0]}`?" if near else ""
+        return "open", f"There is no function `{answer}` in kata {kata.id}.{question}"
+    if len(meant) > 1:
+        return "open", f"Several functions are called `{answer}`: name the class, `F={meant[0]}`."
+    if meant == [trail.hunt.mistake.function]:
+        _keep(trail, "found")
         return "found", explained(trail, "Found: it was")
-    return "wrong", (
-        f"It is not `{answer}`. What does the symptom go through, and which part of that could give just this?"
-    )
+    wrong = int(_kept(kata)[trail.hunt.mistake.name]) + 1
+    _keep(trail, wrong)
+    if wrong == 1:
+        advice = "What does the symptom go through, and which part of that could give just this?"
+    else:
+        advice = (
+            f"That is wrong answer {wrong}. A spec for each function that you suspect can tell them apart: "
+            f"`make hunt N={kata.number} MODE=spec`. `make hunt N={kata.number} FORCE=1` shows the mistake."
+        )
+    return "wrong", f"It is not `{answer}`. {advice}"
+
+
+def _functions(kata: Kata, tree: Path) -> list[str]:
+    """The qualified names of the kata's functions in that code."""
+    modules = [path for path in kata.files(tree) if path.suffix == ".py" and path.is_file()]
+    found = (definitions(ast.parse(path.read_text(encoding="utf-8"))) for path in modules)
+    return list(dict.fromkeys(name for each in found for name, _ in each))
 
 
 def _judged(trail: Trail, tree: Path) -> tuple[str, str]:
     """Run the student's spec on right code and on wrong code."""
     kata = trail.hunt.mistake.kata
     path = SPECS / f"test_kata_{kata.id}.py"
+    template = TEMPLATE.format(kata=kata.name, number=kata.number, slug=kata.slug)
     if not path.is_file():
-        files.write(path, TEMPLATE.format(kata=kata.name, number=kata.number, slug=kata.slug))
+        files.write(path, template)
         return "rejected", f"Write a spec in {shown(path)}, then `make hunt N={kata.number} MODE=spec` again."
+    if path.read_text(encoding="utf-8") == template:
+        return "rejected", f"The spec is not written yet: {shown(path)}"
     modules = [path for path in kata.files(SOLUTIONS) if path.suffix == ".py"]
     reference = {path.relative_to(SOLUTIONS): path.read_text(encoding="utf-8") for path in modules}
     rights: dict[str, dict[Path, str]] = {"your own code": {}, "the reference": reference}
@@ -301,7 +342,8 @@ def _judged(trail: Trail, tree: Path) -> tuple[str, str]:
         with copied(tree, kata, change) as folder:
             code, output = _pytest(path, folder)
         if code != 0:
-            return "rejected", f"{output}\n\nThe spec is red on {name}, which is right: it asks for too much."
+            why = f"The spec is red on {name}, which is right: it asks for too much."
+            return "rejected", f"On {name}:\n{output}\n\n{why}"
     with copied(tree, kata, {trail.planted.path: trail.planted.text}) as folder:
         code, output = _pytest(path, folder)
     if code != RED:
@@ -309,15 +351,15 @@ def _judged(trail: Trail, tree: Path) -> tuple[str, str]:
             "rejected",
             "The spec is green on right code, and on the copy with the mistake: it does not see it.",
         )
-    _end(trail, "found")
-    path.replace(SPECS / f"{trail.hunt.mistake.name}.py")
-    judged = f"{output}\n\nThe spec is green on right code and red on the mistake."
-    return "found", f"{judged}\n\n{explained(trail, 'It was')}"
+    _keep(trail, "found")
+    kept = path.replace(SPECS / f"{trail.hunt.mistake.name}.py")
+    judged = f"The spec is green on right code and red on the mistake. It is kept in {shown(kept)}."
+    return "found", f"On the copy with the mistake:\n{output}\n\n{judged}\n\n{explained(trail, 'It was')}"
 
 
 def _pytest(path: Path, folder: Path) -> tuple[int | None, str]:
     outcome = jobs.cold(jobs.Job([str(path), "-q", "--tb=line"], Plan(folder), LIMIT), shown=False).wait()
-    return outcome.code, outcome.output.strip()
+    return outcome.code, textwrap.indent(outcome.output.strip(), "  ")
 
 
 def _must_be_green(kata: Kata) -> None:
@@ -334,22 +376,26 @@ def _must_be_green(kata: Kata) -> None:
 
 def done(kata: Kata, how: str = "") -> list[str]:
     """The names of the mistakes that were found or given up; only one of these if `how` is "found" or "given up"."""
-    try:
-        state = json.loads(STATE.read_text(encoding="utf-8"))[kata.id]
-        return [name for name, end in state.items() if how in ("", end)]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return []
+    return [name for name, end in _kept(kata).items() if end in ([how] if how else ["found", "given up"])]
 
 
-def _end(trail: Trail, how: str) -> None:
+def _kept(kata: Kata) -> dict[str, str | int]:
+    """How each hunt of the kata ended; for one that was shown and has not ended, how many answers were wrong."""
+    kept = _all_kept().get(kata.id)
+    return kept if isinstance(kept, dict) else {}
+
+
+def _all_kept() -> dict[str, dict[str, str | int]]:
     try:
         state = json.loads(STATE.read_text(encoding="utf-8"))
-        assert isinstance(state, dict)
-    except (OSError, ValueError, AssertionError):
-        state = {}
+    except (OSError, ValueError):
+        return {}
+    return state if isinstance(state, dict) else {}
+
+
+def _keep(trail: Trail, how: str | int) -> None:
     kata = trail.hunt.mistake.kata
-    state.setdefault(kata.id, {})[trail.hunt.mistake.name] = how
-    standing.write_json(STATE, state)
+    standing.write_json(STATE, {**_all_kept(), kata.id: {**_kept(kata), trail.hunt.mistake.name: how}})
 
 
 def _those_that_have_some() -> str:

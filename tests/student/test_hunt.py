@@ -72,8 +72,10 @@ def home(tmp_path: Path) -> Path:
     return home
 
 
-def said(home: Path, *words: str) -> str:
-    return " ".join(dojo(home, "hunt", "1", *words).stdout.split())
+def said(home: Path, *words: str, code: int = 0) -> str:
+    done = dojo(home, "hunt", "1", *words)
+    assert done.returncode == code, done.stdout
+    return " ".join(done.stdout.split())
 
 
 # The command --------------------------------------------------------------------------------------------
@@ -86,11 +88,16 @@ def test_the_symptom_is_shown_and_the_student_s_code_stays(home: Path) -> None:
     assert "Twice 5." in text
     assert "With the mistake: 5 Without it: 10" in text
     assert "double_forgets" not in text, "the name says what is wrong"
+    assert "hunts.py" not in text, "the answers are in that file"
+    assert "`make hunt N=1 F=name` or `F=Class.method`" in text
     assert (home / "tinytorch/setup.py").read_text() == OTHER_SETUP
 
 
 def test_an_answer_is_checked_and_the_mistake_is_explained(home: Path) -> None:
-    assert "It is not `triple`" in said(home, "--f=triple")
+    said(home)
+    assert "It is not `triple`. What does the symptom go through" in said(home, "--f=triple")
+    text = said(home, "--f=triple")
+    assert "wrong answer 2" in text and "MODE=spec" in text and "FORCE=1" in text
 
     text = said(home, "--f=double")
 
@@ -102,24 +109,80 @@ def test_an_answer_is_checked_and_the_mistake_is_explained(home: Path) -> None:
 
 
 def test_who_gives_up_sees_the_mistake_and_it_does_not_count(home: Path) -> None:
+    said(home)
     assert "It was `double`." in said(home, "--force")
+    said(home)
     assert "Found: it was `triple`" in said(home, "--f=setup.triple")
     assert "You have been on all 2 hunts" in said(home)
     assert ", 1 of 2 hunts" in " ".join(dojo(home, "board", COLUMNS="100").stdout.split())
 
 
+@pytest.mark.parametrize("word", ["--f=triple", "--mode=spec", "--force"])
+def test_a_hunt_is_shown_before_an_answer_to_it_is_judged(home: Path, word: str) -> None:
+    assert "Here is hunt 1 of 2" in said(home, word)
+    said(home, "--f=double")
+
+    text = said(home, word)
+
+    assert "The last hunt is over. Here is hunt 2 of 2" in text and "Without it: 15" in text
+    assert hunt_state(home) == {"double_forgets": "found", "triple_adds": 0}
+
+
+def hunt_state(home: Path) -> dict[str, object]:
+    state: dict[str, object] = json.loads((home / ".dojo/hunts.json").read_text())["01"]
+    return state
+
+
+def test_a_name_that_means_no_function_or_several_is_not_counted(home: Path) -> None:
+    one, other = (f"\n\nclass {name}:\n    def forward(self):\n        pass\n" for name in ("Block", "Layer"))
+    alone = "\n    def backward(self):\n        pass\n"
+    write(home / "tinytorch/setup.py", OTHER_SETUP + one + other + alone)
+    said(home)
+
+    for answer, says in {
+        "forward": "Several functions are called `forward`: name the class, `F=Block.forward`.",
+        "duoble": "There is no function `duoble` in kata 01. Did you mean `double`?",
+        "backwards": "Did you mean `backward`?",
+        "Blok.forward": "There is no function `Blok.forward` in kata 01. Did you mean `Block.forward`?",
+        "Layer": "Did you mean `Layer.forward`?",
+        "xyz": "There is no function `xyz` in kata 01.",
+    }.items():
+        assert said(home, f"--f={answer}").endswith(says)
+    assert hunt_state(home) == {"double_forgets": 0}
+
+    assert "It is not `backward`." in said(home, "--f=backward"), "there is one of that name"
+
+
+def test_a_difference_is_not_wrapped(home: Path) -> None:
+    long = f"    return 2 * x  # {'long ' * 20}".rstrip()
+    write(home / "tinytorch/setup.py", OTHER_SETUP.replace("    return number + number", long))
+    write(home / "tinytorch/setup.py", (home / "tinytorch/setup.py").read_text().replace("number", "x"))
+    said(home)
+    assert f"  -{long}\n" in dojo(home, "hunt", "1", "--f=double", COLUMNS="60").stdout
+
+
 def test_a_spec_is_judged_by_right_code_and_by_wrong_code(home: Path) -> None:
+    said(home)
     spec = home / ".dojo/hunts/test_kata_01.py"
     assert "Write a spec in .dojo/hunts/test_kata_01.py" in said(home, "--mode=spec")
-    assert "red on your own code" in said(home, "--mode=spec"), "the template is red"
+    assert "The spec is not written yet: .dojo/hunts/test_kata_01.py" in said(home, "--mode=spec")
     head = "from tinytorch.setup import double\n\n\ndef test_hunt():\n    assert "
     write(spec, f"{head}double(0) == 0\n")
     assert "it does not see it" in said(home, "--mode=spec")
+    write(spec, f"{head}double(2) == 5\n")
+    assert "red on your own code" in said(home, "--mode=spec")
     write(spec, f"{head}double.__code__.co_varnames == ('number',)\n")
     assert "red on the reference" in said(home, "--mode=spec")
     write(spec, f"{head}double(2) == 4\n")
 
-    assert "green on right code and red on the mistake. It was `double`." in said(home, "--mode=spec")
+    text = said(home, "--mode=spec")
+
+    assert text.index("On the copy with the mistake:") < text.index("1 failed")
+    kept = ".dojo/hunts/double_forgets.py"
+    assert (
+        f"green on right code and red on the mistake. It is kept in {kept}. It was `double`. It gives" in text
+    )
+    assert (home / kept).is_file()
     assert "hunt 2 of 2" in said(home)
 
 
@@ -140,7 +203,9 @@ def test_where_there_is_nothing_to_hunt_a_sentence_says_so(
 ) -> None:
     for name, text in change.items():
         write(home / name, text)
-    assert says in said(home)
+    text = said(home, code=2)
+    assert says in text
+    assert "planting" not in text or "green" in says
 
 
 @pytest.mark.parametrize("file", ["tests/mistakes/kata_01.py", "solutions/tinytorch/setup.py"])
