@@ -613,5 +613,10 @@ def run(options: argparse.Namespace) -> int:
         found.setdefault(each.id, {})[name] = finding.problems
     if options.json:
         options.json.write_text(json.dumps(found), encoding="utf-8")
+    return summed_up(problems, began)
+
+
+def summed_up(problems: int, began: float) -> int:
+    """Print how many problems there are, and the seconds since the monotonic time `began`. Gives the exit status."""
     print(f"\n{problems or 'no'} problem{'s' * (problems != 1)} in {time.monotonic() - began:.1f} s")
     return RED if problems else 0

@@ -22,9 +22,9 @@ from typing import NamedTuple
 
 import pytest
 
-from dojo.authors.gate import spec_names, where
+from dojo.authors.gate import spec_names, summed_up, where
 from dojo.catalogue import KATAS, ROOT, SOLUTIONS, Kata, kata
-from dojo.errors import RED, DojoError
+from dojo.errors import DojoError
 from dojo.run import specs, warm
 from dojo.run.jobs import LIMIT, Job
 from dojo.run.results import Outcome, Result
@@ -210,10 +210,7 @@ def run(options: argparse.Namespace) -> int:
         problems.append(f"only {share:.1%} are green, expected {GREEN:.0%}")
     for text in problems:
         print(f"! {text}")
-    print(
-        f"\n{len(problems) or 'no'} problem{'s' * (len(problems) != 1)} in {time.monotonic() - began:.0f} s"
-    )
-    return RED if problems else 0
+    return summed_up(len(problems), began)
 
 
 def _strangers(table: list[Link]) -> list[str]:

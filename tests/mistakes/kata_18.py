@@ -242,7 +242,7 @@ def zeros_without_a_mask(module, name, mask):
     spec="test_what_is_masked_gets_no_gradient",
     says="gradient",
     swap=(
-        'getattr(module, f"{name}_orig") * getattr(module, f"{name}_mask")',
+        "_product(module, name)",
         'getattr(module, f"{name}_orig").detach() * getattr(module, f"{name}_mask")',
     ),
 )

@@ -69,9 +69,7 @@ def sparsity(parameters: Pruned) -> float:
     0.0.
     """
     weights = [
-        getattr(module, f"{name}_orig").data * getattr(module, f"{name}_mask").data
-        if name in _masked(module)
-        else getattr(module, name).data
+        (_product(module, name) if name in _masked(module) else getattr(module, name)).data
         for module, name in parameters
     ]
     total = sum(each.size for each in weights)
@@ -103,7 +101,7 @@ def custom_from_mask(module: Module, name: str, mask: Tensor) -> Module:
         vars(module)["forward"] = functools.partial(masked_forward, module)
     held = getattr(module, f"{name}_mask")
     held.data[...] = held.data * mask.data
-    setattr(module, name, original * held)
+    setattr(module, name, _product(module, name))
     return module
 
 
@@ -126,10 +124,16 @@ def _masked(module: Module) -> list[str]:
     return [name for name in names if f"{name}_mask" in vars(module)]
 
 
+def _product(module: Module, name: str) -> Tensor:
+    """A masked parameter as it takes part in a forward pass now."""
+    product: Tensor = getattr(module, f"{name}_orig") * getattr(module, f"{name}_mask")
+    return product
+
+
 def masked_forward(module: Module, *args: Any, **kwargs: Any) -> Any:
     """Multiply every pruned parameter of the module by its mask, then do what its class does in `forward`."""
     for name in _masked(module):
-        setattr(module, name, getattr(module, f"{name}_orig") * getattr(module, f"{name}_mask"))
+        setattr(module, name, _product(module, name))
     return type(module).forward(module, *args, **kwargs)
 
 
