@@ -75,7 +75,10 @@ def test_code_that_cannot_draw_gets_a_sentence(home: Path, body: str, says: str)
 
 def test_a_function_off_the_short_path_is_called_so(home: Path) -> None:
     """A picture may need more than the stories and the milestones do: then it is said, with the way to have it."""
-    write(home / "tinytorch/optimizers.py", 'def step(x, gradient, lr):\n    raise NotImplementedError("kata 06: step")\n')
+    write(
+        home / "tinytorch/optimizers.py",
+        'def step(x, gradient, lr):\n    raise NotImplementedError("kata 06: step")\n',
+    )
     write(home / ".dojo/path", "short\n")
 
     said = " ".join(dojo(home, "show", "6").stdout.split())
