@@ -259,7 +259,7 @@ def both(arrays, cotangent, kernel=attention_in_tiles, **options):
 def check(arrays, tolerance, **options):
     """Compare the kernel with the composition: values and gradients, each measured by its largest entry.
 
-    A gradient may be 0 because large terms cancel, and how they are rounded is open. So what they are made of counts, too.
+    A gradient may be 0 because large terms cancel, and how they are rounded is open. So the terms count, too.
     """
     query, key, value = arrays
     cotangent = np.random.default_rng(1).standard_normal((*query.shape[:-1], value.shape[-1]))

@@ -104,20 +104,19 @@ def test_the_source_is_filled():
     resource = pytest.importorskip("resource", reason="Windows does not tell how much memory there is")
     nbytes, unit = 32 * MB, 1 if sys.platform == "darwin" else 1024
 
-    def run():
-        def there():
-            peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
-            return float(len(peaks))
+    def peak():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
-        peaks, kept = [], []
-        more = 0
-        while more < 0.9 * nbytes:  # what other specs have left free is used up first
-            before = there()
+    def run():
+        kept = []
+        for _ in range(20):  # what other specs have left free is used up first
+            before = peak()
             kept.append(np.ones(nbytes, np.uint8))
-            more = there() - before
-        before = there()
-        bandwidth(nbytes, 1, there)
-        return {"more": peaks[-1] - before}
+            if peak() - before > 0.9 * nbytes:
+                break
+        before, ticks = peak(), itertools.count(1.0)
+        bandwidth(nbytes, 1, lambda: next(ticks))
+        return {"more": peak() - before}
 
     more = in_child(run)["more"]
     assert more > 1.5 * nbytes, f"two arrays of {nbytes} bytes take {more} bytes of memory"

@@ -92,7 +92,7 @@ def test_results_come_by_rank_although_the_first_is_last():
 
     def late(group):
         if group.rank == 0:
-            time.sleep(0.1)
+            time.sleep(0.3)
         return group.rank
 
     assert_close(in_child(lambda: {"found": spawn(late, 3)})["found"], [0, 1, 2], "the results")
