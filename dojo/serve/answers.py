@@ -209,7 +209,7 @@ class Answer:
         streams = [TextStream(self.bundle.tokenizer, self.ask.stop) for _ in self.requests]
         left, last = set(range(len(streams))), [0.0] * len(streams)
         while left:
-            found = []
+            found: list[Piece] = []
             for event in await reader.take():
                 index, token, reason = event.index, event.token, event.finish_reason
                 if index not in left:  # a text has reached its stop string, and the engine did not know yet

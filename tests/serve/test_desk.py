@@ -34,7 +34,7 @@ def test_what_is_written_while_the_loop_is_busy_wakes_it_once() -> None:
     async def run() -> None:
         desk, reader = desk_and_reader()
         woken: list[Callable[[], object]] = []
-        desk.loop.call_soon_threadsafe = lambda look: woken.append(look)  # type: ignore[method-assign, assignment, misc, return-value]
+        desk.loop.call_soon_threadsafe = lambda look: woken.append(look)  # type: ignore[method-assign, assignment, misc]
         for token in range(5):
             desk._deliver([Event(reader, 0, token)])
         assert len(woken) == 1
