@@ -2,8 +2,7 @@
 
 Requests go to the engine through its own queue. Tokens come back together, those of all rows and of all steps since
 the loop has looked: to wake the loop costs more than a token. It looks again every few milliseconds as long as there is
-something, and is woken if there was nothing. So the first token of a text is sent at once, and no eye sees that the
-others wait.
+something, and is woken if there was nothing. So the first token is sent at once, and no eye sees that others wait.
 """
 
 from __future__ import annotations
