@@ -40,9 +40,11 @@ def remembering(*ids, entries=3):
 
 def fetched(known, ids):
     """How many tokens of `ids` are known; that the row holds just these is checked."""
-    cache = holding([8], [9, 9, 9])
+    cache = holding([8], [9, 9, 9], [8])
     number = known.fetch(ids, cache, 1)
-    assert_close(cache.lengths, np.array([1, number]), "the length of the other row, and what was returned,")
+    assert_close(
+        cache.lengths, np.array([1, number, 1]), "what was returned, and the lengths of the other rows,"
+    )
     marks = [100 * token + place for place, token in enumerate(ids[:number])]
     assert_close(cache.keys[1, 1, 1, :number, 0], np.array(marks, np.float32), "the keys of the row")
     return number
