@@ -294,7 +294,7 @@ def first_in_first_out():
 @mistake(
     "caching.PrefixCache.fetch",
     spec="test_nothing_is_known_at_first",
-    says="the length of the other row",
+    says="the lengths of the other rows",
     swap=("cache[row : row + 1].truncate(0)", "pass"),
 )
 def somebody_elses_text_stays():
@@ -304,7 +304,7 @@ def somebody_elses_text_stays():
 @mistake(
     "caching.PrefixCache.fetch",
     spec="test_a_known_beginning_is_copied",
-    says="the length of the other row",
+    says="the lengths of the other rows",
     swap=("cache.copy_row(row, self.cache, best, found[best])", "cache.copy_row(row, self.cache, best)"),
 )
 def the_whole_text_is_copied():
