@@ -211,7 +211,7 @@ def read_idx(path: StrPath) -> Array:
             data = gzip.decompress(data)
         except (OSError, EOFError, zlib.error, struct.error) as error:
             raise DatasetError(f"{path} cannot be decompressed: {error}") from error
-    axes = int.from_bytes(data[3:4], "big")
+    axes = int.from_bytes(data[3:4])
     start = 4 + 4 * axes
     if data[:3] != b"\0\0\x08" or not 1 <= axes <= 3 or len(data) < start:
         raise DatasetError(
