@@ -94,6 +94,7 @@ class Tracer:
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         self.now = nodeid
+        sys.setprofile(self.trace)  # a Ctrl-C of the spec before that came inside `trace` has ended it
 
     def trace(self, frame: FrameType, event: str, argument: Any) -> None:
         code = frame.f_code
