@@ -97,6 +97,16 @@ def counts_letters():
 
 @mistake(
     "capstone.weigh",
+    spec="test_the_weight_is_that_of_arrays_names_and_source",
+    says="the weight",
+    swap=("zlib.compress(path.read_bytes(), 9)", "zlib.compress(path.read_bytes())"),
+)
+def compresses_in_a_hurry():
+    """zlib's own level is 6: most sources weigh the same, some more."""
+
+
+@mistake(
+    "capstone.weigh",
     spec="test_numbers_in_the_source_weigh_too",
     says="500 numbers of 9 digits",
     swap=("return len(source) + sum(", "return sum("),
@@ -287,8 +297,8 @@ def always_the_same_order():
 
 @mistake(
     "capstone.compete",
-    spec="test_the_last_call_does_not_count",
-    says="the seconds of a call",
+    spec="test_the_seconds_of_a_round",
+    says="the seconds of a round",
     swap=("sum(seconds[task.warmup :])", "sum(seconds)"),
 )
 def the_warm_up_counts():
@@ -297,8 +307,8 @@ def the_warm_up_counts():
 
 @mistake(
     "capstone.compete",
-    spec="test_the_start_counts_where_the_task_says_so",
-    says="where the start alone takes",
+    spec="test_the_seconds_of_a_round",
+    says="the seconds of a round",
     swap=(
         "trial.start + sum(seconds) if task.count_start else sum(seconds[task.warmup :])",
         "sum(seconds[task.warmup :])",
@@ -306,6 +316,52 @@ def the_warm_up_counts():
 )
 def the_start_is_free():
     """count_start changes nothing."""
+
+
+@mistake(
+    "capstone.compete",
+    spec="test_the_seconds_of_a_round",
+    says="the seconds of a round",
+    swap=("trial.start + sum(seconds) if", "trial.start + sum(seconds[task.warmup :]) if"),
+)
+def the_warm_up_is_free():
+    """count_start adds the start alone."""
+
+
+@mistake(
+    "capstone.compete",
+    spec="test_the_seconds_of_a_round",
+    says="the seconds of a round",
+    swap=("total / task.calls", "total / len(seconds)"),
+)
+def shared_among_the_warm_up_too():
+    """The seconds are divided by the number of all calls, the warm-up included."""
+
+
+@mistake(
+    "capstone.compete",
+    spec="test_the_seconds_of_a_round",
+    says="the seconds of a round",
+    swap=[
+        ("for call in trial.calls[:-1]]", "for call in trial.calls]"),
+        ("sum(seconds[task.warmup :])", "sum(seconds[task.warmup : -1])"),
+    ],
+)
+def the_last_call_belongs_to_the_start():
+    """With count_start the call after the last one counts too."""
+
+
+@mistake(
+    "capstone.compete",
+    spec="test_the_seconds_of_a_round",
+    says="the system counted",
+    swap=[
+        ("                before = seconds_of_children()\n", ""),
+        ("    for turn in range", "    before = seconds_of_children()\n    for turn in range"),
+    ],
+)
+def counts_from_the_beginning():
+    """What the system has counted in earlier rounds is held against the entry of this one."""
 
 
 @mistake(
@@ -320,12 +376,22 @@ def believes_every_clock():
 
 @mistake(
     "capstone.compete",
-    spec="test_a_bad_entry_is_rejected_and_the_others_are_measured",
+    spec="test_an_entry_may_weigh_max_bytes",
     says="rejected: ''",
     swap=("result.nbytes > task.max_bytes", "False"),
 )
 def no_limit_of_weight():
     """An entry may weigh what it likes."""
+
+
+@mistake(
+    "capstone.compete",
+    spec="test_an_entry_may_weigh_max_bytes",
+    says="why the entry is rejected",
+    swap=("result.nbytes > task.max_bytes", "result.nbytes >= task.max_bytes"),
+)
+def the_most_is_too_much():
+    """An entry that weighs exactly max_bytes is rejected."""
 
 
 @mistake(
@@ -346,6 +412,29 @@ def the_mean_decides():
 )
 def always_a_place_of_its_own():
     """A difference that may be none decides."""
+
+
+@mistake(
+    "capstone.rank",
+    spec="test_a_place_is_shared_with_its_best",
+    says="the places",
+    swap=[
+        ("leader is None or better(leader, result)[3]", "leader is None or better(before, result)[3]"),
+        ("        value = task.work", "        before = result\n        value = task.work"),
+    ],
+)
+def shares_with_its_neighbour():
+    """An entry is compared with the one before it: so a whole chain shares the first place."""
+
+
+@mistake(
+    "capstone.rank",
+    spec="test_every_row_is_compared_with_the_first_entry",
+    says="of the medians it is 8",
+    swap=("return found.ratio,", "return cost(b) / cost(a),"),
+)
+def the_ratio_of_the_medians():
+    """`times` is the ratio of two medians, of rounds that may have been disturbed differently."""
 
 
 @mistake(
@@ -476,6 +565,43 @@ def looks_for_dots_only():
 
 @mistake(
     "capstone.check_files",
+    spec="test_no_path_leads_out_of_the_folder",
+    says="nothing was raised",
+    swap=(
+        "(folder / name).resolve().parent != folder.resolve()",
+        "not str((folder / name).resolve()).startswith(str(folder.resolve()))",
+    ),
+)
+def compares_paths_as_texts():
+    """The path of a folder beside it may begin with the same letters."""
+
+
+@mistake(
+    "capstone.check_files",
+    spec="test_what_lies_outside_is_not_read",
+    says="was opened",
+    swap=[
+        (
+            """        if (folder / name).resolve().parent != folder.resolve():
+            raise BundleError(f"{folder / name} is a link that leads out of the folder")
+""",
+            "",
+        ),
+        (
+            'checksum is not that in the manifest")\n',
+            """checksum is not that in the manifest")
+        if (folder / name).resolve().parent != folder.resolve():
+            raise BundleError(f"{folder / name} is a link that leads out of the folder")
+""",
+        ),
+    ],
+)
+def follows_a_link_and_then_refuses_it():
+    """The checksum is computed first, of any file that this process may read."""
+
+
+@mistake(
+    "capstone.check_files",
     spec="test_the_manifest_lists_the_four_files",
     says="nothing was raised",
     swap=("files.keys() != set(FILES)", "not files.keys() <= set(FILES)"),
@@ -552,6 +678,16 @@ def lets_a_key_error_through():
 )
 def writes_where_others_look():
     """The files are written into the folder itself, one after the other."""
+
+
+@mistake(
+    "capstone.save_bundle",
+    spec="test_a_bundle_is_never_changed",
+    says="FileExistsError",
+    swap=("os.path.lexists(folder)", "folder.exists()"),
+)
+def does_not_see_a_link():
+    """A link that leads nowhere does not exist, says exists: then the rename fails."""
 
 
 @mistake(
@@ -760,6 +896,16 @@ def cancels_all_choices():
 
 
 @mistake(
+    "capstone.Engine.cancel",
+    spec="test_cancel_does_not_wait",
+    says="cancel waits",
+    swap=("    job.cancelled.update(", "    with self.changed:\n        job.cancelled.update("),
+)
+def cancels_inside_the_lock():
+    """cancel waits for the lock, and with it the event loop that calls it."""
+
+
+@mistake(
     "capstone.Engine.drop",
     spec="test_a_cancelled_choice_ends",
     says="the requests in the batch",
@@ -907,6 +1053,34 @@ def gives_all_the_same_number():
 
 @mistake(
     "capstone.Engine.step",
+    spec="test_all_rows_are_scored_at_once",
+    says="was called 2 times",
+    swap=(
+        """            scores = dict(
+                zip(asked, score_tokens(logits, [each.written[-1] for each in asked], most), strict=True)
+            )
+""",
+        """            for row, each in enumerate(asked):
+                [scores[each]] = score_tokens(logits[row : row + 1], [each.written[-1]], most)
+""",
+    ),
+)
+def scores_row_by_row():
+    """score_tokens is called for each row."""
+
+
+@mistake(
+    "capstone.Engine.step",
+    spec="test_all_rows_are_scored_at_once",
+    says="4 rows were scored",
+    swap=("asked = [each for each in written if self.rows[each][0].logprobs is not None]", "asked = written"),
+)
+def scores_for_those_who_did_not_ask():
+    """Every row is scored."""
+
+
+@mistake(
+    "capstone.Engine.step",
     spec="test_the_row_of_a_cancelled_choice_is_free_at_once",
     says="the events are",
     swap=[
@@ -921,7 +1095,7 @@ def drops_after_writing():
 @mistake(
     "capstone.Engine.run",
     spec="test_an_idle_engine_sleeps",
-    says="of processor time were used",
+    says="how often run has waited",
     swap=(
         """                while not (self.busy or self.stopping):
                     self.changed.wait()
@@ -931,6 +1105,16 @@ def drops_after_writing():
 )
 def spins():
     """run looks again and again whether there is something to do."""
+
+
+@mistake(
+    "capstone.Engine.run",
+    spec="test_an_idle_engine_sleeps",
+    says="how often run has waited",
+    swap=("self.changed.wait()", "self.changed.wait(0.02)"),
+)
+def looks_every_moment():
+    """run looks fifty times a second whether there is something to do."""
 
 
 @mistake(

@@ -42,7 +42,8 @@ def check_files(folder: str | os.PathLike[str]) -> None:
     """Raise unless the folder has the files that its manifest.json lists, byte for byte.
 
     The manifest is {"format": FORMAT, "version": VERSION, "files": {name of each of FILES: its SHA-256, hexadecimal}}.
-    Nothing but the manifest is read before its names are known to be those of FILES, each a file in the folder itself.
+    Nothing but the manifest is read before its names are known to be those of FILES, and no file is read before it is
+    known to be one in the folder itself.
 
     Raises:
         BundleError: there is no manifest, or it is not JSON, or not of FORMAT; the version is another one, or no
@@ -63,10 +64,9 @@ def check_files(folder: str | os.PathLike[str]) -> None:
     if not isinstance(files, dict) or files.keys() != set(FILES):
         listed = sorted(files) if isinstance(files, dict) else files
         raise BundleError(f"{folder}: the manifest lists {listed!r}, expected {sorted(FILES)}")
-    for name in files:
+    for name, expected in files.items():
         if (folder / name).resolve().parent != folder.resolve():
             raise BundleError(f"{folder / name} is a link that leads out of the folder")
-    for name, expected in files.items():
         if not (folder / name).is_file():
             raise BundleError(f"{folder / name} is missing")
         if _digest(folder / name) != expected:
@@ -83,13 +83,13 @@ def save_bundle(
     permissions of any new folder, so that others can read it. A bundle is never changed: a new one gets a new name.
 
     Raises:
-        FileExistsError: there is something of that name already; the message names it.
+        FileExistsError: there is something of that name already, even a link that leads nowhere; the message names it.
         BundleError: load_bundle would refuse it.
         ValueError: as quantize_dynamic.
     """
     folder = Path(folder)
     model = bundle.model if bits is None else quantize_dynamic(bundle.model, bits, group_size)
-    if folder.exists():
+    if os.path.lexists(folder):
         raise FileExistsError(f"{folder} exists: a bundle is never changed, choose another name")
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as beside:
         new = Path(beside) / folder.name
@@ -150,11 +150,8 @@ def _read(folder: Path, name: str) -> Any:
 
 
 def _read_config(folder: Path) -> GPTConfig:
-    entries, kinds = (
-        _read(folder, "config.json"),
-        {each.name: type(each.default) for each in fields(GPTConfig)},
-    )
-    path = folder / "config.json"
+    path, entries = folder / "config.json", _read(folder, "config.json")
+    kinds = {each.name: type(each.default) for each in fields(GPTConfig)}
     if not isinstance(entries, dict) or entries.keys() != kinds.keys():
         raise BundleError(f"{path} has not exactly the entries {', '.join(kinds)}")
     for name, value in entries.items():
