@@ -12,8 +12,8 @@ from tinytorch.capstone import EntryError, load_entry, weigh
 LOAD = "def load(model, weights):\n    return lambda x: x\n"
 
 
-def an_entry(folder, text=LOAD):
-    path = folder / "entry.py"
+def an_entry(folder, text=LOAD, name="entry"):
+    path = folder / f"{name}.py"
     path.write_text(text, encoding="utf-8")
     return path
 
@@ -28,11 +28,11 @@ def test_an_entry_is_a_module(tmp_path):
 def test_an_entry_is_imported_each_time(tmp_path):
     """load_entry imports the file again each time, and leaves nothing in sys.modules, after an error either."""
     before = set(sys.modules)
-    path = an_entry(tmp_path, "SEEN = []\n" + LOAD)
+    path = an_entry(tmp_path, "SEEN = []\n" + LOAD, "seen")
     load_entry(path).SEEN.append("a question")
     assert_equal(load_entry(path).SEEN, [], "a list of the module, imported a second time")
     with raises(EntryError):
-        load_entry(an_entry(tmp_path, "1 / 0"))
+        load_entry(an_entry(tmp_path, "1 / 0", "broken"))
     assert_equal(sorted(set(sys.modules) - before), [], "what is new in sys.modules")
 
 

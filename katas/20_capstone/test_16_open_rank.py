@@ -93,6 +93,7 @@ def test_rejected_entries_are_last():
     gone = Result("gone", 1, [], rejected="a wrong sum")
     rows = rank(a_task(), [gone, timed("simple", 2.0), timed("fast", 1.0)])
     assert_equal([row.name for row in rows], ["fast", "simple", "gone"], "the order")
+    assert_equal([row.rejected for row in rows[:2]], ["", ""], "why the others are rejected")
     last = rows[-1]
     assert_equal((last.place, last.rejected), (0, "a wrong sum"), "place and reason")
     assert_equal(

@@ -133,7 +133,7 @@ def test_a_flipped_bit_is_found(tmp_path, name):
         check_files(folder)
 
 
-@pytest.mark.parametrize("change", ["one less", "one more", "none", "a list", "no checksum"])
+@pytest.mark.parametrize("change", ["one less", "one more", "none", "a list", "a number", "no checksum"])
 def test_the_manifest_lists_the_four_files(tmp_path, change):
     """A list of other files than the four, or one that is no object of checksums, is a BundleError."""
     folder = four_files(tmp_path / "b")
@@ -147,6 +147,8 @@ def test_the_manifest_lists_the_four_files(tmp_path, change):
         files = {}
     elif change == "a list":
         files = FILES
+    elif change == "a number":
+        files = 4
     else:
         files["card.json"] = None
     with raises(BundleError):
@@ -229,8 +231,9 @@ def test_a_damaged_bundle_is_not_loaded(tmp_path, name):
 def test_the_config_has_exactly_its_entries(tmp_path):
     """An entry of config.json that is missing, that is too much, or of another type is a BundleError.
 
-    The message names the file. True is no number here, and a number is no truth.
+    The message names the file. True is no number here, and a number is no truth; but 0 is as good as 0.0.
     """
+    load_bundle(packed(tmp_path / "fine", config=CONFIG | {"dropout": 0}))
     wrong = [
         {name: value for name, value in CONFIG.items() if name != "n_head"},
         CONFIG | {"n_heads": 2},
@@ -367,19 +370,21 @@ def test_a_bundle_is_never_changed(tmp_path):
 
 
 class Watching(BPETokenizer):
-    """A tokenizer that notes whether the bundle's folder is there while the tokenizer is saved."""
+    """A tokenizer that notes where it is saved, and whether the bundle's folder is there by then."""
 
     def save(self, path):
-        self.seen = self.folder.exists()
+        self.seen, self.path = self.folder.exists(), Path(path)
         super().save(path)
 
 
 def test_a_bundle_appears_whole(tmp_path):
-    """The folder is not there before it is whole: its files are written elsewhere, and nothing else is left."""
+    """The folder is not there before it is whole: its files are written into another one, and nothing else is left."""
     watching = Watching([(b"t", b"o"), (b" ", b"to")], ["<|end|>"])
     watching.folder = tmp_path / "b"
     save_bundle(Bundle(model(), watching, CARD), tmp_path / "b")
     assert_equal(watching.seen, False, "whether the folder was there while its files were written")
+    beside = watching.path.is_relative_to(tmp_path)
+    assert_equal(beside, True, "whether the files were written into a folder beside it")
     assert_equal(os.listdir(tmp_path), ["b"], "what is in the folder around it")
 
 

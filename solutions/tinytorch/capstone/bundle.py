@@ -52,7 +52,7 @@ def check_files(folder: str | os.PathLike[str]) -> None:
             it is not there; or its checksum is another one. The message names the folder, or the file.
     """
     folder = Path(folder)
-    manifest = _read(folder, "manifest.json")
+    manifest = _read(folder / "manifest.json")
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise BundleError(f"{folder} is no bundle: its manifest.json is not of the format {FORMAT!r}")
     version = manifest.get("version")
@@ -108,16 +108,16 @@ def load_bundle(folder: str | os.PathLike[str]) -> Bundle:
     """The bundle in a folder, its model in eval mode.
 
     Raises:
-        BundleError: as check_files. Or config.json has not exactly the entries of a GPTConfig, each of its type; the
-            tokenizer is none of kata 11, or has another number of tokens than the model (the message names both); the
-            card has no name; or the weights do not fit the config: a tensor is missing or has another shape (the
-            message names it).
+        BundleError: as check_files. Or config.json has not exactly the entries of a GPTConfig, each of its type (a
+            whole number will do for a float); the tokenizer is none of kata 11, or has another number of tokens than
+            the model (the message names both); the card has no name; or the weights do not fit the config: a tensor is
+            missing or has another shape (the message names it).
     """
     folder = Path(folder)
     check_files(folder)
-    config = _read_config(folder)
-    tokenizer = _read_tokenizer(folder)
-    card = _read(folder, "card.json")
+    config = _read_config(folder / "config.json")
+    tokenizer = _read_tokenizer(folder / "tokenizer.json")
+    card = _read(folder / "card.json")
     if not isinstance(card, dict) or not isinstance(card.get("name"), str):
         raise BundleError(f"{folder / 'card.json'} has no name of the model")
     if tokenizer.vocab_size != config.vocab_size:
@@ -140,17 +140,17 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _read(folder: Path, name: str) -> Any:
+def _read(path: Path) -> Any:
     try:
-        return read_json(folder / name)
+        return read_json(path)
     except FileNotFoundError:
-        raise BundleError(f"{folder} is no bundle: it has no {name}") from None
+        raise BundleError(f"{path.parent} is no bundle: it has no {path.name}") from None
     except ValueError as error:
         raise BundleError(str(error)) from None
 
 
-def _read_config(folder: Path) -> GPTConfig:
-    path, entries = folder / "config.json", _read(folder, "config.json")
+def _read_config(path: Path) -> GPTConfig:
+    entries = _read(path)
     kinds = {each.name: type(each.default) for each in fields(GPTConfig)}
     if not isinstance(entries, dict) or entries.keys() != kinds.keys():
         raise BundleError(f"{path} has not exactly the entries {', '.join(kinds)}")
@@ -160,11 +160,11 @@ def _read_config(folder: Path) -> GPTConfig:
     return GPTConfig(**entries)
 
 
-def _read_tokenizer(folder: Path) -> Tokenizer:
-    file = _read(folder, "tokenizer.json")
+def _read_tokenizer(path: Path) -> Tokenizer:
+    file = _read(path)
     model = file.get("model") if isinstance(file, dict) else None
     characters = isinstance(model, dict) and model.get("type") == "WordLevel"
     try:
-        return (CharTokenizer if characters else BPETokenizer).load(folder / "tokenizer.json")
+        return (CharTokenizer if characters else BPETokenizer).load(path)
     except ValueError as error:
         raise BundleError(str(error)) from None
