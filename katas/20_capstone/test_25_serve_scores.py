@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pytest
 from hypothesis import given, strategies as st
 
 from dojo.spec import assert_close, assert_equal, no_warnings, unchanged
@@ -42,11 +43,12 @@ def test_the_likeliest_tokens_come_first():
     )
 
 
-def test_the_likeliest_tokens_of_many():
+@pytest.mark.parametrize("top", [1, 2, 20])
+def test_the_likeliest_tokens_of_many(top):
     """The likeliest tokens are found among thousands, and in order."""
     logits = np.random.default_rng(0).permutation(4000).reshape(2, 2000).astype(np.float32) / 100
-    for row, scored in zip(logits, score_tokens(logits, [0, 0], 20), strict=True):
-        right = sorted(range(2000), key=lambda each: -row[each])[:20]
+    for row, scored in zip(logits, score_tokens(logits, [0, 0], top), strict=True):
+        right = sorted(range(2000), key=lambda each: -row[each])[:top]
         assert_equal([token for token, _ in scored.top], right, "the likeliest tokens")
 
 

@@ -385,4 +385,5 @@ def rank(task: Task, results: Sequence[Result]) -> list[Row]:
             leader, place = result, number
         value = task.work / cost(result) if task.metric == "rate" else cost(result)
         rows.append(Row(place, result.name, value, *better(result, fine[0])[:3], ""))
-    return rows + [Row(0, each.name, *[math.nan] * 4, each.rejected) for each in results if each.rejected]
+    nan = math.nan
+    return rows + [Row(0, each.name, nan, nan, nan, nan, each.rejected) for each in results if each.rejected]
