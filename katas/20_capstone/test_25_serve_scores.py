@@ -43,7 +43,7 @@ def test_the_likeliest_tokens_come_first():
     )
 
 
-@pytest.mark.parametrize("top", [1, 2, 20])
+@pytest.mark.parametrize("top", [1, 1000])
 def test_the_likeliest_tokens_of_many(top):
     """The likeliest tokens are found among thousands, and in order."""
     logits = np.random.default_rng(0).permutation(4000).reshape(2, 2000).astype(np.float32) / 100

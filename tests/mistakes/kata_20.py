@@ -59,7 +59,7 @@ def keeps_modules():
     "capstone.load_entry",
     spec="test_an_entry_may_have_dataclasses",
     says="__dict__",
-    swap=("    sys.modules[spec.name] = module\n", ""),
+    swap=[("    sys.modules[spec.name] = module\n", ""), ("del sys.modules[spec.name]", "pass")],
 )
 def a_module_that_nobody_finds():
     """The module is never in sys.modules."""
@@ -1410,7 +1410,7 @@ def forgets_the_schedule():
 @mistake(
     "capstone.ParallelTrainer.train_step",
     spec="test_a_step_without_a_group",
-    says="lr",
+    says="after three steps",
     swap=(' and self.scheduler_interval == "step"', ""),
 )
 def a_schedule_of_steps_always():
