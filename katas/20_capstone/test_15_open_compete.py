@@ -172,5 +172,5 @@ def load(model, weights):
         return x + 1
     return answer
 """
-    found = competed(tmp_path, {"a": text}, a_task(warmup=0, calls=1))
+    found = competed(tmp_path, {"a": text}, a_task(rounds=1, warmup=0, calls=1))
     assert "the system counted" in str(found["a.rejected"]), f"rejected: {str(found['a.rejected'])!r}"
