@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from dojo.spec import assert_equal, raises
-from dojo.spec.engine import PATIENCE, Inbox, running
+from dojo.spec.engine import PATIENCE, Counted, Inbox, running
 from tinytorch.caching import Request
 from tinytorch.capstone import Bundle, Engine, EngineStopped, Job, TextStream, load_bundle, save_bundle
 from tinytorch.setup import manual_seed
@@ -116,16 +116,6 @@ def test_only_its_own_thread_touches_the_model():
         assert threads == {thread}, f"other threads than the engine's {what}: {threads - {thread}}"
     for each in jobs:
         assert_equal(inbox.text(each), alone(list(each.requests[0].ids), 5), "the text of a job")
-
-
-class Counted(threading.Condition):
-    """A Condition that counts how often somebody waits for it."""
-
-    number = 0
-
-    def wait(self, timeout=None):
-        self.number += 1
-        return super().wait(timeout)
 
 
 def test_an_idle_engine_sleeps():
