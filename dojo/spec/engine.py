@@ -55,6 +55,16 @@ class Inbox:
         return [self.of(job, index)[-1].finish_reason for index in range(len(job.requests))]
 
 
+class Counted(threading.Condition):
+    """A Condition that counts how often somebody has begun to wait for it."""
+
+    number = 0
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.number += 1
+        return super().wait(timeout)
+
+
 class Worker(threading.Thread):
     """A thread in which an engine runs: what run returned, and what it raised, if it has."""
 

@@ -43,8 +43,8 @@ def points(n=POINTS):
     return Tensor(x), Tensor(np.argmax(x[:, :3] ** 2, 1))
 
 
-def run_of(kind, clip=None, callbacks=(), **options):
-    """A run of a Net, always the same: shuffled, with momentum, and a learning rate that changes at each step."""
+def run_of(kind, clip=None, callbacks=(), interval="step", **options):
+    """A run of a Net, always the same: shuffled, with momentum, and a learning rate that changes at each interval."""
     manual_seed(1)
     model = Net()
     optimizer = SGD(model.parameters(), lr=0.1, momentum=0.9)
@@ -56,7 +56,7 @@ def run_of(kind, clip=None, callbacks=(), **options):
         cross_entropy,
         optimizer,
         scheduler,
-        "step",
+        interval,
         {"accuracy": accuracy},
         clip,
         callbacks,
@@ -99,14 +99,19 @@ def same_weights(found, expected):
 # One step
 
 
-def test_a_step_without_a_group():
-    """train_step outside of a fork is that of a Trainer: the same loss, output and weights."""
+@pytest.mark.parametrize("interval", ["step", "epoch"])
+def test_a_step_without_a_group(interval):
+    """train_step outside of a fork is that of a Trainer: the same loss, output and weights.
+
+    The learning rate changes after a step only if scheduler_interval is "step".
+    """
     found = []
     for kind in (Trainer, ParallelTrainer):
-        trainer, _ = run_of(kind, 0.5)
+        trainer, _ = run_of(kind, 0.5, interval=interval)
         for _ in range(3):
             loss, output = trainer.train_step(*points(12))
-        found.append({"loss": loss.data, "output": output.data} | result(trainer))
+        rate = {"lr": np.array(trainer.optimizer.param_groups[0]["lr"])}
+        found.append({"loss": loss.data, "output": output.data} | rate | result(trainer))
     for name in found[0]:
         assert_close(found[1][name], found[0][name], f"after three steps, {name}", rtol=1e-6)
 
@@ -283,6 +288,21 @@ def test_an_error_leaves_everything_as_it_was():
         assert_equal((trainer.epoch, average.steps), (1, POINTS // BATCH), "epoch, and steps of the callback")
         for name, each in trainer.model.named_parameters():
             assert_close(each, before[name], f"after an error, {name}", rtol=0, atol=0)
+
+    in_child(run)
+
+
+def test_nobody_waits_for_ever():
+    """If a process waits longer than `timeout` seconds for the others, fit is a RuntimeError that names the seconds."""
+
+    class Hangs(Callback):
+        def on_step_end(self, trainer, loss, samples):
+            time.sleep(0.3 * trainer.group.rank)
+
+    def run():
+        trainer, loader = run_of(ParallelTrainer, callbacks=[Hangs()], timeout=0.15)
+        with raises(RuntimeError, 0.15):
+            trainer.fit(loader)
 
     in_child(run)
 

@@ -83,6 +83,7 @@ def test_batch_norms_behind_a_convolution_go():
     found = kinds(fold_batch_norms(network()))
     assert_equal(found.count("BatchNorm2d"), 1, "how many batch norms are left")
     assert_equal(found.count("Conv2d"), 3, "how many convolutions there are")
+    assert_equal(found.count("Identity"), 2, "how many modules stand where a batch norm was, and do nothing")
 
 
 def test_folding_leaves_the_model_alone():

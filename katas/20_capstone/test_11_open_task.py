@@ -13,11 +13,11 @@ metric = "seconds"
 goal = 2
 rounds = 6
 warmup = 0
-calls = 3
+calls = 1
 work = 1
 count_start = false
-limit = 60
-max_bytes = 1000
+limit = 1
+max_bytes = 1
 touch = "all"
 
 [model]
@@ -83,10 +83,10 @@ def test_a_value_has_its_type(tmp_path, old, new, key):
         ("goal = 2", "goal = 1", "goal"),
         ("goal = 2", "goal = nan", "goal"),
         ("rounds = 6", "rounds = 5", "rounds"),
-        ("calls = 3", "calls = 0", "calls"),
+        ("calls = 1", "calls = 0", "calls"),
         ("warmup = 0", "warmup = -1", "warmup"),
-        ("limit = 60", "limit = 0", "limit"),
-        ("max_bytes = 1000", "max_bytes = 0", "max_bytes"),
+        ("limit = 1", "limit = 0", "limit"),
+        ("max_bytes = 1", "max_bytes = 0", "max_bytes"),
         ("work = 1", "work = 0", "work"),
     ],
 )

@@ -12,8 +12,8 @@ from tinytorch.capstone import EntryError, load_entry, weigh
 LOAD = "def load(model, weights):\n    return lambda x: x\n"
 
 
-def an_entry(folder, text=LOAD):
-    path = folder / "entry.py"
+def an_entry(folder, text=LOAD, name="entry"):
+    path = folder / f"{name}.py"
     path.write_text(text, encoding="utf-8")
     return path
 
@@ -28,11 +28,11 @@ def test_an_entry_is_a_module(tmp_path):
 def test_an_entry_is_imported_each_time(tmp_path):
     """load_entry imports the file again each time, and leaves nothing in sys.modules, after an error either."""
     before = set(sys.modules)
-    path = an_entry(tmp_path, "SEEN = []\n" + LOAD)
+    path = an_entry(tmp_path, "SEEN = []\n" + LOAD, "seen")
     load_entry(path).SEEN.append("a question")
     assert_equal(load_entry(path).SEEN, [], "a list of the module, imported a second time")
     with raises(EntryError):
-        load_entry(an_entry(tmp_path, "1 / 0"))
+        load_entry(an_entry(tmp_path, "1 / 0", "broken"))
     assert_equal(sorted(set(sys.modules) - before), [], "what is new in sys.modules")
 
 
@@ -71,7 +71,8 @@ def test_an_entry_that_is_none_is_named(tmp_path, text, says):
 
 def test_the_weight_is_that_of_arrays_names_and_source(tmp_path):
     """weigh adds up the bytes of all arrays, of their names in UTF-8, and of the source, compressed (zlib, level 9)."""
-    path = an_entry(tmp_path, LOAD + "# a comment that says the same again\n" * 40)
+    dense = "".join("ab"[n.bit_count() % 2] for n in range(2000))  # what level 6 makes of it is longer
+    path = an_entry(tmp_path, f"{LOAD}# {dense}\n")
     weights = {"a": np.zeros((3, 5), np.int8), "größe": np.ones(7, np.float32), "": np.zeros(0)}
     expected = 15 + 28 + 1 + 7 + len(zlib.compress(path.read_bytes(), 9))
     assert_equal(weigh(weights, path), expected, "the weight")

@@ -81,7 +81,7 @@ def load(model, weights):
 """
     module = tmp_path / "tests_clock.py"
     module.write_text(
-        "class Clock:\n    now = 0.0\n    def __call__(self):\n        return self.now\nclock = Clock()\n"
+        "class Clock:\n    now = 100.0\n    def __call__(self):\n        return self.now\nclock = Clock()\n"
     )
 
     def run():

@@ -47,6 +47,9 @@ def test_every_row_is_compared_with_the_first_entry():
     assert_close([row.times for row in rows], [4.0, 1.0, 0.5], "how many times better", rtol=0.02)
     for row in rows:
         assert row.low <= row.times <= row.high, f"{row.times} is not between {row.low} and {row.high}"
+    before, after = [4.0, 4.0, 4.0, 8.0, 8.0, 8.0, 8.0], [1.0, 1.0, 1.0, 1.0, 4.0, 4.0, 4.0]
+    rows = rank(a_task(), [Result("simple", 10, before), Result("fast", 10, after)])
+    assert_close(rows[0].times, 4.0, "the median of the ratios 4, 4, 4, 8, 2, 2, 2; of the medians it is 8")
     noisy = Result("noisy", 10, [0.5, 1.5, 1.0, 0.7, 1.3, 1.0])
     row = rank(a_task(), [timed("simple", 4.0), noisy])[0]
     assert row.low < 3.5 and row.high > 4.5, (
@@ -61,6 +64,15 @@ def test_those_who_cannot_be_told_apart_share_a_place():
     rows = rank(a_task(), [Result("simple", 10, [4.0] * 8), a, b])
     assert_equal([row.place for row in rows], [1, 1, 3], "the places")
     assert_equal([row.name for row in rows], ["a", "b", "simple"], "the order")
+
+
+def test_a_place_is_shared_with_its_best():
+    """Who is worse than the best of a place does not share it, though nobody can tell them from the one between."""
+    best, between, worse = [1.0] * 8, [0.9] * 4 + [1.3] * 4, [1.2] * 8
+    rows = rank(
+        a_task(), [Result(name, 10, each) for name, each in (("c", worse), ("b", between), ("a", best))]
+    )
+    assert_equal([(row.place, row.name) for row in rows], [(1, "a"), (1, "b"), (3, "c")], "the places")
 
 
 def test_bytes_are_exact():
@@ -81,6 +93,7 @@ def test_rejected_entries_are_last():
     gone = Result("gone", 1, [], rejected="a wrong sum")
     rows = rank(a_task(), [gone, timed("simple", 2.0), timed("fast", 1.0)])
     assert_equal([row.name for row in rows], ["fast", "simple", "gone"], "the order")
+    assert_equal([row.rejected for row in rows[:2]], ["", ""], "why the others are rejected")
     last = rows[-1]
     assert_equal((last.place, last.rejected), (0, "a wrong sum"), "place and reason")
     assert_equal(

@@ -139,6 +139,11 @@ def test_the_stop_string_is_left_out():
     assert_equal(
         deltas(ids_of(" to"), [" "]), ["", ""], "what push and flush gave for ' to', with ' ' as stop"
     )
+    assert_equal(
+        deltas(ids_of(" to"), ["o", "tx"]),
+        [" t", ""],
+        "what push and flush gave for ' to', with 'o' and 'tx'",
+    )
 
 
 def test_what_may_be_a_stop_string_waits():

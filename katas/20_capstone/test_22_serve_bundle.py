@@ -3,12 +3,15 @@
 import hashlib
 import json
 import os
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import safetensors.numpy
 
 from dojo.spec import assert_close, assert_equal, raises
+from dojo.spec.child import in_child
 from tinytorch.capstone import Bundle, BundleError, check_files, load_bundle, save_bundle
 from tinytorch.precision import QuantizedEmbedding, QuantizedLinear, quantize_dynamic, save_model
 from tinytorch.setup import manual_seed
@@ -130,7 +133,7 @@ def test_a_flipped_bit_is_found(tmp_path, name):
         check_files(folder)
 
 
-@pytest.mark.parametrize("change", ["one less", "one more", "none", "a list", "no checksum"])
+@pytest.mark.parametrize("change", ["one less", "one more", "none", "a list", "a number", "no checksum"])
 def test_the_manifest_lists_the_four_files(tmp_path, change):
     """A list of other files than the four, or one that is no object of checksums, is a BundleError."""
     folder = four_files(tmp_path / "b")
@@ -144,26 +147,48 @@ def test_the_manifest_lists_the_four_files(tmp_path, change):
         files = {}
     elif change == "a list":
         files = FILES
+    elif change == "a number":
+        files = 4
     else:
         files["card.json"] = None
     with raises(BundleError):
         check_files(listed(folder, files=files))
 
 
-@pytest.mark.parametrize("way", ["..", "absolute", "link"])
+@pytest.mark.parametrize("way", ["..", "absolute", "link", "link into b2"])
 def test_no_path_leads_out_of_the_folder(tmp_path, way):
-    """A file that lies outside of the folder is a BundleError that names it, though its checksum is right."""
-    outside = tmp_path / "card.json"
+    """A file that lies outside of the folder is a BundleError that names it, though its checksum is right.
+
+    The folder b2 is not in the folder b, though its path begins with the same letters.
+    """
+    outside = tmp_path / "b2" / "card.json" if way == "link into b2" else tmp_path / "card.json"
+    outside.parent.mkdir(exist_ok=True)
     outside.write_text("secret")
     folder = four_files(tmp_path / "b")
     files = {name: digest(folder / name) for name in FILES if name != "card.json"}
-    name = {"..": "../card.json", "absolute": str(outside), "link": "card.json"}[way]
-    if way == "link":
+    name = {"..": "../card.json", "absolute": str(outside)}.get(way, "card.json")
+    if name == "card.json":
         (folder / "card.json").unlink()
         (folder / "card.json").symlink_to(outside)
     files[name] = digest(outside)
     with raises(BundleError, name):
         check_files(listed(folder, files=files))
+
+
+def test_what_lies_outside_is_not_read(tmp_path):
+    """A link that leads out of the folder is refused before it is followed: nothing opens the file that it leads to."""
+    folder = four_files(tmp_path / "b")
+    (folder / "card.json").rename(tmp_path / "card.json")
+    (folder / "card.json").symlink_to(tmp_path / "card.json")
+
+    def run():
+        opened = []
+        sys.addaudithook(lambda event, args: event == "open" and opened.append(Path(str(args[0])).name))
+        with raises(BundleError, "card.json"):
+            check_files(folder)
+        return {"opened": np.array(opened)}
+
+    assert "card.json" not in in_child(run)["opened"].tolist(), "the file outside of the folder was opened"
 
 
 # Loading
@@ -206,8 +231,9 @@ def test_a_damaged_bundle_is_not_loaded(tmp_path, name):
 def test_the_config_has_exactly_its_entries(tmp_path):
     """An entry of config.json that is missing, that is too much, or of another type is a BundleError.
 
-    The message names the file. True is no number here, and a number is no truth.
+    The message names the file. True is no number here, and a number is no truth; but 0 is as good as 0.0.
     """
+    load_bundle(packed(tmp_path / "fine", config=CONFIG | {"dropout": 0}))
     wrong = [
         {name: value for name, value in CONFIG.items() if name != "n_head"},
         CONFIG | {"n_heads": 2},
@@ -326,33 +352,39 @@ def test_a_bundle_may_be_quantized(tmp_path, bits, group_size):
 
 
 def test_a_bundle_is_never_changed(tmp_path):
-    """If the folder exists, even as a file, it is a FileExistsError that names it, and what is there stays."""
+    """If the folder exists, even as a file or as a link that leads nowhere, it is a FileExistsError that names it.
+
+    What is there stays.
+    """
     save_bundle(Bundle(model(), tokenizer(), CARD), tmp_path / "mine")
     before = {path.name: path.read_bytes() for path in (tmp_path / "mine").iterdir()}
     (tmp_path / "note").write_text("mine")
-    for name in ("mine", "note"):
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for name in ("mine", "note", "link"):
         with raises(FileExistsError, name):
             save_bundle(Bundle(model(), tokenizer(), CARD | {"name": "other"}), tmp_path / name)
     after = {path.name: path.read_bytes() for path in (tmp_path / "mine").iterdir()}
     assert before == after, "the bundle that was there has changed"
     assert_equal((tmp_path / "note").read_text(), "mine", "the file that was there")
-    assert_equal(sorted(os.listdir(tmp_path)), ["mine", "note"], "what lies beside them")
+    assert_equal(sorted(os.listdir(tmp_path)), ["link", "mine", "note"], "what lies beside them")
 
 
 class Watching(BPETokenizer):
-    """A tokenizer that notes whether the bundle's folder is there while the tokenizer is saved."""
+    """A tokenizer that notes where it is saved, and whether the bundle's folder is there by then."""
 
     def save(self, path):
-        self.seen = self.folder.exists()
+        self.seen, self.path = self.folder.exists(), Path(path)
         super().save(path)
 
 
 def test_a_bundle_appears_whole(tmp_path):
-    """The folder is not there before it is whole: its files are written elsewhere, and nothing else is left."""
+    """The folder is not there before it is whole: its files are written into another one, and nothing else is left."""
     watching = Watching([(b"t", b"o"), (b" ", b"to")], ["<|end|>"])
     watching.folder = tmp_path / "b"
     save_bundle(Bundle(model(), watching, CARD), tmp_path / "b")
     assert_equal(watching.seen, False, "whether the folder was there while its files were written")
+    beside = watching.path.is_relative_to(tmp_path)
+    assert_equal(beside, True, "whether the files were written into a folder beside it")
     assert_equal(os.listdir(tmp_path), ["b"], "what is in the folder around it")
 
 

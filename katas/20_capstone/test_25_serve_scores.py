@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pytest
 from hypothesis import given, strategies as st
 
 from dojo.spec import assert_close, assert_equal, no_warnings, unchanged
@@ -42,6 +43,15 @@ def test_the_likeliest_tokens_come_first():
     )
 
 
+@pytest.mark.parametrize("top", [1, 1000])
+def test_the_likeliest_tokens_of_many(top):
+    """The likeliest tokens are found among thousands, and in order."""
+    logits = np.random.default_rng(0).permutation(4000).reshape(2, 2000).astype(np.float32) / 100
+    for row, scored in zip(logits, score_tokens(logits, [0, 0], top), strict=True):
+        right = sorted(range(2000), key=lambda each: -row[each])[:top]
+        assert_equal([token for token, _ in scored.top], right, "the likeliest tokens")
+
+
 def test_there_are_no_more_than_all_tokens():
     """A `top` above the size of the vocabulary gives all tokens."""
     found = score_tokens(np.log(np.array([[1, 3]], np.float32)), [0], 5)
@@ -51,9 +61,10 @@ def test_there_are_no_more_than_all_tokens():
 
 
 def test_large_logits_do_not_overflow():
-    """Logits of 1000 and of -1000 give finite logarithms, and no warning."""
+    """Logits of 1000 and of -1000 give finite logarithms, and no warning, in one row and in two."""
     with no_warnings():
-        found = score_tokens(np.array([[1000, 998, -1000]], np.float32), [2], 2)
+        found = score_tokens(np.array([[1000, 998, -1000], [-998, -1000, -1000]], np.float32), [2, 0], 2)
+    assert np.isfinite(found[1].logprob), f"the logprob of the second row is not finite: {found[1].logprob}"
     assert_close(
         np.array(found[0].logprob), np.array(-2000 - math.log(1 + math.exp(-2))), "the logprob", rtol=1e-5
     )

@@ -1,6 +1,7 @@
 """The engine, step by step, in one thread: who is admitted, who is dropped, and what is told."""
 
 import math
+import sys
 import time
 from itertools import count
 
@@ -425,6 +426,32 @@ def test_logprobs_are_those_of_the_raw_logits():
     scores = logits - logits.max() - np.log(np.exp(logits - logits.max()).sum())
     assert_close(event.logprob, float(scores[event.token]), "the logprob of the token", rtol=1e-5, atol=1e-6)
     assert_equal(len(event.top), 5, "how many likeliest tokens there are")
+
+
+def test_all_rows_are_scored_at_once(monkeypatch):
+    """step calls score_tokens at most once, with the rows of jobs that ask for logprobs, and not at all without any.
+
+    The spec counts the calls of what has the name score_tokens in the Engine's module.
+    """
+    rows = []
+
+    def counted(logits, tokens, top):
+        rows.append(len(tokens))
+        return score_tokens(logits, tokens, top)
+
+    monkeypatch.setattr(sys.modules[Engine.__module__], "score_tokens", counted, raising=False)
+    engine, jobs = Engine(model(), rows=4), [copies(1) for _ in range(4)]
+    jobs[1].logprobs, jobs[2].logprobs = 0, 3
+    for each in jobs:
+        engine.submit(each)
+    engine.step()
+    assert len(rows) <= 1, f"score_tokens was called {len(rows)} times in one step"
+    assert sum(rows) <= 2, f"two of four jobs asked for logprobs, and {sum(rows)} rows were scored"
+    engine.cancel(jobs[1])
+    engine.cancel(jobs[2])
+    rows.clear()
+    engine.step()
+    assert_equal(rows, [], "the rows that were scored in a step in which nobody asks")
 
 
 # Questions

@@ -5,13 +5,14 @@ Nothing here waits for ever: after five seconds a spec fails and says what did n
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 
 import numpy as np
 import pytest
 
 from dojo.spec import assert_equal, raises
-from dojo.spec.engine import PATIENCE, Inbox, running
+from dojo.spec.engine import PATIENCE, Counted, Inbox, running
 from tinytorch.caching import Request
 from tinytorch.capstone import Bundle, Engine, EngineStopped, Job, TextStream, load_bundle, save_bundle
 from tinytorch.setup import manual_seed
@@ -118,17 +119,16 @@ def test_only_its_own_thread_touches_the_model():
 
 
 def test_an_idle_engine_sleeps():
-    """Without anything to do, run uses no processor time: it waits, and does not look again and again."""
+    """Without anything to do, run waits for self.changed, once: it does not look again and again, or every moment."""
     engine = Engine(Watched(), rows=1)
+    engine.changed = Counted()
     with running(engine):
-        time.sleep(0.05)
-        everybody, mine = time.process_time(), time.thread_time()
-        while time.thread_time() - mine < 0.1:
-            pass  # a loop in another thread would get as much time as this one
-        used = time.process_time() - everybody - (time.thread_time() - mine)
-    assert used < 0.025, (
-        f"{used:.3f} s of processor time were used without a job, while this thread used 0.1 s"
-    )
+        deadline = time.monotonic() + 0.5
+        while not engine.changed.number and time.monotonic() < deadline:
+            time.sleep(0.001)
+        time.sleep(0.1)
+        number = engine.changed.number
+    assert_equal(number, 1, "how often run has waited for self.changed, without a job")
 
 
 def test_the_lock_is_free_while_the_model_works():
@@ -155,6 +155,17 @@ def test_the_lock_is_free_while_the_model_works():
         thread.join(PATIENCE)
         inbox.wait(first, second)
     assert free, "submit waits until the model is done: the lock is held while it computes"
+
+
+def test_cancel_does_not_wait():
+    """cancel returns at once, even while another thread is inside `with engine.changed`: it only sets flags."""
+    engine, unwanted = Engine(Watched(), rows=1), job([7])
+    with ThreadPoolExecutor(1) as pool, engine.changed:
+        done, _ = wait([pool.submit(engine.cancel, unwanted)], 1.0)
+    for each in done:
+        each.result()
+    assert done, "cancel waits until engine.changed is free"
+    assert_equal(unwanted.cancelled, {0}, "the flags")
 
 
 def test_a_cancelled_text_ends_while_others_go_on():

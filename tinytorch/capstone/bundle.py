@@ -37,7 +37,8 @@ def check_files(folder: str | os.PathLike[str]) -> None:
     """Raise unless the folder has the files that its manifest.json lists, byte for byte.
 
     The manifest is {"format": FORMAT, "version": VERSION, "files": {name of each of FILES: its SHA-256, hexadecimal}}.
-    Nothing but the manifest is read before its names are known to be those of FILES, each a file in the folder itself.
+    Nothing but the manifest is read before its names are known to be those of FILES, and no file is read before it is
+    known to be one in the folder itself.
 
     Raises:
         BundleError: there is no manifest, or it is not JSON, or not of FORMAT; the version is another one, or no
@@ -58,7 +59,7 @@ def save_bundle(
     permissions of any new folder, so that others can read it. A bundle is never changed: a new one gets a new name.
 
     Raises:
-        FileExistsError: there is something of that name already; the message names it.
+        FileExistsError: there is something of that name already, even a link that leads nowhere; the message names it.
         BundleError: load_bundle would refuse it.
         ValueError: as quantize_dynamic.
     """
@@ -69,9 +70,9 @@ def load_bundle(folder: str | os.PathLike[str]) -> Bundle:
     """The bundle in a folder, its model in eval mode.
 
     Raises:
-        BundleError: as check_files. Or config.json has not exactly the entries of a GPTConfig, each of its type; the
-            tokenizer is none of kata 11, or has another number of tokens than the model (the message names both); the
-            card has no name; or the weights do not fit the config: a tensor is missing or has another shape (the
-            message names it).
+        BundleError: as check_files. Or config.json has not exactly the entries of a GPTConfig, each of its type (a
+            whole number will do for a float); the tokenizer is none of kata 11, or has another number of tokens than
+            the model (the message names both); the card has no name; or the weights do not fit the config: a tensor is
+            missing or has another shape (the message names it).
     """
     raise NotImplementedError("kata 20: load_bundle")

@@ -200,8 +200,8 @@ class Engine:
     def admit(self) -> None:
         """Give the free rows of the batch to the choices that wait, first come, first served by job.
 
-        While another job waits too, a job gets a row only if it has fewer than half of all rows, rounded up: someone
-        who wants 50 choices does not shut out the others. What has a row keeps it.
+        While another job waits too, a job gets a row only if it has fewer than half of all rows: someone who wants 50
+        choices does not shut out the others. What has a row keeps it.
         """
         raise NotImplementedError("kata 20: Engine.admit")
 

@@ -82,7 +82,7 @@ class ParallelTrainer(Trainer):
         """An epoch in `world_size` forks that each run train_share; then this trainer has the state of rank 0.
 
         Returns the means of their numbers, and of "cpu_seconds" the largest. The rows of `spawn` hold all parameters
-        and buffers. After an error in a fork everything here is as it was before.
+        and buffers, and its timeout is self.timeout. After an error in a fork everything here is as it was before.
 
         Raises:
             RuntimeError: as spawn.

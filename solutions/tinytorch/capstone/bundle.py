@@ -42,7 +42,8 @@ def check_files(folder: str | os.PathLike[str]) -> None:
     """Raise unless the folder has the files that its manifest.json lists, byte for byte.
 
     The manifest is {"format": FORMAT, "version": VERSION, "files": {name of each of FILES: its SHA-256, hexadecimal}}.
-    Nothing but the manifest is read before its names are known to be those of FILES, each a file in the folder itself.
+    Nothing but the manifest is read before its names are known to be those of FILES, and no file is read before it is
+    known to be one in the folder itself.
 
     Raises:
         BundleError: there is no manifest, or it is not JSON, or not of FORMAT; the version is another one, or no
@@ -51,7 +52,7 @@ def check_files(folder: str | os.PathLike[str]) -> None:
             it is not there; or its checksum is another one. The message names the folder, or the file.
     """
     folder = Path(folder)
-    manifest = _read(folder, "manifest.json")
+    manifest = _read(folder / "manifest.json")
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise BundleError(f"{folder} is no bundle: its manifest.json is not of the format {FORMAT!r}")
     version = manifest.get("version")
@@ -63,10 +64,9 @@ def check_files(folder: str | os.PathLike[str]) -> None:
     if not isinstance(files, dict) or files.keys() != set(FILES):
         listed = sorted(files) if isinstance(files, dict) else files
         raise BundleError(f"{folder}: the manifest lists {listed!r}, expected {sorted(FILES)}")
-    for name in files:
+    for name, expected in files.items():
         if (folder / name).resolve().parent != folder.resolve():
             raise BundleError(f"{folder / name} is a link that leads out of the folder")
-    for name, expected in files.items():
         if not (folder / name).is_file():
             raise BundleError(f"{folder / name} is missing")
         if _digest(folder / name) != expected:
@@ -83,13 +83,13 @@ def save_bundle(
     permissions of any new folder, so that others can read it. A bundle is never changed: a new one gets a new name.
 
     Raises:
-        FileExistsError: there is something of that name already; the message names it.
+        FileExistsError: there is something of that name already, even a link that leads nowhere; the message names it.
         BundleError: load_bundle would refuse it.
         ValueError: as quantize_dynamic.
     """
     folder = Path(folder)
     model = bundle.model if bits is None else quantize_dynamic(bundle.model, bits, group_size)
-    if folder.exists():
+    if os.path.lexists(folder):
         raise FileExistsError(f"{folder} exists: a bundle is never changed, choose another name")
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as beside:
         new = Path(beside) / folder.name
@@ -108,16 +108,16 @@ def load_bundle(folder: str | os.PathLike[str]) -> Bundle:
     """The bundle in a folder, its model in eval mode.
 
     Raises:
-        BundleError: as check_files. Or config.json has not exactly the entries of a GPTConfig, each of its type; the
-            tokenizer is none of kata 11, or has another number of tokens than the model (the message names both); the
-            card has no name; or the weights do not fit the config: a tensor is missing or has another shape (the
-            message names it).
+        BundleError: as check_files. Or config.json has not exactly the entries of a GPTConfig, each of its type (a
+            whole number will do for a float); the tokenizer is none of kata 11, or has another number of tokens than
+            the model (the message names both); the card has no name; or the weights do not fit the config: a tensor is
+            missing or has another shape (the message names it).
     """
     folder = Path(folder)
     check_files(folder)
-    config = _read_config(folder)
-    tokenizer = _read_tokenizer(folder)
-    card = _read(folder, "card.json")
+    config = _read_config(folder / "config.json")
+    tokenizer = _read_tokenizer(folder / "tokenizer.json")
+    card = _read(folder / "card.json")
     if not isinstance(card, dict) or not isinstance(card.get("name"), str):
         raise BundleError(f"{folder / 'card.json'} has no name of the model")
     if tokenizer.vocab_size != config.vocab_size:
@@ -140,21 +140,18 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _read(folder: Path, name: str) -> Any:
+def _read(path: Path) -> Any:
     try:
-        return read_json(folder / name)
+        return read_json(path)
     except FileNotFoundError:
-        raise BundleError(f"{folder} is no bundle: it has no {name}") from None
+        raise BundleError(f"{path.parent} is no bundle: it has no {path.name}") from None
     except ValueError as error:
         raise BundleError(str(error)) from None
 
 
-def _read_config(folder: Path) -> GPTConfig:
-    entries, kinds = (
-        _read(folder, "config.json"),
-        {each.name: type(each.default) for each in fields(GPTConfig)},
-    )
-    path = folder / "config.json"
+def _read_config(path: Path) -> GPTConfig:
+    entries = _read(path)
+    kinds = {each.name: type(each.default) for each in fields(GPTConfig)}
     if not isinstance(entries, dict) or entries.keys() != kinds.keys():
         raise BundleError(f"{path} has not exactly the entries {', '.join(kinds)}")
     for name, value in entries.items():
@@ -163,11 +160,11 @@ def _read_config(folder: Path) -> GPTConfig:
     return GPTConfig(**entries)
 
 
-def _read_tokenizer(folder: Path) -> Tokenizer:
-    file = _read(folder, "tokenizer.json")
+def _read_tokenizer(path: Path) -> Tokenizer:
+    file = _read(path)
     model = file.get("model") if isinstance(file, dict) else None
     characters = isinstance(model, dict) and model.get("type") == "WordLevel"
     try:
-        return (CharTokenizer if characters else BPETokenizer).load(folder / "tokenizer.json")
+        return (CharTokenizer if characters else BPETokenizer).load(path)
     except ValueError as error:
         raise BundleError(str(error)) from None

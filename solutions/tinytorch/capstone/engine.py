@@ -85,8 +85,8 @@ def score_tokens(logits: Array, tokens: Sequence[int], top: int) -> list[Scored]
     shifted = logits - logits.max(-1, keepdims=True)
     scores = shifted - xp.log(xp.exp(shifted).sum(-1, keepdims=True))
     top = min(top, logits.shape[-1])
-    likely = xp.argpartition(-scores, max(top - 1, 0), axis=-1)[:, :top]  # those of the largest, in any order
-    likely = likely[rows, xp.argsort(-scores[rows, likely], axis=-1)]
+    likely = xp.argpartition(-scores, top - 1)[:, :top]  # those of the largest, in any order
+    likely = likely[rows, xp.argsort(-scores[rows, likely])]
     own = scores[rows[:, 0], xp.asarray(tokens)].tolist()
     found = zip(likely.tolist(), scores[rows, likely].tolist(), strict=True)
     return [
@@ -244,10 +244,10 @@ class Engine:
     def admit(self) -> None:
         """Give the free rows of the batch to the choices that wait, first come, first served by job.
 
-        While another job waits too, a job gets a row only if it has fewer than half of all rows, rounded up: someone
-        who wants 50 choices does not shut out the others. What has a row keeps it.
+        While another job waits too, a job gets a row only if it has fewer than half of all rows: someone who wants 50
+        choices does not shut out the others. What has a row keeps it.
         """
-        half = -(-len(self.batch.cache.lengths) // 2)
+        half = len(self.batch.cache.lengths) / 2
         while self.batch.free and self.line:
             used = Counter(job for job, _ in self.rows.values())
             with self.changed:
@@ -272,19 +272,17 @@ class Engine:
         try:
             self.admit()
             written = self.batch.step()
-            asked = [each for each in written if self.rows[each][0].logprobs is not None]
+            asked = {each: n for each in written if (n := self.rows[each][0].logprobs) is not None}
             scores: dict[Request, Scored] = {}
             if asked:
-                logits = get_array_module(asked[0].logits).stack([each.logits for each in asked])
-                most = max(self.rows[each][0].logprobs or 0 for each in asked)
-                scores = dict(
-                    zip(asked, score_tokens(logits, [each.written[-1] for each in asked], most), strict=True)
-                )
+                logits = get_array_module(written[0].logits).stack([each.logits for each in asked])
+                found = score_tokens(logits, [each.written[-1] for each in asked], max(asked.values()))
+                scores = dict(zip(asked, found, strict=True))
             for each in written:
                 job, index = self.rows[each]
                 _, logprob, top = scores.get(each, (None, None, []))
                 events.append(
-                    Event(job, index, each.written[-1], each.finish_reason, logprob, top[: job.logprobs or 0])
+                    Event(job, index, each.written[-1], each.finish_reason, logprob, top[: job.logprobs])
                 )
                 if each.finish_reason:
                     del self.rows[each]

@@ -69,7 +69,7 @@ class QuantizedConv2d(Module):
         layer = cls(conv.weight.shape, conv.bias is not None, bits, group_size, options)
         layer.rows.quantize_(conv.weight.detach().reshape(len(conv.weight), -1))
         layer.bias = copy.deepcopy(conv.bias)
-        return layer.to(conv.weight.device)
+        return layer
 
     def forward(self, x: Tensor) -> Tensor:
         """conv2d of x, with the weight that the integers stand for, in its `shape`, the bias and the options."""

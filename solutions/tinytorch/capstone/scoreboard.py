@@ -9,6 +9,7 @@ loaded, one before each call. Every answer that was timed is checked, and not an
 from __future__ import annotations
 
 import importlib.util
+import math
 import secrets
 import signal
 import sys
@@ -138,7 +139,8 @@ def read_task(path: Path) -> Task:
             The message has the name of the file and the key.
     """
     try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            given = tomllib.load(file)
     except (OSError, ValueError) as error:
         raise TaskError(f"{path.name} cannot be read: {error}") from None
     kinds = {"str": str, "float": float, "int": int, "bool": bool, "dict[str, Any]": dict}
@@ -184,7 +186,7 @@ def load_entry(path: Path) -> ModuleType:
     except (Exception, SystemExit) as error:
         raise EntryError(f"{path.name} cannot be imported: {type(error).__name__}: {error}") from error
     finally:
-        sys.modules.pop(spec.name, None)
+        del sys.modules[spec.name]
     if not callable(getattr(module, "load", None)):
         raise EntryError(f"{path.name} has no function load(model, weights)")
     return module
@@ -204,8 +206,9 @@ def weigh(weights: Weights, path: Path) -> int:
         raise EntryError(f"build should give a dict of arrays, and gives {type(weights).__name__}")
     for name, array in weights.items():
         if type(name) is not str or type(array) is not np.ndarray or array.dtype.kind not in "biufc":
-            kind = getattr(array, "dtype", type(array).__name__)
-            raise EntryError(f"the weight {name!r} is no NumPy array of numbers, but {kind}")
+            raise EntryError(
+                f"the weight {name!r} is no NumPy array of numbers, but {getattr(array, 'dtype', type(array))}"
+            )
     source = zlib.compress(path.read_bytes(), 9)
     return len(source) + sum(len(name.encode()) + array.nbytes for name, array in weights.items())
 
@@ -376,11 +379,11 @@ def rank(task: Task, results: Sequence[Result]) -> list[Row]:
 
     fine = [each for each in results if not each.rejected]
     rows: list[Row] = []
-    leader, place = None, 0
+    leader = None
     for number, result in enumerate(sorted(fine, key=cost), 1):
         if leader is None or better(leader, result)[3]:
             leader, place = result, number
         value = task.work / cost(result) if task.metric == "rate" else cost(result)
         rows.append(Row(place, result.name, value, *better(result, fine[0])[:3], ""))
-    nan = float("nan")
+    nan = math.nan
     return rows + [Row(0, each.name, nan, nan, nan, nan, each.rejected) for each in results if each.rejected]

@@ -27,7 +27,7 @@ def held_back(text: str, stop: Sequence[str]) -> int:
     2 for "ask User" and "er:", because "er" is where "er:" begins; 0 if nothing at the end is. A whole stop string is
     not its own beginning.
     """
-    return max((n for each in stop for n in range(1, len(each)) if text.endswith(each[:n])), default=0)
+    return max((n for each in stop for n in range(len(each)) if text.endswith(each[:n])), default=0)
 
 
 class TextStream:
