@@ -94,6 +94,7 @@ class Tracer:
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         self.now = nodeid
+        sys.setprofile(self.trace)  # a Ctrl-C of the spec before that came inside `trace` has ended it
 
     def trace(self, frame: FrameType, event: str, argument: Any) -> None:
         code = frame.f_code
@@ -109,7 +110,8 @@ def traced(kata: Kata) -> Task[Calls]:
     """Run the kata's specs once on the reference. All have to be green, but for timings that cannot be judged."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "calls")
-        outcome = yield Job([gate.where(kata)], Plan(SOLUTIONS), LIMIT, (Tracer(kata, file),))
+        args = [gate.where(kata), "--dojo-limit=60"]  # traced, a spec takes several times as long
+        outcome = yield Job(args, Plan(SOLUTIONS), LIMIT, (Tracer(kata, file),))
         lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     if wrong := [
         each for each in outcome.results if each.state not in ("green", "inconclusive", "elsewhere")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 import uuid
@@ -196,42 +195,45 @@ class Answer:
 
         return [Scored(ids[0], None, []), *(await self.desk.ask(score) if len(ids) > 1 else [])]
 
-    async def pieces(self, reader: Reader | None, echoed: list[Piece]) -> AsyncIterator[Piece]:
-        """All pieces of all texts, as they come.
+    async def pieces(self, reader: Reader | None, echoed: list[Piece]) -> AsyncIterator[list[Piece]]:
+        """All pieces of all texts, as they come: those that have come together, one for each token.
 
         Raises:
             ApiError: the engine could not finish.
         """
-        for piece in echoed:
-            yield piece
+        if echoed:
+            yield echoed
         if reader is None:
             return
         before = [len(piece.text) for piece in echoed] or [0] * len(self.requests)
         streams = [TextStream(self.bundle.tokenizer, self.ask.stop) for _ in self.requests]
         left, last = set(range(len(streams))), [0.0] * len(streams)
         while left:
-            if not reader.events.empty():
-                await asyncio.sleep(0)  # a queue that is never empty would let nobody else run
-            event = await reader.events.get()
-            index, token, reason = event.index, event.token, event.finish_reason
-            if index not in left:  # a text has reached its stop string, and the engine did not know yet
-                continue
-            if reason in UNFINISHED:
-                raise ApiError(503, UNFINISHED[reason], code=reason, headers={"retry-after": "1"})
-            self.watch(index, last)
-            self.written += token is not None
-            stream, text, tokens, offsets = streams[index], "", [], []
-            if token is not None and reason != "stop":  # the text of an end token is not part of the answer
-                offsets = [before[index] + stream.characters]
-                text = stream.push(token)
-                tokens = [Scored(token, event.logprob, list(event.top))]
-            if stream.stopped and not reason:
-                reason = "stop"
-                self.desk.engine.cancel(reader, index)
-            if reason:
-                text += stream.flush()
-                left.remove(index)
-            yield Piece(index, text, tokens, offsets, "stop" if stream.stopped else reason)
+            found: list[Piece] = []
+            for event in await reader.take():
+                index, token, reason = event.index, event.token, event.finish_reason
+                if index not in left:  # a text has reached its stop string, and the engine did not know yet
+                    continue
+                if reason in UNFINISHED:
+                    yield found
+                    raise ApiError(503, UNFINISHED[reason], code=reason, headers={"retry-after": "1"})
+                self.watch(index, last)
+                self.written += token is not None
+                stream, text, tokens, offsets = streams[index], "", [], []
+                if (
+                    token is not None and reason != "stop"
+                ):  # the text of an end token is not part of the answer
+                    offsets = [before[index] + stream.characters]
+                    text = stream.push(token)
+                    tokens = [Scored(token, event.logprob, list(event.top))]
+                if stream.stopped and not reason:
+                    reason = "stop"
+                    self.desk.engine.cancel(reader, index)
+                if reason:
+                    text += stream.flush()
+                    left.remove(index)
+                found.append(Piece(index, text, tokens, offsets, "stop" if stream.stopped else reason))
+            yield found
 
     def watch(self, index: int, last: list[float]) -> None:
         """Note when a token came, for the metrics."""
@@ -254,40 +256,46 @@ class Answer:
             logprobs = completion_logprobs(self.bundle.tokenizer, piece.tokens, piece.offsets)
         return Choice(piece.index, piece.text, piece.finish_reason, logprobs, first)
 
-    async def whole(self, pieces: AsyncIterator[Piece], scope: Scope, receive: Receive, send: Send) -> bool:
+    async def whole(
+        self, pieces: AsyncIterator[list[Piece]], scope: Scope, receive: Receive, send: Send
+    ) -> bool:
         """Send all texts at once, when they are finished."""
         parts: list[list[Piece]] = [[] for _ in self.requests]
-        async for piece in pieces:
-            parts[piece.index].append(piece)
-        choices = [self.choice(joined(index, some)) for index, some in enumerate(parts)]
+        async for some in pieces:
+            for piece in some:
+                parts[piece.index].append(piece)
+        choices = [self.choice(joined(index, each)) for index, each in enumerate(parts)]
         shape = chat_completion if self.ask.chat else completion
         await JSONResponse(shape(self.head, choices, usage=self.usage()))(scope, receive, send)
         return True
 
-    async def stream(self, pieces: AsyncIterator[Piece], send: Send) -> bool:
-        """Send each piece as it comes, as an event; at the end, or at an error, the stream is closed."""
+    async def stream(self, pieces: AsyncIterator[list[Piece]], send: Send) -> bool:
+        """Send the pieces as they come, each as an event; at the end, or at an error, the stream is closed."""
 
-        async def event(data: str, more: bool = True) -> None:
-            await send(
-                {"type": "http.response.body", "body": f"data: {data}\n\n".encode(), "more_body": more}
-            )
+        async def events(*found: str, more: bool = True) -> None:
+            body = "".join(f"data: {data}\n\n" for data in found).encode()
+            await send({"type": "http.response.body", "body": body, "more_body": more})
 
         await send({"type": "http.response.start", "status": 200, "headers": list(EVENT_STREAM.items())})
         shape = chat_chunk if self.ask.chat else completion
-        more = {"usage": None} if self.ask.include_usage else {}
+        extra = {"usage": None} if self.ask.include_usage else {}
         begun: set[int] = set()
+
+        def chunk(piece: Piece) -> str:
+            choice = self.choice(piece, first=piece.index not in begun)
+            begun.add(piece.index)
+            return json.dumps(shape(self.head, [choice], **extra))
+
         try:
-            async for piece in pieces:
-                choice = self.choice(piece, first=piece.index not in begun)
-                begun.add(piece.index)
-                await event(json.dumps(shape(self.head, [choice], **more)))
+            async for some in pieces:
+                await events(*map(chunk, some))
             if self.ask.include_usage:
-                await event(json.dumps(shape(self.head, [], usage=self.usage())))
+                await events(json.dumps(shape(self.head, [], usage=self.usage())))
         except ApiError as error:  # it is too late for another status
             self.note["error"] = error.message
-            await event(error.body().decode(), more=False)
+            await events(error.body().decode(), more=False)
         else:
-            await event("[DONE]", more=False)
+            await events("[DONE]", more=False)
         return True
 
     def usage(self) -> dict[str, int]:

@@ -1,7 +1,8 @@
 """Where two threads meet: the loop, which has the clients, and the engine, which has the model.
 
-Requests go to the engine through its own queue. Tokens come back once a step, those of all rows together, because
-to wake the loop for each token costs more than the token.
+Requests go to the engine through its own queue. Tokens come back together, those of all rows and of all steps since
+the loop has looked: to wake the loop costs more than a token. It looks again every few milliseconds as long as there is
+something, and is woken if there was nothing. So the first token is sent at once, and no eye sees that others wait.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,13 +27,29 @@ T = TypeVar("T")
 LONGEST_RETRY = 60  # seconds
 CUT = "cut"  # the finish_reason of a text that the end of the server does not wait for
 DYING = 0.5  # seconds in which /health tells that the engine has died
+PACE = 0.008  # seconds between two looks at what the engine has written
+TOGETHER = 32  # events that a client is sent in one piece, at most: more would keep the loop from the others
 
 
 @dataclass(eq=False)
 class Reader(Job):
     """A job whose events come back into a queue. It holds all of them, so the engine never waits for a client."""
 
-    events: asyncio.Queue[Event] = field(default_factory=asyncio.Queue)
+    events: deque[Event] = field(default_factory=deque)
+    came: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def put(self, event: Event) -> None:
+        self.events.append(event)
+        self.came.set()
+
+    async def take(self) -> list[Event]:
+        """Wait until there are events, and take those that are here, the oldest first, at most TOGETHER."""
+        if self.events:
+            await asyncio.sleep(0)  # one who always finds some would let nobody else run
+        else:
+            self.came.clear()
+            await self.came.wait()
+        return [self.events.popleft() for _ in range(min(len(self.events), TOGETHER))]
 
 
 class Desk:
@@ -46,6 +64,11 @@ class Desk:
             bundle.model, settings.rows, self._deliver, queue_size=settings.queue, prefixes=prefixes
         )
         self.thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self.lock = threading.Lock()
+        """Around the next two, which both threads change."""
+        self.written: list[Event] = []
+        self.looking = False
+        """Whether the loop will look at `written` without being woken."""
         self.over = False
         """Whether the engine has ended."""
         self.draining = False
@@ -66,9 +89,22 @@ class Desk:
         self.loop.call_soon_threadsafe(self.changed.set)
 
     def _deliver(self, events: list[Event]) -> None:
-        self.loop.call_soon_threadsafe(_dispatch, events)
+        with self.lock:
+            self.written += events
+            asleep, self.looking = not self.looking, True
+        if asleep:
+            self.loop.call_soon_threadsafe(self._look)
 
     # The loop's thread ------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """Give what was written to its readers, and look again in a moment, if there was something."""
+        with self.lock:
+            events, self.written = self.written, []
+            self.looking = bool(events)
+        if events:
+            _dispatch(events)
+            self.loop.call_later(PACE, self._look)
 
     @contextmanager
     def reading(self, requests: list[Request], logprobs: int | None, deadline: float) -> Iterator[Reader]:
@@ -142,7 +178,7 @@ class Desk:
 def _dispatch(events: list[Event]) -> None:
     for event in events:
         reader: Any = event.job
-        reader.events.put_nowait(event)
+        reader.put(event)
 
 
 async def unless_gone(receive: Callable[[], Any], work: Coroutine[Any, Any, T]) -> T | None:

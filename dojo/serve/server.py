@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import os
 import socket
 import sys
@@ -106,6 +107,7 @@ async def serve(bundle: Bundle, settings: Settings, started: Callable[[str], obj
     server = Server(config, desk, lambda: started(address))
     desk.thread.start()
     watch = asyncio.create_task(metrics.watch_the_loop())
+    gc.freeze()  # or a full collection would look at all modules again, and stop everybody for 40 ms
     await server.serve(sockets=[listener])
     watch.cancel()
     desk.engine.stop()

@@ -9,6 +9,7 @@ nothing, so that code which looks for a change of its own source finds one alway
 from __future__ import annotations
 
 import ast
+import itertools
 import random
 import re
 import textwrap
@@ -17,12 +18,13 @@ from functools import cache, lru_cache
 from io import BytesIO
 from pathlib import Path
 from tokenize import detect_encoding
+from typing import NamedTuple
 
 from dojo import catalogue
 from dojo.catalogue import KATAS, Kata
 from dojo.tree import mistakes, reference
 from dojo.tree.mistakes import Mistake, parts
-from dojo.tree.source import Function, definitions, statements
+from dojo.tree.source import UNWRITTEN, Function, definitions, statements, stub
 
 FAILURES = 3  # after so many, the results are not believed
 TRIES = 12  # canaries of code that could reach its judge, or of which one has failed; else one that passes is enough
@@ -70,26 +72,33 @@ def disturbed(files: Files, draw: random.Random) -> dict[str, bytes]:
 
 
 def _disturbed(content: bytes, draw: random.Random) -> bytes:
-    found = parsed(content)
-    if found is None:
-        return content  # it cannot be imported either
-    lines = [line.encode() for line in found[0].split("\n")]
-    for line, column in sorted(map(draw.choice, _places(content)), reverse=True):
+    places = _places(content)
+    return content if places is None else _with_nothing(content, map(draw.choice, places), draw)
+
+
+def _with_nothing(content: bytes, places: Iterable[tuple[int, int]], draw: random.Random) -> bytes:
+    """The file with a statement that does nothing before each of these, and at its end."""
+    text, encoding = text_of(content)
+    lines = [line.encode() for line in text.split("\n")]
+    for line, column in sorted(places, reverse=True):
         lines[line] = lines[line][:column] + f"{_nothing(draw)}; ".encode() + lines[line][column:]
     lines.append(_nothing(draw).encode())
-    changed = _encoded(b"\n".join(lines).decode() + "\n", content)
-    return changed if parsed(changed) else content
+    return (b"\n".join(lines).decode() + "\n").encode(encoding)
 
 
 def _nothing(draw: random.Random) -> str:
     return f"({draw.randrange(10**6)}).{draw.choice(NOTHING)}"
 
 
-@lru_cache(maxsize=64)
-def _places(content: bytes) -> list[list[tuple[int, int]]]:
-    """For each function the lines and the columns (in bytes) of its statements."""
+@lru_cache(maxsize=512)
+def _places(content: bytes) -> list[list[tuple[int, int]]] | None:
+    """For each function the lines and the columns (in bytes) of its statements.
+
+    None if it cannot be imported as it is, or with a statement that does nothing at all these places.
+    """
     found = parsed(content)
-    assert found is not None
+    if found is None:
+        return None
     places = []
     for node in statements(found[1]):
         if isinstance(node, Function):
@@ -98,7 +107,8 @@ def _places(content: bytes) -> list[list[tuple[int, int]]]:
                 (each.lineno - 1, each.col_offset) for each in _simple(node.body) if each is not docstring
             ]
             places += [mine] if mine else []
-    return places
+    everywhere = _with_nothing(content, itertools.chain(*places), random.Random(0))
+    return places if parsed(everywhere) else None
 
 
 def _simple(body: Iterable[ast.AST]) -> Iterator[ast.stmt]:
@@ -116,6 +126,11 @@ def _simple(body: Iterable[ast.AST]) -> Iterator[ast.stmt]:
 
 
 @cache
+def _mistakes(number: int) -> list[Mistake]:
+    return mistakes.load(KATAS[number - 1])
+
+
+@cache
 def known(number: int) -> tuple[tuple[Mistake, str, str], ...]:
     """The kata's mistakes, each with the reference's function and the wrong one.
 
@@ -126,7 +141,7 @@ def known(number: int) -> tuple[tuple[Mistake, str, str], ...]:
     for path in reference.modules(kata).values():
         text = path.read_text(encoding="utf-8")
         rights |= {name: reference.source(text, node) for name, node in definitions(ast.parse(text))}
-    found = [each for each in mistakes.load(kata) if not PRIVATE.search(each.function)]
+    found = [each for each in _mistakes(number) if not PRIVATE.search(each.function)]
     return tuple((each, rights[each.function], each.wrong(rights[each.function])) for each in found)
 
 
@@ -220,6 +235,7 @@ def unwritten(files: Files, kata: Kata) -> set[str]:
     """The functions that are stubs, and defined nowhere else in the kata's files."""
     stubs: set[str] = set()
     others: set[str] = set()
+    trees: list[ast.Module] = []
     for name, content in files.items():
         if (
             not name.endswith(".py")
@@ -227,14 +243,16 @@ def unwritten(files: Files, kata: Kata) -> set[str]:
             or not (it := parsed(content))
         ):
             continue
+        waiting = _Means.of(content).stubs
         for each, node in definitions(it[1]):
-            raised = f"kata {kata.id}: {each}" in ast.unparse(node)
+            raised = waiting and stub(kata, each) in ast.unparse(node)
             (stubs if raised and each not in stubs else others).add(each)
-        for statement in ast.walk(it[1]):
-            if isinstance(statement, (ast.Assign, ast.AnnAssign, ast.ImportFrom, ast.Import)):
-                others |= {each.id for each in ast.walk(statement) if isinstance(each, ast.Name)}
-                others |= {alias.asname or alias.name for alias in getattr(statement, "names", [])}
-                others |= {each.attr for each in ast.walk(statement) if isinstance(each, ast.Attribute)}
+        trees.append(it[1])
+    for statement in itertools.chain(*map(ast.walk, trees if stubs else [])):
+        if isinstance(statement, (ast.Assign, ast.AnnAssign, ast.ImportFrom, ast.Import)):
+            others |= {each.id for each in ast.walk(statement) if isinstance(each, ast.Name)}
+            others |= {alias.asname or alias.name for alias in getattr(statement, "names", [])}
+            others |= {each.attr for each in ast.walk(statement) if isinstance(each, ast.Attribute)}
     return {each for each in stubs if each not in others and each.rpartition(".")[2] not in others}
 
 
@@ -245,7 +263,7 @@ def specs_naming(number: int) -> dict[str, list[str]]:
     A function counts where the spec file imports it from the kata; a method, where a mistake in it turns the spec red.
     """
     kata = KATAS[number - 1]
-    caught = {(each.function, each.spec) for each in mistakes.load(kata)}
+    caught = {(each.function, each.spec) for each in _mistakes(number)}
     found: dict[str, list[str]] = {}
     for path in sorted(kata.folder.glob("test_*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -271,11 +289,14 @@ def specs_naming(number: int) -> dict[str, list[str]]:
 
 def forged(files: Files, kata: Kata, green: Iterable[str]) -> list[str]:
     """The specs that are green though the function that they call is not written, as sentences."""
+    stubs = unwritten(files, kata)
+    if not stubs:
+        return []
     names = set(green)
     naming = specs_naming(kata.number)
     return [
         f"{spec} is green, and `{function}`, which it calls, is not written"
-        for function in sorted(unwritten(files, kata) & naming.keys())
+        for function in sorted(stubs & naming.keys())
         for spec in dict.fromkeys(naming[function])
         if spec in names
     ]
@@ -325,32 +346,42 @@ HARMLESS = frozenset(
 
 def _insides(files: Files) -> set[str]:
     """The names with which code reaches what it was not given."""
-    found = set()
-    for name, content in files.items():
-        if name.endswith(".py") and (it := parsed(content)):
-            names = {node.id for node in ast.walk(it[1]) if isinstance(node, ast.Name)}
-            attributes = {node.attr for node in ast.walk(it[1]) if isinstance(node, ast.Attribute)}
-            found |= names & {
-                "__import__",
-                "__builtins__",
-                "exec",
-                "eval",
-                "compile",
-                "globals",
-                "vars",
-                "open",
-            }
-            found |= {each for each in attributes if each.startswith(("__", "f_", "tb_", "co_"))}
-    return found
+    return {
+        each for name, content in files.items() if name.endswith(".py") for each in _Means.of(content).insides
+    }
 
 
 def _imports(files: Files) -> set[str]:
-    found = set()
-    for name, content in files.items():
-        if name.endswith(".py") and (it := parsed(content)):
-            for node in ast.walk(it[1]):
-                if isinstance(node, ast.Import):
-                    found |= {alias.name for alias in node.names}
-                elif isinstance(node, ast.ImportFrom) and not node.level:
-                    found.add(node.module or "")
-    return found
+    return {
+        each for name, content in files.items() if name.endswith(".py") for each in _Means.of(content).imports
+    }
+
+
+class _Means(NamedTuple):
+    """What a Python file uses, as far as it tells who wrote it for what. Nothing if it is no Python."""
+
+    imports: frozenset[str] = frozenset()
+    insides: frozenset[str] = frozenset()
+    stubs: bool = False
+    """Whether a text in it reads like that of a stub."""
+
+    @staticmethod
+    @lru_cache(maxsize=512)
+    def of(content: bytes) -> _Means:
+        it = parsed(content)
+        imports, insides, stubs = set[str](), set[str](), False
+        for node in ast.walk(it[1]) if it else ():
+            if isinstance(node, ast.Name) and node.id in INSIDES:
+                insides.add(node.id)
+            elif isinstance(node, ast.Attribute) and node.attr.startswith(("__", "f_", "tb_", "co_")):
+                insides.add(node.attr)
+            elif isinstance(node, ast.Import):
+                imports |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                imports.add(node.module or "")
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                stubs |= UNWRITTEN.search(node.value) is not None
+        return _Means(frozenset(imports), frozenset(insides), stubs)
+
+
+INSIDES = ("__import__", "__builtins__", "exec", "eval", "compile", "globals", "vars", "open")

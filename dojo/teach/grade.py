@@ -178,7 +178,8 @@ def grade_all(matches: Sequence[Match], settings: Settings, jobs: int) -> None:
     """Grade these, `jobs` at a time. Each result is in its file when it is told."""
     sandbox.remove_leftovers()
     rights.adopt_orphans()  # what a grader that died leaves behind comes here
-    judge.prepare(settings.katas)
+    if len(matches) > 1:
+        judge.prepare(settings.katas)
     progress = Progress(len(matches))
     waiting = iter(matches)
     live: list[Live] = []

@@ -548,10 +548,11 @@ def timing_ids(number: int) -> tuple[str, ...]:
     kata = KATAS[number - 1]
     found = []
     for path in sorted(kata.folder.glob("test_*.py")):
-        functions = [
-            node for node in ast.parse(path.read_text("utf-8")).body if isinstance(node, ast.FunctionDef)
-        ]
+        text = path.read_text("utf-8")
         measuring = {"speedup", "measure"}
+        if not any(name in text for name in measuring):
+            continue
+        functions = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)]
         for node in sorted(functions, key=lambda node: node.name.startswith("test_")):  # helpers first
             if measuring & {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}:
                 measuring.add(node.name)
@@ -562,18 +563,23 @@ def timing_ids(number: int) -> tuple[str, ...]:
 @cache
 def _reference(hidden: frozenset[str]) -> dict[str, bytes]:
     """The files of the reference without those of the hidden katas. What only imports is shown: the faces read it."""
+    return {
+        name: content
+        for name, (content, only_imports) in _whole_reference().items()
+        if name.partition("/")[0].removesuffix(".py") not in hidden or only_imports
+    }
+
+
+@cache
+def _whole_reference() -> dict[str, tuple[bytes, bool]]:
+    """The files of the reference, and whether they only import."""
     found = {}
     for path in files_below(SOLUTIONS):
-        name = path.relative_to(SOLUTIONS).as_posix()
         content = path.read_bytes()
-        if name.partition("/")[0].removesuffix(".py") not in hidden or _only_imports(path, content):
-            found[name] = content
+        statements = ast.parse(content).body[1:] if path.suffix == ".py" else [ast.Pass()]
+        only_imports = all(isinstance(each, (ast.Import, ast.ImportFrom)) for each in statements)
+        found[path.relative_to(SOLUTIONS).as_posix()] = content, only_imports
     return found
-
-
-def _only_imports(path: Path, content: bytes) -> bool:
-    statements = ast.parse(content).body[1:] if path.suffix == ".py" else [ast.Pass()]
-    return all(isinstance(each, (ast.Import, ast.ImportFrom)) for each in statements)
 
 
 @cache
@@ -584,10 +590,18 @@ def _common(number: int) -> str:
     digest = sha256()
     for name, content in sorted(_reference(hidden).items()):
         digest.update(f"\0{name}\0{len(content)}\0".encode() + content)
-    for path in (*files_below(kata.folder), *files_below(ROOT / "dojo")):
+    digest.update(_hash_of(kata.folder) + _hash_of(ROOT / "dojo"))
+    return digest.hexdigest()
+
+
+@cache
+def _hash_of(folder: Path) -> bytes:
+    """A hash of what is run of a folder: its names and contents, without texts and hints."""
+    digest = sha256()
+    for path in files_below(folder):
         if path.suffix not in (".md", ".toml"):
             digest.update(b"\0" + os.fsencode(path.relative_to(ROOT)) + b"\0" + path.read_bytes())
-    return digest.hexdigest()
+    return digest.digest()
 
 
 def prepare(katas: Iterable[Kata]) -> None:

@@ -214,7 +214,9 @@ def test_no_grad_makes_constants():
     """What is computed under no_grad has no grad_fn, does not require grad, and counts as a constant later."""
     x = leaf(3.0)
     with no_grad():
-        constant = x * x
+        with no_grad():
+            pass
+        constant = x * x  # an inner block does not switch recording on again
     assert constant.grad_fn is None and not constant.requires_grad, "no_grad did not stop the recording"
     (x * constant).backward()
     assert_close(x.grad, np.array(9.0, np.float32), "x.grad")

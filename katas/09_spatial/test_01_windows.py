@@ -109,8 +109,10 @@ def test_windows_copy_nothing():
 
 
 def test_windows_of_a_picture_that_is_too_small():
-    """A kernel that is larger than the picture, along either axis, is a ValueError with both lengths."""
+    """A kernel larger than the picture, along either axis, is a ValueError with both lengths; so is x of one axis."""
     with raises(ValueError, 3, 2):
         windows(Tensor(np.zeros((1, 2, 8))), 3)
     with raises(ValueError, 5, 4):
         windows(Tensor(np.zeros((1, 8, 4))), (1, 3), 1, 2)
+    with raises(ValueError):
+        windows(Tensor(np.zeros(8)), 1)

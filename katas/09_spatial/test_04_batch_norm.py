@@ -133,6 +133,12 @@ def test_one_picture_can_be_looked_at():
     assert_close(out, np.array([[2.0]]))
 
 
+def test_statistics_in_float16_lose_nothing():
+    """A float16 picture is computed in float32, with its running variance: 0 plus an eps of 1e-7 is 1e-7."""
+    x, zero = Tensor(np.array([[0.5]], np.float16)), Buffer(np.zeros(1, np.float16))
+    assert_close(batch_norm(x, zero, zero, eps=1e-7), np.array([[1581]], np.float16))
+
+
 def test_a_constant_channel_becomes_zero():
     """A channel with variance 0 becomes 0: eps keeps it from a division by 0."""
     with no_warnings():

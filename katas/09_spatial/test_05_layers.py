@@ -153,10 +153,17 @@ def test_pools_are_modules_too(x):
 def test_batch_norm_layer_begins_with_no_opinion():
     """BatchNorm2d(3) starts with weight 1, bias 0, running_mean 0, running_var 1, num_batches_tracked 0.
 
-    Its eps is 1e-5 and its momentum 0.1.
+    Its eps is 1e-5 and its momentum 0.1. Every argument but bias is an attribute.
     """
     layer = BatchNorm2d(3)
-    assert_equal((layer.eps, layer.momentum), (1e-5, 0.1), "the pair of eps and momentum")
+    for name, expected in {
+        "num_features": 3,
+        "eps": 1e-5,
+        "momentum": 0.1,
+        "affine": True,
+        "track_running_stats": True,
+    }.items():
+        assert_equal(getattr(layer, name), expected, name)
     zeros, ones = np.zeros(3, np.float32), np.ones(3, np.float32)
     expected = {
         "weight": ones,

@@ -219,7 +219,8 @@ def main(report):
         root = report.folder("strokes_data")
         strokes.write_cifar10(root, train=plan["train"], test=plan["test"], seed=seed)
     shown, hidden = shown_and_hidden(root, photos, seed)
-    moved = [RandomCrop(32, padding=4), *([RandomHorizontalFlip()] if photos else []), plain()]
+    # a digit in a mirror is none
+    moved = [RandomCrop(32, padding=4), RandomHorizontalFlip(0.5 if photos else 0.0), plain()]
     dataset = CIFAR10(root, train=True, transform=Compose(moved))
     train = DataLoader(dataset, BATCH, shuffle=True, num_workers=1, drop_last=True)
     pace = seconds_a_step(report, *shown)

@@ -62,12 +62,13 @@ def test_tensors_of_a_dataset_have_as_many_rows(n):
 
 
 def test_many_rows_come_at_once():
-    """`__getitems__([3, 0, 3])` gives the rows 3, 0 and 3 of each Tensor as one Tensor, in a tuple."""
+    """`__getitems__([3, 0, 3])` gives the rows 3, 0 and 3 of each Tensor as one Tensor, in a tuple; [] gives none."""
     x, y = rows(4, 3), np.array([7, 8, 9, 6])
     batch = TensorDataset(Tensor(x), Tensor(y)).__getitems__([3, 0, 3])
     assert_equal(type(batch), tuple, "the type of the batch")
     assert_close(batch[0], x[[3, 0, 3]], "the first part of the batch")
     assert_close(batch[1], np.array([6, 7, 6]), "the second part of the batch")
+    assert_close(TensorDataset(Tensor(x)).__getitems__([])[0], x[:0], "the first part of a batch of no rows")
 
 
 # Many at once, where it can be trusted

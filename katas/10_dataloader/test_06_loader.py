@@ -228,7 +228,7 @@ CONFLICTS = [
     ({"batch_sampler": [[0]], "drop_last": True}, "drop_last"),
     ({"sampler": [0], "shuffle": True}, "shuffle"),
     ({"batch_size": None, "drop_last": True}, "drop_last"),
-    ({"prefetch_factor": 2}, "prefetch_factor"),
+    ({"prefetch_factor": 2, "num_workers": 0}, "num_workers"),
 ]
 
 

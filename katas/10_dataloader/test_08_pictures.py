@@ -301,6 +301,7 @@ def test_many_pictures_are_transformed_at_once():
     assert_close(labels, np.array([9, 7]), "the array of labels")
     assert_equal(shapes, [(2, 1, 2, 2)], "the list of shapes that the transform was called with")
     assert_close(ImageDataset(data, targets).__getitems__([0, 0])[0], data[[0, 0]], "the same picture twice")
+    assert_close(ImageDataset(data, targets).__getitems__([])[1], targets[:0], "the array of no labels")
 
 
 def test_pictures_have_four_axes():

@@ -70,11 +70,12 @@ def test_sizes_are_written_the_highest_byte_first(tmp_path):
         b"\1\0\x08\x01",
         b"\0\0\x0d\x01",
         b"\0\0\x08\0",
+        b"\0\0\x08\x04" + b"\0\0\0\1" * 3,
         b"PK\3\4",
     ],
 )
 def test_an_idx_file_begins_as_it_should(tmp_path, start):
-    """A file that begins in another way (as with 00 00 0d, floats) or ends too early is a DatasetError with path."""
+    """A file that begins in another way (00 00 0d: floats; 4 axes) or ends too early is a DatasetError with path."""
     more = b"" if len(start) < 4 or start.endswith(b"\3\0\0") else b"\0\0\0\4abcd"
     path = written(tmp_path, start + more)
     with raises(DatasetError, path):

@@ -49,12 +49,12 @@ def test_what_was_merged_is_merged_again():
 
 
 def test_a_pair_that_is_gone_has_no_turn():
-    """In [0, 1, 2, 0], 1 + 2 (rank 0) becomes 3, and 0 + 1 (rank 1) is gone; 3 + 0 (rank 2) is next: [0, 5].
+    """In [0, 1, 2, 0], 1 + 2 (rank 0) becomes 3, and 0 + 1 (rank 1) is gone; 3 + 0 (rank 2) is next: [0, 6].
 
-    It comes before 0 + 3 (rank 3), although 0 + 3 is now at the place where 0 + 1 was.
+    It comes before 0 + 3 (rank 3), although 0 + 3 is now at the place where 0 + 1 was, and becomes the smaller id, 5.
     """
-    table = {(1, 2): (0, 3), (0, 1): (1, 4), (3, 0): (2, 5), (0, 3): (3, 6)}
-    assert_equal(merge_word([0, 1, 2, 0], table), [0, 5], "the list of tokens of [0, 1, 2, 0]")
+    table = {(1, 2): (0, 3), (0, 1): (1, 4), (3, 0): (2, 6), (0, 3): (3, 5)}
+    assert_equal(merge_word([0, 1, 2, 0], table), [0, 6], "the list of tokens of [0, 1, 2, 0]")
 
 
 def test_of_equal_ranks_the_leftmost_is_merged():

@@ -294,7 +294,7 @@ def test_other_spellings_are_understood(tmp_path, places, to):
         (("model", "vocab", "new"), 262, "new"),
         (("added_tokens", 1, "id"), 5, PAD),
         (("added_tokens", 0, "id"), False, END),
-        (("added_tokens", 1, "content"), END, END),
+        (("added_tokens", 1), ADDED | {"id": 0, "content": END}, END),
         (("added_tokens", 1, "content"), 7, 7),
         (("added_tokens", 1, "special"), False, "special"),
         (("added_tokens", 1, "normalized"), True, "normalized"),

@@ -133,6 +133,7 @@ def test_a_text_that_is_too_long_is_refused(layer):
         ((2, 3, 1, 4), (2, 3, 1, 4)),
         ((2, 3, 1, 2), (2, 3, 1, 1)),
         ((3, 2), (3, 2)),
+        ((2,), (2,)),
     ],
     ids=str,
 )
@@ -169,6 +170,9 @@ def test_gradients_end_at_a_cache():
 def test_a_model_with_more_layers_is_refused():
     """There are layers 0 and 1. Layer 2 is a ValueError with 2, and its pass does not count in the others either."""
     cache = KVCache(config())
+    with raises(ValueError, 2):
+        cache.update(2, Tensor(numbers(1, 3)), Tensor(numbers(1, 3)))
+    assert_equal(cache.length, 0, "the length of an empty cache after a call that was refused")
     fill(cache, numbers(1, 2))
     fill(cache, numbers(1, 3))
     with raises(ValueError, 2):
@@ -192,3 +196,6 @@ def test_what_was_cut_is_not_taken_back(rows):
     with raises(ValueError, 2):
         cache.update(2, Tensor(numbers(2, 3)), Tensor(numbers(2, 3)))
     assert_close(cache.lengths, before, "the lengths after the call that was refused")
+    with raises(ValueError, 2):
+        cache[0:1].update(2, Tensor(numbers(1, 3)), Tensor(numbers(1, 3)))
+    assert_close(cache.lengths, before, "the lengths after a call of a part of it was refused")

@@ -189,6 +189,7 @@ def test_some_rows_are_a_cache_too():
     assert_close(key, np.concatenate([keys[1:3] + 1000, new], 2), "the keys of layer 1 in the part")
     assert_close(cache.lengths, np.array([2, 3, 3, 2]), "the lengths of the whole")
     assert_close(cache.keys[0, 1:3, :, 2], new[:, :, 0], "the new keys in the whole")
+    assert_equal(cache[2:2].length, 0, "the length of no rows")
     part.truncate([0, 1])
     assert_close(cache.lengths, np.array([2, 0, 1, 2]), "the lengths of the whole, after the part was cut,")
 

@@ -40,11 +40,13 @@ def remembering(*ids, entries=3):
 
 def fetched(known, ids):
     """How many tokens of `ids` are known; that the row holds just these is checked."""
-    cache = holding([9, 9, 9], [8])
-    number = known.fetch(ids, cache, 0)
-    assert_close(cache.lengths, np.array([number, 1]), "what was returned, and the length of the other row,")
+    cache = holding([8], [9, 9, 9], [8])
+    number = known.fetch(ids, cache, 1)
+    assert_close(
+        cache.lengths, np.array([1, number, 1]), "what was returned, and the lengths of the other rows,"
+    )
     marks = [100 * token + place for place, token in enumerate(ids[:number])]
-    assert_close(cache.keys[1, 0, 1, :number, 0], np.array(marks, np.float32), "the keys of the row")
+    assert_close(cache.keys[1, 1, 1, :number, 0], np.array(marks, np.float32), "the keys of the row")
     return number
 
 
@@ -77,9 +79,10 @@ def test_nothing_is_known_at_first():
 
 
 def test_at_least_one_text_is_remembered():
-    """entries=0 is a ValueError that names 0."""
+    """entries=0 is a ValueError that names 0; one entry is enough."""
     with raises(ValueError, 0):
         PrefixCache(config(), 0)
+    assert_equal(len(PrefixCache(config(), 1).cache.lengths), 1, "how many rows the cache of one entry has")
 
 
 def test_a_known_beginning_is_copied():
@@ -117,10 +120,13 @@ def test_what_was_stored_stays():
 
 
 def test_what_was_used_longest_ago_is_forgotten():
-    """With 2 entries a third text takes the place of the oldest."""
+    """With 2 entries a third text takes the place of the oldest, and a fourth one that of the second."""
     known = remembering([1, 1, 1], [2, 2, 2], [3, 3, 3], entries=2)
     found = [fetched(known, [token] * 4) for token in (1, 2, 3)]
     assert_equal(found, [0, 3, 3], "the list of what is known of the three texts")
+    known = remembering([1, 1, 1], [2, 2, 2], [3, 3, 3], [4, 4, 4], entries=2)
+    found = [fetched(known, [token] * 4) for token in (1, 2, 3, 4)]
+    assert_equal(found, [0, 0, 3, 3], "the list of what is known of the four texts")
 
 
 def test_a_text_that_is_used_is_young_again():

@@ -298,11 +298,12 @@ def test_it_goes_on_token_by_token():
 
 
 def test_a_text_without_a_batch_can_be_decoded():
-    """ids (T,) and a cache of one row give logits (V,)."""
+    """ids (T,) and a cache of one row give logits (V,); for no rows next_logits gives (0, V)."""
     model = model_of()
     cache, ids = cache_for(model, [3])
     expected = next_logits(model, ids).data[0]
     assert_close(decode(model, ids[0], cache), expected, "the logits", atol=1e-5)
+    assert_equal(next_logits(model, ids[:0, :1], cache[:0]).shape, (0, 11), "the shape for no rows")
 
 
 def test_next_logits_calls_it():

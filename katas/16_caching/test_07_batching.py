@@ -274,7 +274,9 @@ REFUSED = {
     "no token": (ValueError, ([], 5), {}, ()),
     "nothing to write": (ValueError, ([1], 0), {}, (0,)),
     "a stop that is no id": (TypeError, ([1], 5), {"stop": 2.5}, (2.5,)),
-    "an option": (ValueError, ([1], 5), {"temperature": -2.0}, (-2.0,)),
+    "a temperature": (ValueError, ([1], 5), {"temperature": -2.0}, (-2.0,)),
+    "a top_k": (ValueError, ([1], 5), {"top_k": 0}, (0,)),
+    "a top_p": (ValueError, ([1], 5), {"top_p": 7.5}, (7.5,)),
     "an id": (IndexError, ([1, 2, 11], 5), {}, (11, 11)),
     "a negative id": (IndexError, ([-1, 2], 5), {}, (-1, 11)),
 }
@@ -337,7 +339,10 @@ def test_a_text_joins_once():
 
 
 def test_a_known_beginning_is_not_read_again():
-    """With a PrefixCache the second text that begins with the same 6 tokens reads only what follows them."""
+    """With a PrefixCache the second text that begins with the same 6 tokens reads only what follows them.
+
+    Whether it was given to Batch or to generate_all.
+    """
     shared = [1, 5, 2, 9, 4, 4]
     batch = Batch(model(), 2, PrefixCache(config(), 4, dtype=np.float64))
     requests = [Request([*shared, *rest], 4, temperature=0) for rest in ([3, 8], [7, 0, 2])]
@@ -351,6 +356,10 @@ def test_a_known_beginning_is_not_read_again():
         assert_equal(
             each.written, alone(list(each.ids), 4, temperature=0), f"the text after {list(each.ids)}"
         )
+    again = [Request([*shared, *rest], 1, temperature=0) for rest in ([3, 8], [7, 0, 2])]
+    generate_all(model(), again, 2, PrefixCache(config(), 4, dtype=np.float64))
+    tokens = [shape[-1] for shape in MODEL[0].read]
+    assert_equal(tokens, [7, 2, 1], "the list of how many tokens the model was given by generate_all")
 
 
 # All of it

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from dojo.spec import assert_close, assert_equal, raises
 from tinytorch.caching import PagedCache, PagePool
@@ -32,11 +32,19 @@ def read(cache, *passes):
 
 
 def test_a_pool_is_pages_that_nobody_uses():
-    """PagePool(config, 5, page_size=4): keys and values are zeros (n_layer, 5, n_head, 4, E), and counts are five 0."""
+    """PagePool(config, 5, page_size=4): keys and values are zeros (n_layer, 5, n_head, 4, E), and counts are five 0.
+
+    They are float32, or of the dtype that is given.
+    """
     pool = PagePool(config(), 5, page_size=4)
     assert_close(pool.keys, np.zeros((2, 5, 3, 4, 2), np.float32), "the keys")
     assert_close(pool.values, np.zeros((2, 5, 3, 4, 2), np.float32), "the values")
     assert_equal(list(pool.counts), [0] * 5, "the list of counts")
+    pool = PagePool(config(), 5, dtype=np.float64)
+    for array in (pool.keys, pool.values):
+        assert_close(
+            array, np.zeros((2, 5, 3, 16, 2)), "with dtype=float64, and without a page_size, the array"
+        )
 
 
 def test_a_page_that_is_taken_is_in_use():
@@ -60,9 +68,10 @@ def test_more_pages_than_there_are():
 # One text
 
 
-@given(cuts=st.lists(st.integers(1, 5), min_size=1, max_size=5), size=st.integers(1, 4))
+@given(cuts=st.lists(st.integers(0, 5), min_size=1, max_size=5), size=st.integers(1, 4))
+@example(cuts=[0, 3, 0], size=2)
 def test_a_text_in_pages_is_given_back_whole(cuts, size):
-    """Whatever the size of the pages, and in whatever pieces a text comes: update gives all of it, in order."""
+    """Whatever the size of the pages, and in whatever pieces a text comes, also of no token: update gives all of it."""
     cache, keys = PagedCache(PagePool(config(), 30, size)), numbers(sum(cuts))
     pieces = np.split(keys, np.cumsum(cuts)[:-1], axis=2)
     key, value = read(cache, *pieces)
@@ -153,15 +162,20 @@ def test_a_fork_takes_no_pages():
 
 
 def test_two_texts_go_on_apart():
-    """After a fork each goes on for itself. The page that both write into is copied, once; full pages stay shared."""
+    """Of three texts that share, two go on: the page that they write into is copied for each, and the third keeps it.
+
+    Full pages stay shared.
+    """
     cache = PagedCache(PagePool(config(), 4, 4))
     read(cache, numbers(6))
-    other = cache.fork()
+    other, third = cache.fork(), cache.fork()
     theirs, _ = read(other, numbers(1, 900))
     mine, _ = read(cache, numbers(2, 500))
     assert_close(theirs, np.concatenate([numbers(6), numbers(1, 900)], 2) + 1000, "the keys of the fork")
     assert_close(mine, np.concatenate([numbers(6), numbers(2, 500)], 2) + 1000, "the keys of the first")
-    assert_equal(sorted(cache.pool.counts), [0, 1, 1, 2], "the list of counts, sorted,")
+    assert_equal(sorted(cache.pool.counts), [1, 1, 1, 3], "the list of counts, sorted,")
+    kept, _ = read(third, numbers(1, 700))
+    assert_close(kept.data[:, :, :6], numbers(6) + 1000, "the keys of the third one, which it kept,")
 
 
 def test_a_fork_shares_what_holds_tokens():
@@ -204,7 +218,10 @@ def test_the_last_who_leaves_frees_a_page():
 
 
 def test_a_model_writes_from_pages():
-    """A PagedCache is a cache as any other: a GPT writes the same text, and two ends after one beginning."""
+    """A PagedCache is a cache as any other: a GPT writes the same text, and two ends after one beginning.
+
+    A text without a batch, ids (T,), too.
+    """
     manual_seed(0)
     model = GPT(config())
     for parameter in model.parameters():
@@ -219,3 +236,5 @@ def test_a_model_writes_from_pages():
         assert_close(
             found, generate(model, longer, 6, temperature=0).data, f"the text that goes on with {end}"
         )
+    text = generate(model, ids[0], 6, temperature=0, cache=PagedCache(PagePool(config(), 3, 4)))
+    assert_close(text, generate(model, ids[0], 6, temperature=0).data, "the text without a batch")

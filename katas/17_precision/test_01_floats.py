@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, strategies as st
 
 from dojo.spec import assert_close, assert_equal, no_warnings
-from tinytorch.precision import BFLOAT16, FLOAT16, FLOAT32, finfo, float_fields, float_value
+from tinytorch.precision import BFLOAT16, FLOAT16, FLOAT32, FloatFormat, finfo, float_fields, float_value
 
 FORMATS = [(FLOAT32, np.uint32, 32), (FLOAT16, np.uint16, 16), (BFLOAT16, np.uint16, 16)]
 NAMES = ["float32", "float16", "bfloat16"]
@@ -57,10 +57,14 @@ def test_an_exponent_of_0_has_no_leading_one():
 
 
 def test_an_exponent_of_ones_is_infinity_or_nan():
-    """With an exponent of nothing but ones it is infinity where the fraction is 0, with its sign, and else nan."""
-    with no_warnings():
-        found = float_value(np.array([0, 1, 0]), np.array([31, 31, 31]), np.array([0, 0, 1]), FLOAT16)
-    assert_close(found, np.array([np.inf, -np.inf, np.nan]), "the numbers")
+    """With an exponent of nothing but ones it is infinity where the fraction is 0, with its sign, and else nan.
+
+    In a format as wide as float64, FloatFormat(11, 52), too, without a warning.
+    """
+    for form, ones in ((FLOAT16, 31), (FloatFormat(11, 52), 2047)):
+        with no_warnings():
+            found = float_value(np.array([0, 1, 0]), np.full(3, ones), np.array([0, 0, 1]), form)
+        assert_close(found, np.array([np.inf, -np.inf, np.nan]), f"the numbers of {form}")
 
 
 def as_float64(form, bits):

@@ -66,7 +66,8 @@ def test_the_range_always_contains_0(low, high, zero):
 
 
 @pytest.mark.parametrize(
-    ("quant_min", "quant_max", "steps", "zero"), [(-128, 127, 255, 0), (0, 255, 255, 128), (-8, 7, 15, 0)]
+    ("quant_min", "quant_max", "steps", "zero"),
+    [(-128, 127, 255, 0), (0, 255, 255, 128), (-8, 7, 15, 0), (-127, 127, 254, 0), (-8, 6, 14, -1)],
 )
 def test_a_symmetric_grid(quant_min, quant_max, steps, zero):
     """With symmetric=True the larger of -low and high is half of the steps, and the zero point stands in the middle."""

@@ -100,6 +100,7 @@ def test_a_scale_for_each_group():
         (40, 4, None, 32, 2),
         (5, 8, 2, 6, 3),
         (3, 4, 2, 2, 2),
+        (3, 8, 1, 3, 3),
     ],
 )
 def test_how_many_bytes_and_scales(features, bits, group_size, width, groups):

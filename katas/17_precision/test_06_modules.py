@@ -90,7 +90,8 @@ def test_the_float_layer_stays_as_it_is():
     layer.bias.data[...] = 0
     assert_close(linear.weight, before[0], "the weight of the Linear")
     assert_close(linear.bias, before[1], "the bias of the Linear, after that of the new layer was set to 0,")
-    assert QuantizedLinear.from_float(Linear(6, 3, bias=False)).bias is None, "without bias there is one"
+    for without in (QuantizedLinear.from_float(Linear(6, 3, bias=False)), QuantizedLinear(6, 3, bias=False)):
+        assert without.bias is None, "without bias there is one"
 
 
 @kinds

@@ -71,9 +71,15 @@ def test_the_grid_of_what_was_seen(options, scale, zero):
 
 
 def test_an_observer_that_saw_nothing():
-    """calculate_qparams() before anything passed is a RuntimeError that says to run data through the model."""
+    """calculate_qparams() before anything passed is a RuntimeError that says to run data through the model.
+
+    One number, seen again and again, is data too.
+    """
+    observer = MinMaxObserver()
     with raises(RuntimeError, "data"):
-        MinMaxObserver().calculate_qparams()
+        observer.calculate_qparams()
+    observer(numbers(5.1, 5.1))
+    assert_close(observer.calculate_qparams()[0], np.float32(0.02), "the scale of nothing but 5.1")
 
 
 def test_a_moving_average_of_the_ends():
@@ -87,6 +93,10 @@ def test_a_moving_average_of_the_ends():
     assert_close(observer.max_val, np.float32(2.5), "max_val after the second batch")
     observer(numbers())
     assert_close(observer.max_val, np.float32(2.5), "max_val after a batch of nothing")
+    observer = MovingAverageMinMaxObserver(averaging_constant=0.25)
+    observer(numbers(2, 2))
+    observer(numbers(6, 6))
+    assert_close(observer.min_val, np.float32(3), "min_val after batches of nothing but 2 and nothing but 6")
 
 
 # Batch norm folded away

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from dojo.spec import assert_close, assert_equal, raises
+from dojo.spec import assert_close, assert_equal, peak, raises
 from tinytorch.compression import factorize, low_rank, rank_for_energy, replace_linears
 from tinytorch.layers import Linear, Module, Parameter, ReLU, Sequential
 from tinytorch.setup import manual_seed
@@ -73,6 +73,14 @@ def test_both_factors_are_of_one_size():
     left, right = factorize(Tensor(matrix(6, 4, [100, 50, 1])), 2)
     sizes = np.linalg.norm(left.data), np.linalg.norm(right.data)
     assert_close(sizes[0], sizes[1], f"the norm of the left factor, beside {sizes[1]:.4g} of the right one,")
+
+
+def test_a_tall_matrix_needs_no_square_one():
+    """Decomposing (1000, 4) takes less memory than a tenth of (1000, 1000): only four singular vectors are needed."""
+    weight = Tensor(np.random.default_rng(0).standard_normal((1000, 4)).astype(np.float32))
+    factorize(weight, 2)
+    found, square = peak(lambda: factorize(weight, 2)), 1000 * 1000 * 4
+    assert found < square / 10, f"it took {found:,} bytes, and a square matrix has {square:,}"
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])

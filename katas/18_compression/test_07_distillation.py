@@ -56,12 +56,18 @@ def test_the_soft_loss_class_by_class(student, teacher, temperature):
 
 
 def test_both_losses_are_mixed():
-    """alpha of the soft loss and 1 - alpha of the cross entropy, whose temperature is 1, with the class numbers."""
+    """alpha of the soft loss and 1 - alpha of the cross entropy, whose temperature is 1, with the class numbers.
+
+    With alpha=0 the cross entropy is all, and with alpha=1 the class numbers are not looked at, whatever they are.
+    """
     student, teacher = np.array([[0.0, LOG3], [2.0, 2.0]]), np.array([[1.0, 0.0], [0.0, 3.0]])
     right = [-math.log(0.25), -math.log(0.5)]
     expected = 0.7 * by_loops(student, teacher, 2.0) + 0.3 * sum(right) / 2
-    loss = distillation_loss(Tensor(student), Tensor(teacher), Tensor(np.array([0, 1])), 2.0, 0.7)
-    assert_close(loss, expected, "the loss")
+    logits, target = (Tensor(student), Tensor(teacher)), Tensor(np.array([0, 1]))
+    assert_close(distillation_loss(*logits, target, 2.0, 0.7), expected, "the loss")
+    assert_close(distillation_loss(*logits, target, 2.0, 0), sum(right) / 2, "the loss with alpha=0")
+    soft = distillation_loss(*logits, Tensor(np.array([99, -5])), 2.0, 1)
+    assert_close(soft, by_loops(student, teacher, 2.0), "the loss with alpha=1")
 
 
 def test_the_gradient_keeps_its_size_at_every_temperature():

@@ -35,10 +35,14 @@ def test_the_iqr_holds_the_middle_half():
 
 
 def test_an_interval_by_hand():
-    """Of 9 times the second smallest to the second largest hold the median with 96 %: 2 * 10 / 512 is missing."""
+    """Of 9 times the second smallest to the second largest hold the median with 96 %: 2 * 10 / 512 is missing.
+
+    With a confidence of 0 the one in the middle is enough: at most four heads have a probability of just a half.
+    """
     shuffled = [5, 9, 1, 3, 7, 2, 8, 4, 6]
     assert_equal(measured(*shuffled).interval(), (2.0, 8.0), "of the times 1 to 9, the interval")
     assert_equal(measured(*shuffled).interval(0.99), (1.0, 9.0), "of the times 1 to 9, the interval of 99 %")
+    assert_equal(measured(*shuffled).interval(0), (5.0, 5.0), "of the times 1 to 9, the interval of 0 %")
     assert_equal(
         Measurement(2, tuple(map(float, shuffled))).interval(), (1.0, 4.0), "with two calls in a block"
     )

@@ -88,6 +88,12 @@ def test_the_one_that_begins_takes_turns():
         "no difference",
         f"of two equal programs on a machine that gets slower ({found}), the verdict",
     )
+    before, after, timer, order = programs(lambda n: 1.0)
+    alternate(before, after, rounds=6, min_block=1.0, timer=timer)
+    first = order[-12::2]  # of six rounds of two calls
+    assert first[::2] == [first[0]] * 3 and first[1::2] == [first[1]] * 3 != first[::2], (
+        f"the first ones of six rounds are {first}"
+    )
 
 
 def test_twice_the_work_is_seen(busy):

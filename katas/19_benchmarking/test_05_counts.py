@@ -69,13 +69,19 @@ def test_everything_else_has_no_flops():
 
 @pytest.mark.parametrize("missing", [(), (0,), (1,), (0, 1)])
 def test_a_rule_has_a_product_for_each_gradient(missing):
-    """The rule of "bmm" has as many flops as bmm for each gradient that it gives; a gradient that is None costs 0."""
+    """The rule of "bmm" has as many flops as bmm for each gradient that it gives; a gradient that is None costs 0.
+
+    Where a and b broadcast, it is the leading axes of the gradient that it is given that count.
+    """
     a, b, grad = np.ones((5, 2, 3)), np.ones((5, 3, 4)), np.ones((5, 2, 4))
     result = tuple(None if place in missing else each for place, each in enumerate((a, b)))
     event = Event("rule", "bmm", (grad, a, b, [True, True]), {})
     assert_equal(
         flops(event, result), (2 - len(missing)) * 5 * 48, f"without the gradients {missing}, the flops"
     )
+    wide = Event("rule", "bmm", (np.ones((7, 5, 2, 4)), a, np.ones((7, 1, 3, 4)), [True, True]), {})
+    expected = (2 - len(missing)) * 35 * 48
+    assert_equal(flops(wide, result), expected, f"without the gradients {missing}, the flops of 35 products")
 
 
 def test_bytes_by_hand():

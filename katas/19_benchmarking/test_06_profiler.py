@@ -161,16 +161,24 @@ def test_the_row_with_the_most_own_time_is_first():
 
 
 def test_the_table():
-    """table() has a headline, and in each line name, kind, calls, own time, its share in percent, GFLOP and MB."""
+    """table() has a headline, and in each line name, kind, calls, own time, its share in percent, GFLOP and MB.
+
+    Where no operation took any time, each has a share of 0 %.
+    """
     lines = nested().table().splitlines()
-    for part in ("name", "kind", "calls", "own time", "share", "GFLOP", "MB"):
-        assert part in lines[0], f"{part!r} is missing in the headline {lines[0]!r}"
+    words = ["name", "kind", "calls", "own", "time", "share", "GFLOP", "MB"]
+    assert_equal(lines[0].split(), words, "the words of the headline")
     assert_equal(len(lines), 4, "the number of lines")
     assert_equal(
         lines[-1].split()[:7], ["outer", "function", "1", "1", "s", "11", "%"], "the words of the last line"
     )
     inner = next(line for line in lines if "inner" in line)
     assert_equal(inner.split()[:7], ["inner", "function", "2", "4", "s", "44", "%"], "the words of its line")
+    timer, spend = slow_machine()
+    with profile(timer) as p:
+        spend("nothing", 0.0)()
+    share = p.table().splitlines()[-1].split()[5:7]
+    assert_equal(share, ["0", "%"], "the share of an operation that took no time")
 
 
 def test_the_table_has_counts():

@@ -92,7 +92,7 @@ def test_results_come_by_rank_although_the_first_is_last():
 
     def late(group):
         if group.rank == 0:
-            time.sleep(0.1)
+            time.sleep(0.3)
         return group.rank
 
     assert_close(in_child(lambda: {"found": spawn(late, 3)})["found"], [0, 1, 2], "the results")
@@ -320,8 +320,9 @@ def test_a_killed_process_is_an_error():
 
 
 def test_a_process_that_goes_is_an_error():
-    """If a process ends without a result, spawn is a RuntimeError with its rank and its exit status."""
+    """If a process ends without a result, spawn is a RuntimeError with its rank and its exit status, also 0."""
     fails(lambda: leave(7), "process 1", 7)
+    fails(lambda: leave(0), "process 1", 0)
 
 
 def test_exit_is_an_error_like_any_other():

@@ -308,7 +308,10 @@ def test_the_seed_gives_the_order():
 
 
 def test_every_process_drops_others():
-    """Dropout draws other numbers in each process, after manual_seed(seed + rank); the same seed draws the same."""
+    """Dropout draws other numbers in each process, after manual_seed(seed + rank); the same seed draws the same.
+
+    So rank 1 with the seed 5 draws what rank 0 draws with the seed 6.
+    """
     x, y = np.ones((8, 50), np.float32), np.zeros((8, 50), np.float32)
 
     def run():
@@ -322,11 +325,13 @@ def test_every_process_drops_others():
         first = losses(5)
         manual_seed(0)
         again = losses(5)
-        return {"first": first, "again": again}
+        manual_seed(0)
+        return {"first": first, "again": again, "next": losses(6)}
 
     found = in_child(run)
     assert found["first"][0, 0] != found["first"][1, 0], "both processes drop the same"
     assert_close(found["again"], found["first"], "with the same seed, the losses", rtol=1e-6)
+    assert_close(found["next"][0], found["first"][1], "with the seed 6, the losses of rank 0", rtol=1e-6)
 
 
 class Normed(Module):

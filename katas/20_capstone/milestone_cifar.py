@@ -99,7 +99,7 @@ class Mirrored(Module):
         self.model = model
 
     def forward(self, x):
-        return (self.model(x) + self.model(x.flip(-1))) / 2
+        return (self.model(x) + self.model(Tensor(x.data[..., ::-1]))) / 2
 
 
 def layers(inputs, outputs, pool=False):
@@ -272,8 +272,8 @@ def main(report):
         strokes.write_cifar10(root, train=plan["train"], test=plan["test"], seed=seed)
     kata10.DIGITS = kata10.DIGITS | {"test": plan.get("test")}
     shown, hidden = kata10.shown_and_hidden(root, photos, seed)
-    mirrored = [RandomHorizontalFlip()] if photos else []
-    moved = Compose([RandomCrop(32, padding=4), *mirrored, kata10.plain()])
+    mirrored = RandomHorizontalFlip(0.5 if photos else 0.0)  # a digit in a mirror is none
+    moved = Compose([RandomCrop(32, padding=4), mirrored, kata10.plain()])
     dataset = CIFAR10(root, train=True, transform=moved)
     train, larger = (
         DataLoader(dataset, size, shuffle=True, num_workers=1, drop_last=True)

@@ -15,7 +15,6 @@ from tinytorch.layers import Buffer, Module, Parameter, init
 from tinytorch.tensor import (
     Tensor,
     at_least_float32,
-    int64,
     isnan,
     mean,
     ones,
@@ -24,6 +23,7 @@ from tinytorch.tensor import (
     sqrt,
     squeeze,
     stack,
+    tensor,
     unsqueeze,
     where,
     zeros,
@@ -246,7 +246,7 @@ def avg_pool2d(
     total = _sum(windows(pad(x, sides), kernel, stride))
     if count_include_pad or not any(sides):
         return total / (kernel[0] * kernel[1])
-    inside = pad(ones(x.shape[-2:], dtype=x.dtype, device=x.device), sides)
+    inside = pad(ones(x.shape[-2:], device=x.device), sides)
     return total / _sum(windows(inside, kernel, stride))
 
 
@@ -328,16 +328,17 @@ def batch_norm(
     _check_floating(x)
     if x.ndim < 2:
         raise ValueError(f"batch_norm needs x of shape (N, C, ...), got {x.shape}")
-    C, n = x.shape[1], x.numel() // max(x.shape[1], 1)
+    C = x.shape[1]
     given = {"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias}
     for name, each in given.items():
         if each is not None and each.shape != (C,):
             raise ValueError(f"{name} of {C} channels has shape ({C},), got {each.shape}")
     channels = (C, *[1] * (x.ndim - 2))
     if training:
+        axes = [axis for axis in range(x.ndim) if axis != 1]
+        n = math.prod(x.shape[axis] for axis in axes)
         if n < 2:
             raise ValueError(f"training needs more than one value for each channel, got x of shape {x.shape}")
-        axes = [axis for axis in range(x.ndim) if axis != 1]
         batch_mean = mean(x, axes, keepdim=True)
         deviation = x - batch_mean
         batch_var = mean(deviation * deviation, axes, keepdim=True)
@@ -524,7 +525,7 @@ class BatchNorm2d(Module):
         self.bias = Parameter(zeros(num_features)) if affine and bias else None
         self.running_mean = Buffer(zeros(num_features)) if track_running_stats else None
         self.running_var = Buffer(ones(num_features)) if track_running_stats else None
-        self.num_batches_tracked = Buffer(zeros((), dtype=int64)) if track_running_stats else None
+        self.num_batches_tracked = Buffer(tensor(0)) if track_running_stats else None
 
     def forward(self, x: Tensor) -> Tensor:
         """batch_norm of x: in training with the statistics of the batch, in eval mode with the running ones.

@@ -224,6 +224,16 @@ def one_picture_loses_its_options():
     """The batch of one is made without stride, dilation and groups."""
 
 
+@mistake(
+    "spatial.conv2d",
+    spec="test_one_picture_gives_one",
+    says="shape",
+    swap=("groups), 0)", "groups))"),
+)
+def one_picture_of_one_kernel_loses_an_axis():
+    """squeeze without a number drops every axis of one entry, and one kernel makes one."""
+
+
 # Pooling
 
 
@@ -375,6 +385,16 @@ def adaptive_by_matrices():
     """Means as products with matrices of zeros and shares: 0 times inf is nan."""
 
 
+@mistake(
+    "spatial.adaptive_avg_pool2d",
+    spec="test_one_picture_is_pooled_to_one",
+    says="adaptive_avg_pool2d",
+    swap=("start:end, :], -2)", "start:end, :], 2)"),
+)
+def adaptive_counts_axes_from_the_front():
+    """The rows are axis 2 of many pictures, and axis 1 of one."""
+
+
 # Normalisation
 
 
@@ -490,6 +510,16 @@ def running_statistics_are_replaced():
 )
 def running_statistics_forget_nothing():
     """The batch is added, and the old statistic is not scaled down."""
+
+
+@mistake(
+    "spatial.batch_norm",
+    spec="test_statistics_in_float16_lose_nothing",
+    says="the result",
+    swap=(".to(x.dtype)", ""),
+)
+def the_running_variance_stays_float16():
+    """eps is added in float16, whose number next to 1e-7 is a fifth larger."""
 
 
 # Modules

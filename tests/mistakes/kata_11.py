@@ -447,6 +447,16 @@ def merges_from_the_left(ids, table):
     return tokens
 
 
+@mistake(
+    "tokenization.merge_word",
+    spec="test_a_pair_that_is_gone_has_no_turn",
+    says="[5, 0]",
+    swap=("heapq.heappush(heap, (table[pair][0]", "heapq.heappush(heap, (table[pair][1]"),
+)
+def later_pairs_by_their_ids():
+    """Pairs that come up are ranked by the id that they become, which is the same only in a vocabulary in order."""
+
+
 @mistake("tokenization.merge_word", spec="test_a_long_word_takes_time_in_proportion", says="times as long")
 def looks_at_every_pair(ids, table):
     """The best pair is searched for in the whole word, once for each merge."""
@@ -472,7 +482,7 @@ def goes_over_the_word_for_each_rank(ids, table):
 @mistake(
     "tokenization.merge_word",
     spec="test_a_pair_that_is_gone_has_no_turn",
-    says="[6, 0]",
+    says="is [5, 0]",
     swap=[
         ("(tokens[left], tokens[right]) != pair", "(tokens[left], tokens[right]) not in table"),
         ("table[pair][1], -1", "table[tokens[left], tokens[right]][1], -1"),

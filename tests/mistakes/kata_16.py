@@ -294,7 +294,7 @@ def first_in_first_out():
 @mistake(
     "caching.PrefixCache.fetch",
     spec="test_nothing_is_known_at_first",
-    says="the length of the other row",
+    says="the lengths of the other rows",
     swap=("cache[row : row + 1].truncate(0)", "pass"),
 )
 def somebody_elses_text_stays():
@@ -304,11 +304,21 @@ def somebody_elses_text_stays():
 @mistake(
     "caching.PrefixCache.fetch",
     spec="test_a_known_beginning_is_copied",
-    says="the length of the other row",
+    says="the lengths of the other rows",
     swap=("cache.copy_row(row, self.cache, best, found[best])", "cache.copy_row(row, self.cache, best)"),
 )
 def the_whole_text_is_copied():
     """What comes after the first difference is copied, too."""
+
+
+@mistake(
+    "caching.PrefixCache.store",
+    spec="test_what_was_used_longest_ago_is_forgotten",
+    says="the four texts",
+    swap=("self.texts.pop(place, None)", "pass"),
+)
+def the_newest_stands_where_the_oldest_stood():
+    """A dict keeps the place of a key that is written over: the new text counts as the oldest."""
 
 
 @mistake(
@@ -532,6 +542,36 @@ def decode_forgets_the_last_norm():
 
 @mistake(
     "caching.keep_rows",
+    spec="test_filters_by_hand",
+    says="overflow",
+    swap=("xp.exp(falling - falling[:, :1])", "xp.exp(falling)"),
+)
+def large_scores_overflow():
+    """The largest score is not subtracted."""
+
+
+@mistake(
+    "caching.keep_rows",
+    spec="test_filters_by_hand",
+    says="list of ids",
+    swap=(" | (top_p[:, None] == 1)", ""),
+)
+def all_is_less_than_all():
+    """By rounding, the sum is 1 before the last entries: a top_p of 1 drops them."""
+
+
+@mistake(
+    "caching.keep_rows",
+    spec="test_equal_scores_stay_together_for_top_k",
+    says="list of ids",
+    swap=("before < top_p[:, None]", "before <= top_p[:, None]"),
+)
+def the_nucleus_ends_too_late():
+    """One more entry stays where those before it reach top_p exactly."""
+
+
+@mistake(
+    "caching.keep_rows",
     spec="test_equal_scores_stay_together_for_top_k",
     says="list of ids",
     swap=("kept = (falling >= last)", "kept = (xp.arange(scores.shape[-1]) < top_k[:, None])"),
@@ -654,6 +694,19 @@ def counted_from_the_other_end():
 )
 def a_batch_without_rows():
     """generate_all waits for ever for a free row."""
+
+
+@mistake(
+    "caching.check_request",
+    spec="test_a_bad_request_does_not_join",
+    says="nothing was raised",
+    swap=(
+        "check_sampling(request.temperature, request.top_k, request.top_p)",
+        "check_sampling(request.temperature)",
+    ),
+)
+def the_filters_are_not_looked_at():
+    """Only the temperature is checked: a top_k of 0 is found in a step of all."""
 
 
 @mistake(
@@ -854,6 +907,16 @@ def who_is_not_there_is_let_go():
 
 @mistake(
     "caching.generate_all",
+    spec="test_a_known_beginning_is_not_read_again",
+    says="by generate_all",
+    swap=("Batch(model, rows, prefixes)", "Batch(model, rows)"),
+)
+def the_batch_knows_no_beginnings():
+    """The prefix cache is not handed on."""
+
+
+@mistake(
+    "caching.generate_all",
     spec="test_first_come_first_served",
     says="the number of rows",
     swap=("while waiting and batch.free:", "while waiting and not batch.requests:"),
@@ -913,6 +976,16 @@ def empty_pages_are_shared():
 )
 def fewer_pages_will_do():
     """As many pages are given as there are."""
+
+
+@mistake(
+    "caching.PagedCache.reserve",
+    spec="test_two_texts_go_on_apart",
+    says="list of counts",
+    swap=("pool.counts[old] -= 1", "pool.counts[old] = 1"),
+)
+def two_texts_are_all():
+    """The page is taken for one that two texts share; the third one's keys are written over."""
 
 
 @mistake(
@@ -996,6 +1069,19 @@ def no_entries_will_do():
 )
 def a_batch_of_float32():
     """The cache is float32, whatever the model is."""
+
+
+@mistake(
+    "caching.PagePool.__init__",
+    spec="test_a_pool_is_pages_that_nobody_uses",
+    says="dtype=float64",
+    swap=(
+        "self.values: Array = zeros(shape, dtype=dtype, device=device)",
+        "self.values: Array = zeros(shape, device=device)",
+    ),
+)
+def values_of_float32():
+    """The dtype that is given is forgotten."""
 
 
 @mistake(

@@ -226,6 +226,16 @@ def range_in_float32():
 
 @mistake(
     "precision.calculate_qparams",
+    spec="test_a_symmetric_grid",
+    says="the zero point",
+    swap=("(quant_min + quant_max + 1) // 2", "0 if quant_min < 0 else 128"),
+)
+def two_zero_points_for_all_grids():
+    """The middle of a grid is known for 8 bits only."""
+
+
+@mistake(
+    "precision.calculate_qparams",
     spec="test_the_range_always_contains_0",
     says="scale",
     swap=("smallest, largest = xp.minimum(smallest, 0), xp.maximum(largest, 0)\n", "pass\n"),
@@ -527,6 +537,16 @@ def unpacked_the_other_way():
 )
 def unpacked_from_nothing():
     """NumPy cannot tell the size of an axis where there are no entries."""
+
+
+@mistake(
+    "precision.quantize_rows",
+    spec="test_how_many_bytes_and_scales",
+    says="group_size must be",
+    swap=("elif not 1 <= group_size", "elif not 2 <= group_size"),
+)
+def a_group_has_two_entries():
+    """A scale for each entry is refused."""
 
 
 @mistake(
@@ -857,6 +877,16 @@ def saved_without_your_metadata():
 )
 def saved_over_your_metadata():
     """Metadata of the same name are overwritten in silence."""
+
+
+@mistake(
+    "precision.load_model",
+    spec="test_float_models_too",
+    says="are tied in the model, and differ",
+    swap=(", equal_nan=True", ""),
+)
+def nan_differs_from_itself():
+    """A weight of nan is taken for another one than itself, and the file is refused."""
 
 
 @mistake(
@@ -1214,6 +1244,19 @@ def observer_with_infinite_ends():
 @mistake(
     "precision.MovingAverageMinMaxObserver.forward",
     spec="test_a_moving_average_of_the_ends",
+    says="nothing but 6",
+    swap=(
+        "first = self.min_val.item() > self.max_val.item()",
+        "first = self.min_val.item() >= self.max_val.item()",
+    ),
+)
+def one_number_is_nothing():
+    """After a batch of one number the next batch sets the ends, as if it were the first."""
+
+
+@mistake(
+    "precision.MovingAverageMinMaxObserver.forward",
+    spec="test_a_moving_average_of_the_ends",
     says="min_val after the first batch",
     swap=("seen if first else held", "held"),
 )
@@ -1265,7 +1308,7 @@ def fused_with_a_weight_of_0():
     "precision.fuse_conv_bn_eval",
     spec="test_one_convolution_does_what_two_modules_did",
     says="afterwards",
-    swap=("copy.deepcopy(conv)", "conv"),
+    swap=("copy.copy(conv)", "conv"),
 )
 def fused_in_place():
     """The convolution that was given is changed."""

@@ -290,7 +290,7 @@ def many_blocks_of_one():
 @mistake(
     "benchmarking.Timer.blocked_autorange",
     spec="test_a_block_is_a_twentieth_of_the_time",
-    says="the calls of 0.01 s",
+    says="the calls of 24.5 ms",
     swap=("min_run_time / 20", "0.0"),
 )
 def a_call_is_a_block():
@@ -419,6 +419,16 @@ def the_ratio_decides():
 )
 def slower_without_a_margin():
     """The margin counts only where it is faster."""
+
+
+@mistake(
+    "benchmarking.compare",
+    spec="test_the_confidence_reaches_the_interval",
+    says="two calls with one generator",
+    swap=(", generator=generator", ""),
+)
+def its_own_generator_draws():
+    """The generator that is given is not handed on."""
 
 
 @mistake(
@@ -601,6 +611,16 @@ def seconds_of_a_block():
 )
 def observes_after_an_error():
     """After an error the observer stays."""
+
+
+@mistake(
+    "benchmarking.flops",
+    spec="test_a_rule_has_a_product_for_each_gradient",
+    says="the flops of 35 products",
+    swap=("else event.args[0]", "else event.args[1]"),
+)
+def as_many_products_as_a_has():
+    """The leading axes of a are counted, and not those that a and b make together."""
 
 
 @mistake(
@@ -875,6 +895,16 @@ def sorted_by_all_time():
 
 @mistake(
     "benchmarking.profile.table",
+    spec="test_the_table",
+    says="ZeroDivisionError",
+    swap=("row.own / total if total else 0", "row.own / total"),
+)
+def a_share_of_nothing():
+    """Where nothing took any time, nothing is divided by nothing."""
+
+
+@mistake(
+    "benchmarking.profile.table",
     spec="test_a_long_table_is_cut",
     says="the number of lines",
     swap=("rows[:row_limit]", "rows"),
@@ -992,8 +1022,18 @@ def traces_for_ever():
 
 @mistake(
     "benchmarking.bandwidth",
+    spec="test_the_source_is_filled",
+    says="of memory",
+    swap=("np.empty(nbytes, np.uint8)", "np.empty(nbytes)"),
+)
+def eight_bytes_for_each():
+    """The copy is of float64: eight times as much is written as is counted."""
+
+
+@mistake(
+    "benchmarking.bandwidth",
     spec="test_a_copy_reads_and_writes",
-    says="bandwidth(100)",
+    says="bandwidth(1)",
     swap=("2 * nbytes / fastest", "nbytes / fastest"),
 )
 def a_copy_only_writes():

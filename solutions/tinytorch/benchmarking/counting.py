@@ -38,7 +38,7 @@ def flops(event: Event, result: Any) -> int:
     """
     if event.name != "bmm" or event.kind not in ("primitive", "rule"):
         return 0
-    a, b = event.args[-2:] if event.kind == "primitive" else event.args[1:3]
+    a, b = event.args if event.kind == "primitive" else event.args[1:3]
     out = result if event.kind == "primitive" else event.args[0]
     products = 1 if event.kind == "primitive" else sum(each is not None for each in result)
     return products * math.prod(out.shape[:-2]) * matmul_flops(a.shape[-2], a.shape[-1], b.shape[-1])

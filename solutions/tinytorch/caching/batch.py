@@ -127,7 +127,7 @@ class Batch:
             ids = get_array_module(part.keys).asarray([window[known:-1]])
             with evaluating(self.model):
                 self.model(Tensor(ids), part)
-        if self.prefixes and len(window) > 1:
+        if self.prefixes:
             self.prefixes.store(window[:-1], self.cache, row)
 
     def step(self) -> list[Request]:

@@ -44,10 +44,8 @@ class KVCache:
         self.keys: Array = zeros(shape, dtype=dtype, device=device).data
         self.values: Array = zeros(shape, dtype=dtype, device=device).data
         self.lengths: Array = np.zeros(rows, np.int64)
-        self._counted, self._after = (
-            0,
-            self.lengths.copy(),
-        )  # what the last update added, and the lengths then
+        self._counted = 0  # what the last update added
+        self._after = self.lengths.copy()  # and the lengths then
 
     @property
     def length(self) -> int | Array:
@@ -76,15 +74,14 @@ class KVCache:
             RuntimeError: gradients are recorded, which end at a cache; or another device (both are named).
         """
         layers, rows, heads, places, features = self.keys.shape
-        new = key.shape[-2] if key.ndim > 2 else 0
-        past = self.length
-        end = longest(past) + new
         if not 0 <= layer < layers:
             if (self.lengths == self._after).all():  # nobody has changed them since
                 self.lengths -= self._counted
             self._counted = 0
             raise ValueError(f"there is no layer {layer}: the cache has {layers}")
         _check_new(self.keys, rows, key, value)
+        new, past = key.shape[-2], self.length
+        end = longest(past) + new
         if end > places:
             raise ValueError(f"a text of {end} tokens does not fit into a cache of {places}")
         xp = get_array_module(self.keys, key.data, value.data)
@@ -158,7 +155,7 @@ def _check_new(memory: Array, rows: int, key: Tensor, value: Tensor) -> None:
     """Refuse a key and a value that do not fit `memory`, (layers, rows or pages, heads, places, features)."""
     heads, features = memory.shape[2], memory.shape[4]
     right = (heads, *key.shape[-2:-1], features)
-    fits = key.ndim > 2 and key.shape[-3:] == right and math.prod(key.shape[:-3]) == rows
+    fits = key.shape[-3:] == right and math.prod(key.shape[:-3]) == rows
     if not fits or value.shape != key.shape:
         raise ValueError(
             f"the cache takes keys and values of shape {(rows, heads, 'L', features)}, "

@@ -53,7 +53,7 @@ def keep_outputs(
 
     Its out_features, out_channels or num_features is their number. num_batches_tracked has no axis, and stays.
     """
-    for each in [*layer.parameters(recurse=False), *layer.buffers(recurse=False)]:
+    for each in [*layer.parameters(), *layer.buffers()]:
         if each.ndim:
             keep_entries(each, 0, keep, optimizer)
     for name in ("out_features", "out_channels", "num_features"):

@@ -33,7 +33,7 @@ def save_sparse(state: Mapping[str, Tensor], path: str | os.PathLike[str]) -> No
     shapes = {}
     for name, value in state.items():
         array = value.to("cpu").data
-        bits, values = np.packbits(array.reshape(-1) != 0), array[array != 0]
+        bits, values = np.packbits(array != 0), array[array != 0]
         if bits.nbytes + values.nbytes < array.nbytes:
             shapes[name] = list(array.shape)
             tensors |= {f"bits:{name}": Tensor(bits), f"values:{name}": Tensor(values)}

@@ -41,7 +41,9 @@ def distillation_loss(
     p = exp(log_p)
     divergence = (p * (where(p == 0, 0.0, log_p) - where(p == 0, 0.0, log_q))).sum(-1).mean()
     soft = divergence * (alpha * temperature**2)
-    return soft if target is None else soft + cross_entropy(student_logits, target) * (1 - alpha)
+    return (
+        soft if target is None or alpha == 1 else soft + cross_entropy(student_logits, target) * (1 - alpha)
+    )
 
 
 def distill(
@@ -64,7 +66,7 @@ def distill(
         with evaluating(teacher):
             teacher_logits = teacher(x)
         optimizer.zero_grad()
-        loss = distillation_loss(student(x), teacher_logits, y if alpha < 1 else None, temperature, alpha)
+        loss = distillation_loss(student(x), teacher_logits, y, temperature, alpha)
         loss.backward()
         optimizer.step()
         mean.update(loss.item(), len(x))

@@ -54,7 +54,7 @@ class LoRALinear(Module):
         """
         if not self.merged:
             difference = self.lora_B.weight.data @ self.lora_A.weight.data  # (out, r) @ (r, in)
-            self.base_layer.weight.data += (self.scaling * difference).astype(difference.dtype)
+            self.base_layer.weight.data += self.scaling * difference
             self.merged = True
 
 

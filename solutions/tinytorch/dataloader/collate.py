@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from tinytorch.setup import get_array_module
 from tinytorch.tensor import Tensor, stack, tensor
 
@@ -69,7 +67,7 @@ def default_convert(data: Any) -> Any:
 
 def _is_array(value: Any) -> bool:
     """NumPy's arrays and numbers, and CuPy's arrays."""
-    return isinstance(value, np.generic) or (hasattr(value, "dtype") and not isinstance(value, Tensor))
+    return hasattr(value, "dtype") and not isinstance(value, Tensor)
 
 
 def _numeric(array: Any) -> Any:

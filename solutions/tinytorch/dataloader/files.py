@@ -211,9 +211,9 @@ def read_idx(path: StrPath) -> Array:
             data = gzip.decompress(data)
         except (OSError, EOFError, zlib.error, struct.error) as error:
             raise DatasetError(f"{path} cannot be decompressed: {error}") from error
-    axes = data[3] if data[:3] == b"\0\0\x08" and len(data) > 3 else 0
+    axes = int.from_bytes(data[3:4])
     start = 4 + 4 * axes
-    if not 1 <= axes <= 3 or len(data) < start:
+    if data[:3] != b"\0\0\x08" or not 1 <= axes <= 3 or len(data) < start:
         raise DatasetError(
             f"{path} begins with {data[:4].hex(' ')}: expected 00 00 08, the axes and their sizes"
         )

@@ -26,7 +26,7 @@ current = Current()
 
 def draw_seed(generator: np.random.Generator | None = None) -> int:
     """One draw, an integer from 0 to 2**63 - 1, from `generator` or, by default, from the CPU's default generator."""
-    return int((generator or default_generator("cpu")).integers(2**63 - 1, endpoint=True))
+    return int((generator or default_generator("cpu")).integers(2**63))
 
 
 def batch_generator(seed: int, number: int) -> np.random.Generator:

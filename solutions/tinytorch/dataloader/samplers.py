@@ -6,6 +6,7 @@ on what else draws from the same generator during the epoch.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from itertools import islice
 from typing import Any
@@ -107,7 +108,7 @@ class WeightedRandomSampler:
         if self.weights.ndim != 1:
             raise ValueError(f"weights are a list of numbers, got the shape {self.weights.shape}")
         for weight in self.weights:
-            if not 0 <= weight < float("inf"):
+            if not 0 <= weight < math.inf:
                 raise ValueError(f"a weight is a number from 0 on, got {weight}")
         possible = np.count_nonzero(self.weights)
         if possible < (1 if replacement else num_samples):

@@ -121,7 +121,7 @@ def _along(values: Tensor, axis: int, x: Tensor) -> Tensor:
             f"axis {axis} of a Tensor of shape {x.shape} does not fit to grids of {values.shape}"
         )
     shape = [1] * x.ndim
-    shape[axis] = -1
+    shape[axis] = x.shape[axis]
     return reshape(values, shape)
 
 

@@ -117,7 +117,7 @@ def fuse_conv_bn_eval(conv: Conv2d, bn: BatchNorm2d) -> Conv2d:
     weight, bias = fuse_conv_bn_weights(
         conv.weight, conv.bias, bn.running_mean, bn.running_var, bn.eps, bn.weight, bn.bias
     )
-    fused = copy.deepcopy(conv)
+    fused = copy.copy(conv)
     fused.weight, fused.bias = Parameter(weight.detach()), Parameter(bias.detach())
     return fused
 

@@ -251,9 +251,10 @@ def _check_merges(merges: list[Merge], ordinary: list[bytes]) -> None:
 
 def _check_vocab(vocab: list[bytes], tokens: list[bytes]) -> None:
     have, need = set(vocab), set(tokens)
-    if have != need:
-        wrong, what = (need - have, "lacks") if need - have else (have - need, "has, and nothing makes,")
-        raise ValueError(f"the vocabulary {what} the token {min(wrong)!r}")
+    if need - have:
+        raise ValueError(f"the vocabulary lacks the token {min(need - have)!r}")
+    if have - need:
+        raise ValueError(f"the vocabulary has the token {min(have - need)!r}, which nothing makes")
     if len(vocab) > len(have):
         twice = next(token for place, token in enumerate(vocab) if token in vocab[:place])
         raise ValueError(f"the vocabulary has the token {twice!r} twice")

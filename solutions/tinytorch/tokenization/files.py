@@ -108,8 +108,7 @@ def check_fields(path: FilePath, place: str, value: Any, table: Any) -> None:
                 )
             check_fields(path, f"{place}: {name}", value.get(name), table[name])
     elif table and not any(type(value) is type(each) and value == each for each in table):
-        understood = " or ".join(map(repr, table))
-        raise ValueError(f"{path}: {place} is {value!r}, which is not understood, only {understood}")
+        raise ValueError(f"{path}: {place} is {value!r}, which is not understood, only one of {table}")
 
 
 def write_json(path: FilePath, value: Any) -> None:
