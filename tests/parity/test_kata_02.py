@@ -597,7 +597,7 @@ def test_copies_and_conversions():
     same(x.detach(), tx.detach())
     same(convert(x, dtype=float64), tx.to(torch.float64))
     for dtype in DTYPES:
-        same(x.to(dtype), tx.to(getattr(torch, dtype)))
+        same(x.to(np.dtype(dtype)), tx.to(getattr(torch, dtype)))
     assert x.to("cpu") is x
     assert tx.to("cpu") is tx
 
