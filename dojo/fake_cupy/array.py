@@ -16,7 +16,7 @@ OWN = "data cstruct flat dump dumps tofile".split()  # noqa: SIM905
 """What CuPy's array has and NumPy's has otherwise: a pointer to the GPU and the like. Not on the strict device."""
 
 CREATES = """
-    arange broadcast_shapes can_cast common_type empty eye full identity indices isdtype isscalar issubdtype
+    arange broadcast_shapes can_cast common_type empty eye full identity indices isdtype isscalar issubdtype ix_
     linspace logspace min_scalar_type ones promote_types result_type tri zeros
 """.split()  # noqa: SIM905
 """Functions that need no array on the device. All others want one: `cupy.min([1, 2])` is refused."""

@@ -124,7 +124,8 @@ def to_see(kata: Kata) -> list[str]:
             f"See what it can do: `make milestone {part.words}` ({part.milestone})." for part in kata.parts
         ]
     elif (kata.folder / "picture.py").is_file():
-        lines = [f"See it: `make show N={kata.number}` ({show.subject(kata)})."]
+        needs = " It may need functions off the short path." if chosen.path() == SHORT else ""
+        lines = [f"See it: `make show N={kata.number}` ({show.subject(kata)}).{needs}"]
     if (kata.folder / "hunts.py").is_file() and mistakes.file(kata).is_file() and has_reference(kata):
         lines.append(f"Find a mistake in a copy of it: `make hunt N={kata.number}`.")
     for path in answers.files(kata)[:1]:

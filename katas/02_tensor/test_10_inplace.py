@@ -220,7 +220,6 @@ def test_to_takes_dtype_and_device_in_any_way():
     x = Tensor(SIX.copy())
     for result in (
         x.to(float64),
-        x.to("float64"),
         x.to("cpu", float64),
         x.to(float64, device="cpu"),
         x.to(device="cpu", dtype=float64),

@@ -86,11 +86,11 @@ def polite() -> None:
 
 HUNTS = {
     "sub_forgets_the_sign": meeting,
-    "mul_forgets_grad": xor,
     "backward_replaces": two_losses,
     "backpropagate_keeps_the_last": used_twice,
     "getitem_counts_once": often,
     "no_grad_switches_on_afterwards": validation,
     "cumsum_forwards": running_total,
     "grad_by_backward": polite,
+    "mul_forgets_grad": xor,  # the hardest: it still learns
 }

@@ -6,9 +6,7 @@ from tinytorch import spatial as s
 from tinytorch.setup import manual_seed
 from tinytorch.tensor import Tensor, ones, randn, tensor
 
-CORNER = Tensor(
-    np.kron(np.eye(2, dtype=np.float32), np.ones((3, 4), np.float32))[None]
-)  # two squares on a diagonal
+CORNER = Tensor(np.kron(np.array([[1, 0], [1, 1]], np.float32), np.ones((3, 4), np.float32))[None])  # an L
 
 
 def picture(x: Tensor) -> None:
@@ -17,7 +15,7 @@ def picture(x: Tensor) -> None:
 
 
 def edges() -> None:
-    """Two bright rectangles on dark, and the kernel (-1, 1), which answers 1 where it becomes bright to the right."""
+    """A bright L on dark, and the kernel (-1, 1), which answers 1 where it becomes bright to the right."""
     picture(s.conv2d(CORNER, tensor([[[[-1.0, 1.0]]]])))
 
 

@@ -110,7 +110,7 @@ def any_weight_will_do():
     "embeddings.embedding",
     spec="test_rows_keep_their_length_and_dtype",
     says="dtype",
-    swap=("out = weight[ids]", 'out = weight[ids].to("float32")'),
+    swap=("out = weight[ids]", "out = weight[ids].to(np.float32)"),
 )
 def everything_is_float32():
     """The result is float32, whatever the weight."""

@@ -62,6 +62,17 @@ def test_the_board_and_the_hint_follow_and_say_so(home: Path) -> None:
     assert "01 setup 0 2 not begun" in said(home, "board")
 
 
+def test_a_function_off_the_path_that_your_code_calls_is_called_so(home: Path) -> None:
+    """The kata that it belongs to is green, so to be sent there would be of no use."""
+    said(home, "path", "--to", "short")
+    write(home / "tinytorch/setup.py", DOUBLE.replace("return 2 * x", "return triple(x) - x"))
+
+    text = said(home, "kata", "1", code=1)
+
+    assert "next: write `triple`" in text
+    assert "It is off the short path: write it, do without it, or `make take N=1 F=triple`." in text
+
+
 def test_a_short_spec_that_does_not_run_is_missed(home: Path) -> None:
     said(home, "path", "TO=short")
     spec = home / "katas/01_setup/test_01_double.py"

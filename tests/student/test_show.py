@@ -73,6 +73,21 @@ def test_code_that_cannot_draw_gets_a_sentence(home: Path, body: str, says: str)
     assert says in " ".join(done.stdout.split())
 
 
+def test_a_function_off_the_short_path_is_called_so(home: Path) -> None:
+    """A picture may need more than the stories and the milestones do: then it is said, with the way to have it."""
+    write(
+        home / "tinytorch/optimizers.py",
+        'def step(x, gradient, lr):\n    raise NotImplementedError("kata 06: step")\n',
+    )
+    write(home / ".dojo/path", "short\n")
+
+    said = " ".join(dojo(home, "show", "6").stdout.split())
+
+    assert (
+        "next: write `step` (kata 06), which is off the short path, or `make take N=6 F=step`; then" in said
+    )
+
+
 def test_a_script_may_give_the_text_of_an_svg(home: Path) -> None:
     write(home / "katas/06_optimizers/picture.py", '"""A dot."""\n\n\ndef draw():\n    return "<svg/>"\n')
 

@@ -45,7 +45,7 @@ class Linear(Module):
     """y = x @ weight.T + bias, (*, in_features) -> (*, out_features) (torch.nn.Linear).
 
     weight (out_features, in_features) and bias (out_features,), or None, are drawn from the uniform distribution
-    on [-1 / sqrt(in_features), 1 / sqrt(in_features)).
+    on [-1 / sqrt(in_features), 1 / sqrt(in_features)). With no features to come in, the bias is 0.
     """
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:

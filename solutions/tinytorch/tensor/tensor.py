@@ -139,7 +139,7 @@ class Tensor:
         for each in args:
             if isinstance(each, Tensor):
                 dtype, device = each.dtype, each.device
-            elif isinstance(each, (str, Device)) and str(each).partition(":")[0] in ("cpu", "cuda"):
+            elif isinstance(each, (str, Device)):
                 device = each
             else:
                 dtype = each
