@@ -33,7 +33,7 @@ def oldest(session: nox.Session) -> None:
         f"--python={session.python}",
         f"--output-file={lowest}",
     )
-    session.run("uv", "pip", "compile", PYPROJECT, *options)
+    session.run_install("uv", "pip", "compile", PYPROJECT, *options)
     session.install("--requirement", str(lowest))
     check(session)
 
@@ -46,7 +46,11 @@ def newest(session: nox.Session) -> None:
 
 
 def check(session: nox.Session) -> None:
-    """Say what was installed, and run pytest twice: a run of katas/ alone has options of its own."""
+    """Say what was installed, and run pytest twice: a run of katas/ alone has options of its own.
+
+    The stamp keeps the dojo's commands in this environment: else they would change to .venv, and build it.
+    """
+    session.run("python", "-c", "import sys; from dojo import bootstrap; bootstrap.stamp(sys.prefix)")
     session.run("python", "-m", "pip", "list", "--format=freeze")
     pytest = ("python", "-m", "pytest", "-q", "-n2", *session.posargs)
     session.run(*pytest, "katas", "--impl=solutions", "--plain", "--dojo-limit=60")  # a machine may be busy

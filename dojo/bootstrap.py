@@ -119,9 +119,15 @@ def python_of(prefix: str) -> str:
 
 def is_complete(prefix: str, dev: bool = False) -> bool:
     """Whether everything in constraints.txt was installed there, and nothing has moved since."""
-    stamp = read(os.path.join(prefix, STAMP))
+    found = read(os.path.join(prefix, STAMP))
     whole = [_stamp(prefix, dev=True)] if dev else [_stamp(prefix), _stamp(prefix, dev=True)]
-    return stamp in whole and os.path.exists(python_of(prefix))
+    return found in whole and os.path.exists(python_of(prefix))
+
+
+def stamp(prefix: str, dev: bool = False) -> None:
+    """Say that an environment is complete: the commands stay in it, whatever versions it has."""
+    with open(os.path.join(prefix, STAMP), "w", encoding="utf-8") as file:
+        file.write(_stamp(prefix, dev))
 
 
 def _stamp(prefix: str, dev: bool = False) -> str:
@@ -206,8 +212,7 @@ def _build(python: str, log: IO[str], dev: bool) -> None:
         packages = "".join(map(read, lists)).count("==")
         _run([*install, *(word for each in lists for word in ("-r", each))], log, packages)
         _run([python_of(VENV), "-I", "-c", PATH_FILE, ROOT], log)
-        with open(os.path.join(VENV, STAMP), "w", encoding="utf-8") as stamp:
-            stamp.write(_stamp(VENV, dev))
+        stamp(VENV, dev)
     except BaseException:
         if fresh:
             _remove(VENV)

@@ -155,7 +155,7 @@ def without_a_card(tmp_path: Path, cupy: str) -> subprocess.CompletedProcess[str
     out = str(tmp_path / "gpu.json")
     start = f"import runpy, sys; sys.path.insert(0, {str(tmp_path)!r}); sys.argv[1:] = ['--out', {out!r}]"
     command = [sys.executable, "-c", f"{start}; runpy.run_module('benchmarks.gpu', run_name='__main__')"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
 
 
 @pytest.mark.parametrize(

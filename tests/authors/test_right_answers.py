@@ -134,7 +134,7 @@ def judge() -> None:
 def judged() -> dict[str, list[str]]:
     """In a process of its own: its forks know no tinytorch yet."""
     command = [sys.executable, "-c", "from tests.authors.test_right_answers import judge; judge()"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
     found: dict[str, list[str]] = json.loads(done.stdout.splitlines()[-1])
     return found

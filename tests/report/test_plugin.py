@@ -118,7 +118,7 @@ def run(repository: Path, *args: str, module: str = GOOD, **env: str) -> str:
     command = [sys.executable, "-m", "pytest", *args]
     both = subprocess.PIPE, subprocess.STDOUT
     done = subprocess.run(
-        command, cwd=repository, env=environment(**env), stdout=both[0], stderr=both[1], timeout=60
+        command, cwd=repository, env=environment(**env), stdout=both[0], stderr=both[1], timeout=240
     )
     return done.stdout.decode()
 
@@ -407,7 +407,7 @@ def test_one_of_the_repositorys_own_tests_may_be_skipped(repository: Path) -> No
     )
     command = [sys.executable, "-m", "pytest", "tests/test_skipped.py"]
     done = subprocess.run(
-        command, cwd=repository, env=environment(), capture_output=True, text=True, timeout=60
+        command, cwd=repository, env=environment(), capture_output=True, text=True, timeout=240
     )
     assert "1 skipped" in done.stdout
     assert done.returncode == 0

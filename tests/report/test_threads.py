@@ -35,7 +35,7 @@ def test_a_thread_that_is_left_is_named_and_the_run_ends(home: Path, command: st
     began = time.monotonic()
     if command == "pytest":
         words = [sys.executable, "-m", "pytest", "katas/01_setup"]
-        done = subprocess.run(words, cwd=home, env=environment(), capture_output=True, text=True, timeout=60)
+        done = subprocess.run(words, cwd=home, env=environment(), capture_output=True, text=True, timeout=240)
         said, code = done.stdout, done.returncode
     else:
         ran = dojo(home, command, *(["1"] if command == "kata" else []), COLUMNS="200")

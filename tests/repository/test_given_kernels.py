@@ -110,7 +110,7 @@ def test_they_are_active_with_all_eight_and_not_before() -> None:
         input=text,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=True,
     )
     assert done.stdout.split() == ["False", "True"], done.stdout + done.stderr

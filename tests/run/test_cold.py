@@ -43,7 +43,7 @@ def run(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=60,
+        timeout=240,
     )
     verdict = eval((repository / "verdict").read_text(), {"Result": Result, "Verdict": Verdict})
     return verdict, done.stdout

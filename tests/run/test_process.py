@@ -162,7 +162,7 @@ except KeyboardInterrupt:
     assert shell.stdout is not None and shell.stdout.readline() == "on\n"
     time.sleep(0.5)  # the parent waits now
     os.killpg(shell.pid, signal.SIGINT)
-    assert shell.communicate(timeout=20)[0] == "child: saved\nparent: interrupted\n"
+    assert shell.communicate(timeout=120)[0] == "child: saved\nparent: interrupted\n"
 
 
 # The same words for its four users ----------------------------------------------------------------------

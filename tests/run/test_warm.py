@@ -41,7 +41,7 @@ def script(tmp_path: Path) -> Script:
             with (repository / SPECS).open("a", encoding="utf-8") as file:
                 file.write(f'\n\ndef test_third():\n    """Third."""\n{body}\n')
         command = [sys.executable, "-c", HEAD + text]
-        done = subprocess.run(command, cwd=repository, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, cwd=repository, capture_output=True, text=True, timeout=240)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 

@@ -253,7 +253,7 @@ def test_a_bundle_is_trained_and_may_be_quantized_and_replaced(tmp_path: Path) -
     folder = tmp_path / "new" / "small"
     options = "--seconds 1 --bits 8"
     for force in ((), ("FORCE=1",)):
-        out, log = make("bundle", f"BUNDLE={folder}", f"ARGS={options}", *force).communicate(timeout=60)
+        out, log = make("bundle", f"BUNDLE={folder}", f"ARGS={options}", *force).communicate(timeout=240)
         assert f"tinytorch-small is in {folder}" in out, (out, log)
     assert [each.name for each in folder.parent.iterdir()] == ["small"]
     out, _ = make("bundle", f"INSPECT={folder}").communicate(timeout=PATIENCE)

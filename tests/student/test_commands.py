@@ -54,7 +54,7 @@ def run(home: Path, *command: str, **env: str) -> subprocess.CompletedProcess[st
     outer = {name for name in os.environ if name.startswith("MAKE") or name in ("N", "K", "ARGS")}
     kept = {name: value for name, value in os.environ.items() if name not in outer}
     env = {**kept, "PYTHON": sys.executable, "COLUMNS": "100", **env}
-    return subprocess.run(command, cwd=home, env=env, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=home, env=env, capture_output=True, text=True, timeout=240)
 
 
 def told(home: Path, *command: str) -> dict[str, object]:
@@ -171,7 +171,7 @@ def test_ctrl_c_in_a_terminal_is_one_word(home: Path) -> None:
     assert child.stdout is not None
     assert child.stdout.readline() == "on\n"
     child.send_signal(signal.SIGINT)
-    assert child.communicate(timeout=20) == ("", "\nstopped\n")
+    assert child.communicate(timeout=120) == ("", "\nstopped\n")
     assert child.returncode == 130
 
 

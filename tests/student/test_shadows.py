@@ -42,7 +42,7 @@ def test_a_scratch_file_hides_nothing(home: Path, words: list[str], by: str) -> 
         number = [f"N={word}" for word in words[1:]]
         command = ["make", words[0], *number, f"PYTHON={sys.executable}"]
         env |= {"PYTHONSAFEPATH": "1"} if by != "make" else {}
-    done = subprocess.run(command, cwd=home, env=env, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=home, env=env, capture_output=True, text=True, timeout=240)
     assert "scratch file" not in done.stdout + done.stderr
     assert {
         "kata": "3/3 green",

@@ -87,7 +87,7 @@ def dojo(home: Path, *words: str) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=60,
+        timeout=240,
     )
     assert taken.is_file(), "nothing was taken away"
     assert "Traceback" not in done.stdout, done.stdout
