@@ -11,10 +11,10 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
-from dojo.catalogue import KATAS, ROOT
+from dojo.catalogue import ROOT
 from dojo.errors import fitted, said
 from dojo.report.suspects import is_given, suspects, where_to_import
-from dojo.run import chosen, specs
+from dojo.run import chosen
 from dojo.run.results import LABEL, Explanation, Spec, labelled, page
 from dojo.tree.overlay import shown
 from dojo.tree.source import asked_for, is_of_kata, is_student
@@ -102,7 +102,7 @@ def _next(error: BaseException, spec: Spec, number: int, name: str) -> Explanati
     place = f" in {shown(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
     summary = f"next: write `{name}`{place}"
     body = [requirement(spec), *(["", *_details(spec)][:-1])]
-    if chosen.path() == specs.SHORT and name not in specs.functions(KATAS[number - 1]):
+    if chosen.leaves_out(number, name):
         body += [
             "",
             f"It is off the short path: write it, do without it, or `make take N={number} F={name}`.",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dojo.catalogue import ROOT
+from dojo.catalogue import KATAS, ROOT
+from dojo.run import specs
 from dojo.run.specs import SHORT, WHOLE
 from dojo.tree import files
 
@@ -19,6 +20,11 @@ def path() -> str:
 
 def choose(path: str) -> None:
     files.write(STATE, f"{path}\n")
+
+
+def leaves_out(number: int, name: str) -> bool:
+    """Whether that function of kata `number` is off the path."""
+    return path() == SHORT and name not in specs.functions(KATAS[number - 1])
 
 
 def word() -> str:

@@ -220,9 +220,7 @@ class Answer:
                 self.watch(index, last)
                 self.written += token is not None
                 stream, text, tokens, offsets = streams[index], "", [], []
-                if (
-                    token is not None and reason != "stop"
-                ):  # the text of an end token is not part of the answer
+                if token is not None and reason != "stop":  # an end token's text is no part of the answer
                     offsets = [before[index] + stream.characters]
                     text = stream.push(token)
                     tokens = [Scored(token, event.logprob, list(event.top))]

@@ -16,13 +16,12 @@ from types import ModuleType
 from typing import Any
 
 from dojo.bootstrap import ENTRY
-from dojo.catalogue import KATAS, Kata
+from dojo.catalogue import Kata
 from dojo.errors import INTERRUPTED
 from dojo.report.explain import explain
 from dojo.report.screen import say
-from dojo.run import chosen, process, specs
+from dojo.run import chosen, process
 from dojo.run.results import Spec, page, your_line
-from dojo.run.specs import SHORT
 from dojo.tree import overlay
 
 SHOW_CURSOR = "\033[?25h"
@@ -90,11 +89,10 @@ def say_why(failed: Answer, what: str, command: str) -> None:
     """Say what an answer without a result means. `what` is "The milestone" or "The picture"."""
     if "next" in failed:
         number, name = failed["next"]
-        off = chosen.path() == SHORT and name not in specs.functions(KATAS[number - 1])
-        what = f"next: write `{name}` (kata {number:02d}),"
-        if off:
-            what += f" which is off the short path, or `make take N={number} F={name}`;"
-        say(f"{what} then `{command}` again.")
+        task = f"write `{name}` (kata {number:02d}),"
+        if chosen.leaves_out(number, name):
+            task += f" which is off the short path, or `make take N={number} F={name}`;"
+        say(f"next: {task} then `{command}` again.")
     elif "error" in failed:
         say(failed["error"])
     else:

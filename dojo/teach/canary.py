@@ -344,6 +344,10 @@ HARMLESS = frozenset(
 )
 
 
+INSIDES = ("__import__", "__builtins__", "exec", "eval", "compile", "globals", "vars", "open")
+"""Names with which code reaches what it was not given."""
+
+
 def _insides(files: Files) -> set[str]:
     """The names with which code reaches what it was not given."""
     return {
@@ -382,6 +386,3 @@ class _Means(NamedTuple):
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 stubs |= UNWRITTEN.search(node.value) is not None
         return _Means(frozenset(imports), frozenset(insides), stubs)
-
-
-INSIDES = ("__import__", "__builtins__", "exec", "eval", "compile", "globals", "vars", "open")

@@ -48,6 +48,11 @@ def plain():
     return Compose([ToDtype(float32, scale=True), Normalize(MEAN, STD)])
 
 
+def moved(photos):
+    """What a picture goes through before it is learned from. A digit in a mirror is none."""
+    return Compose([RandomCrop(32, padding=4), RandomHorizontalFlip(0.5 if photos else 0.0), plain()])
+
+
 def pictures(path):
     """The pictures (N, 3, 32, 32) and labels (N,) in a CIFAR-10 file, read without the student's code."""
     records = np.fromfile(path, np.uint8).reshape(-1, 1 + 3 * 32 * 32)  # label, red, green, blue
@@ -219,9 +224,7 @@ def main(report):
         root = report.folder("strokes_data")
         strokes.write_cifar10(root, train=plan["train"], test=plan["test"], seed=seed)
     shown, hidden = shown_and_hidden(root, photos, seed)
-    # a digit in a mirror is none
-    moved = [RandomCrop(32, padding=4), RandomHorizontalFlip(0.5 if photos else 0.0), plain()]
-    dataset = CIFAR10(root, train=True, transform=Compose(moved))
+    dataset = CIFAR10(root, train=True, transform=moved(photos))
     train = DataLoader(dataset, BATCH, shuffle=True, num_workers=1, drop_last=True)
     pace = seconds_a_step(report, *shown)
     manual_seed(seed)

@@ -26,7 +26,7 @@ from tinytorch.autograd import no_grad
 from tinytorch.benchmarking import Timer
 from tinytorch.capstone import ParallelTrainer, WeightAveraging, fold_batch_norms, quantize_network
 from tinytorch.compression import remove_channels
-from tinytorch.dataloader import CIFAR10, Compose, DataLoader, ImageDataset, RandomCrop, RandomHorizontalFlip
+from tinytorch.dataloader import CIFAR10, DataLoader, ImageDataset
 from tinytorch.dispatch import disabled
 from tinytorch.layers import Flatten, Linear, Module, ReLU, Sequential
 from tinytorch.losses import cross_entropy
@@ -272,9 +272,7 @@ def main(report):
         strokes.write_cifar10(root, train=plan["train"], test=plan["test"], seed=seed)
     kata10.DIGITS = kata10.DIGITS | {"test": plan.get("test")}
     shown, hidden = kata10.shown_and_hidden(root, photos, seed)
-    mirrored = RandomHorizontalFlip(0.5 if photos else 0.0)  # a digit in a mirror is none
-    moved = Compose([RandomCrop(32, padding=4), mirrored, kata10.plain()])
-    dataset = CIFAR10(root, train=True, transform=moved)
+    dataset = CIFAR10(root, train=True, transform=kata10.moved(photos))
     train, larger = (
         DataLoader(dataset, size, shuffle=True, num_workers=1, drop_last=True)
         for size in (kata10.BATCH, plan["batch"])

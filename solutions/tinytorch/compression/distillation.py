@@ -41,9 +41,9 @@ def distillation_loss(
     p = exp(log_p)
     divergence = (p * (where(p == 0, 0.0, log_p) - where(p == 0, 0.0, log_q))).sum(-1).mean()
     soft = divergence * (alpha * temperature**2)
-    return (
-        soft if target is None or alpha == 1 else soft + cross_entropy(student_logits, target) * (1 - alpha)
-    )
+    if target is None or alpha == 1:
+        return soft
+    return soft + cross_entropy(student_logits, target) * (1 - alpha)
 
 
 def distill(
