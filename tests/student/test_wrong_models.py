@@ -149,7 +149,7 @@ WRONG = [
     wrong(
         "10",
         "statistics_of_the_batch_while_evaluating",
-        ("spatial", "    if training:\n        if n < 2:", "    if True:\n        if n < 2:"),
+        ("spatial", "    if training:\n        axes = [", "    if True:\n        axes = ["),
         says="when the rest of the batch changes",
     ),
     wrong(
