@@ -66,7 +66,8 @@ def module(slug: str, tree: str = "solutions/tinytorch") -> bytes:
 def test_gradescope_grades_what_was_handed_in(container: Path) -> None:
     found = graded(container, {"work/tinytorch/activations.py": module("activations")})
     tests = {each["number"]: each for each in found["tests"]}
-    assert (tests["03"]["score"], tests["03"]["max_score"], tests["03"]["status"]) == (20, 20, "passed")
+    scored = tests["03"]["score"], tests["03"]["max_score"], tests["03"]["status"]
+    assert scored == (20, 20, "passed"), tests["03"]["output"]
     assert (tests["04"]["score"], tests["04"]["status"]) == (0, "failed")
     assert found["score"] == 20
 
