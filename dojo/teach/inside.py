@@ -2,7 +2,8 @@
 
 The copy drops its rights and takes its limits before it sees any student code. This process never sees student code.
 It speaks with the grader over one socket, in lines of JSON: {"result": ...} as they come, {"beat": 1} while a run goes
-on, and {"done": ...} at its end.
+on, and {"done": ...} at its end. {"done": {"last": true}} asks for the end of this process: what could not be swept
+ends with it.
 """
 
 from __future__ import annotations
@@ -60,8 +61,6 @@ def main() -> None:
         _say(grader, {"ready": 1})
         for line in asked:
             _serve(grader, json.loads(line), settings)
-            if any(os.listdir(folder) for folder in settings.scratch):
-                return  # what cannot be swept ends with this sandbox
 
 
 def _say(grader: socket.socket, record: Mapping[str, Any]) -> None:
@@ -96,6 +95,7 @@ def _serve(grader: socket.socket, asked: dict[str, Any], settings: Settings) -> 
         "text": death(ending, plan).text,
         "output": run.child.output,
         "spoiled": spoiled,
+        "last": any(os.listdir(folder) for folder in settings.scratch),
     }
     _say(grader, {"done": done})
 

@@ -201,6 +201,8 @@ class Sandbox:
                 if "result" in record:
                     report.results.append(self._result(record["result"]))
                 elif "done" in record:
+                    if record["done"].pop("last"):
+                        self._end()
                     for name, value in record["done"].items():
                         value = value if isinstance(value, int) else self._clean(str(value))
                         setattr(report, name, value)
@@ -214,17 +216,11 @@ class Sandbox:
         return report
 
     def _ask(self, job: Mapping[str, Any]) -> None:
-        """Send the job. A sandbox that ended after its last run is started again."""
-        for last in (False, True):
-            self._start()
-            assert self._socket is not None
-            try:
-                self._socket.sendall(json.dumps(job).encode() + b"\n")
-                return
-            except OSError:
-                self._end()
-                if last:
-                    raise _Dead("the sandbox ends again and again") from None
+        """Send the job. If the sandbox has ended there is no answer, and `_heard` says so."""
+        self._start()
+        assert self._socket is not None
+        with contextlib.suppress(OSError):
+            self._socket.sendall(json.dumps(job).encode() + b"\n")
 
     def _inside(self, path: Path) -> str:
         return str(self.inside / path.relative_to(self.box))

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from dojo.catalogue import ROOT
+from dojo.run import process
 from dojo.teach import sandbox
-from tests.hostile.cell import box, judged, needs_sandbox, prevented, told
+from dojo.teach.sandbox import Sandbox
+from tests.hostile.cell import LIMITS, box, judged, needs_sandbox, prevented, told
 
 pytestmark = needs_sandbox
 
@@ -139,6 +141,16 @@ for _ in range(200):
     os.mkdir("d" * 200); os.chdir("d" * 200)
 """)
     prevented(judged(PROBE + "import os\nreached(lambda: os.lstat(os.environ['TMPDIR'] + '/closed'))"))
+
+
+def test_a_sandbox_that_cannot_be_swept_ends_with_its_run() -> None:
+    """Not a little later, when the next run is asked for already: that one would die of nothing it has done."""
+    with Sandbox(sandbox.kind(), LIMITS) as box:
+        box.scratch.append("/proc/self/fdinfo")  # what is in it cannot be removed
+        for _ in range(2):
+            report = box.run(["--version"], box.tree)
+            assert (report.kind, report.number) == (process.DONE, 0), report
+            assert box._process is None
 
 
 def test_what_a_message_holds_is_text() -> None:
