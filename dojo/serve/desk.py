@@ -2,7 +2,8 @@
 
 Requests go to the engine through its own queue. Tokens come back together, those of all rows and of all steps since
 the loop has looked: to wake the loop costs more than a token. It looks again every few milliseconds as long as there is
-something, and is woken if there was nothing. So the first token is sent at once, and no eye sees that others wait.
+more to come, and is woken if it did not. So the first token of a lone reader is sent at once, and no eye sees that
+others wait.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ T = TypeVar("T")
 LONGEST_RETRY = 60  # seconds
 CUT = "cut"  # the finish_reason of a text that the end of the server does not wait for
 DYING = 0.5  # seconds in which /health tells that the engine has died
-PACE = 0.008  # seconds between two looks at what the engine has written
+PACE = 0.012  # seconds between two looks at what the engine has written
 TOGETHER = 32  # events that a client is sent in one piece, at most: more would keep the loop from the others
 
 
@@ -98,13 +99,16 @@ class Desk:
     # The loop's thread ------------------------------------------------------------------------------------
 
     def _look(self) -> None:
-        """Give what was written to its readers, and look again in a moment, if there was something."""
+        """Give what was written to its readers, and look again in a moment, if more of it will come.
+
+        Where everybody's text has ended nobody looks, so that the first token of the next one wakes the loop.
+        """
         with self.lock:
             events, self.written = self.written, []
-            self.looking = bool(events)
-        if events:
-            _dispatch(events)
-            self.loop.call_later(PACE, self._look)
+            self.looking = any(event.finish_reason is None for event in events)
+            if self.looking:
+                self.loop.call_later(PACE, self._look)
+        _dispatch(events)
 
     @contextmanager
     def reading(self, requests: list[Request], logprobs: int | None, deadline: float) -> Iterator[Reader]:

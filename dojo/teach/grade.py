@@ -180,7 +180,7 @@ def grade_all(matches: Sequence[Match], settings: Settings, jobs: int) -> None:
     rights.adopt_orphans()  # what a grader that died leaves behind comes here
     if len(matches) > 1:
         judge.prepare(settings.katas)
-    progress = Progress(len(matches))
+    progress = Progress(len(matches), jobs)
     waiting = iter(matches)
     live: list[Live] = []
     try:
@@ -291,24 +291,29 @@ ODD = (Status.FLAGGED, Status.KILLED, Status.TIMED_OUT, Status.UNREADABLE)
 class Progress:
     """What is done, what is running, what is slow, and how long it will take."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, jobs: int = 1) -> None:
         self.total = total
+        self.jobs = jobs
         self.count = 0
-        self.began = time.monotonic()
+        self.ran: list[float] = []
+        """Seconds of those that were not known from before."""
         self.live = sys.stdout.isatty()
         self.shown = ""
 
     def done(self, line: str, seconds: float) -> None:
         self.count += 1
         self.clear()
-        took = f"  {seconds:.0f} s" if seconds >= 1 else ""
+        took = ""
+        if seconds >= 1:
+            self.ran.append(seconds)
+            took = f"  {seconds:.0f} s"
         display(f"  {self.count}/{self.total}  {line}{took}{'' if self.live else self.left()}")
 
     def left(self) -> str:
-        """The time that the rest will take, at the speed so far."""
-        if not self.count or self.count == self.total:
+        """The time that the rest will take, if each of them takes as long as those that were run."""
+        if not self.ran or self.count == self.total:
             return ""
-        seconds = (time.monotonic() - self.began) / self.count * (self.total - self.count)
+        seconds = sum(self.ran) / len(self.ran) * (self.total - self.count) / self.jobs
         if seconds < 90:
             return f"  about {seconds:.0f} s left"
         return (

@@ -40,7 +40,7 @@ PROMPT, TOKENS = 16, 96  # of each text
 PROMPTS = "def ", "import ", "class ", "return "
 COMPARED = 32  # tokens after each of these
 NEAR = 1e-4  # two logits as near as this are equal: sums in another order may tell the other one
-GAIN = 2.0  # times the tokens in a CPU second, for eight readers
+GAIN = 1.75  # times the tokens in a CPU second, for eight readers
 
 
 @contextmanager

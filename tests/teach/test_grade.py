@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from dojo.teach import results, sandbox
+from dojo.teach.grade import Progress
 from dojo.teach.results import Status
 from tests import needs
 from tests.small_repository import environment
@@ -96,6 +97,15 @@ def test_a_run_that_is_killed_goes_on_where_it_was(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
     assert statuses(out) == {f"s{i}": "graded" for i in range(5)}
     assert 1 <= kept <= 5 and len(log(out)) == 5 and set(log(out).values()) == {1}
+
+
+def test_what_is_known_from_before_does_not_make_the_rest_look_quick() -> None:
+    progress = Progress(10, jobs=2)
+    for _ in range(4):
+        progress.done("known", 0.1)
+    assert progress.left() == ""
+    progress.done("run", 30.0)
+    assert progress.left() == "  about 75 s left"
 
 
 @needs_sandbox
