@@ -58,9 +58,7 @@ Mutants = dict[Kata, "list[Mutant]"]
 ENOUGH = 0.98  # of the mutants that are not equivalent, to be killed
 TOGETHER = 400  # mutants that run in copies of one process
 TIMES, MOMENT = 10, 1.0  # a spec may take so many times its time on the reference, and so many seconds more
-MEMORY = (
-    3 << 30
-)  # bytes of address space that a mutant may take beyond those of the process it is copied from
+MEMORY = 3 << 30  # bytes of address space that a mutant may take beyond what is there before
 IMPORT = "import"
 
 

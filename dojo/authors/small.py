@@ -52,7 +52,7 @@ HERE = Path(__file__).parent
 bundles.HOME, bundles.MILESTONE = HERE / "bundle", HERE
 small.VOCABULARY, small.CONTEXT, small.LAYERS, small.HEADS, small.FEATURES = 280, 64, 1, 2, 32
 small.CHARACTERS = 20_000
-READERS, ROUNDS, TOKENS, PROMPTS, GAIN = (1, 8), 2, 32, PROMPTS[:2], 1.2
+READERS, ROUNDS, TOKENS, PROMPTS, GAIN = (1, 8), 2, 32, PROMPTS[:2], 1.6
 
 def made(say, make=bundles.make):
     bundle = make(say, seconds=0.5)

@@ -18,11 +18,9 @@ from typing import Any, NamedTuple
 
 LARGEST = 1500  # Nodes; a larger picture would not be readable
 SWEEPS = 12  # over all rows, to bring neighbours near each other
-ROW, BOX, BEND = (
-    80.0,
-    28.0,
-    40.0,
-)  # pixels: from row to row, the height of a box, the width of an edge in a row
+ROW = 80.0  # pixels from row to row
+BOX = 28.0  # pixels: the height of a box
+BEND = 40.0  # pixels: the width of an edge in a row
 GAP, LETTER = 34.0, 7.6  # pixels: between two boxes, the width of a letter
 STYLE = """
 text { font: 13px ui-monospace, Menlo, Consolas, monospace; text-anchor: middle; dominant-baseline: central; }

@@ -32,10 +32,8 @@ from tinytorch.tensor import Tensor
 from tinytorch.training import evaluating
 
 READERS = 1, 8, 32
-ROUNDS, TEXTS = (
-    3,
-    8,
-)  # measurements of each number of readers, and the texts that are read in each of them, at least
+ROUNDS = 3  # measurements of each number of readers
+TEXTS = 8  # that are read in each of them, at least
 PROMPT, TOKENS = 16, 96  # of each text
 PROMPTS = "def ", "import ", "class ", "return "
 COMPARED = 32  # tokens after each of these

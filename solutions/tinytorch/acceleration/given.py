@@ -11,10 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from tinytorch.acceleration import (
-    convolution as convolution,
-    tiles as tiles,
-)  # they register their kernels first
+# They register their kernels first.
+from tinytorch.acceleration import convolution as convolution, tiles as tiles
 from tinytorch.acceleration.kernels import covered, empty_like
 from tinytorch.activations import gelu, relu
 from tinytorch.attention import scaled_dot_product_attention
