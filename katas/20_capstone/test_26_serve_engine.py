@@ -1,5 +1,6 @@
 """The engine, step by step, in one thread: who is admitted, who is dropped, and what is told."""
 
+import copy
 import math
 import sys
 import time
@@ -529,3 +530,16 @@ def test_scores_of_a_device(device):
         assert_equal(
             [token for token, _ in mine.top], [token for token, _ in right.top], f"row {row}, the top"
         )
+
+
+def test_an_engine_writes_on_the_device(device):
+    """With a model on a GPU an engine writes the text that it writes on the CPU; tokens and logprobs are Python's."""
+    prompts = [1, 5, 2], [3]
+    one = job(*prompts, tokens=5, logprobs=1)
+    engine = Engine(copy.deepcopy(model()).to(device), 2)
+    engine.submit(one)
+    events = [event for _ in range(5) for event in engine.step()]
+    for index, prompt in enumerate(prompts):
+        mine = [event for event in events if event.index == index]
+        assert_equal([event.token for event in mine], alone(prompt, 5), f"the text of choice {index}")
+        assert_equal({type(event.logprob) for event in mine}, {float}, "the types of the logprobs")

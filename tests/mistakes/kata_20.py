@@ -1706,3 +1706,23 @@ def quantized_on_the_cpu():
 )
 def scores_with_numpy():
     """The scores are computed with NumPy."""
+
+
+@mistake(
+    "capstone.Engine.step",
+    spec="test_an_engine_writes_on_the_device",
+    says="Implicit conversion",
+    swap=("get_array_module(written[0].logits).stack(", "get_array_module().array("),
+)
+def gathers_with_numpy():
+    """The logits of the rows are put together with NumPy."""
+
+
+@mistake(
+    "capstone.save_bundle",
+    spec="test_a_model_on_the_device_is_saved",
+    says="after save_bundle, the type of",
+    swap=("save_model(model,", 'save_model(model.to("cpu"),'),
+)
+def moves_the_model():
+    """The model is moved to the CPU for its file, and stays there."""
