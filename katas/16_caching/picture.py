@@ -45,11 +45,8 @@ def draw() -> matplotlib.figure.Figure:
 
     figure = matplotlib.figure.Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.add_subplot()
-    for times, label in (
-        (uncached, "without a cache"),
-        (cached, "with a cache"),
-        (kernel, "and with the kernel"),
-    ):
+    lines = {"without a cache": uncached, "with a cache": cached, "and with the kernel": kernel}
+    for label, times in lines.items():
         axes.plot(PLACES, times, marker=".", label=label)
     axes.set(
         title=f"A token at place 500 takes {uncached[-1] / kernel[-1]:.0f} times as long without a cache",
@@ -57,4 +54,5 @@ def draw() -> matplotlib.figure.Figure:
         ylabel="CPU time of its step (ms)",
         yscale="log",
     )
+    axes.legend()
     return figure

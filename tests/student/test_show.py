@@ -103,6 +103,13 @@ def test_every_kata_has_something_to_see() -> None:
             assert (kata.folder / "picture.py").is_file(), kata.name
 
 
+def test_lines_with_labels_have_a_legend() -> None:
+    named = r"\.(plot|scatter|bar|fill_between|stackplot)\([^()]*\blabel="
+    for path in (*ROOT.glob("katas/*/picture.py"), *ROOT.glob("katas/*/milestone*.py")):
+        text = path.read_text(encoding="utf-8")
+        assert ".legend(" in text or not re.search(named, text), path
+
+
 def test_a_kata_without_a_picture_says_which_have_one(home: Path) -> None:
     done = dojo(home, "show", "1")
 
