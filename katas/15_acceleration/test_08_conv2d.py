@@ -255,7 +255,7 @@ def test_conv2d_hands_back(args):
 MISFITS = {
     "other channels": (W[:, :3], None),
     "a weight of three axes": (W[:, :, 0], None),
-    "a bias of another size": (W, W[0, 0, 0]),
+    "a bias that would broadcast": (W, W[0, 0, 0, :1]),
 }
 
 

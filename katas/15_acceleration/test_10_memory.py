@@ -108,7 +108,7 @@ def test_float32_is_the_default():
 
 
 def test_memory_is_lent_again(fresh):
-    """When an array is gone, the next of as many bytes has its memory, from SMALL on, whatever its shape and dtype."""
+    """When an array is gone, the next of as many bytes has its memory, from SMALL on, whatever shape and dtype."""
     first = empty((512, 512), np.float32)
     before = place(first)
     del first
