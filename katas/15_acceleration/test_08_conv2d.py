@@ -200,8 +200,8 @@ def test_conv2d_of_infinity_and_nan(dtype, where, stride):
 
 
 ELSEWHERE = {
-    "a stride of 2 along rows": ((3, 3), (1, 2), 1),
-    "a stride of 2 along columns": ((3, 3), (2, 1), 1),
+    "every second column": ((3, 3), (1, 2), 1),
+    "every second row": ((3, 3), (2, 1), 1),
     "as much padding as the kernel has rows": ((1, 3), 1, 1),
     "as much padding as the kernel has columns": ((3, 1), 1, 1),
 }

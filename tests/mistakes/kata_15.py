@@ -838,20 +838,20 @@ def convolution_spreads_nan():
 @mistake(
     "acceleration.Conv2dKernel.backward",
     spec="test_where_the_gradients_do_not_come_together",
-    says="",
+    says="stride = (1, 2)",
     swap=("ctx.stride == (1, 1) and", "ctx.stride[0] == 1 and"),
 )
-def convolution_steps_by_one_along_rows():
+def convolution_looks_at_one_stride():
     """Only one of the two strides is looked at."""
 
 
 @mistake(
     "acceleration.Conv2dKernel.backward",
     spec="test_where_the_gradients_do_not_come_together",
-    says="",
+    says="padding must be 0 or more",
     swap=(" and ctx.padding[1] < kernel[1]", ""),
 )
-def convolution_with_little_padding():
+def convolution_looks_at_one_padding():
     """Only the padding of rows is compared with the kernel."""
 
 
