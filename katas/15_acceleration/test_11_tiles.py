@@ -221,8 +221,8 @@ def test_what_fits_the_tiles():
             None,
         ),
         "a sum of features that overflows": (
-            *(Tensor(np.full((1, 100), 2e153)),) * 2,
-            Tensor(np.ones((1, 1))),
+            *(Tensor(np.full((1, 1, 100), 2e153)),) * 2,
+            Tensor(np.ones((1, 1, 1))),
             None,
         ),
         "a sum of values that overflows": (q, k, huge, None),
