@@ -1,13 +1,14 @@
 """Is it faster? A ratio of two CPU times measured side by side, never a time.
 
 The two run interleaved, in batches long enough to be measured, on the same fresh inputs, with the garbage
-collector off; the best of several rounds counts. A busy machine slows both alike. If the times of the slow one
-disagree with each other, there is no verdict.
+collector and any profiler off; the best of several rounds counts. A busy machine slows both alike. If the times
+of the slow one disagree with each other, there is no verdict.
 """
 
 from __future__ import annotations
 
 import gc
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -138,7 +139,7 @@ def measure(
     args = inputs()
     check(fast(*args), slow(*args))  # warms both up
     slow_times, fast_times = [], []
-    with _without_collector():
+    with _undisturbed():
         calls = {function: _calls(function, inputs(), clock) for function in (slow, fast)}
         for _ in range(rounds):
             args = inputs()
@@ -171,13 +172,15 @@ def _batch(
 
 
 @contextmanager
-def _without_collector() -> Iterator[None]:
-    was_on = gc.isenabled()
+def _undisturbed() -> Iterator[None]:
+    was_on, profiler = gc.isenabled(), sys.getprofile()
     gc.collect()
     gc.disable()
+    sys.setprofile(None)  # it takes its time at each call, and the two make unlike numbers of calls
     try:
         yield
     finally:
+        sys.setprofile(profiler)
         if was_on:
             gc.enable()
 

@@ -198,7 +198,7 @@ def test_profile_ends_with_an_error():
 def test_a_table_of_what_took_longest():
     """table gives a line for the names, one for each operation, the longest first, and one for the total."""
     costs = {
-        "add": Cost(30, 0.002, 4_000_000, {"float32"}),
+        "add": Cost(30, 0.002, 40_000_000_000, {"float32"}),
         "bmm": Cost(2, 0.1234, 1_500_000, {"float64", "float32"}),
         "reshape": Cost(7, 0.0001, 0, set()),
     }
@@ -206,9 +206,8 @@ def test_a_table_of_what_took_longest():
     assert_equal([line.split()[0] for line in lines], ["bmm", "add", "reshape", "total"], "the first words")
     assert_equal(lines[0].split(), ["bmm", "2", "123.40", "1.50", "float32,", "float64"], "the line of bmm")
     assert_equal(lines[2].split(), ["reshape", "7", "0.10", "0.00"], "the line of reshape")
-    assert_equal(lines[3].split()[:4], ["total", "39", "125.50", "5.50"], "the total")
-    for name in ("operation", "calls", "ms", "MB", "dtypes"):
-        assert name in head, f"the first line has no {name!r}: {head!r}"
+    assert_equal(lines[3].split(), ["total", "39", "125.50", "40001.50", "float32,", "float64"], "the total")
+    assert_equal(head.split(), ["operation", "calls", "ms", "MB", "dtypes"], "the names of the columns")
 
 
 def test_a_table_shows_only_so_many_rows():

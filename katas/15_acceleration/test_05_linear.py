@@ -119,14 +119,17 @@ def test_linear_refuses_as_before(sizes):
         linear(x, weight, bias)
 
 
-@pytest.mark.parametrize("dtypes", [("f2", "f2"), ("f4", "f8"), ("f8", "f4"), ("i8", "f4")], ids="-".join)
+MIXED = [("f2", "f2"), ("f4", "f8"), ("f8", "f4"), ("i8", "f4"), ("f4", "f4", "f8")]
+
+
+@pytest.mark.parametrize("dtypes", MIXED, ids="-".join)
 def test_linear_hands_back_other_dtypes(dtypes):
-    """float16, integers and a mix of dtypes are handed back, and come out as they did."""
-    x, weight = (Tensor(np.ones((2, 2), dtype)) for dtype in dtypes)
-    assert LinearKernel.apply(x, weight, None) is NotImplemented, f"the kernel took {dtypes}: hand them back"
+    """float16, integers and a mix of dtypes, also with the bias, are handed back, and come out as they did."""
+    given = [Tensor(np.ones(shape, dtype)) for shape, dtype in zip(((2, 2), (2, 2), 2), dtypes, strict=False)]
+    assert LinearKernel.apply(*given) is NotImplemented, f"the kernel took {dtypes}: hand them back"
     with disabled():
-        expected = linear(x, weight)
-    assert_close(linear(x, weight), expected.data, f"linear of {dtypes}")
+        expected = linear(*given)
+    assert_close(linear(*given), expected.data, f"linear of {dtypes}")
 
 
 def test_linear_runs_the_kernel():

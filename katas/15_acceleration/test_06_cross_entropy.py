@@ -90,6 +90,7 @@ HANDED_BACK = {
     "a weight for each class": (X, T, np.ones(3, np.float32), -100, "mean", 0.0),
     "an ignored target": (X, np.array([0, -100, 2, 1]), *REST),
     "an ignored class": (X, T, None, 1, "mean", 0.0),
+    "the first class ignored": (X, T, None, 0, "mean", 0.0),
     "label smoothing": (X, T, None, -100, "mean", 0.1),
     "float16": (X.astype(np.float16), T, *REST),
     "targets of int32": (X, T.astype(np.int32), *REST),

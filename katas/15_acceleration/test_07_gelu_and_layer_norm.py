@@ -201,15 +201,22 @@ def test_layer_norm_refuses_as_before(shapes):
         layer_norm(*args)
 
 
-@pytest.mark.parametrize(
-    "x", [np.ones((2, 3), np.float16), np.ones((0, 3), np.float32), np.ones((2, 0), np.float32)]
-)
-def test_layer_norm_hands_back(x):
-    """float16 and an x without entries are handed back, and come out as they did."""
-    args = Tensor(x), x.shape[1:]
-    assert LayerNormKernel.apply(*args, None, None, 1e-5) is NotImplemented, (
-        "the kernel computed this: hand it back"
-    )
+X = np.arange(6, dtype=np.float32).reshape(2, 3)
+HANDED_BACK = {
+    "float16": (X.astype(np.float16), None, None),
+    "no rows": (X[:0], None, None),
+    "rows without entries": (X[:, :0], None, None),
+    "a weight in float64": (X, np.ones(3), None),
+    "a bias in float64": (X, np.ones(3, np.float32), np.ones(3)),
+}
+
+
+@pytest.mark.parametrize("arrays", HANDED_BACK.values(), ids=HANDED_BACK)
+def test_layer_norm_hands_back(arrays):
+    """float16, an x without entries, and two dtypes are handed back, and come out as they did."""
+    x, weight, bias = (None if each is None else Tensor(each) for each in arrays)
+    args = x, x.shape[1:], weight, bias, 1e-5
+    assert LayerNormKernel.apply(*args) is NotImplemented, "the kernel computed this: hand it back"
     with disabled():
         expected = layer_norm(*args)
     assert_close(layer_norm(*args), expected.data, "layer_norm")

@@ -23,6 +23,7 @@ from tinytorch.acceleration.convolution import (
     conv2d_weight,
 )
 from tinytorch.acceleration.observing import profile
+from tinytorch.autograd import Context
 from tinytorch.dispatch import disabled
 from tinytorch.spatial import conv2d
 from tinytorch.tensor import Tensor
@@ -198,16 +199,30 @@ def test_conv2d_of_infinity_and_nan(dtype, where, stride):
     check_kernel(Tensor, disabled, Conv2dKernel, conv2d, x, weight, bias, stride, 1)
 
 
+ELSEWHERE = {
+    "every second column": ((3, 3), (1, 2), 1),
+    "every second row": ((3, 3), (2, 1), 1),
+    "as much padding as the kernel has rows": ((1, 3), 1, 1),
+    "as much padding as the kernel has columns": ((3, 1), 1, 1),
+}
+
+
+@pytest.mark.parametrize(("kernel", "stride", "padding"), ELSEWHERE.values(), ids=ELSEWHERE)
+def test_where_the_gradients_do_not_come_together(kernel, stride, padding):
+    """Where conv2d_gradients does not apply, in one direction alone too, the gradients are right: it is not called."""
+    x, weight = drawn((2, 3, 5, 5), (4, 3, *kernel))
+    check_kernel(Tensor, disabled, Conv2dKernel, conv2d, x, weight, None, stride, padding)
+
+
 def test_the_first_layer_needs_no_gradient_for_pictures():
     """The first layer of a model needs no gradient for its pictures, and with weights that are frozen only for them."""
     x, weight, bias = drawn((2, 3, 5, 5), (4, 3, 3, 3), (4,))
-    for wanted in ((False, True, True), (True, False, False), (False, False, True), (True, True, False)):
-        given = [
-            Tensor(each, requires_grad=want) for each, want in zip((x, weight, bias), wanted, strict=True)
-        ]
-        Conv2dKernel.apply(*given, 1, 1, 1, 1).sum().backward()
-        there = tuple(each.grad is not None for each in given)
-        assert_equal(there, wanted, "which gradients there are")
+    for wanted in ((False, True, True), (True, False, True), (False, False, True), (True, True, False)):
+        ctx = Context((*wanted, False, False, False, False))
+        out = Conv2dKernel.forward(ctx, x, weight, bias, 1, 1, 1, 1)
+        gradients = Conv2dKernel.backward(ctx, np.ones_like(out))[:3]
+        there = tuple(each is not None for each in gradients)
+        assert_equal(there, wanted, "which gradients were computed")
     with profile() as seen:
         Conv2dKernel.apply(Tensor(x), Tensor(weight, requires_grad=True), None, 1, 1, 1, 1).sum().backward()
     nbytes = seen.costs["Conv2dKernel_backward"].nbytes
@@ -220,9 +235,10 @@ HANDED_BACK = {
     "groups": (X, W[:, :2], None, 1, 1, 1, 2),
     '"same"': (X, W, None, 1, "same", 1, 1),
     '"valid"': (X, W, None, 1, "valid", 1, 1),
-    "one picture": (X[0], W, None, 1, 1, 1, 1),
+    "one picture": (X[0, :, :4], W, None, 1, 1, 1, 1),
     "float16": (X.astype("f2"), W.astype("f2"), None, 1, 1, 1, 1),
     "two dtypes": (X, W.astype("f8"), None, 1, 1, 1, 1),
+    "a bias in float64": (X, W, np.ones(4), 1, 1, 1, 1),
 }
 
 
@@ -236,10 +252,23 @@ def test_conv2d_hands_back(args):
     assert_close(conv2d(*given), expected.data, "conv2d")
 
 
+MISFITS = {
+    "other channels": (W[:, :3], None),
+    "a weight of three axes": (W[:, :, 0], None),
+    "a bias that would broadcast": (W, W[0, 0, 0, :1]),
+}
+
+
+@pytest.mark.parametrize("given", MISFITS.values(), ids=MISFITS)
+def test_conv2d_hands_back_shapes_that_do_not_fit(given):
+    """A weight or a bias of a shape that does not fit is handed back, and the error is conv2d's own."""
+    args = [None if each is None else Tensor(each) for each in (X, *given)]
+    assert Conv2dKernel.apply(*args, 1, 1, 1, 1) is NotImplemented, "the kernel took this: hand it back"
+    with raises(ValueError):
+        conv2d(*args, padding=1)
+
+
 REFUSED = {
-    "channels do not fit": (X, W[:, :3], None, 1, 1, 1, 1),
-    "weight has three axes": (X, W[0], None, 1, 1, 1, 1),
-    "bias has another size": (X, W, W[0, 0, 0], 1, 1, 1, 1),
     "the kernel is too large": (X[:, :, :2], W, None, 1, 0, 1, 1),
     "a stride of 0": (X, W, None, 0, 1, 1, 1),
     "padding below 0": (X, W, None, 1, (0, -1), 1, 1),

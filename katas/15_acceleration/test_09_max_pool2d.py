@@ -74,6 +74,12 @@ def test_max_pool2d_is_what_it_was(data, size, kernel, stride, dtype, last):
     check_kernel(Tensor, disabled, MaxPool2dKernel, max_pool2d, x, kernel, stride)
 
 
+def test_max_pool2d_of_many_pictures():
+    """More pictures than are worked on at a time: the last ones get their gradients too."""
+    x = np.random.default_rng(0).standard_normal((33_000, 2, 2, 2)).astype(np.float32)
+    check_kernel(Tensor, disabled, MaxPool2dKernel, max_pool2d, x, 2)
+
+
 @both_dtypes
 def test_max_pool2d_of_infinity(dtype):
     """Infinite pixels are numbers like others; an infinite gradient reaches no other pixel of its window."""

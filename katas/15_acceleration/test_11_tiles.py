@@ -180,6 +180,8 @@ def test_memory_lies_as_merge_heads_reads_it():
     out = like_heads((2, 3, 5, 4), np.float64)
     assert_equal((out.shape, out.dtype), ((2, 3, 5, 4), np.dtype(np.float64)), "shape and dtype")
     assert out.swapaxes(-3, -2).flags.c_contiguous, f"the strides are {out.strides}"
+    out = like_heads((3, 5, 4), np.float64)
+    assert out.swapaxes(0, 1).flags.c_contiguous, f"of one sample, the strides are {out.strides}"
     assert_equal(like_heads((5, 4), np.float32).shape, (5, 4), "the shape of like_heads((5, 4), float32)")
 
 
@@ -196,26 +198,45 @@ def test_what_fits_the_tiles():
         "a mask that learns": (q, k, v, learns),
         "a mask of integers": (q, k, v, Tensor(np.ones((3, 5), np.int64))),
         "a mask of another size": (q, k, v, Tensor(np.ones((5, 3), bool))),
+        "a mask with a query too many": (q, k, v, Tensor(np.ones((4, 5), bool))),
+        "a mask of two queries": (q, k, v, Tensor(np.ones((2, 5), bool))),
         "an array": (q.data, k, v, None),
+        "a mask that is an array": (q, k, v, seen(3, 5)),
         "leading axes that broadcast": (q[:1], k, v, None),
         "another number of features": (q, k[..., :3], v, None),
+        "a key of one axis": (q[0], k[0, 0], v[0], None),
         "no keys": (q, k[:, :0], v[:, :0], None),
+        "no queries": (q[:, :0], k, v, None),
+        "no features": (q[..., :0], k[..., :0], v, None),
+        "values without entries": (q, k, v[..., :0], None),
         "no sequence": (q[:0], k[:0], v[:0], None),
         "float16": (*(Tensor(each.data.astype(np.float16)) for each in (q, k, v)), None),
         "two dtypes": (q, k, Tensor(v.data.astype(np.float32)), None),
         "an infinite key": (q, Tensor(np.where(np.arange(5)[:, None] == 4, INF, k.data)), v, None),
         "a nan in a value": (q, k, Tensor(np.where(np.arange(5)[:, None] == 4, np.nan, v.data)), None),
         "scores that overflow": (q * 1e160, k * 1e160, v, None),
+        "negative ones that do": (abs(q) * -1e160, abs(k) * -1e160, v, None),
+        "float32 scores that overflow": (
+            *(Tensor(each.data.astype("f4")) for each in (q * 1e30, k * 1e30, v)),
+            None,
+        ),
+        "a sum of features that overflows": (
+            *(Tensor(np.full((1, 1, 100), 2e153)),) * 2,
+            Tensor(np.ones((1, 1, 1))),
+            None,
+        ),
         "a sum of values that overflows": (q, k, huge, None),
     }
     with no_warnings():
         for name, args in refused.items():
             assert fits_tiles(*args) is False, f"{name} fits"
         forbids = Tensor(np.where(seen(3, 5), 0.0, -INF))
-        for mask in (None, Tensor(seen(3, 5)), forbids):
+        for mask in (None, Tensor(seen(3, 5)), forbids, Tensor(seen(1, 5)), Tensor(seen(3, 1))):
             assert fits_tiles(q, k, v, mask) is True, "what fits is refused"
         assert fits_tiles(q * 1e150, k * 1e150, v, None) is True, "scores of 1e300 are refused"
         assert fits_tiles(q * 1e150, k * 1e150, v, None, 1e10) is False, "a scale of 1e10 makes them overflow"
+        large, small = Tensor(np.array([[1e308]])), Tensor(np.array([[0.5]]))
+        assert fits_tiles(large, small, small, None, 0.5) is True, "a factor below 1 counts as more than 1"
 
 
 @pytest.mark.parametrize("masked", [False, True], ids=["is_causal", "mask"])
@@ -339,6 +360,8 @@ def test_what_the_kernel_leaves_to_the_composition():
     assert both_masks is NotImplemented, "both a mask and is_causal"
     large = q * 1e150, k * 1e150, v
     assert attention_in_tiles(*large) is not NotImplemented, "scores of 1e300 fit"
+    largest = Tensor(np.array([[1e308]])), Tensor(np.array([[1.0]])), Tensor(np.array([[1.0]]))
+    assert attention_in_tiles(*largest) is not NotImplemented, "scores of 1e308 fit, without a scale"
     assert attention_in_tiles(*large, scale=1e10) is NotImplemented, "scores that overflow by their scale"
     assert attention_in_tiles(q[:1], k, v) is NotImplemented, "leading axes that broadcast"
 

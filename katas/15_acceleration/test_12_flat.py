@@ -248,16 +248,18 @@ def lists(shapes, dtype, like=arrays_of):
 
 ADAM = {"lr": 0.1, "betas": (0.8, 0.9), "eps": 1e-3, "weight_decay": 0.1}
 SGD_OPTIONS = {"lr": 0.1, "momentum": 0.9, "dampening": 0.5, "nesterov": False, "weight_decay": 0.1}
+ROUNDING = {np.float32: {"rtol": 4e-6, "atol": 1e-7}, np.float64: {"rtol": 1e-14, "atol": 1e-15}}
 few_shapes = st.lists(st.lists(st.integers(0, 3), max_size=3).map(tuple), min_size=1, max_size=4)
 
 
 def test_gradients_are_gathered():
     """gathered gives one new array of all gradients; None where a dtype or shape is not its parameter's."""
-    g, p = arrays_of(seed=1), arrays_of()
-    with unchanged(*g):
-        whole = gathered(g, p)
-        assert_close(whole, np.concatenate([each.ravel() for each in g]), "the gathered gradients")
-        whole += 1
+    for dtype in (np.float64, np.float32):
+        g, p = arrays_of(dtype=dtype, seed=1), arrays_of(dtype=dtype)
+        with unchanged(*g):
+            whole = gathered(g, p)
+            assert_close(whole, np.concatenate([each.ravel() for each in g]), "the gathered gradients")
+            whole += 1
     assert gathered([each.astype(np.float64) for each in g], p) is None, "gradients in float64"
     assert gathered([g[0].T, *g[1:]], p) is None, "a gradient of another shape"
 
@@ -293,9 +295,7 @@ def test_adam_moves_all_together(shapes, dtype, decoupled, step):
             adam_update(expected[0], g, expected[1], expected[2], [step] * len(shapes), **options)
     for name, one, other in zip(("params", "exp_avgs", "exp_avg_sqs"), mine, expected, strict=True):
         for number, (array, right) in enumerate(zip(one, other, strict=True)):
-            assert_close(
-                array, right, f"{name}[{number}]", rtol=4e-6 if dtype == np.float32 else 1e-14, atol=1e-7
-            )
+            assert_close(array, right, f"{name}[{number}]", **ROUNDING[dtype])
 
 
 @given(
@@ -320,9 +320,7 @@ def test_sgd_moves_all_together(shapes, dtype, nesterov, first, weight_decay):
             sgd_update(right, g, buffers, **options)
     for name, one, other in (("params", mine, right), ("momentum_buffers", own, buffers)):
         for number, (array, expected) in enumerate(zip(one, other, strict=True)):
-            assert_close(
-                array, expected, f"{name}[{number}]", rtol=4e-6 if dtype == np.float32 else 1e-14, atol=1e-7
-            )
+            assert_close(array, expected, f"{name}[{number}]", **ROUNDING[dtype])
     assert behind(own) is not None, "the buffers are not side by side"
 
 
@@ -370,6 +368,8 @@ def test_sgd_hands_back_what_is_not_flat():
     with unchanged(*whole):
         assert sgd_flat(p, g, flats[1], **SGD_OPTIONS) is NotImplemented, "params"
         assert sgd_flat(flats[0], g, m, **SGD_OPTIONS) is NotImplemented, "momentum_buffers"
+        wide = [each.astype(np.float64) for each in g]
+        assert sgd_flat(flats[0], wide, flats[1], **SGD_OPTIONS) is NotImplemented, "float64 gradients"
         some = [None, *flats[1][1:]]
         assert sgd_flat(flats[0], g, some, **SGD_OPTIONS) is NotImplemented, "some buffers are None"
         plain = {**SGD_OPTIONS, "momentum": 0.0}

@@ -152,6 +152,16 @@ def total_of_what_is_shown():
     """The total leaves out what is not shown."""
 
 
+@mistake(
+    "acceleration.table",
+    spec="test_a_table_of_what_took_longest",
+    says="the total",
+    swap=("{name for each in every for name in each.dtypes}", "set()"),
+)
+def total_without_dtypes():
+    """The total names no dtype."""
+
+
 # Products
 
 
@@ -673,6 +683,26 @@ def layer_norm_of_nothing():
 
 
 @mistake(
+    "acceleration.LayerNormKernel.forward",
+    spec="test_layer_norm_hands_back",
+    says="hand it back",
+    swap=("covered(x, weight, bias)", "covered(x, weight)"),
+)
+def layer_norm_rounds_the_bias():
+    """A bias in float64 is rounded to float32."""
+
+
+@mistake(
+    "acceleration.CrossEntropyKernel.forward",
+    spec="test_cross_entropy_hands_back",
+    says="hand it back",
+    swap=("ignore_index >= 0", "ignore_index > 0"),
+)
+def class_0_is_never_ignored():
+    """ignore_index=0 is not seen."""
+
+
+@mistake(
     "acceleration.LayerNormKernel.backward",
     spec="test_layer_norm_is_what_it_was",
     says="gradient of x",
@@ -776,6 +806,26 @@ def convolution_without_dilation():
 
 
 @mistake(
+    "acceleration.Conv2dKernel.forward",
+    spec="test_conv2d_hands_back",
+    says="hand it back",
+    swap=("covered(x, weight, bias)", "covered(x, weight)"),
+)
+def convolution_rounds_the_bias():
+    """A bias in float64 is rounded to float32."""
+
+
+@mistake(
+    "acceleration.Conv2dKernel.forward",
+    spec="test_conv2d_hands_back_shapes_that_do_not_fit",
+    says="hand it back",
+    swap=("    if bias is not None and bias.shape != weight.shape[:1]:\n        return NotImplemented\n", ""),
+)
+def convolution_with_one_bias():
+    """A bias of one number is added to all channels."""
+
+
+@mistake(
     "acceleration.Conv2dKernel.backward",
     spec="test_conv2d_of_infinity_and_nan",
     says="gradient of weight",
@@ -787,8 +837,28 @@ def convolution_spreads_nan():
 
 @mistake(
     "acceleration.Conv2dKernel.backward",
+    spec="test_where_the_gradients_do_not_come_together",
+    says="stride = (1, 2)",
+    swap=("ctx.stride == (1, 1) and", "ctx.stride[0] == 1 and"),
+)
+def convolution_looks_at_one_stride():
+    """Only one of the two strides is looked at."""
+
+
+@mistake(
+    "acceleration.Conv2dKernel.backward",
+    spec="test_where_the_gradients_do_not_come_together",
+    says="padding must be 0 or more",
+    swap=(" and ctx.padding[1] < kernel[1]", ""),
+)
+def convolution_looks_at_one_padding():
+    """Only the padding of rows is compared with the kernel."""
+
+
+@mistake(
+    "acceleration.Conv2dKernel.backward",
     spec="test_the_first_layer_needs_no_gradient_for_pictures",
-    says="backward made arrays",
+    says="which gradients",
     swap=("wanted[0] and wanted[1] and together", "together"),
 )
 def convolution_computes_everything():
@@ -851,6 +921,16 @@ def pool_overwrites():
 )
 def pool_makes_nan():
     """An infinite gradient makes nan of its neighbours."""
+
+
+@mistake(
+    "acceleration.MaxPool2dKernel.backward",
+    spec="test_max_pool2d_of_many_pictures",
+    says="gradient of x",
+    swap=("for part in chunks(len(x), step):", "for part in chunks(min(len(x), step), step):"),
+)
+def pool_stops_after_the_first_part():
+    """Only the first pictures get gradients."""
 
 
 # Memory
@@ -929,11 +1009,34 @@ def empty_by_exact_size():
 @mistake(
     "acceleration.empty",
     spec="test_idle_memory_is_bounded",
-    says="are kept with IDLE",
+    says="with IDLE",
     swap=("if not blocks and sum(", "if False and sum("),
 )
 def empty_keeps_everything():
     """Blocks that nobody needs any more stay for ever."""
+
+
+@mistake(
+    "acceleration.empty",
+    spec="test_a_new_block_leaves_the_others_alone",
+    says="given up",
+    swap=(
+        "if not blocks and sum(each * len(free) for each, free in pool.free.items()) > IDLE:",
+        "if not blocks:",
+    ),
+)
+def empty_gives_up_all_others():
+    """Each new block costs all that are free."""
+
+
+@mistake(
+    "acceleration.empty",
+    spec="test_memory_is_lent_again",
+    says="SMALL bytes",
+    swap=("if nbytes < SMALL:", "if nbytes <= SMALL:"),
+)
+def empty_of_more_than_small():
+    """The smallest block is never lent."""
 
 
 @mistake(
@@ -1113,6 +1216,16 @@ def linear_with_a_second_result():
 
 
 @mistake(
+    "acceleration.LinearKernel.forward",
+    spec="test_linear_hands_back_other_dtypes",
+    says="hand them back",
+    swap=("covered(x, weight, bias)", "covered(x, weight)"),
+)
+def linear_rounds_the_bias():
+    """A bias in float64 is rounded to float32."""
+
+
+@mistake(
     "acceleration.side_by_side",
     spec="test_arrays_side_by_side",
     says="expected a Buffer",
@@ -1206,6 +1319,16 @@ def heads_in_ordinary_memory():
 
 
 @mistake(
+    "acceleration.like_heads",
+    spec="test_memory_lies_as_merge_heads_reads_it",
+    says="one sample",
+    swap=("if len(shape) < 3:", "if len(shape) < 4:"),
+)
+def heads_of_batches_only():
+    """Without a batch the heads lie in ordinary memory."""
+
+
+@mistake(
     "acceleration.fits_tiles",
     spec="test_what_fits_the_tiles",
     says="a mask that learns",
@@ -1233,6 +1356,36 @@ def tiles_for_large_values():
 )
 def tiles_for_finite_inputs():
     """All entries are finite, but their products are not."""
+
+
+@mistake(
+    "acceleration.fits_tiles",
+    spec="test_what_fits_the_tiles",
+    says="negative",
+    swap=("max(each.data.max(), -each.data.min())", "each.data.max()"),
+)
+def tiles_for_large_negative_numbers():
+    """The largest number is taken for the largest absolute one."""
+
+
+@mistake(
+    "acceleration.fits_tiles",
+    spec="test_what_fits_the_tiles",
+    says="what fits is refused",
+    swap=("side not in (1, whole)", "side != whole"),
+)
+def tiles_for_whole_masks_only():
+    """A mask that broadcasts is refused."""
+
+
+@mistake(
+    "acceleration.fits_tiles",
+    spec="test_what_fits_the_tiles",
+    says="a sum of features",
+    swap=("query.shape[-1] * q * max(k, 1)", "q * max(k, 1)"),
+)
+def tiles_for_one_feature():
+    """A score is taken for one product, and it is a sum."""
 
 
 @mistake(
@@ -1436,6 +1589,19 @@ def gathered_and_cast():
 
 
 @mistake(
+    "acceleration.gathered",
+    spec="test_gradients_are_gathered",
+    says="gathered gradients",
+    swap=(
+        "flat = empty(sum(each.size for each in params), dtype)",
+        "flat = empty(sum(each.size for each in params))",
+    ),
+)
+def gathered_in_float32():
+    """float64 gradients are rounded to float32."""
+
+
+@mistake(
     "acceleration.blocks",
     spec="test_blocks_cover_everything",
     says="the blocks of a",
@@ -1483,6 +1649,16 @@ def adam_with_full_blocks_only():
 )
 def sgd_damps_the_first_step():
     """The first buffer is momentum times whatever is there, plus a damped gradient."""
+
+
+@mistake(
+    "acceleration.sgd_flat",
+    spec="test_sgd_hands_back_what_is_not_flat",
+    says="float64 gradients",
+    swap=("gathered(grads, params)", "np.concatenate([each.ravel() for each in grads])"),
+)
+def sgd_takes_all_gradients():
+    """Gradients of another dtype are taken as they come."""
 
 
 @mistake(
@@ -1542,6 +1718,16 @@ def generator_again_on_the_cpu_only():
 )
 def generators_lost_by_an_error():
     """After an error the generators stay exchanged."""
+
+
+@mistake(
+    "acceleration.leaves_below",
+    spec="test_what_is_older_is_not_below",
+    says="nothing was raised",
+    swap=("node.number <= older", "node.number < older"),
+)
+def leaves_below_the_node_itself():
+    """The Node that has the number `older` is let through."""
 
 
 @mistake(

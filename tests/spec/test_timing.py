@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -204,6 +205,24 @@ def test_the_collector_is_off_meanwhile_and_on_again_after() -> None:
     measure(look, look, lambda: (1.0,), rounds=1, clock=clock)
     assert collecting == [True, True, *[False] * (len(collecting) - 2)]
     assert gc.isenabled()
+
+
+def test_a_profiler_sees_only_the_first_call_of_each() -> None:
+    clock, seen = Clock(), []
+
+    def look(x: float) -> float:
+        clock.now += 0.01
+        return x
+
+    before = sys.getprofile()
+    sys.setprofile(lambda frame, event, _: seen.append(frame) if frame.f_code is look.__code__ else None)
+    try:
+        measure(look, look, lambda: (1.0,), rounds=1, clock=clock)
+        after = sys.getprofile()
+    finally:
+        sys.setprofile(before)
+    assert len(seen) == 4  # two calls and two returns
+    assert after is not before
 
 
 def test_for_real() -> None:

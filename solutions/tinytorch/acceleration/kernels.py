@@ -151,7 +151,7 @@ class LinearKernel(Function):
 
 def _rows(x: Array) -> Array:
     """(*, n) as (N, n)."""
-    return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
 # cross entropy ------------------------------------------------------------------------------------------

@@ -114,8 +114,8 @@ def table(costs: dict[str, Cost], rows: int = 10) -> str:
     """The operations that took longest, one in a line: name, calls, milliseconds, MB, dtypes.
 
     The first line names the columns: operation, calls, ms, MB and dtypes. The longest comes first, and there are at
-    most `rows` of them. A last line, "total", adds up all, those that are not shown too. ms and MB have two decimals;
-    MB are 1,000,000 bytes; dtypes are sorted, joined by ", ".
+    most `rows` of them. A last line, "total", adds up all, those that are not shown too, and has all dtypes. ms and
+    MB have two decimals; MB are 1,000,000 bytes; dtypes are sorted, joined by ", ".
     """
     lines = [f"{'operation':<28}{'calls':>8}{'ms':>10}{'MB':>10}  dtypes"]
     longest = sorted(costs.items(), key=_seconds, reverse=True)

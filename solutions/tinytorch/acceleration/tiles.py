@@ -174,7 +174,7 @@ def fits_tiles(query: Any, key: Any, value: Any, mask: Any, scale: float = 1.0) 
         return False
     if query.dtype not in (np.float32, np.float64) or {key.dtype, value.dtype} != {query.dtype}:
         return False
-    if min(query.ndim, key.ndim, value.ndim) < 2 or not min(query.numel(), key.numel(), value.numel()):
+    if min(query.ndim, key.ndim) < 2 or 0 in (*query.shape, *value.shape):
         return False
     lead, scores = query.shape[:-2], (*query.shape[:-1], key.shape[-2])
     if key.shape != (*lead, key.shape[-2], query.shape[-1]) or value.shape[:-1] != key.shape[:-1]:
@@ -186,8 +186,8 @@ def fits_tiles(query: Any, key: Any, value: Any, mask: Any, scale: float = 1.0) 
         if mask.requires_grad or mask.dtype not in (np.bool_, query.dtype):
             return False
     q, k, v = (float(max(each.data.max(), -each.data.min())) for each in (query, key, value))
-    score, limit = query.shape[-1] * q * max(k, 1) * max(abs(scale), 1), np.finfo(query.dtype).max
-    return bool(score < limit and key.shape[-2] * v < limit)
+    score, limit = query.shape[-1] * q * max(k, 1) * max(abs(scale), 1), float(np.finfo(query.dtype).max)
+    return score < limit and key.shape[-2] * v < limit
 
 
 @accelerates(scaled_dot_product_attention)
