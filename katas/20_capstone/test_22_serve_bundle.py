@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from dojo.spec import assert_close, assert_equal, on_device, raises
+from dojo.spec import assert_close, assert_equal, raises
 from dojo.spec.child import in_child
 from tinytorch.capstone import Bundle, BundleError, check_files, load_bundle, save_bundle
 from tinytorch.precision import QuantizedEmbedding, QuantizedLinear, quantize_dynamic, save_model
@@ -411,18 +411,3 @@ def test_an_error_leaves_nothing_behind(tmp_path):
     with raises(KeyboardInterrupt):
         save_bundle(Bundle(model(), Broken([(b"t", b"o"), (b" ", b"to")], ["<|end|>"]), CARD), tmp_path / "b")
     assert_equal(os.listdir(tmp_path), [], "what is left in the folder around it")
-
-
-# On a GPU, or on its strict stand-in
-
-
-def test_a_model_on_the_device_is_saved(tmp_path, device):
-    """A model on a GPU is saved, and stays there; load_bundle gives the same weights on the CPU."""
-    there = model().to(device)
-    save_bundle(Bundle(there, tokenizer(), CARD), tmp_path / "b")
-    on = type(on_device(np.zeros(1), device))
-    loaded = load_bundle(tmp_path / "b").model.state_dict()
-    for name, value in model().state_dict().items():
-        assert_equal(type(there.state_dict()[name].data), on, f"after save_bundle, the type of {name}")
-        assert_equal(type(loaded[name].data), np.ndarray, f"the type of {name} that was loaded")
-        assert_close(loaded[name], value, name)

@@ -1,6 +1,5 @@
 """The engine, step by step, in one thread: who is admitted, who is dropped, and what is told."""
 
-import copy
 import math
 import sys
 import time
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from dojo.spec import assert_close, assert_equal, on_device, raises
+from dojo.spec import assert_close, assert_equal, raises
 from tinytorch.caching import PrefixCache, Request
 from tinytorch.capstone import Engine, EngineStopped, Event, Job, QueueFull, score_tokens
 from tinytorch.setup import manual_seed
@@ -514,32 +513,3 @@ def test_every_choice_ends_exactly_once(orders, rows):
     assert_equal(
         (engine.active, engine.waiting, len(engine.rows)), (0, 0, 0), "rows in use, jobs that wait, `rows`"
     )
-
-
-# On a GPU, or on its strict stand-in
-
-
-def test_scores_of_a_device(device):
-    """Logits on a GPU give the numbers of those on the CPU: tokens and logarithms, as Python's numbers."""
-    logits = np.random.default_rng(0).standard_normal((3, 7))
-    found, expected = (score_tokens(on_device(logits, place), [2, 0, 6], 3) for place in (device, "cpu"))
-    for row, (mine, right) in enumerate(zip(found, expected, strict=True)):
-        assert_equal(mine.token, right.token, f"the token of row {row}")
-        assert_equal(type(mine.logprob), float, f"the type of the logarithm of row {row}")
-        assert_close(mine.logprob, right.logprob, f"the logarithm of row {row}", rtol=1e-6)
-        assert_equal(
-            [token for token, _ in mine.top], [token for token, _ in right.top], f"row {row}, the top"
-        )
-
-
-def test_an_engine_writes_on_the_device(device):
-    """With a model on a GPU an engine writes the text that it writes on the CPU; tokens and logprobs are Python's."""
-    prompts = [1, 5, 2], [3]
-    one = job(*prompts, tokens=5, logprobs=1)
-    engine = Engine(copy.deepcopy(model()).to(device), 2)
-    engine.submit(one)
-    events = [event for _ in range(5) for event in engine.step()]
-    for index, prompt in enumerate(prompts):
-        mine = [event for event in events if event.index == index]
-        assert_equal([event.token for event in mine], alone(prompt, 5), f"the text of choice {index}")
-        assert_equal({type(event.logprob) for event in mine}, {float}, "the types of the logprobs")
