@@ -97,7 +97,7 @@ def run(options: argparse.Namespace) -> int:
         return record.answer("hunt", lambda: (0, found(options)))
     kata = _chosen(options)
     hunts(kata)  # or the error that there are none
-    display(f"planting a mistake in a copy of your kata {kata.name} ...")
+    display(f"running a copy of your kata {kata.name} with a mistake in it ...")
     answer = found(options)
     _say(answer["text"])
     while answer["state"] == "open" and (name := _asked(kata)):
@@ -349,7 +349,8 @@ def _judged(trail: Trail, tree: Path) -> tuple[str, str]:
     if code != RED:
         return (
             "rejected",
-            "The spec is green on right code, and on the copy with the mistake: it does not see it.",
+            "The spec is green on right code, and on the copy with the mistake: it does not see it. So the mistake "
+            "is not in what the spec has checked.",
         )
     _keep(trail, "found")
     kept = path.replace(SPECS / f"{trail.hunt.mistake.name}.py")

@@ -7,7 +7,7 @@ from tinytorch.tensor import Tensor, arange, argsort, index_add, permute, rand, 
 
 
 def word_counts() -> None:
-    """How often each of the words 0, 1, 2 and 3 stands in "0 2 2 1 2 0"."""
+    """How often each of the ids 0, 1, 2 and 3 stands in 0 2 2 1 2 0."""
     ids = tensor([0, 2, 2, 1, 2, 0])
     print(index_add(zeros(4), 0, ids, Tensor(np.ones(6, np.float32))).tolist())
 

@@ -15,7 +15,7 @@ def picture(x: Tensor) -> None:
 
 
 def edges() -> None:
-    """A bright L on dark, and the kernel (-1, 1), which answers 1 where it becomes bright to the right."""
+    """A bright L on dark, and the kernel (-1, 1): 1 where it becomes bright, and -1 where it becomes dark."""
     picture(s.conv2d(CORNER, tensor([[[[-1.0, 1.0]]]])))
 
 

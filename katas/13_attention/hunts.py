@@ -20,7 +20,7 @@ def words() -> tuple[Tensor, Tensor]:
 
 
 def looks() -> None:
-    """How much each of four words looks at each of the four: nobody at a later word, and each row adds up to 1."""
+    """How much each of four words looks at each of the four. None should look at a later one; rows add up to 1."""
     table(a.attention_weights(*words(), is_causal=True))
 
 

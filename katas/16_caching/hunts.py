@@ -36,8 +36,8 @@ def one_by_one() -> None:
 
 
 def beginnings() -> None:
-    """How many tokens at the beginning of 5 7 1 3 are also those of 5 7 2 3."""
-    print(common_prefix([5, 7, 1, 3], [5, 7, 2, 3]))
+    """How many tokens a cache that has read 4 4 9 1 0 can give to the text 4 4 9 2 0."""
+    print(common_prefix([4, 4, 9, 1, 0], [4, 4, 9, 2, 0]))
 
 
 def formula() -> None:
