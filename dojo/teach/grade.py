@@ -291,7 +291,7 @@ ODD = (Status.FLAGGED, Status.KILLED, Status.TIMED_OUT, Status.UNREADABLE)
 class Progress:
     """What is done, what is running, what is slow, and how long it will take."""
 
-    def __init__(self, total: int, jobs: int = 1) -> None:
+    def __init__(self, total: int, jobs: int) -> None:
         self.total = total
         self.jobs = jobs
         self.count = 0

@@ -50,9 +50,9 @@ def test_a_model_on_the_device_is_saved(tmp_path, device):
     there = model().to(device)
     tokenizer = BPETokenizer([(b"t", b"o"), (b" ", b"to")], ["<|end|>"])
     save_bundle(Bundle(there, tokenizer, {"name": "tiny"}), tmp_path / "b")
-    on = type(on_device(np.zeros(1), device))
+    on, kept = type(on_device(np.zeros(1), device)), there.state_dict()
     loaded = load_bundle(tmp_path / "b").model.state_dict()
     for name, value in model().state_dict().items():
-        assert_equal(type(there.state_dict()[name].data), on, f"after save_bundle, the type of {name}")
+        assert_equal(type(kept[name].data), on, f"after save_bundle, the type of {name}")
         assert_equal(type(loaded[name].data), np.ndarray, f"the type of {name} that was loaded")
         assert_close(loaded[name], value, name)

@@ -1,6 +1,6 @@
 """Every kata passes the gate: red on the skeleton, green on the reference, and as listed.
 
-`.ci/run` runs the checks that look beyond the kata itself after `make test`: they take minutes.
+`.ci/run` runs the walk, and the checks that look beyond the kata itself, after `make test`: they take minutes.
 """
 
 from __future__ import annotations
