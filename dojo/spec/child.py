@@ -14,6 +14,7 @@ import re
 import signal
 import socket
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -161,11 +162,34 @@ def _end(forks: list[int]) -> None:
 
 
 def _told(function: Callable[[], Any]) -> Told:
-    os.register_at_fork(after_in_child=lambda: process.tell({"forked": os.getpid()}))
+    _tell_of_forks()
     try:
         return {"arrays": _packed(function())}
     except BaseException as error:
         return told_of(error)
+
+
+def _tell_of_forks() -> None:
+    """From now on a copy of this process tells its number before it goes on, and before this process does."""
+    ends = threading.local()
+
+    def before() -> None:
+        ends.pipe = os.pipe()
+
+    def in_parent() -> None:
+        reading, writing = vars(ends).pop("pipe")
+        os.close(writing)
+        os.read(reading, 1)
+        os.close(reading)
+
+    def in_copy() -> None:
+        reading, writing = vars(ends).pop("pipe")
+        process.tell({"forked": os.getpid()})
+        os.write(writing, b"1")
+        os.close(reading)
+        os.close(writing)
+
+    os.register_at_fork(before=before, after_in_parent=in_parent, after_in_child=in_copy)
 
 
 def told_of(error: BaseException) -> Told:

@@ -9,14 +9,17 @@ import select
 import signal
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from dojo.run import process
+from dojo.run.process import Child
 from dojo.spec.child import (
     die,
     die_at_file_change,
@@ -208,6 +211,31 @@ def test_what_a_child_started_ends_with_it(waits: bool) -> None:
     os.close(writing)
     assert select.select([reading], [], [], 10)[0], "a process that the child started is still there"
     assert os.read(reading, 1) == b""
+    os.close(reading)
+
+
+def test_what_a_child_started_at_its_end_ends_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The copy is slow to say that it is there: later than the child's end, and before its report is closed."""
+    reading, writing = os.pipe()
+    close, tell = Child._close, process.tell
+
+    def close_late(child: Child, status: int) -> None:
+        time.sleep(0.4)
+        close(child, status)
+
+    def tell_late(record: Mapping[str, Any]) -> None:
+        time.sleep(0.2 * ("forked" in record))
+        tell(record)
+
+    def start() -> None:
+        multiprocessing.get_context("fork").Process(target=forever).start()
+        die()
+
+    monkeypatch.setattr(Child, "_close", close_late)
+    monkeypatch.setattr(process, "tell", tell_late)
+    assert killed(start)
+    os.close(writing)
+    assert select.select([reading], [], [], 10)[0], "a process that the child started is still there"
     os.close(reading)
 
 
