@@ -222,6 +222,15 @@ def test_a_cycle_goes_on_from_its_state():
         assert_close(follow(late, 4, name)[1:], expected[5:], f"{name} after the stop")
 
 
+def test_a_cycle_goes_on_in_the_middle():
+    """With last_epoch=3, on an optimizer that had the cycle before, the first rate is that of step 4."""
+    optimizer = sgd()
+    expected = follow(OneCycleLR(sgd(), 1.0, 9), 8)
+    follow(OneCycleLR(optimizer, 1.0, 9), 3)
+    scheduler = OneCycleLR(optimizer, 1.0, 9, last_epoch=3)
+    assert_close(follow(scheduler, 4), expected[4:], "the rates from step 4 on")
+
+
 def test_a_cycle_can_be_a_part():
     """In a SequentialLR the momentum of a OneCycleLR changes when it is its turn."""
     optimizer = sgd()

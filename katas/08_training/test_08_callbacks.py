@@ -3,6 +3,7 @@
 import io
 import math
 import re
+import sys
 
 from dojo.spec import Again, assert_close, assert_equal, raises
 from tinytorch.layers import Buffer, Module, Parameter
@@ -260,6 +261,14 @@ def test_a_log_has_a_line_for_each_epoch():
     assert "\r" not in "".join(lines), "there is a carriage return in what is no terminal"
 
 
+def test_the_bar_goes_to_stderr(monkeypatch):
+    """Without a stream, ProgressBar writes to sys.stderr."""
+    stream, model = screen(False), Counter()
+    monkeypatch.setattr(sys, "stderr", stream)
+    Trainer(model, mse_loss, SGD(model.parameters(), lr=0.0), callbacks=[ProgressBar()]).fit(four_batches())
+    assert stream.getvalue().startswith("epoch 1: "), f"sys.stderr got {stream.getvalue()!r}"
+
+
 def test_a_terminal_has_a_line_that_grows():
     """On a terminal the line is written again after each step, after a carriage return: half a bar after 2 of 4."""
     text = watched(four_batches(), terminal=True)
@@ -286,6 +295,9 @@ def test_the_speed_and_the_time_left():
     bar.on_step_end(trainer, 0.25, 240)
     second = "epoch 1 [====    ] 2/4 loss 0.2500 5 samples/s 1:00 left"
     assert_equal(bar.line(trainer), second, "the line after the second step, at the same moment")
+    trainer.steps_per_epoch = 2
+    last = "epoch 1 [========] 2/2 loss 0.2500 5 samples/s 0:00 left"
+    assert_equal(bar.line(trainer), last, "the line if the second step is the last")
     trainer.steps_per_epoch = 5
     bar.on_epoch_start(trainer)
     now[0] += 0.5

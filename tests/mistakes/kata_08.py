@@ -242,6 +242,16 @@ def one_cycle_multiplies_negatives():
     """-1 epochs of -5 steps are 5 steps."""
 
 
+@mistake(
+    "training.OneCycleLR.__init__",
+    spec="test_a_cycle_goes_on_in_the_middle",
+    says="the rates from step 4 on",
+    swap=("super().__init__(optimizer, last_epoch)", "super().__init__(optimizer)"),
+)
+def one_cycle_begins_again():
+    """last_epoch is taken, and not handed on."""
+
+
 # Clipping -----------------------------------------------------------------------------------------------
 
 
@@ -1431,6 +1441,16 @@ def checkpoint_keeps_the_damaged():
 
 
 @mistake(
+    "training._with_digest",
+    spec="test_data_may_look_like_the_place_of_the_checksum",
+    says="the Tensor",
+    swap=(".encode(), 1)", ".encode())"),
+)
+def the_place_is_replaced_wherever_it_is():
+    """Data that reads like the header's entry is written over as well."""
+
+
+@mistake(
     "training.write_atomically",
     spec="test_an_interrupted_write_leaves_nothing_behind",
     says="file.tmp",
@@ -1565,6 +1585,26 @@ def seconds_since_the_machine_began():
 )
 def an_epoch_takes_a_second():
     """Half a second counts as a whole one."""
+
+
+@mistake(
+    "training.ProgressBar.line",
+    spec="test_the_speed_and_the_time_left",
+    says="the second step is the last",
+    swap=("max(total - self.steps, 0)", "(total - self.steps + 1)"),
+)
+def the_step_that_is_done_is_still_to_come():
+    """The time left counts the step that has just ended."""
+
+
+@mistake(
+    "training.ProgressBar.__init__",
+    spec="test_the_bar_goes_to_stderr",
+    says="sys.stderr got ''",
+    swap=("else sys.stderr", "else sys.stdout"),
+)
+def bar_among_the_results():
+    """The bar goes to sys.stdout, into what a program prints."""
 
 
 @mistake(
