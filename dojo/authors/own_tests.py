@@ -17,7 +17,12 @@ TEACH = ("hostile", "teach")
 """The folders of tests/ that are about sandboxes and grading."""
 
 WORKERS = 3  # on two cores: some tests wait for a sandbox or a browser
-GATE = ("tests/authors/test_gate.py", "tests/authors/test_mistakes.py")
+BY_KATA = (
+    "tests/authors/test_gate.py",
+    "tests/authors/test_mistakes.py",
+    "tests/student/test_hunt.py",
+    "tests/student/test_wrong_models.py",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,13 +49,15 @@ class Division:
             return None
         from xdist.scheduler import LoadScopeScheduling  # pytest wants to import its plugins itself
 
+        # It would begin with what has most tests, and end with one process that plays the gate of the last kata.
+        config.option.loadscopereorder = False
         scheduler = LoadScopeScheduling(config, log)
         scheduler._split_scope = together
         return scheduler
 
 
 def together(id: str) -> str:
-    """What stays in one process, because it shares what took long to find out: a file, or of the gate a kata."""
+    """What stays in one process, because it shares what took long to find out: a file, or of some files a kata."""
     file, _, name = id.partition("::")
-    kata = re.search(r"\[(\d\d)[_-]", name) if file in GATE else None
+    kata = re.search(r"\[(\d\d)[]_-]", name) if file in BY_KATA else None
     return f"{file} {kata[1]}" if kata else file

@@ -1591,10 +1591,10 @@ def an_epoch_takes_a_second():
     "training.ProgressBar.line",
     spec="test_the_speed_and_the_time_left",
     says="the second step is the last",
-    swap=("max(total - self.steps, 0)", "(total - self.steps + 1)"),
+    swap=("max(total - self.steps, 0)", "max(total - self.steps, 1)"),
 )
-def the_step_that_is_done_is_still_to_come():
-    """The time left counts the step that has just ended."""
+def one_step_is_always_left():
+    """After the last step there is still the time of one."""
 
 
 @mistake(
