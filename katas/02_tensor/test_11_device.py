@@ -19,6 +19,7 @@ ARRAYS = {
     "w": np.array([[1, 0], [2, -1], [0, 3]], np.float32),
     "i": np.array([[5, -3, 2], [7, 1, 4]]),
     "j": np.array([2, 3, -2]),
+    "n": np.array([[2**53 + 1, -1, 0], [2**62 + 1, -(2**61) - 1, 3]]),  # float64 has no room for them
     "b": np.array([[True, False, True], [False, False, True]]),
     "c": np.array([True, True, False]),
     "places": np.array([[2, 0], [1, 1]]),
@@ -63,6 +64,7 @@ CALLS = [
     ("gather", "x", {"dim": 1, "index": "places"}),
     ("index_add", "x", {"dim": 0, "index": "rows", "source": "p"}),
     ("index_add", "i", {"dim": 0, "index": "rows", "source": "i"}),
+    ("index_add", "n", {"dim": 0, "index": "rows", "source": "n"}),
     ("index_add", "b", {"dim": 0, "index": "rows", "source": "b"}),
     ("convert", "x", {"dtype": float64}),
 ]

@@ -234,6 +234,17 @@ def test_an_input_that_is_given_back_keeps_its_version():
             y.backward()
 
 
+def test_an_output_with_memory_of_its_own_changes_alone():
+    """Cube's output is new: to change it in place does not change the input, be that a view or not."""
+    for view in (False, True):
+        x, w = leaf(3.0, 4.0), Tensor(np.array([2.0, 5.0], np.float32))
+        h = w[:] if view else w
+        y = sum(x * h)
+        Cube.apply(h).add_(1.0)
+        y.backward()
+        assert_close(x.grad, np.array([2.0, 5.0], np.float32), f"x.grad, {view=}")
+
+
 def test_forward_gives_an_array():
     """A forward that returns a Tensor is a TypeError that says so: it works on arrays."""
 

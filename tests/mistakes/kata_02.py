@@ -1397,6 +1397,26 @@ def argsort_is_stable_in_short_rows_only():
 
 
 @mistake(
+    "tensor.argsort",
+    spec="test_argsort_keeps_the_order_of_equals",
+    says="descending=True",
+    swap=('xp.flip(a, dim).argsort(axis=dim, kind="stable")', "xp.flip(a, dim).argsort(axis=dim)"),
+)
+def argsort_is_stable_upwards_only():
+    """Downwards, entries that are equal keep their order in short rows only."""
+
+
+@mistake(
+    "tensor.index_add",
+    spec="test_function_on_the_device",
+    says="index_add",
+    swap=("rows.astype(xp.uint64)", "rows.astype(float)"),
+)
+def index_add_by_way_of_float64():
+    """On a device an integer of more than 53 bits is rounded."""
+
+
+@mistake(
     "tensor.topk",
     spec="test_topk_gives_the_largest_first",
     says="topk with k = 4",
