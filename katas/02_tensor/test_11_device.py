@@ -19,7 +19,7 @@ ARRAYS = {
     "w": np.array([[1, 0], [2, -1], [0, 3]], np.float32),
     "i": np.array([[5, -3, 2], [7, 1, 4]]),
     "j": np.array([2, 3, -2]),
-    "n": np.array([[2**53 + 1, -1, 0], [2**62 + 1, -(2**61) - 1, 3]]),  # float64 has no room for them
+    "n": np.array([[2**53 + 1, -1, 0], [2**60 + 1, -(2**60) - 1, 3]]),  # float64 has no room for them
     "b": np.array([[True, False, True], [False, False, True]]),
     "c": np.array([True, True, False]),
     "places": np.array([[2, 0], [1, 1]]),
