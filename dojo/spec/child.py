@@ -171,7 +171,7 @@ def _told(function: Callable[[], Any]) -> Told:
 
 def _tell_of_forks() -> None:
     """From now on a copy of this process tells its number before it goes on, and before this process does."""
-    ends = threading.local()
+    ends = threading.local()  # two threads may each be making a copy
 
     def before() -> None:
         ends.pipe = os.pipe()
